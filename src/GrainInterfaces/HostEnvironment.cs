@@ -1,0 +1,56 @@
+namespace HostService.GrainInterfaces;
+
+/// <summary>Where this host runs, chosen by <c>APP_ENV</c> (B1).</summary>
+public enum HostEnvironment
+{
+    /// <summary>A developer's machine: no database, no tokens.</summary>
+    LocalDev,
+
+    /// <summary>A developer's machine with a database.</summary>
+    LocalDevWithDb,
+
+    /// <summary>EC2, development stage.</summary>
+    Dev,
+
+    /// <summary>EC2, staging stage.</summary>
+    Staging,
+
+    /// <summary>EC2, production stage.</summary>
+    Prod,
+}
+
+/// <summary>Reading, writing and asking about a <see cref="HostEnvironment"/>.</summary>
+public static class HostEnvironments
+{
+    /// <summary>Reads <c>APP_ENV</c>. Case does not matter; anything unknown, and no value, is <see cref="HostEnvironment.LocalDev"/> (B1).</summary>
+    public static HostEnvironment Parse(string? value) => value?.Trim().ToUpperInvariant() switch
+    {
+        "DEVELOPMENT" or "DEV" => HostEnvironment.Dev,
+        "STAGING" => HostEnvironment.Staging,
+        "PRODUCTION" or "PROD" => HostEnvironment.Prod,
+        "LOCALDEVWITHDB" or "LOCALDEV_WITH_DB" or "LOCALDEV_WITH_DATABASE" => HostEnvironment.LocalDevWithDb,
+        _ => HostEnvironment.LocalDev,
+    };
+
+    extension(HostEnvironment environment)
+    {
+        /// <summary>The name as operators, Sentry and mandelboxes know it: <c>LOCALDEV</c>, <c>LOCALDEVWITHDB</c>, <c>DEV</c>, <c>STAGING</c>, <c>PROD</c>.</summary>
+        public string Name => environment switch
+        {
+            HostEnvironment.LocalDevWithDb => "LOCALDEVWITHDB",
+            HostEnvironment.Dev => "DEV",
+            HostEnvironment.Staging => "STAGING",
+            HostEnvironment.Prod => "PROD",
+            _ => "LOCALDEV",
+        };
+
+        /// <summary>A developer's machine: LOCALDEV and LOCALDEVWITHDB.</summary>
+        public bool IsLocal => environment is HostEnvironment.LocalDev or HostEnvironment.LocalDevWithDb;
+
+        /// <summary>EC2: DEV, STAGING and PROD.</summary>
+        public bool IsDeployed => !environment.IsLocal;
+
+        /// <summary>Whether the web backend's database is used: everywhere but LOCALDEV.</summary>
+        public bool HasDatabase => environment != HostEnvironment.LocalDev;
+    }
+}

@@ -1,0 +1,76 @@
+namespace HostService.GrainInterfaces;
+
+/// <summary>Transport of a port; tcp and udp ports are counted apart.</summary>
+[GenerateSerializer]
+public enum Transport
+{
+    /// <summary>TCP.</summary>
+    Tcp,
+
+    /// <summary>UDP.</summary>
+    Udp,
+}
+
+/// <summary>A port inside the mandelbox and the host port that leads to it.</summary>
+/// <param name="MandelboxPort">Inside the container, 1..65535.</param>
+/// <param name="Transport">tcp or udp.</param>
+/// <param name="HostPort">On the host, within [1025, 49151).</param>
+[GenerateSerializer, Immutable]
+public sealed record PortBinding(
+    [property: Id(0)] ushort MandelboxPort,
+    [property: Id(1)] Transport Transport,
+    [property: Id(2)] ushort HostPort);
+
+/// <summary>The ports that a mandelbox listens on (B10).</summary>
+public static class MandelboxPorts
+{
+    /// <summary>32262/tcp: the app's control channel.</summary>
+    public const ushort Control = 32262;
+
+    /// <summary>32263/udp: video and audio.</summary>
+    public const ushort Media = 32263;
+
+    /// <summary>32273/tcp: the second stream.</summary>
+    public const ushort Secondary = 32273;
+
+    /// <summary>All three with their transports, in the order in which they are leased.</summary>
+    public static IReadOnlyList<(ushort Port, Transport Transport)> All { get; } =
+        [(Control, Transport.Tcp), (Media, Transport.Udp), (Secondary, Transport.Tcp)];
+}
+
+/// <summary>What one mandelbox holds of this host. Given as a whole or not at all.</summary>
+/// <param name="Id">Tells this lease from an earlier one of the same mandelbox; giving back needs it.</param>
+/// <param name="MandelboxId">The owner.</param>
+/// <param name="Tty">TTY number within [10, 64).</param>
+/// <param name="GpuIndex">NVML index of the GPU, or −1 on a host that has none (CPU-only slot).</param>
+/// <param name="Ports">The three port bindings.</param>
+[GenerateSerializer, Immutable]
+public sealed record Lease(
+    [property: Id(0)] Guid Id,
+    [property: Id(1)] string MandelboxId,
+    [property: Id(2)] int Tty,
+    [property: Id(3)] int GpuIndex,
+    [property: Id(4)] IReadOnlyList<PortBinding> Ports)
+{
+    /// <summary>The host port that leads to <paramref name="mandelboxPort"/>.</summary>
+    public ushort HostPortFor(ushort mandelboxPort) => Ports.First(p => p.MandelboxPort == mandelboxPort).HostPort;
+}
+
+/// <summary>Asks for a lease.</summary>
+/// <param name="MandelboxId">The owner.</param>
+/// <param name="RequestedPorts">Host ports that must be given as named; the others are chosen.</param>
+[GenerateSerializer, Immutable]
+public sealed record LeaseRequest(
+    [property: Id(0)] string MandelboxId,
+    [property: Id(1)] IReadOnlyList<PortBinding>? RequestedPorts = null);
+
+/// <summary>A lease, or the reason why there is none. Exactly one of the two is set.</summary>
+[GenerateSerializer, Immutable]
+public sealed record LeaseAnswer(
+    [property: Id(0)] Lease? Lease,
+    [property: Id(1)] string? Refusal)
+{
+    public static LeaseAnswer Granted(Lease lease) => new(lease, null);
+
+    public static LeaseAnswer Refused(string why) => new(null, why);
+}
