@@ -1,0 +1,375 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using HostService.Machine.Docker;
+
+namespace HostService.Tests.Support;
+
+/// <summary>The calls of <see cref="IContainerEngine"/>.</summary>
+public enum EngineCall
+{
+    Ping,
+    FindImage,
+    Create,
+    Start,
+    Stop,
+    Remove,
+    Inspect,
+    List,
+    Watch,
+}
+
+/// <summary>One call that was made.</summary>
+/// <param name="Subject">The container's id or name, or the image that was asked for; empty where a call has none.</param>
+public sealed record RecordedEngineCall(EngineCall Call, string Subject);
+
+/// <summary>
+/// A container engine in memory: records calls, keeps containers, sends events, and fails or holds the calls that a test chooses.
+/// </summary>
+public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainerEngine
+{
+    /// <summary>The demo's image, there from the start.</summary>
+    public const string DemoImage = "fractal/mandelboxes/demo:current-build";
+
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
+    private readonly Lock _gate = new();
+    private readonly List<RecordedEngineCall> _calls = [];
+    private readonly Dictionary<string, Container> _containers = new(StringComparer.Ordinal);
+    private readonly List<ContainerEvent> _events = [];
+    private readonly List<Channel<ContainerEvent>> _watchers = [];
+    private readonly List<PlannedFailure> _failures = [];
+    private readonly List<HeldEngineCalls> _holds = [];
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _lastTick;
+    private int _created;
+
+    /// <summary>Tags that exist.</summary>
+    public IList<string> Images { get; } = [DemoImage];
+
+    public EngineInfo Info { get; set; } = new("20.10.24", "1.41", ["runc"], []);
+
+    /// <summary>When set, a container ends with this exit code as soon as it is started.</summary>
+    public int? ExitsAtOnceWith { get; set; }
+
+    public IReadOnlyList<RecordedEngineCall> Calls => Locked(() => _calls.ToArray());
+
+    public IReadOnlyList<ContainerDescription> Containers => Locked(() => _containers.Values.Select(c => c.Description).ToArray());
+
+    /// <summary>How many watch the events now.</summary>
+    public int Watchers => Locked(() => _watchers.Count);
+
+    public int CallsOf(EngineCall call) => Calls.Count(c => c.Call == call);
+
+    /// <summary>What a container was created with.</summary>
+    public ContainerSpec SpecOf(string containerIdOrName) =>
+        Locked(() => Find(containerIdOrName)?.Spec ?? throw new InvalidOperationException($"The fake engine has no container {containerIdOrName}."));
+
+    /// <summary>
+    /// The next calls fail. With <paramref name="afterEffect"/> the engine does its work first and only the answer is lost.
+    /// </summary>
+    public void FailNext(EngineCall call, EngineFailure failure = EngineFailure.Refused, int times = 1, bool afterEffect = false) =>
+        FailNext(call, () => new ContainerEngineException(failure, $"{call} fails because the test asked for it ({failure})."), times, afterEffect);
+
+    /// <inheritdoc cref="FailNext(EngineCall, EngineFailure, int, bool)"/>
+    public void FailNext(EngineCall call, Func<Exception> failure, int times = 1, bool afterEffect = false) => Locked(() =>
+    {
+        for (var i = 0; i < times; i++)
+        {
+            _failures.Add(new PlannedFailure(call, failure, afterEffect));
+        }
+
+        return 0;
+    });
+
+    /// <summary>Calls of this kind wait, before they do anything, until the result is released or disposed of.</summary>
+    public HeldEngineCalls Hold(EngineCall call)
+    {
+        var held = new HeldEngineCalls(call, released => Locked(() => _holds.Remove(released)));
+        Locked(() =>
+        {
+            _holds.Add(held);
+            return 0;
+        });
+        return held;
+    }
+
+    /// <summary>Sends an event to every watcher.</summary>
+    public void Emit(ContainerEvent happening)
+    {
+        lock (_gate)
+        {
+            Publish(happening);
+        }
+    }
+
+    /// <summary>A running container ends by itself.</summary>
+    public void Die(string containerIdOrName, int exitCode = 137)
+    {
+        lock (_gate)
+        {
+            End(Find(containerIdOrName) ?? throw new InvalidOperationException($"The fake engine has no container {containerIdOrName}."), exitCode);
+        }
+    }
+
+    /// <summary>Every event stream breaks off.</summary>
+    public void BreakStreams(Exception? why = null)
+    {
+        lock (_gate)
+        {
+            foreach (var watcher in _watchers)
+            {
+                watcher.Writer.TryComplete(why ?? new ContainerEngineException(EngineFailure.Unreachable, "The event stream broke because the test asked for it."));
+            }
+
+            _watchers.Clear();
+        }
+    }
+
+    /// <summary>Waits, without polling, until what is asked for holds: it is looked at again after every change in the engine.</summary>
+    public async Task Until(Func<FakeContainerEngine, bool> holds, CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            var next = Locked(() => _changed.Task);
+            if (holds(this))
+            {
+                return;
+            }
+
+            await next.WaitAsync(TimeSpan.FromSeconds(30), cancellationToken);
+        }
+    }
+
+    public Task<EngineInfo> PingAsync(CancellationToken cancellationToken) =>
+        Perform(EngineCall.Ping, "", () => Info, cancellationToken);
+
+    public Task<string?> FindImageAsync(IReadOnlyList<string> patterns, CancellationToken cancellationToken) =>
+        Perform(EngineCall.FindImage, string.Join(",", patterns), () => patterns
+            .Select(pattern => Images.FirstOrDefault(image => image.Contains(pattern, StringComparison.Ordinal)))
+            .FirstOrDefault(found => found is not null), cancellationToken);
+
+    public Task<string> CreateAsync(ContainerSpec spec, CancellationToken cancellationToken) => Perform(EngineCall.Create, spec.Name, () =>
+    {
+        if (!Images.Contains(spec.Image))
+        {
+            throw new ContainerEngineException(EngineFailure.NotFound, $"No such image: {spec.Image}");
+        }
+
+        if (Find(spec.Name) is not null)
+        {
+            throw new ContainerEngineException(EngineFailure.NameTaken, $"The container name {spec.Name} is already in use");
+        }
+
+        var id = $"{++_created:x8}".PadRight(64, '0');
+        var container = new Container(spec, new ContainerDescription
+        {
+            Id = id,
+            Name = spec.Name,
+            Image = spec.Image,
+            Labels = spec.Labels,
+            Status = "created",
+            Ports = spec.Ports,
+            CreatedAt = _clock.GetUtcNow(),
+        });
+        _containers.Add(id, container);
+        Publish(container, "create");
+        return id;
+    }, cancellationToken);
+
+    public Task StartAsync(string containerId, CancellationToken cancellationToken) => Perform(EngineCall.Start, containerId, () =>
+    {
+        var container = Find(containerId) ?? throw new ContainerEngineException(EngineFailure.NotFound, $"No such container: {containerId}");
+        if (!container.Description.Running)
+        {
+            container.Description = container.Description with { Status = "running", Pid = 4242, StartedAt = _clock.GetUtcNow() };
+            Publish(container, "start");
+            if (ExitsAtOnceWith is { } code)
+            {
+                End(container, code);
+            }
+        }
+
+        return 0;
+    }, cancellationToken);
+
+    public Task StopAsync(string containerId, TimeSpan grace, CancellationToken cancellationToken) => Perform(EngineCall.Stop, containerId, () =>
+    {
+        if (Find(containerId) is { } container)
+        {
+            End(container, 143);
+        }
+
+        return 0;
+    }, cancellationToken);
+
+    public Task RemoveAsync(string containerId, CancellationToken cancellationToken) => Perform(EngineCall.Remove, containerId, () =>
+    {
+        if (Find(containerId) is { } container)
+        {
+            End(container, 137);
+            _containers.Remove(container.Description.Id);
+            Publish(container, "destroy");
+        }
+
+        return 0;
+    }, cancellationToken);
+
+    public Task<ContainerDescription?> InspectAsync(string containerIdOrName, CancellationToken cancellationToken) =>
+        Perform(EngineCall.Inspect, containerIdOrName, () => Find(containerIdOrName)?.Description, cancellationToken);
+
+    public Task<IReadOnlyList<ContainerDescription>> ListAsync(IReadOnlyDictionary<string, string> labels, CancellationToken cancellationToken) =>
+        Perform<IReadOnlyList<ContainerDescription>>(EngineCall.List, string.Join(',', labels.Keys), () => _containers.Values
+            .Select(c => c.Description)
+            .Where(d => labels.All(wanted => d.Labels.TryGetValue(wanted.Key, out var has) && (wanted.Value.Length == 0 || has == wanted.Value)))
+            .ToArray(), cancellationToken);
+
+    public async IAsyncEnumerable<ContainerEvent> WatchAsync(DateTimeOffset? since, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var channel = await Perform(EngineCall.Watch, "", () =>
+        {
+            var opened = Channel.CreateUnbounded<ContainerEvent>();
+            foreach (var missed in _events.Where(e => e.At >= since))
+            {
+                opened.Writer.TryWrite(missed);
+            }
+
+            _watchers.Add(opened);
+            return opened;
+        }, cancellationToken);
+
+        try
+        {
+            await foreach (var happening in channel.Reader.ReadAllAsync(cancellationToken))
+            {
+                yield return happening;
+            }
+        }
+        finally
+        {
+            Locked(() => _watchers.Remove(channel));
+        }
+    }
+
+    private async Task<T> Perform<T>(EngineCall call, string subject, Func<T> effect, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var (planned, holds) = Locked(() =>
+        {
+            _calls.Add(new RecordedEngineCall(call, subject));
+            Changed();
+            var failure = _failures.Find(f => f.Call == call);
+            if (failure is not null)
+            {
+                _failures.Remove(failure);
+            }
+
+            return (failure, _holds.Where(h => h.Call == call).ToArray());
+        });
+
+        foreach (var held in holds)
+        {
+            await held.WaitAsync(cancellationToken);
+        }
+
+        if (planned is { AfterEffect: false })
+        {
+            throw planned.Failure();
+        }
+
+        var result = Locked(() =>
+        {
+            var done = effect();
+            Changed();
+            return done;
+        });
+        return planned is null ? result : throw planned.Failure();
+    }
+
+    private Container? Find(string idOrName) => _containers.TryGetValue(idOrName, out var byId)
+        ? byId
+        : _containers.Values.FirstOrDefault(c => c.Description.Name == idOrName);
+
+    private void End(Container container, int exitCode)
+    {
+        if (container.Description.Running)
+        {
+            container.Description = container.Description with { Status = "exited", Pid = 0, ExitCode = exitCode, FinishedAt = _clock.GetUtcNow() };
+            Publish(container, "die", exitCode);
+        }
+    }
+
+    private void Publish(Container container, string action, int? exitCode = null)
+    {
+        // Two events of a real engine never share a nanosecond, even when the test's clock stands still.
+        _lastTick = Math.Max(_lastTick + 1, _clock.GetUtcNow().UtcTicks);
+        Publish(new ContainerEvent(action, container.Description.Id, container.Spec.Labels, exitCode, new DateTimeOffset(_lastTick, TimeSpan.Zero)));
+    }
+
+    private void Publish(ContainerEvent happening)
+    {
+        _events.Add(happening);
+        foreach (var watcher in _watchers)
+        {
+            watcher.Writer.TryWrite(happening);
+        }
+
+        Changed();
+    }
+
+    private void Changed()
+    {
+        var seen = _changed;
+        _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        seen.TrySetResult();
+    }
+
+    private T Locked<T>(Func<T> read)
+    {
+        lock (_gate)
+        {
+            return read();
+        }
+    }
+
+    private sealed class Container(ContainerSpec spec, ContainerDescription description)
+    {
+        public ContainerSpec Spec { get; } = spec;
+
+        public ContainerDescription Description { get; set; } = description;
+    }
+
+    private sealed record PlannedFailure(EngineCall Call, Func<Exception> Failure, bool AfterEffect);
+}
+
+/// <summary>Calls that a test holds back.</summary>
+public sealed class HeldEngineCalls : IDisposable
+{
+    private readonly TaskCompletionSource _entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Action<HeldEngineCalls> _forget;
+
+    internal HeldEngineCalls(EngineCall call, Action<HeldEngineCalls> forget)
+    {
+        Call = call;
+        _forget = forget;
+    }
+
+    public EngineCall Call { get; }
+
+    /// <summary>Ends when a first call has arrived.</summary>
+    public Task Entered => _entered.Task;
+
+    /// <summary>Lets them all go, and holds no more.</summary>
+    public void Release()
+    {
+        _forget(this);
+        _released.TrySetResult();
+    }
+
+    public void Dispose() => Release();
+
+    internal Task WaitAsync(CancellationToken cancellationToken)
+    {
+        _entered.TrySetResult();
+        return _released.Task.WaitAsync(cancellationToken);
+    }
+}
