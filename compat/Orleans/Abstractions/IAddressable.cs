@@ -1,0 +1,6 @@
+namespace Orleans.Runtime;
+
+/// <summary>Whatever a grain reference can point to.</summary>
+public interface IAddressable
+{
+}

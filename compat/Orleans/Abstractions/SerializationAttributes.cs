@@ -1,0 +1,62 @@
+namespace Orleans;
+
+/// <summary>Marks a type that may cross a grain call.</summary>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Struct | AttributeTargets.Enum)]
+public sealed class GenerateSerializerAttribute : Attribute
+{
+    public bool IncludePrimaryConstructorParameters { get; init; }
+
+    public GenerateFieldIds GenerateFieldIds { get; init; } = GenerateFieldIds.None;
+}
+
+/// <summary>Whether members without an <see cref="IdAttribute"/> get one by themselves.</summary>
+public enum GenerateFieldIds
+{
+    None,
+    PublicProperties,
+}
+
+/// <summary>Numbers a member that crosses a grain call; a member without one does not cross.</summary>
+[AttributeUsage(AttributeTargets.Field | AttributeTargets.Property | AttributeTargets.Parameter | AttributeTargets.Class
+    | AttributeTargets.Struct | AttributeTargets.Enum | AttributeTargets.Method)]
+public sealed class IdAttribute : Attribute
+{
+    public IdAttribute(uint id)
+    {
+        Id = id;
+    }
+
+    public uint Id { get; }
+}
+
+/// <summary>A name on the wire that outlives renames. One process has no wire, so it changes nothing here.</summary>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Interface | AttributeTargets.Struct | AttributeTargets.Enum | AttributeTargets.Method,
+    AllowMultiple = true)]
+public sealed class AliasAttribute : Attribute
+{
+    public AliasAttribute(string alias)
+    {
+        Alias = alias;
+    }
+
+    public string Alias { get; }
+}
+
+/// <summary>A value that nobody changes once it is made: it crosses a call without being copied.</summary>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Struct | AttributeTargets.Field | AttributeTargets.Property
+    | AttributeTargets.Parameter | AttributeTargets.ReturnValue, Inherited = false)]
+public sealed class ImmutableAttribute : Attribute
+{
+}
+
+/// <summary>How long a caller of this method waits for its answer.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class ResponseTimeoutAttribute : Attribute
+{
+    public ResponseTimeoutAttribute(string timeout)
+    {
+        Timeout = TimeSpan.Parse(timeout);
+    }
+
+    public TimeSpan? Timeout { get; init; }
+}
