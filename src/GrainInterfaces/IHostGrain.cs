@@ -13,6 +13,16 @@ public interface IHostGrain : IGrainWithStringKey
     /// </summary>
     Task<LeaseAnswer> TakeLease(LeaseRequest request);
 
+    /// <summary>
+    /// ECS mode: a TTY and a GPU slot for a container that somebody else made and that is bound to these host ports already, wherever they lie.
+    /// </summary>
+    Task<LeaseAnswer> AdoptLease(string mandelboxId, IReadOnlyList<PortBinding> ports);
+
+    /// <summary>
+    /// Enters the lease of a container that outlived its service, as its labels tell it. Refused where it contradicts what is entered already.
+    /// </summary>
+    Task<LeaseAnswer> RestoreLease(Lease lease);
+
     /// <summary>Gives a lease back. A lease that was given back already, or that another owner has by now, is left alone.</summary>
     Task GiveBackLease(string mandelboxId, Guid leaseId);
 
@@ -26,6 +36,16 @@ public interface IHostGrain : IGrainWithStringKey
     /// <summary>The mandelbox that holds this host port, or null.</summary>
     [ReadOnly]
     Task<string?> FindByHostPort(int hostPort, Transport transport);
+
+    /// <summary>ECS mode: this container, made by somebody else, is this mandelbox. Null on success, else why not.</summary>
+    Task<string?> RegisterContainer(string containerId, string mandelboxId);
+
+    /// <summary>The mandelbox that a container was registered for, or null.</summary>
+    [ReadOnly]
+    Task<string?> FindByContainer(string containerId);
+
+    /// <summary>Why work cannot be taken now although the host is active, one sentence a cause under a stable key; null takes the cause away.</summary>
+    Task SetNotReady(string cause, string? why);
 
     /// <summary>Identity, status, pools, GPUs.</summary>
     [ReadOnly]
@@ -128,6 +148,12 @@ public sealed record HostDescription
     [Id(9)] public required int Mandelboxes { get; init; }
     [Id(10)] public IReadOnlyList<GpuDescription> Gpus { get; init; } = [];
     [Id(11)] public MachineFigures? Metrics { get; init; }
+
+    /// <summary>Why work cannot be taken now, one sentence a cause; empty when it can, status apart.</summary>
+    [Id(12)] public IReadOnlyList<string> NotReady { get; init; } = [];
+
+    /// <summary>Leases whose mandelbox has gone, and containers whose lease is unknown: 0 unless something is wrong.</summary>
+    [Id(13)] public int Leaks { get; init; }
 }
 
 /// <summary>The machine's figures (B33). A figure that could not be read is null.</summary>

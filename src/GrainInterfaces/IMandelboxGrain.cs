@@ -35,9 +35,19 @@ public interface IMandelboxGrain : IGrainWithStringKey
     [AlwaysInterleave]
     Task<string?> MountCloudStorage(CloudStorageRequest request);
 
-    /// <summary>ECS mode: a container of this mandelbox, made by somebody else, has started.</summary>
+    /// <summary>
+    /// ECS mode: this container, made by somebody else, is this mandelbox. If it runs already it is taken over at once, else when the engine says that it has
+    /// started. Null on success, else why not.
+    /// </summary>
     [AlwaysInterleave]
-    Task<string?> Adopt(string containerId);
+    Task<string?> RegisterContainer(string containerId);
+
+    /// <summary>
+    /// The engine says that a container of this mandelbox has started: one of ours, or in ECS mode one that was registered. Null when it is known or was
+    /// taken over, else why not.
+    /// </summary>
+    [AlwaysInterleave]
+    Task<string?> ContainerStarted(string containerId);
 
     /// <summary>ECS mode: creates the mandelbox's three input devices ahead of its container.</summary>
     [AlwaysInterleave]
