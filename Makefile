@@ -1,0 +1,107 @@
+# What can be done here. "make help" lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# auto asks the NuGet feed; real and compat force it (README, "Packages").
+PACKAGES ?= auto
+# Debug or Release, of everything but build/host-service, which is always Release.
+CONFIGURATION ?= Debug
+export CONFIGURATION
+
+RID := linux-x64
+DOTNET_BUILD := dotnet build HostService.sln -c $(CONFIGURATION) --nologo -v quiet
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  variables: PACKAGES=auto|real|compat  CONFIGURATION=Debug|Release  FILTER=<dotnet test filter>  TESTS='<project>…'"
+
+.PHONY: packages
+packages: ## Decide which packages are real and which are stand-ins (every building target does)
+	@eng/packages.sh $(PACKAGES)
+
+.PHONY: build
+build: packages ## build/host-service, one self-contained file for linux-x64
+	@dotnet publish src/Silo/Silo.csproj -c Release -r $(RID) --self-contained --nologo -v quiet \
+	  -p:PublishSingleFile=true -p:IncludeNativeLibrariesForSelfExtract=true -p:DebugType=embedded -o artifacts/host-service
+	@mkdir -p build
+	@cp -f artifacts/host-service/host-service build/host-service.new && mv -f build/host-service.new build/host-service
+	@for settings in artifacts/host-service/appsettings*.json; do [ ! -e "$$settings" ] || cp -f "$$settings" build/; done
+	@ls -lh build/host-service | awk '{ print "build/host-service: " $$5 }'
+
+.PHONY: all
+all: packages ## Build the whole solution
+	@$(DOTNET_BUILD)
+
+.PHONY: run
+run: ## Everything that a mandelbox needs, then the service in LOCALDEV
+	@eng/prerequisites.sh run
+	@$(MAKE) --no-print-directory build
+	@eng/run.sh LOCALDEV
+
+.PHONY: runlocaldevwithdb
+runlocaldevwithdb: build ## The service in LOCALDEVWITHDB; set DATABASE_URL
+	@eng/run.sh LOCALDEVWITHDB
+
+.PHONY: rundev
+rundev: build ## The service in DEV (on EC2 only)
+	@eng/run.sh DEV
+
+.PHONY: runstaging
+runstaging: build ## The service in STAGING (on EC2 only)
+	@eng/run.sh STAGING
+
+.PHONY: runprod
+runprod: build ## The service in PROD (on EC2 only)
+	@eng/run.sh PROD
+
+.PHONY: test
+test: packages ## Set up and run every test but those in the VM
+	@eng/prerequisites.sh test
+	@$(DOTNET_BUILD)
+	@eng/test.sh $(TESTS)
+
+.PHONY: test-vm
+test-vm: ## The tests in a virtual machine with systemd, uinput and AppArmor
+	@eng/prerequisites.sh vm
+	@$(MAKE) --no-print-directory build
+	@dotnet build tests/Vm/Vm.csproj -c $(CONFIGURATION) --nologo -v quiet
+	@PROJECT_DEADLINE=1200 eng/test.sh Vm
+
+.PHONY: format
+format: packages ## Format all code
+	@dotnet format HostService.sln
+
+.PHONY: lint
+lint: packages ## Check format, scripts, and what must not be in the code
+	@eng/lint.sh
+
+.PHONY: check
+check: ## Clean, build, format, lint, test, docs
+	@for target in clean build format lint test docs; do $(MAKE) --no-print-directory $$target; done
+
+.PHONY: docs
+docs: build ## docs/command-line.md from the binary; every configuration key described in README.md
+	@eng/docs.sh
+
+.PHONY: bench
+bench: packages ## What the README's figures come from
+	@eng/prerequisites.sh run
+	@dotnet run --project bench/Bench.csproj -c Release
+
+.PHONY: upload
+upload: build ## build/host-service to the bucket fractal-host-service, under the branch's name
+	@eng/upload.sh
+
+.PHONY: install
+install: build ## Install service, unit, udev rule, sysctl and AppArmor profile on this machine (root; DESTDIR for elsewhere)
+	@deploy/install.sh install
+
+.PHONY: uninstall
+uninstall: ## Take all of that away again
+	@deploy/install.sh uninstall
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	@rm -rf build artifacts

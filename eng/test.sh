@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Runs test projects one after the other, each with a deadline, and ends with one closing line: N passed, N failed, N skipped.
+# usage: eng/test.sh [project…]     names below tests/; without one, all but Vm. They must be built already.
+# FILTER='FullyQualifiedName~Ports' narrows; PROJECT_DEADLINE=900 (seconds) bounds each project; CONFIGURATION=Debug.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+results=artifacts/test-results
+rm -rf "$results"
+mkdir -p "$results"
+
+projects=("$@")
+if [ ${#projects[@]} = 0 ]; then
+  for file in tests/*/*.csproj; do
+    name=$(basename "$file" .csproj)
+    case $name in Support | Vm) ;; *) projects+=("$name") ;; esac
+  done
+fi
+
+passed=0 failed=0 skipped=0
+count() { sed -n 's/.*<Counters \(.*\)\/>.*/\1/p' "$1" | grep -o "\b$2=\"[0-9]*\"" | head -n 1 | tr -dc '0-9'; }
+
+for name in "${projects[@]}"; do
+  trx=$results/$name.trx
+  echo "== tests/$name"
+  # A test that hangs ends its project after five minutes without progress; a project that hangs is ended by its own deadline.
+  timeout --kill-after=15 "${PROJECT_DEADLINE:-900}" \
+    dotnet test "tests/$name/$name.csproj" --no-build --nologo -c "${CONFIGURATION:-Debug}" ${FILTER:+--filter "$FILTER"} \
+    --results-directory "$PWD/$results" --logger "trx;LogFileName=$name.trx" --logger 'console;verbosity=minimal' \
+    --blame-hang-timeout 5m --blame-hang-dump-type none
+  code=$?
+  if [ ! -s "$trx" ]; then
+    if [ $code = 0 ]; then echo "tests/$name: no test matches"; continue; fi
+    echo "tests/$name: ended with $code and left no results: counted as one failure" >&2
+    failed=$((failed + 1))
+    continue
+  fi
+  total=$(count "$trx" total) executed=$(count "$trx" executed) ok=$(count "$trx" passed)
+  bad=$((executed - ok))
+  # The run may have been cut short although every test that reported had passed.
+  if [ $code != 0 ] && [ $bad = 0 ]; then
+    echo "tests/$name: ended with $code: counted as one failure" >&2
+    bad=1
+  fi
+  passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + total - executed))
+done
+
+reasons=$(awk '/<UnitTestResult/ { skip = /outcome="NotExecuted"/ } skip && /<Message>/ { sub(/.*<Message>/, ""); sub(/<\/Message>.*/, ""); n[$0]++ }
+  END { for (r in n) printf "  %d: %s\n", n[r], r }' "$results"/*.trx 2>/dev/null | sort -k2)
+[ -z "$reasons" ] || printf 'Skipped, and why:\n%s\n' "$reasons"
+
+line="$passed passed, $failed failed"
+[ $skipped = 0 ] || line="$line, $skipped skipped"
+echo "$passed $failed $skipped" >"$results/totals"
+echo "$line"
+[ $failed = 0 ] && [ $passed -gt 0 ]
