@@ -12,25 +12,40 @@ public interface IBackendDatabase
     /// <summary>Writes figures and time (B24).</summary>
     Task HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken);
 
-    /// <summary>The host's status, for example <c>DRAINING</c>; kept and written later during an outage.</summary>
+    /// <summary>
+    /// The host's status, for example <c>DRAINING</c>; kept and written later during an outage. Nothing is written where <see cref="RegisterAsync"/> was refused.
+    /// </summary>
     Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken);
 
-    /// <summary>The host's row goes, once all is cleaned up (B26).</summary>
+    /// <summary>
+    /// The host's row goes, once all is cleaned up (B26); its mandelboxes' rows go with it. Kept during an outage, and nothing is written where <see cref="RegisterAsync"/> was refused.
+    /// </summary>
     Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken);
 
     /// <summary>
-    /// <c>ALLOCATED</c> → <c>CONNECTING</c> in one transaction, if the row exists and belongs to this instance and this user (B7). Null on success, else why not.
+    /// <c>ALLOCATED</c> → <c>CONNECTING</c> in one transaction, if the row exists and belongs to this instance and this user (B7). Null on success, else
+    /// why not, in words that may be shown to the caller. An outage is such a reason too, after at most <see cref="DatabaseOptions.Deadline"/>; whether the
+    /// row was taken is then unknown, and the sweep of stale rows settles it.
     /// </summary>
     Task<string?> ClaimMandelboxAsync(string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken);
 
-    /// <summary><c>RUNNING</c> or <c>DYING</c>; during an outage kept and written later, the newest wins.</summary>
+    /// <summary>
+    /// <c>RUNNING</c> or <c>DYING</c>; during an outage kept and written later, the newest wins. Never throws because of the database. A status only moves
+    /// forward, and a row that was never claimed is left alone.
+    /// </summary>
     Task SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken);
 
-    /// <summary>The row goes; during an outage, later.</summary>
+    /// <summary>The row goes; during an outage, later. A row that was never claimed (still <c>ALLOCATED</c>) stays.</summary>
     Task RemoveMandelboxAsync(string mandelboxId, CancellationToken cancellationToken);
 
     /// <summary>Rows of this instance that nobody came for (B25). How many went.</summary>
     Task<int> RemoveStaleMandelboxesAsync(string instanceName, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// At the end of the service: waits until every kept write is in the database, at most <see cref="DatabaseOptions.FlushTimeout"/>. How many could not be
+    /// written; they are named in the log. A database that keeps nothing back has nothing to do here.
+    /// </summary>
+    Task<int> FlushAsync(CancellationToken cancellationToken) => Task.FromResult(0);
 }
 
 /// <summary>What registration compares and writes.</summary>
@@ -56,5 +71,9 @@ public enum RegistrationOutcome
 /// <param name="Reason">Names the column, what was expected and what was found; null when registered.</param>
 public sealed record RegistrationAnswer(RegistrationOutcome Outcome, string? Reason);
 
-/// <summary>The database could not be asked or did not answer in time.</summary>
-public sealed class BackendDatabaseException(string message, Exception? inner = null) : Exception(message, inner);
+/// <summary>The database could not be asked, did not answer in time, or answered with an error. The message says what was attempted and holds no secret.</summary>
+public sealed class BackendDatabaseException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>True when the database cannot be reached or does not answer, so that no other query would fare better now.</summary>
+    public bool Unreachable { get; init; }
+}

@@ -1,0 +1,25 @@
+namespace HostService.Machine.Database;
+
+/// <summary>LOCALDEV: there is no backend, so everything is granted and nothing is written (B1).</summary>
+public sealed class NoDatabase : IBackendDatabase
+{
+    public Task TestAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken) =>
+        Task.FromResult(new RegistrationAnswer(RegistrationOutcome.Registered, null));
+
+    public Task HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<string?> ClaimMandelboxAsync(string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken) =>
+        Task.FromResult<string?>(null);
+
+    public Task SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task RemoveMandelboxAsync(string mandelboxId, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<int> RemoveStaleMandelboxesAsync(string instanceName, CancellationToken cancellationToken) => Task.FromResult(0);
+}
