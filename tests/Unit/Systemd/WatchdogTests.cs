@@ -1,0 +1,152 @@
+using System.Threading.Channels;
+using HostService.Machine.Systemd;
+using HostService.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace HostService.Tests.Unit.Systemd;
+
+public sealed class WatchdogTests
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(15);
+
+    private readonly ManualClock _clock = new();
+    private readonly RecordingSystemd _systemd = new(TimeSpan.FromSeconds(60));
+
+    [Fact]
+    public void All_is_well_while_every_sign_advances_within_its_limit()
+    {
+        var policy = new WatchdogPolicy(_clock);
+        var calls = policy.Register("grain calls", TimeSpan.FromSeconds(30));
+        var events = policy.Register("the event stream", TimeSpan.FromSeconds(60));
+
+        for (var i = 0; i < 10; i++)
+        {
+            _clock.Advance(TimeSpan.FromSeconds(30));
+            Assert.Null(policy.Stalled());
+            calls.Advance();
+            if (i % 2 == 0)
+                events.Advance();
+        }
+    }
+
+    [Fact]
+    public void One_sign_that_stands_still_is_enough_and_the_reason_names_it_and_no_other()
+    {
+        var policy = new WatchdogPolicy(_clock);
+        var calls = policy.Register("grain calls", TimeSpan.FromSeconds(30));
+        policy.Register("the event stream", TimeSpan.FromSeconds(30));
+
+        _clock.Advance(TimeSpan.FromSeconds(31));
+        calls.Advance();
+
+        Assert.Equal("the event stream: no progress for 31 s (limit 30 s)", policy.Stalled());
+    }
+
+    [Fact]
+    public void Every_sign_that_stands_still_is_named()
+    {
+        var policy = new WatchdogPolicy(_clock);
+        policy.Register("grain calls", TimeSpan.FromSeconds(1));
+        policy.Register("the event stream", TimeSpan.FromSeconds(2));
+
+        _clock.Advance(TimeSpan.FromSeconds(5));
+
+        Assert.Equal("grain calls: no progress for 5 s (limit 1 s); the event stream: no progress for 5 s (limit 2 s)", policy.Stalled());
+    }
+
+    [Fact]
+    public async Task The_watchdog_is_pinged_four_times_an_interval_while_work_gets_done()
+    {
+        using var service = Service(new WatchdogProbe("grain calls", _ => Task.CompletedTask));
+        await service.StartAsync(CancellationToken.None);
+
+        for (var i = 0; i < 12; i++)
+        {
+            Assert.Equal("ping", await _systemd.NextAsync());
+            _clock.Advance(Tick);
+        }
+
+        await service.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task Work_that_hangs_ends_the_pings_with_the_reason_as_status()
+    {
+        var hung = new TaskCompletionSource();
+        var probes = 0;
+        using var service = Service(
+            new WatchdogProbe("grain calls", _ => Task.CompletedTask),
+            new WatchdogProbe("the event stream", _ =>
+            {
+                probes++;
+                return hung.Task;
+            }));
+        await service.StartAsync(CancellationToken.None);
+
+        // At 0, 15 and 30 s it may still be merely slow.
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("ping", await _systemd.NextAsync());
+            _clock.Advance(Tick);
+        }
+
+        Assert.Equal("no watchdog ping: the event stream: no progress for 45 s (limit 30 s)", await _systemd.NextAsync());
+        Assert.Equal(1, probes);
+        hung.SetResult();
+        await service.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task Work_that_fails_is_no_progress_and_work_that_succeeds_again_brings_the_pings_back()
+    {
+        var looks = 0;
+        using var service = Service(new WatchdogProbe("grain calls", _ => ++looks <= 3 ? throw new TimeoutException() : Task.CompletedTask));
+        await service.StartAsync(CancellationToken.None);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("ping", await _systemd.NextAsync());
+            _clock.Advance(Tick);
+        }
+
+        Assert.StartsWith("no watchdog ping: grain calls", await _systemd.NextAsync(), StringComparison.Ordinal);
+        _clock.Advance(Tick);
+        Assert.Equal("ping", await _systemd.NextAsync());
+        await service.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task Without_a_watchdog_nothing_is_asked()
+    {
+        var systemd = new RecordingSystemd(null);
+        using var service = new WatchdogService(
+            systemd, [new WatchdogProbe("grain calls", _ => throw new InvalidOperationException("asked"))], _clock, NullLogger<WatchdogService>.Instance);
+
+        await service.StartAsync(CancellationToken.None);
+        await service.ExecuteTask!;
+
+        Assert.Equal(0, _clock.PendingTimers);
+    }
+
+    private WatchdogService Service(params WatchdogProbe[] probes) => new(_systemd, probes, _clock, NullLogger<WatchdogService>.Instance);
+
+    private sealed class RecordingSystemd(TimeSpan? interval) : ISystemd
+    {
+        private readonly Channel<string> _said = Channel.CreateUnbounded<string>();
+
+        public TimeSpan? WatchdogInterval => interval;
+
+        public Task<string> NextAsync() => _said.Reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10));
+
+        public void Watchdog() => _said.Writer.TryWrite("ping");
+
+        public void Status(string line) => _said.Writer.TryWrite(line);
+
+        public void Ready() => throw new NotSupportedException();
+
+        public void Stopping() => throw new NotSupportedException();
+
+        public void ExtendTimeout(TimeSpan by) => throw new NotSupportedException();
+
+        public Task StartUnitAsync(string unit, CancellationToken cancellationToken) => throw new NotSupportedException();
+    }
+}
