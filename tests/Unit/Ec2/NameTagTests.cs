@@ -1,0 +1,160 @@
+using System.Security.Cryptography;
+using System.Text;
+using HostService.Machine.Ec2;
+using HostService.Tests.Support;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Tests.Unit.Ec2;
+
+/// <summary>The Name tag where metadata tags are off: <c>DescribeTags</c>, signed as the instance's role.</summary>
+public sealed class NameTagTests : IAsyncLifetime
+{
+    private const string Secret = "the/secret+key";
+
+    private FakeMetadataService _service = null!;
+    private Ec2InstanceMetadata _metadata = null!;
+
+    public async Task InitializeAsync()
+    {
+        _service = await FakeMetadataService.StartAsync();
+        _service.Values.Remove("tags/instance/Name");
+        _service.Values["iam/security-credentials/"] = "host-role";
+        _service.Values["iam/security-credentials/host-role"] =
+            $$"""{"Code":"Success","AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"{{Secret}}","Token":"session+token/==","Expiration":"2030-01-01T00:00:00Z"}""";
+        _metadata = new Ec2InstanceMetadata(
+            Options.Create(new Ec2Options { MetadataEndpoint = _service.Address, ApiEndpoint = _service.Address, Pause = TimeSpan.Zero }),
+            new ManualClock(),
+            NullLogger<Ec2InstanceMetadata>.Instance);
+    }
+
+    public async Task DisposeAsync()
+    {
+        _metadata.Dispose();
+        await _service.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task The_name_is_asked_of_the_API_with_a_request_that_AWS_would_accept()
+    {
+        string? authorization = null;
+        string? expected = null;
+        _service.Api = context =>
+        {
+            authorization = context.Request.Headers.Authorization;
+            expected = Signature(context.Request);
+            return FakeMetadataService.Text(context, 200, Tags("host-by-tag"));
+        };
+
+        Assert.Equal("host-by-tag", (await _metadata.ReadAsync(CancellationToken.None)).Name);
+        Assert.Contains(
+            "GET /?Action=DescribeTags&Filter.1.Name=resource-id&Filter.1.Value.1=i-0123456789abcdef0&Filter.2.Name=key&Filter.2.Value.1=Name&Version=2016-11-15",
+            _service.Requests);
+        Assert.NotNull(expected);
+        Assert.Equal(
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/us-east-1/ec2/aws4_request, SignedHeaders=host;x-amz-date;x-amz-security-token, Signature=" + expected,
+            authorization);
+    }
+
+    [Fact]
+    public async Task A_name_once_read_is_kept()
+    {
+        _service.Api = context => FakeMetadataService.Text(context, 200, Tags("host-by-tag"));
+        await _metadata.ReadAsync(CancellationToken.None);
+        _service.Requests.Clear();
+
+        await _metadata.ReadAsync(CancellationToken.None);
+
+        Assert.Empty(_service.Requests);
+    }
+
+    [Fact]
+    public async Task A_role_without_the_permission_is_told_which_one_it_needs()
+    {
+        _service.Api = context => FakeMetadataService.Text(
+            context, 403, "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized</Message></Error></Errors></Response>");
+
+        var message = await FailureAsync();
+
+        Assert.Contains("HTTP 403 UnauthorizedOperation: You are not authorized", message, StringComparison.Ordinal);
+        Assert.Contains("needs ec2:DescribeTags", message, StringComparison.Ordinal);
+        Assert.Single(_service.Requests, r => r.StartsWith("GET /?", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_API_that_fails_is_tried_again_and_its_failure_is_not_kept()
+    {
+        var answers = new Queue<(int Status, string Text)>([(500, ""), (503, "<no"), (200, "<half><item>"), (500, ""), (200, Tags("host-by-tag"))]);
+        _service.Api = context =>
+        {
+            var (status, text) = answers.Dequeue();
+            return FakeMetadataService.Text(context, status, text);
+        };
+
+        Assert.Contains("the answer is not whole XML (3 tries)", await FailureAsync(), StringComparison.Ordinal);
+        Assert.Equal("host-by-tag", (await _metadata.ReadAsync(CancellationToken.None)).Name);
+    }
+
+    [Fact]
+    public async Task An_instance_without_a_name_is_told_that_it_needs_one()
+    {
+        _service.Api = context => FakeMetadataService.Text(context, 200, "<DescribeTagsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><tagSet/></DescribeTagsResponse>");
+
+        Assert.Contains("i-0123456789abcdef0 has no Name tag", await FailureAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_instance_without_a_role_is_told_so()
+    {
+        _service.Values.Remove("iam/security-credentials/");
+
+        Assert.Contains("metadata tags are off, and the instance has no role", await FailureAsync(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{\"AccessKeyId\":\"AKIDEXAMPLE\",\"SecretAccessKey\":\"hush\"}", "are incomplete")]
+    [InlineData("{\"AccessKeyId\":\"AKIDEXAMPLE\",\"SecretAccessKey\":\"hush", "cannot be read")]
+    public async Task Half_of_the_roles_credentials_are_no_credentials_and_the_secret_stays_out_of_the_message(string json, string words)
+    {
+        _service.Values["iam/security-credentials/host-role"] = json;
+
+        var message = await FailureAsync();
+
+        Assert.Contains("role host-role " + words, message, StringComparison.Ordinal);
+        Assert.DoesNotContain("hush", message, StringComparison.Ordinal);
+    }
+
+    private static string Tags(string name) =>
+        $"""
+        <?xml version="1.0" encoding="UTF-8"?>
+        <DescribeTagsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>1</requestId><tagSet><item>
+        <resourceId>i-0123456789abcdef0</resourceId><resourceType>instance</resourceType><key>Name</key><value>{name}</value>
+        </item></tagSet></DescribeTagsResponse>
+        """;
+
+    /// <summary>Signature version 4 as its documentation derives it, from what arrived.</summary>
+    private static string Signature(HttpRequest request)
+    {
+        var date = request.Headers["X-Amz-Date"].ToString();
+        var canonical = string.Join('\n',
+            "GET",
+            "/",
+            request.QueryString.Value![1..],
+            "host:" + request.Host,
+            "x-amz-date:" + date,
+            "x-amz-security-token:session+token/==",
+            "",
+            "host;x-amz-date;x-amz-security-token",
+            Hex(SHA256.HashData([])));
+        var scope = $"{date[..8]}/us-east-1/ec2/aws4_request";
+        var toSign = $"AWS4-HMAC-SHA256\n{date}\n{scope}\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)))}";
+        var key = scope.Split('/').Aggregate(Encoding.UTF8.GetBytes("AWS4" + Secret), (k, part) => HMACSHA256.HashData(k, Encoding.UTF8.GetBytes(part)));
+        return Hex(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(toSign)));
+    }
+
+    private static string Hex(byte[] bytes) => Convert.ToHexStringLower(bytes);
+
+    private async Task<string> FailureAsync() =>
+        (await Assert.ThrowsAsync<InstanceMetadataException>(() => _metadata.ReadAsync(CancellationToken.None))).Message;
+}
