@@ -1,0 +1,23 @@
+using HostService.GrainInterfaces;
+using HostService.Machine.Gpu;
+
+namespace HostService.Grains.Host;
+
+/// <summary>What the machine says of its GPUs, as it is told to <see cref="IHostGrain.ReportGpus"/>.</summary>
+public static class GpuDescriptions
+{
+    public static IReadOnlyList<GpuDescription> From(IEnumerable<GpuStatus> statuses) => [.. statuses.Select(From)];
+
+    private static GpuDescription From(GpuStatus status) => new()
+    {
+        Index = status.Gpu.Index,
+        Name = status.Gpu.Name ?? "unknown",
+        Uuid = status.Gpu.Uuid ?? "unknown",
+        TotalMemoryKb = status.Gpu.TotalMemoryBytes / 1024,
+        FreeMemoryKb = status.Gpu.FreeMemoryBytes / 1024,
+        UtilisationPercent = status.Gpu.UtilisationPercent,
+        MemoryUtilisationPercent = status.Gpu.MemoryUtilisationPercent,
+        EncoderSessions = status.Gpu.EncoderSessions,
+        Unhealthy = status.Unhealthy,
+    };
+}

@@ -1,0 +1,46 @@
+using HostService.GrainInterfaces;
+using HostService.Grains.Host;
+using HostService.Machine.Gpu;
+
+namespace HostService.Tests.Unit.Host;
+
+public sealed class GpuDescriptionsTests
+{
+    [Fact]
+    public void Every_figure_is_carried_over_with_memory_in_kilobytes()
+    {
+        var gpu = new GpuInfo
+        {
+            Index = 3,
+            Name = "T4",
+            Uuid = "GPU-3",
+            TotalMemoryBytes = 2048,
+            FreeMemoryBytes = 1024,
+            UtilisationPercent = 7,
+            MemoryUtilisationPercent = 8,
+            EncoderSessions = 9,
+        };
+
+        var expected = new GpuDescription
+        {
+            Index = 3,
+            Name = "T4",
+            Uuid = "GPU-3",
+            TotalMemoryKb = 2,
+            FreeMemoryKb = 1,
+            UtilisationPercent = 7,
+            MemoryUtilisationPercent = 8,
+            EncoderSessions = 9,
+            Unhealthy = "XID 79",
+        };
+        Assert.Equal(expected, Assert.Single(GpuDescriptions.From([new GpuStatus(gpu, "XID 79")])));
+    }
+
+    [Fact]
+    public void What_is_not_known_stays_unknown()
+    {
+        var description = Assert.Single(GpuDescriptions.From([new GpuStatus(new GpuInfo { Index = 0 }, null)]));
+
+        Assert.Equal(("unknown", "unknown", null, null), (description.Name, description.Uuid, description.FreeMemoryKb, description.Unhealthy));
+    }
+}
