@@ -20,7 +20,7 @@ public sealed class ClientTests
     public async Task A_client_with_a_version_names_it_in_every_path()
     {
         await using var engine = await LoopbackEngine.AnsweringAsync(200, """{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12"}""");
-        using var client = new DockerClientConfiguration(engine.Endpoint).CreateClient(new Version(1, 41));
+        using var client = new DockerClientConfiguration(engine.Endpoint).CreateClient(new System.Version(1, 41));
 
         var version = await client.System.GetVersionAsync();
 

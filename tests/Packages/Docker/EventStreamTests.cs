@@ -59,7 +59,7 @@ public sealed class EventStreamTests
         var script = Channel.CreateUnbounded<string>();
         script.Writer.Complete();
         await using var engine = await Sending(script);
-        using var client = new DockerClientConfiguration(engine.Endpoint).CreateClient(new Version(1, 41));
+        using var client = new DockerClientConfiguration(engine.Endpoint).CreateClient(new System.Version(1, 41));
 
         await client.System.MonitorEventsAsync(
             new ContainerEventsParameters
