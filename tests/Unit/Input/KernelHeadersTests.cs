@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using HostService.Machine.Input.Native;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.Unit.Input;
+
+/// <summary>Holds our numbers and layouts against this machine's own headers.</summary>
+public sealed class KernelHeadersTests
+{
+    private static readonly string[] Includes = ["stddef.h", "stdio.h", "fcntl.h", "sys/ioctl.h", "sys/socket.h", "linux/uinput.h"];
+
+    [RequiresProgramFact("cc")]
+    public void Requests_codes_and_layouts_are_those_of_the_headers()
+    {
+        var expected = new Dictionary<string, long>
+        {
+            ["UI_DEV_CREATE"] = Uinput.DevCreate,
+            ["UI_DEV_DESTROY"] = Uinput.DevDestroy,
+            ["UI_DEV_SETUP"] = Uinput.DevSetup,
+            ["UI_ABS_SETUP"] = Uinput.AbsSetup,
+            ["UI_SET_EVBIT"] = Uinput.SetEvBit,
+            ["UI_SET_KEYBIT"] = Uinput.SetKeyBit,
+            ["UI_SET_RELBIT"] = Uinput.SetRelBit,
+            ["UI_SET_ABSBIT"] = Uinput.SetAbsBit,
+            ["UI_SET_PROPBIT"] = Uinput.SetPropBit,
+            ["UI_GET_SYSNAME(64)"] = Uinput.GetSysname,
+            ["sizeof(struct uinput_setup)"] = 92,
+            ["offsetof(struct uinput_setup, name)"] = 8,
+            ["UINPUT_MAX_NAME_SIZE"] = Uinput.NameSize,
+            ["sizeof(struct uinput_abs_setup)"] = 28,
+            ["offsetof(struct uinput_abs_setup, absinfo.minimum)"] = 8,
+            ["offsetof(struct uinput_abs_setup, absinfo.maximum)"] = 12,
+            ["EV_KEY"] = Uinput.EvKey,
+            ["EV_REL"] = Uinput.EvRel,
+            ["EV_ABS"] = Uinput.EvAbs,
+            ["REL_X"] = Uinput.RelX,
+            ["REL_Y"] = Uinput.RelY,
+            ["REL_WHEEL"] = Uinput.RelWheel,
+            ["REL_HWHEEL"] = Uinput.RelHorizontalWheel,
+            ["ABS_X"] = Uinput.AbsX,
+            ["ABS_Y"] = Uinput.AbsY,
+            ["BTN_LEFT"] = Uinput.ButtonLeft,
+            ["BTN_RIGHT"] = Uinput.ButtonRight,
+            ["BTN_MIDDLE"] = Uinput.ButtonMiddle,
+            ["BTN_SIDE"] = Uinput.ButtonSide,
+            ["BTN_EXTRA"] = Uinput.ButtonExtra,
+            ["BTN_FORWARD"] = Uinput.ButtonForward,
+            ["BTN_BACK"] = Uinput.ButtonBack,
+            ["KEY_MICMUTE"] = 248,
+            ["INPUT_PROP_POINTER"] = Uinput.PropPointer,
+            ["BUS_VIRTUAL"] = Uinput.BusVirtual,
+            ["O_RDWR"] = Libc.ReadWrite,
+            ["O_NONBLOCK"] = Libc.NonBlocking,
+            ["O_CLOEXEC"] = Libc.CloseOnExec,
+            ["O_PATH"] = Libc.PathOnly,
+            ["SOL_SOCKET"] = Libc.SocketLevel,
+            ["SCM_RIGHTS"] = Libc.ScmRights,
+            ["MSG_NOSIGNAL"] = Libc.NoSignal,
+            ["sizeof(struct msghdr)"] = Marshal.SizeOf<Libc.MessageHeader>(),
+            ["offsetof(struct msghdr, msg_iov)"] = Marshal.OffsetOf<Libc.MessageHeader>("Vectors"),
+            ["offsetof(struct msghdr, msg_control)"] = Marshal.OffsetOf<Libc.MessageHeader>("Control"),
+            ["offsetof(struct msghdr, msg_controllen)"] = Marshal.OffsetOf<Libc.MessageHeader>("ControlLength"),
+            ["sizeof(struct cmsghdr)"] = Marshal.SizeOf<Libc.ControlHeader>(),
+            ["CMSG_LEN(12)"] = 28,
+            ["CMSG_SPACE(12)"] = 32,
+        };
+
+        Assert.Equal(expected, Evaluate(expected.Keys));
+    }
+
+    private static Dictionary<string, long> Evaluate(IEnumerable<string> expressions)
+    {
+        var directory = Directory.CreateTempSubdirectory("headers");
+        try
+        {
+            var source = Path.Combine(directory.FullName, "headers.c");
+            var prints = expressions.Select(e => $"printf(\"%s\\t%lld\\n\", \"{e}\", (long long)({e}));");
+            File.WriteAllLines(source, ["#define _GNU_SOURCE", .. Includes.Select(i => $"#include <{i}>"), "int main(void) {", .. prints, "return 0; }"]);
+            var program = Path.Combine(directory.FullName, "headers");
+            Run(Programs.Find("cc")!, "-o", program, source);
+            return Run(program).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(l => l.Split('\t'))
+                .ToDictionary(l => l[0], l => long.Parse(l[1], CultureInfo.InvariantCulture));
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    private static string Run(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+        return output;
+    }
+}

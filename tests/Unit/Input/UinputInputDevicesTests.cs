@@ -1,0 +1,255 @@
+using HostService.Machine.Input;
+using HostService.Machine.Input.Native;
+using HostService.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Tests.Unit.Input;
+
+public sealed class UinputInputDevicesTests : IDisposable
+{
+    private readonly FakeUinputKernel _kernel = new();
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("mandelbox");
+    private readonly WatchedClock _clock = new();
+
+    private string SocketPath => Path.Combine(_directory.FullName, "sockets", "uinput.sock");
+
+    [Fact]
+    public async Task Three_devices_are_made_absolute_relative_keyboard_and_their_nodes_found()
+    {
+        await using var set = await Devices().CreateAsync(SocketPath, default);
+
+        Assert.Equal(["event20", "event21", "event22"], set.DeviceNodes.Select(n => Path.GetFileName(n)));
+        Assert.All(set.DeviceNodes, n => Assert.True(File.Exists(n)));
+        Assert.Equal(
+            ["bus 6 4678:1 v1 'Fractal Virtual Absolute Input'", "bus 6 4678:2 v1 'Fractal Virtual Relative Input'", "bus 6 4678:3 v1 'Fractal Virtual Keyboard'"],
+            _kernel.Calls.Where(c => c.Contains("UI_DEV_SETUP", StringComparison.Ordinal)).Select(c => c[(c.IndexOf("bus", StringComparison.Ordinal))..]));
+        Assert.Equal(3, _kernel.Devices);
+    }
+
+    [Fact]
+    public async Task The_kernel_is_told_what_each_pointer_is_in_the_order_that_it_wants()
+    {
+        await using var set = await Devices().CreateAsync(SocketPath, default);
+
+        Assert.Equal(
+        [
+            "0 open",
+            "0 UI_SET_EVBIT 1", "0 UI_SET_KEYBIT 272", "0 UI_SET_KEYBIT 273", "0 UI_SET_KEYBIT 274",
+            "0 UI_SET_EVBIT 3", "0 UI_SET_ABSBIT 0", "0 UI_SET_ABSBIT 1",
+            "0 UI_SET_PROPBIT 0",
+            "0 UI_DEV_SETUP bus 6 4678:1 v1 'Fractal Virtual Absolute Input'",
+            "0 UI_ABS_SETUP 0 0..4095", "0 UI_ABS_SETUP 1 0..4095",
+            "0 UI_DEV_CREATE", "0 UI_GET_SYSNAME",
+        ], _kernel.Calls.Where(c => c.StartsWith('0')));
+        Assert.Equal(
+        [
+            "1 open",
+            "1 UI_SET_EVBIT 1",
+            .. Enumerable.Range(272, 7).Select(b => $"1 UI_SET_KEYBIT {b}"),
+            "1 UI_SET_EVBIT 2", "1 UI_SET_RELBIT 0", "1 UI_SET_RELBIT 1", "1 UI_SET_RELBIT 8", "1 UI_SET_RELBIT 6",
+            "1 UI_SET_PROPBIT 0",
+            "1 UI_DEV_SETUP bus 6 4678:2 v1 'Fractal Virtual Relative Input'",
+            "1 UI_DEV_CREATE", "1 UI_GET_SYSNAME",
+        ], _kernel.Calls.Where(c => c.StartsWith('1')));
+    }
+
+    [Fact]
+    public async Task The_keyboard_has_every_key_and_nothing_of_a_pointer()
+    {
+        await using var set = await Devices().CreateAsync(SocketPath, default);
+
+        Assert.Equal(
+        [
+            "2 open", "2 UI_SET_EVBIT 1", .. Enumerable.Range(1, 248).Select(k => $"2 UI_SET_KEYBIT {k}"),
+            "2 UI_DEV_SETUP bus 6 4678:3 v1 'Fractal Virtual Keyboard'", "2 UI_DEV_CREATE", "2 UI_GET_SYSNAME",
+        ], _kernel.Calls.Where(c => c.StartsWith('2')));
+    }
+
+    [Fact]
+    public async Task A_client_is_given_the_three_open_devices_in_their_order()
+    {
+        await using var set = await Devices().CreateAsync(SocketPath, default);
+
+        using var client = new DescriptorClient(SocketPath);
+        var (bytes, files) = client.Receive();
+
+        Assert.Equal(1, bytes);
+        Assert.Equal(["device 0", "device 1", "device 2"], files.Select(DescriptorClient.ContentOf));
+    }
+
+    [Fact]
+    public async Task Disposing_removes_the_devices_last_one_first_closes_all_and_may_be_repeated()
+    {
+        var set = await Devices().CreateAsync(SocketPath, default);
+
+        await Task.WhenAll(set.DisposeAsync().AsTask(), set.DisposeAsync().AsTask());
+        await set.DisposeAsync();
+
+        Assert.Equal(["2 UI_DEV_DESTROY", "1 UI_DEV_DESTROY", "0 UI_DEV_DESTROY"], _kernel.Calls.TakeLast(3));
+        AssertNothingLeft();
+    }
+
+    [Fact]
+    public async Task A_refusal_at_any_step_leaves_nothing_behind()
+    {
+        await using (await Devices().CreateAsync(SocketPath, default))
+        {
+        }
+
+        var steps = _kernel.Calls.Count - 3;
+        for (var step = 1; step <= steps; step++)
+        {
+            using var kernel = new FakeUinputKernel { RefusedCall = step };
+
+            var error = await Assert.ThrowsAsync<InputDeviceException>(() => Devices(kernel).CreateAsync(SocketPath, default));
+
+            var refused = kernel.Calls[step - 1];
+            Assert.Contains("Operation not permitted", error.Message, StringComparison.Ordinal);
+            Assert.Contains(VirtualDevice.All[refused[0] - '0'].Name, error.Message, StringComparison.Ordinal);
+            AssertNothingLeft(kernel);
+
+            // Only what had come about is undone, in reverse.
+            var created = kernel.Calls.Take(step - 1).Where(c => c.EndsWith("UI_DEV_CREATE", StringComparison.Ordinal)).Select(c => c[0]).Reverse();
+            Assert.Equal(created.Select(c => $"{c} UI_DEV_DESTROY"), kernel.Calls.Skip(step));
+        }
+    }
+
+    [Fact]
+    public async Task A_socket_that_cannot_be_made_undoes_the_devices()
+    {
+        File.WriteAllText(Path.Combine(_directory.FullName, "sockets"), "a file where a directory should be");
+
+        var error = await Assert.ThrowsAsync<InputDeviceException>(() => Devices().CreateAsync(SocketPath, default));
+
+        Assert.Contains(SocketPath, error.Message, StringComparison.Ordinal);
+        AssertNothingLeft();
+    }
+
+    [Fact]
+    public async Task A_kernel_without_evdev_is_named_and_nothing_stays()
+    {
+        _kernel.MakesEventDevices = false;
+
+        var error = await Assert.ThrowsAsync<InputDeviceException>(() => Devices().CreateAsync(SocketPath, default));
+
+        Assert.Contains("evdev", error.Message, StringComparison.Ordinal);
+        AssertNothingLeft();
+    }
+
+    [Fact]
+    public async Task A_node_that_comes_late_is_waited_for()
+    {
+        _kernel.MakesNodes = false;
+        _kernel.MakeNode(0);
+        _kernel.MakeNode(2);
+        var creation = Devices().CreateAsync(SocketPath, default);
+        await _clock.TimerStarted;
+        _kernel.MakeNode(1);
+
+        await using var set = await creation;
+        Assert.Equal("event21", Path.GetFileName(set.DeviceNodes[1]));
+    }
+
+    [Fact]
+    public async Task A_node_that_never_comes_fails_at_the_deadline_and_nothing_stays()
+    {
+        _kernel.MakesNodes = false;
+        var creation = Devices().CreateAsync(SocketPath, default);
+        await _clock.TimerStarted;
+        _clock.Advance(_kernel.Options.NodeDeadline);
+
+        var error = await Assert.ThrowsAsync<InputDeviceException>(() => creation);
+        Assert.Contains("event20 did not appear within 2 s", error.Message, StringComparison.Ordinal);
+        AssertNothingLeft();
+    }
+
+    [Fact]
+    public async Task Cancelling_leaves_nothing_behind()
+    {
+        using var cancelled = new CancellationTokenSource();
+        await cancelled.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Devices().CreateAsync(SocketPath, cancelled.Token));
+        AssertNothingLeft();
+    }
+
+    [Fact]
+    public async Task What_cannot_be_removed_is_told_after_all_was_tried()
+    {
+        var set = await Devices().CreateAsync(SocketPath, default);
+        _kernel.RefusedName = "UI_DEV_DESTROY";
+
+        var error = await Assert.ThrowsAsync<InputDeviceException>(() => set.DisposeAsync().AsTask());
+
+        Assert.All(VirtualDevice.All, d => Assert.Contains(d.Name, error.Message, StringComparison.Ordinal));
+        Assert.Equal(0, _kernel.OpenFiles);
+        Assert.False(Path.Exists(SocketPath));
+    }
+
+    [Fact]
+    public void A_machine_with_uinput_can_make_them()
+    {
+        Assert.Null(Devices().Unavailable);
+        Assert.Equal(0, _kernel.OpenFiles);
+    }
+
+    [Fact]
+    public void A_machine_without_uinput_says_so_and_what_to_try()
+    {
+        File.Delete(_kernel.Options.DevicePath);
+
+        Assert.Contains("does not exist (try: modprobe uinput)", Devices().Unavailable, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_machine_that_does_not_permit_it_says_so()
+    {
+        _kernel.RefusedCall = 1;
+
+        Assert.Equal($"{_kernel.Options.DevicePath} cannot be opened: Operation not permitted", Devices().Unavailable);
+    }
+
+    [Fact]
+    public void The_real_kernel_answers_a_file_that_is_no_uinput_with_its_own_words()
+    {
+        using var file = new UinputKernel().Open("/dev/null");
+
+        var error = Assert.Throws<System.ComponentModel.Win32Exception>(() => new UinputKernel().Control(file, Uinput.DevCreate, 0));
+        Assert.Equal("Inappropriate ioctl for device", error.Message);
+        Assert.Throws<System.ComponentModel.Win32Exception>(() => new UinputKernel().Open("/no/such/file"));
+    }
+
+    public void Dispose()
+    {
+        _kernel.Dispose();
+        _directory.Delete(recursive: true);
+    }
+
+    private UinputInputDevices Devices(FakeUinputKernel? kernel = null) =>
+        new(kernel ?? _kernel, Options.Create((kernel ?? _kernel).Options), _clock, NullLogger<UinputInputDevices>.Instance);
+
+    private void AssertNothingLeft(FakeUinputKernel? kernel = null)
+    {
+        Assert.Equal((0, 0), ((kernel ?? _kernel).Devices, (kernel ?? _kernel).OpenFiles));
+        Assert.False(Path.Exists(SocketPath));
+    }
+
+    /// <summary>A clock that tells when somebody begins to wait by it.</summary>
+    private sealed class WatchedClock : TimeProvider
+    {
+        private readonly ManualClock _clock = new();
+        private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task TimerStarted => _started.Task;
+
+        public void Advance(TimeSpan by) => _clock.Advance(by);
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            var timer = _clock.CreateTimer(callback, state, dueTime, period);
+            _started.TrySetResult();
+            return timer;
+        }
+    }
+}
