@@ -5,6 +5,7 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
 {
     private readonly Lock _gate = new();
     private readonly List<ManualTimer> _timers = [];
+    private readonly List<(Func<TimeSpan, bool> DueIn, TaskCompletionSource Seen)> _watchers = [];
     private DateTimeOffset _now = start;
 
     public ManualClock()
@@ -42,6 +43,25 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
         timer.Change(dueTime, period);
         return timer;
     }
+
+    /// <summary>Ends once a timer is pending that is due in such a time from now: the code under test waits, and the test may move on.</summary>
+    public Task TimerSetAsync(Func<TimeSpan, bool> dueIn)
+    {
+        lock (_gate)
+        {
+            if (_timers.Any(t => dueIn(t.Due - _now)))
+            {
+                return Task.CompletedTask;
+            }
+
+            var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _watchers.Add((dueIn, seen));
+            return seen.Task;
+        }
+    }
+
+    /// <inheritdoc cref="TimerSetAsync(Func{TimeSpan, bool})"/>
+    public Task TimerSetAsync(TimeSpan dueIn) => TimerSetAsync(d => d == dueIn);
 
     /// <summary>Moves time on, firing every timer that falls due.</summary>
     public void Advance(TimeSpan by)
@@ -83,6 +103,11 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
                 {
                     Due = clock._now + dueTime;
                     clock._timers.Add(this);
+                    foreach (var watcher in clock._watchers.Where(w => w.DueIn(dueTime)).ToList())
+                    {
+                        clock._watchers.Remove(watcher);
+                        watcher.Seen.SetResult();
+                    }
                 }
             }
 

@@ -1,0 +1,83 @@
+using System.Globalization;
+using HostService.Machine.Database;
+using HostService.Tests.Support;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Tests.Backend;
+
+/// <summary>The real code over a real server, with a clock that a test drives, and an instance name that no other test has.</summary>
+internal sealed class DatabaseUnderTest : IAsyncDisposable
+{
+    private readonly PostgresServer? _server;
+
+    public DatabaseUnderTest(PostgresServer server, Action<DatabaseOptions>? configure = null)
+        : this(server.ConnectionString, configure) => _server = server;
+
+    public DatabaseUnderTest(string connectionString, Action<DatabaseOptions>? configure = null)
+    {
+        var settings = new DatabaseOptions { ConnectionString = connectionString };
+        configure?.Invoke(settings);
+        var options = Options.Create(settings);
+        var source = new ConnectionStringSource(options, Options.Create(new HerokuOptions()), new HerokuConfigVars(new HttpClient()));
+        Database = new BackendDatabase(new DatabaseSession(source, options, Clock), options, Clock, Log);
+    }
+
+    public ManualClock Clock { get; } = new();
+
+    public RecordingLogger<BackendDatabase> Log { get; } = new();
+
+    public BackendDatabase Database { get; }
+
+    public string Instance { get; } = "instance-" + Guid.NewGuid().ToString("N", CultureInfo.InvariantCulture);
+
+    public long NowMs => Clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private PostgresServer Server => _server ?? throw new InvalidOperationException("There is no server behind this one.");
+
+    public HostRegistration Registration(HostFigures? figures = null) => new(
+        Instance, "i-0123", "ami-1", "us-east-1", "g4dn.xlarge", "abcdef0123456789", "203.0.113.7", 4, figures ?? new HostFigures(1000, 2000, 3000));
+
+    /// <summary>The row as the webserver makes it before the instance starts.</summary>
+    public Task AddInstanceAsync(
+        string status = "PRE_CONNECTION", string ami = "ami-1", string region = "us-east-1", string type = "g4dn.xlarge", string commit = "abcdef0") =>
+        Server.ExecuteAsync(
+            $"""
+            INSERT INTO hardware.instance_info
+                (instance_name, ip, location, aws_ami_id, aws_instance_type, cloud_provider_id, commit_hash, creation_time_utc_unix_ms, status)
+            VALUES ('{Instance}', '', '{region}', '{ami}', '{type}', '', '{commit}', 0, '{status}')
+            """);
+
+    /// <summary>An instance that is registered already.</summary>
+    public async Task RegisterAsync()
+    {
+        await AddInstanceAsync();
+        var answer = await Database.RegisterAsync(Registration(), default);
+        Assert.Equal(new RegistrationAnswer(RegistrationOutcome.Registered, null), answer);
+    }
+
+    /// <summary>The row as the webserver makes it when it assigns a mandelbox.</summary>
+    public Task AddMandelboxAsync(string id, string user = "user-1", string status = "ALLOCATED", TimeSpan age = default) =>
+        Server.ExecuteAsync(
+            $"""
+            INSERT INTO hardware.mandelbox_info (mandelbox_id, user_id, instance_name, status, creation_time_utc_unix_ms)
+            VALUES ('{id}', '{user}', '{Instance}', '{status}', {NowMs - (long)age.TotalMilliseconds})
+            """);
+
+    /// <summary>A mandelbox in its user's hands or on the way there.</summary>
+    public async Task ClaimAsync(string id)
+    {
+        await AddMandelboxAsync(id);
+        Assert.Null(await Database.ClaimMandelboxAsync(Instance, id, "user-1", default));
+    }
+
+    public async Task<string?> StatusOfAsync(string mandelboxId) =>
+        (await Server.QueryAsync($"SELECT status FROM hardware.mandelbox_info WHERE mandelbox_id = '{mandelboxId}'")).SingleOrDefault();
+
+    public async Task<string?> InstanceAsync(string column) =>
+        (await Server.QueryAsync($"SELECT {column} FROM hardware.instance_info WHERE instance_name = '{Instance}'")).SingleOrDefault();
+
+    /// <summary>An id that no other test has.</summary>
+    public string NewId(string name = "m") => $"{name}-{Guid.NewGuid():N}";
+
+    public ValueTask DisposeAsync() => Database.DisposeAsync();
+}

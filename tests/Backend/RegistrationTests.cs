@@ -1,0 +1,135 @@
+using HostService.Machine.Database;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.Backend;
+
+[Collection(PostgresCollection.Name)]
+public sealed class RegistrationTests(PostgresFixture postgres)
+{
+    [PostgresFact]
+    public async Task A_matching_row_is_taken_over_with_everything_that_the_webserver_wants_to_know()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.AddInstanceAsync();
+
+        var answer = await it.Database.RegisterAsync(it.Registration(), default);
+
+        Assert.Equal(new RegistrationAnswer(RegistrationOutcome.Registered, null), answer);
+        Assert.Equal(
+            $"ACTIVE aws-i-0123 203.0.113.7 4 1000 2000 3000 {it.NowMs}",
+            await it.InstanceAsync(
+                "concat_ws(' ', status, cloud_provider_id, ip, mandelbox_capacity, memory_remaining_kb, nanocpus_remaining, gpu_vram_remaining_kb, last_updated_utc_unix_ms)"));
+    }
+
+    [PostgresFact]
+    public async Task A_figure_that_could_not_be_read_leaves_its_column_alone()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.AddInstanceAsync();
+
+        await it.Database.RegisterAsync(it.Registration(new HostFigures(null, 7, null)), default);
+
+        Assert.Equal("2000 7 1024", await it.InstanceAsync("concat_ws(' ', memory_remaining_kb, nanocpus_remaining, gpu_vram_remaining_kb)"));
+    }
+
+    [PostgresFact]
+    public async Task A_host_without_a_row_is_refused_and_told_what_is_missing()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+
+        var answer = await it.Database.RegisterAsync(it.Registration(), default);
+
+        Assert.Equal(RegistrationOutcome.Refused, answer.Outcome);
+        Assert.Equal(
+            $"hardware.instance_info has no row with instance_name \"{it.Instance}\": the webserver creates it before it starts the instance.", answer.Reason);
+    }
+
+    [PostgresTheory]
+    [InlineData("PRE_CONNECTION", "ami-2", "us-east-1", "g4dn.xlarge", "abcdef0", "column aws_ami_id is \"ami-2\", expected \"ami-1\"")]
+    [InlineData("PRE_CONNECTION", "ami-1", "eu-west-1", "g4dn.xlarge", "abcdef0", "column location is \"eu-west-1\", expected \"us-east-1\"")]
+    [InlineData("PRE_CONNECTION", "ami-1", "us-east-1", "p3.2xlarge", "abcdef0", "column aws_instance_type is \"p3.2xlarge\", expected \"g4dn.xlarge\"")]
+    [InlineData("PRE_CONNECTION", "ami-1", "us-east-1", "g4dn.xlarge", "bbcdef0", "column commit_hash is \"bbcdef0\", expected a beginning of \"abcdef0123456789\"")]
+    [InlineData("PRE_CONNECTION", "ami-1", "us-east-1", "g4dn.xlarge", "", "column commit_hash is empty, expected a beginning of \"abcdef0123456789\"")]
+    [InlineData("ACTIVE", "ami-1", "us-east-1", "g4dn.xlarge", "abcdef0", "column status is \"ACTIVE\", expected \"PRE_CONNECTION\"")]
+    public async Task A_row_that_does_not_match_is_refused_by_column_and_stays_as_it_was(
+        string status, string ami, string region, string type, string commit, string expected)
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.AddInstanceAsync(status, ami, region, type, commit);
+
+        var answer = await it.Database.RegisterAsync(it.Registration(), default);
+
+        Assert.Equal(RegistrationOutcome.Refused, answer.Outcome);
+        Assert.Equal($"The row of instance \"{it.Instance}\" in hardware.instance_info is not ours to take: {expected}.", answer.Reason);
+        Assert.Equal($"{status},,-1", await it.InstanceAsync("concat_ws(',', status, cloud_provider_id, last_updated_utc_unix_ms)"));
+    }
+
+    [PostgresTheory]
+    [InlineData("DRAINING")]
+    [InlineData("HOST_SERVICE_UNRESPONSIVE")]
+    public async Task A_host_that_the_webserver_has_given_up_is_not_wanted(string status)
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.AddInstanceAsync(status);
+
+        var answer = await it.Database.RegisterAsync(it.Registration(), default);
+
+        Assert.Equal(RegistrationOutcome.NotWanted, answer.Outcome);
+        Assert.Equal(
+            $"The webserver no longer wants instance \"{it.Instance}\": column status of its row is \"{status}\", expected \"PRE_CONNECTION\".", answer.Reason);
+        Assert.Equal(status, await it.InstanceAsync("status"));
+    }
+
+    [PostgresFact]
+    public async Task Of_two_hosts_that_register_for_one_row_at_once_one_wins()
+    {
+        await using var first = new DatabaseUnderTest(postgres.Server);
+        await first.AddInstanceAsync();
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => first.Database.RegisterAsync(first.Registration(), default)));
+
+        Assert.Single(answers, a => a.Outcome == RegistrationOutcome.Registered);
+        Assert.Equal(7, answers.Count(a => a.Outcome == RegistrationOutcome.Refused && a.Reason!.Contains("column status is \"ACTIVE\"", StringComparison.Ordinal)));
+    }
+
+    [PostgresFact]
+    public async Task A_refused_host_leaves_the_row_alone_on_its_way_out()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.AddInstanceAsync("ACTIVE");
+        await it.Database.RegisterAsync(it.Registration(), default);
+
+        await it.Database.SetHostStatusAsync(it.Instance, "DRAINING", default);
+        await it.Database.RemoveHostAsync(it.Instance, default);
+
+        Assert.Equal("ACTIVE", await it.InstanceAsync("status"));
+        Assert.Contains(it.Log.Lines, l => l.Contains("never took over", StringComparison.Ordinal));
+    }
+
+    [PostgresFact]
+    public async Task A_registered_host_marks_itself_draining_and_its_row_goes_at_the_end_with_all_below_it()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.RegisterAsync();
+        var id = it.NewId();
+        await it.AddMandelboxAsync(id);
+
+        await it.Database.SetHostStatusAsync(it.Instance, "DRAINING", default);
+        Assert.Equal("DRAINING", await it.InstanceAsync("status"));
+        await it.Database.RemoveHostAsync(it.Instance, default);
+
+        Assert.Null(await it.InstanceAsync("status"));
+        Assert.Null(await it.StatusOfAsync(id));
+    }
+
+    [PostgresFact]
+    public async Task The_test_at_start_passes_on_a_database_with_the_schema_and_names_what_is_missing_without_it()
+    {
+        await using var good = new DatabaseUnderTest(postgres.Server);
+        await good.Database.TestAsync(default);
+
+        await using var bad = new DatabaseUnderTest(postgres.Server.ConnectionString.Replace("Database=postgres", "Database=template1", StringComparison.Ordinal));
+        var e = await Assert.ThrowsAsync<BackendDatabaseException>(() => bad.Database.TestAsync(default));
+        Assert.Contains("relation \"hardware.instance_info\" does not exist", e.Message, StringComparison.Ordinal);
+    }
+}

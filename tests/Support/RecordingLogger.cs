@@ -1,0 +1,58 @@
+using Microsoft.Extensions.Logging;
+
+namespace HostService.Tests.Support;
+
+/// <summary>Keeps what was logged, and lets a test wait for a line.</summary>
+public sealed class RecordingLogger<T> : ILogger<T>
+{
+    private readonly Lock _gate = new();
+    private readonly List<string> _lines = [];
+    private readonly List<(string Part, TaskCompletionSource<string> Seen)> _watchers = [];
+
+    /// <summary>Level, message, and the exception with all that is inside it.</summary>
+    public IReadOnlyList<string> Lines
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _lines];
+            }
+        }
+    }
+
+    /// <summary>The first line, past or future, that holds this text.</summary>
+    public Task<string> LineAsync(string part)
+    {
+        lock (_gate)
+        {
+            if (_lines.Find(l => l.Contains(part, StringComparison.Ordinal)) is { } line)
+            {
+                return Task.FromResult(line);
+            }
+
+            var seen = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _watchers.Add((part, seen));
+            return seen.Task;
+        }
+    }
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        var line = $"{logLevel}: {formatter(state, exception)} {exception}".TrimEnd();
+        lock (_gate)
+        {
+            _lines.Add(line);
+            foreach (var watcher in _watchers.Where(w => line.Contains(w.Part, StringComparison.Ordinal)).ToList())
+            {
+                _watchers.Remove(watcher);
+                watcher.Seen.SetResult(line);
+            }
+        }
+    }
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+}
