@@ -1,0 +1,129 @@
+using HostService.Machine.Database;
+using HostService.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace HostService.Tests.Backend;
+
+[Collection(PostgresCollection.Name)]
+public sealed class ScheduleTests(PostgresFixture postgres)
+{
+    [PostgresFact]
+    public async Task A_heartbeat_writes_figures_and_time_and_leaves_alone_what_could_not_be_read()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.RegisterAsync();
+        it.Clock.Advance(TimeSpan.FromMinutes(1));
+
+        await it.Database.HeartbeatAsync(it.Instance, new HostFigures(11, null, 33), default);
+
+        Assert.Equal(
+            $"11 2000 33 {it.NowMs} ACTIVE",
+            await it.InstanceAsync("concat_ws(' ', memory_remaining_kb, nanocpus_remaining, gpu_vram_remaining_kb, last_updated_utc_unix_ms, status)"));
+    }
+
+    [PostgresFact]
+    public async Task A_heartbeat_for_a_row_that_is_gone_says_so()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+
+        var e = await Assert.ThrowsAsync<BackendDatabaseException>(() => it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+
+        Assert.Equal($"heartbeat of instance {it.Instance}: hardware.instance_info no longer has this row; somebody has removed it.", e.Message);
+        Assert.False(e.Unreachable);
+    }
+
+    [PostgresFact]
+    public async Task Only_rows_of_this_instance_that_waited_too_long_are_swept()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.RegisterAsync();
+        await using var other = new DatabaseUnderTest(postgres.Server);
+        await other.RegisterAsync();
+        var stays = new List<string>();
+        var goes = new List<string>();
+        foreach (var (status, seconds, isStale) in ((string, double, bool)[])
+            [
+                ("ALLOCATED", 10, false), ("ALLOCATED", 10.001, true), ("CONNECTING", 90, false), ("CONNECTING", 90.001, true),
+                ("RUNNING", 9000, false), ("DYING", 9000, false),
+            ])
+        {
+            var id = it.NewId();
+            await it.AddMandelboxAsync(id, status: status, age: TimeSpan.FromSeconds(seconds));
+            (isStale ? goes : stays).Add(id);
+        }
+
+        var elsewhere = it.NewId();
+        await other.AddMandelboxAsync(elsewhere, age: TimeSpan.FromHours(1));
+        stays.Add(elsewhere);
+
+        Assert.Equal(2, await it.Database.RemoveStaleMandelboxesAsync(it.Instance, default));
+
+        foreach (var id in stays)
+        {
+            Assert.NotNull(await it.StatusOfAsync(id));
+        }
+
+        foreach (var id in goes)
+        {
+            Assert.Null(await it.StatusOfAsync(id));
+        }
+    }
+
+    [PostgresFact]
+    public async Task Heartbeat_and_sweep_outlive_an_outage()
+    {
+        // The clock leaps over a minute while queries run in real time, so their deadline lies beyond.
+        await using var it = new DatabaseUnderTest(postgres.Server, o => o.Deadline = TimeSpan.FromMinutes(10));
+        await it.RegisterAsync();
+        var id = it.NewId();
+        await it.AddMandelboxAsync(id);
+        var beats = new RecordingLogger<HeartbeatLoop>();
+        var sweeps = new RecordingLogger<StaleRowSweep>();
+        var figures = 0;
+        await using var heartbeat = new HeartbeatLoop(it.Database, it.Clock, beats);
+        await using var sweep = new StaleRowSweep(it.Database, it.Clock, sweeps);
+        await postgres.Server.StopAsync();
+        try
+        {
+            heartbeat.Start(it.Instance, () => new HostFigures(++figures, 1, 1));
+            sweep.Start(it.Instance);
+            await beats.LineAsync("Heartbeat to the database failed");
+            await sweeps.LineAsync("Stale rows could not be removed");
+        }
+        finally
+        {
+            await postgres.Server.StartAsync();
+        }
+
+        await it.Clock.TimerSetAsync(IsHeartbeatPause);
+        await it.Clock.TimerSetAsync(IsSweepPause);
+        it.Clock.Advance(TimeSpan.FromSeconds(10.5));
+        await sweeps.LineAsync("Removed 1 rows");
+        await it.Clock.TimerSetAsync(IsSweepPause);
+        it.Clock.Advance(TimeSpan.FromSeconds(54.5));
+        await it.Clock.TimerSetAsync(IsHeartbeatPause);
+
+        Assert.Equal("2", await it.InstanceAsync("memory_remaining_kb"));
+        Assert.Null(await it.StatusOfAsync(id));
+    }
+
+    [PostgresFact]
+    public async Task The_last_sweep_happens_when_it_is_stopped()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.RegisterAsync();
+        await using var sweep = new StaleRowSweep(it.Database, it.Clock, NullLogger<StaleRowSweep>.Instance);
+        sweep.Start(it.Instance);
+        await it.Clock.TimerSetAsync(IsSweepPause);
+        var id = it.NewId();
+        await it.AddMandelboxAsync(id, age: TimeSpan.FromSeconds(11));
+
+        await sweep.StopAsync(default);
+
+        Assert.Null(await it.StatusOfAsync(id));
+    }
+
+    private static bool IsHeartbeatPause(TimeSpan due) => due >= TimeSpan.FromSeconds(55) && due <= TimeSpan.FromSeconds(65);
+
+    private static bool IsSweepPause(TimeSpan due) => due >= TimeSpan.FromSeconds(9.5) && due <= TimeSpan.FromSeconds(10.5);
+}
