@@ -26,12 +26,12 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
             var progress = new Progress();
             try
             {
-                return await AttemptAsync(dataSource, deadline, work, progress, both.Token);
+                return await UntilAsync(AttemptAsync(dataSource, deadline, work, progress, both.Token), both.Token);
             }
             catch (Exception e) when (progress.IsSafeToRepeat && !both.IsCancellationRequested && IsConnectionLoss(e))
             {
                 // A pooled connection that died while it lay idle, as they all do when the server restarts; Npgsql has emptied the pool by now.
-                return await AttemptAsync(dataSource, deadline, work, new Progress(), both.Token);
+                return await UntilAsync(AttemptAsync(dataSource, deadline, work, new Progress(), both.Token), both.Token);
             }
         }
         catch (Exception e) when (cancellationToken.IsCancellationRequested)
@@ -85,6 +85,24 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         return result;
     }
 
+    /// <summary>
+    /// Npgsql misses a cancellation that comes between the connection and the server's first word, and then waits for its own timeout. So nobody waits for
+    /// Npgsql: an abandoned attempt finds its token cancelled before its next statement.
+    /// </summary>
+    private static async Task<T> UntilAsync<T>(Task<T> attempt, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await attempt.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (!attempt.IsCompleted)
+        {
+            // The missed deadline is what gets reported; how the attempt ends later adds nothing, but must count as seen.
+            _ = attempt.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            throw;
+        }
+    }
+
     private async Task<NpgsqlDataSource> OpenSourceAsync(CancellationToken cancellationToken)
     {
         if (_dataSource is { } open)
@@ -105,9 +123,9 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
 
     private NpgsqlConnectionStringBuilder Settle(NpgsqlConnectionStringBuilder builder)
     {
-        var seconds = (int)Math.Ceiling(Math.Max(options.Value.Deadline.TotalSeconds, options.Value.StartTimeout.TotalSeconds)) + 1;
-        builder.Timeout = seconds;
-        builder.CommandTimeout = seconds;
+        // Npgsql's own timeouts only end what was abandoned; the deadline is kept by the session.
+        builder.Timeout = (int)Math.Ceiling(options.Value.Deadline.TotalSeconds) + 1;
+        builder.CommandTimeout = (int)Math.Ceiling(Math.Max(options.Value.Deadline.TotalSeconds, options.Value.StartTimeout.TotalSeconds)) + 1;
         // −1: after a deadline the connection is dropped at once instead of waiting for the server to confirm.
         builder.CancellationTimeout = -1;
         builder.MaxPoolSize = options.Value.MaxPoolSize;
