@@ -3,7 +3,7 @@
 # usage: eng/test.sh [project…]     names below tests/; without one, all but Vm. They must be built already.
 # FILTER='FullyQualifiedName~Ports' narrows; PROJECT_DEADLINE=900 (seconds) bounds each project; CONFIGURATION=Debug.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 results=artifacts/test-results
 rm -rf "$results"
 mkdir -p "$results"
