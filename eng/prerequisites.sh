@@ -23,7 +23,8 @@ test|/usr/lib/postgresql/*/bin/postgres|postgresql|a throw-away database
 test|npm|npm|installing the S3 server below
 vm|qemu-system-x86_64|qemu-system-x86|a machine that has every kernel interface
 vm|mmdebstrap|mmdebstrap|its disk
-vm|mkfs.ext4|e2fsprogs|the same'
+vm|mkfs.ext4|e2fsprogs|the same
+vm|ssh|openssh-client|working inside it'
 
 # scopes | npm package, exact version | what for; installed below .cache/npm
 npm_needs='test|s3rver@3.7.1|an S3 server to test user configs against'

@@ -1,5 +1,5 @@
 #!/bin/bash
-# customize.sh ROOT HERE: the settings inside the VM. Run by mmdebstrap.
+# customize.sh ROOT HERE: the settings inside the VM, below ROOT. Run by mmdebstrap.
 set -euo pipefail
 root=$1 here=$2
 
@@ -49,8 +49,21 @@ RestartSec=1
 [Install]
 WantedBy=multi-user.target
 CONF
+
+# Said on the console once everything that a test relies on is up.
+cat >"$root/etc/systemd/system/say-ready.service" <<'CONF'
+[Unit]
+After=ssh.service docker.service metadata.service apparmor.service
+[Service]
+Type=oneshot
+StandardOutput=tty
+TTYPath=/dev/ttyS0
+ExecStart=/bin/echo the VM is ready
+[Install]
+WantedBy=multi-user.target
+CONF
 install -m 755 "$here/uinput-client.py" "$root/usr/local/bin/uinput-client"
-chroot "$root" systemctl -q enable metadata.service ssh.service docker.service
+chroot "$root" systemctl -q enable metadata.service ssh.service docker.service say-ready.service
 
 # Emulated, every unit costs a second; none of these is under test.
 for unit in systemd-timesyncd.service e2scrub_reap.service fstrim.timer apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
@@ -59,7 +72,7 @@ for unit in systemd-timesyncd.service e2scrub_reap.service fstrim.timer apt-dail
 done
 mkdir -p "$root/etc/docker"
 printf '{"storage-driver": "overlay2", "ipv6": false, "log-driver": "json-file"}\n' >"$root/etc/docker/daemon.json"
-printf 'overlay\nbr_netfilter\nuinput\nfuse\n' >"$root/etc/modules-load.d/vm.conf"
+printf 'overlay\nbr_netfilter\n' >"$root/etc/modules-load.d/vm.conf"
 mkdir -p "$root/etc/systemd/journald.conf.d"
 printf '[Journal]\nStorage=volatile\nForwardToConsole=no\n' >"$root/etc/systemd/journald.conf.d/vm.conf"
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*

@@ -1,0 +1,91 @@
+#!/bin/bash
+# install.sh install|uninstall: the host service on this machine, started with it by systemd.
+#   PREFIX=/usr/local    where programs, unit, udev rule and sysctl settings go
+#   SYSCONFDIR=/etc      where configuration and the AppArmor profile go
+#   DESTDIR=             a root to install below, for making packages and images: then nothing is loaded or enabled
+#   BINARY=build/host-service
+# Configuration that is already there is kept, by install and by uninstall.
+set -euo pipefail
+cd "$(dirname "$0")"
+prefix=${PREFIX:-/usr/local} sysconfdir=${SYSCONFDIR:-/etc} dest=${DESTDIR:-}
+binary=${BINARY:-../build/host-service}
+bin=$prefix/bin libexec=$prefix/libexec share=$prefix/share/host-service
+units=$prefix/lib/systemd/system udev=$prefix/lib/udev/rules.d sysctl=$prefix/lib/sysctl.d modules=$prefix/lib/modules-load.d
+installed=(
+  "$bin/host-service" "$libexec/host-service/firewall.sh" "$share/README.md"
+  "$units/host-service.service" "$units/host-service-firewall.service" "$units/docker.service.d/host-service.conf"
+  "$udev/90-fractal-input.rules" "$sysctl/60-host-service.conf" "$modules/host-service.conf" "$sysconfdir/apparmor.d/mandelbox-apparmor-profile"
+)
+
+fail() { echo "install.sh: $1" >&2; exit "${2:-1}"; }
+live() { [ -z "$dest" ] && [ -d /run/systemd/system ]; }
+
+put() { # mode, source, target
+  install -D -m "$1" "$2" "$dest$3"
+}
+
+put_unit() {
+  mkdir -p "$dest$units"
+  sed -e "s|@BINDIR@|$bin|; s|@LIBEXECDIR@|$libexec|; s|@SYSCONFDIR@|$sysconfdir|; s|@SHAREDIR@|$share|" "systemd/$1" >"$dest$units/$1"
+  chmod 644 "$dest$units/$1"
+}
+
+reload() {
+  systemctl daemon-reload
+  udevadm control --reload
+  udevadm trigger --subsystem-match=input --action=change
+}
+
+do_install() {
+  [ -x "$binary" ] || fail "there is no $binary; run \"make build\" first, or name it with BINARY=…" 2
+  if [ -z "$dest" ]; then
+    for program in docker iptables apparmor_parser; do
+      command -v "$program" >/dev/null || echo "note: $program is not installed (Debian and Ubuntu: apt-get install docker.io iptables apparmor)"
+    done
+  fi
+
+  # Under another name first: a running binary cannot be written to, but it can be replaced.
+  put 755 "$binary" "$bin/.host-service.new"
+  mv -f "$dest$bin/.host-service.new" "$dest$bin/host-service"
+  put 755 firewall.sh "$libexec/host-service/firewall.sh"
+  put 644 README.md "$share/README.md"
+  put_unit host-service.service
+  put_unit host-service-firewall.service
+  put 644 systemd/docker-host-service.conf "$units/docker.service.d/host-service.conf"
+  put 644 udev/90-fractal-input.rules "$udev/90-fractal-input.rules"
+  put 644 sysctl/60-host-service.conf "$sysctl/60-host-service.conf"
+  put 644 modules-load/host-service.conf "$modules/host-service.conf"
+  put 644 apparmor/mandelbox-apparmor-profile "$sysconfdir/apparmor.d/mandelbox-apparmor-profile"
+  [ -e "$dest$sysconfdir/host-service/appsettings.json" ] || put 644 appsettings.json "$sysconfdir/host-service/appsettings.json"
+  [ -e "$dest$sysconfdir/host-service/environment" ] || put 600 environment "$sysconfdir/host-service/environment"
+
+  live || return 0
+  reload
+  sysctl -q -p "$sysctl/60-host-service.conf"
+  modprobe -a uinput fuse || echo 'note: without uinput and fuse, mandelboxes have no input devices and no drives; Ubuntu keeps them in linux-modules-extra'
+  systemctl -q enable host-service.service host-service-firewall.service
+  echo "installed; set APP_ENV in $sysconfdir/host-service/environment, then: systemctl start host-service"
+}
+
+do_uninstall() {
+  if live; then
+    systemctl -q disable --now host-service.service host-service-firewall.service 2>/dev/null || true
+    ! systemctl -q is-active host-service.service || fail 'host-service.service did not stop; see: systemctl status host-service'
+  fi
+  if [ -z "$dest" ] && [ -e /sys/kernel/security/apparmor/profiles ] && grep -q '^mandelbox-apparmor-profile ' /sys/kernel/security/apparmor/profiles; then
+    apparmor_parser -R "$sysconfdir/apparmor.d/mandelbox-apparmor-profile" || echo 'note: the AppArmor profile stays loaded until the next boot'
+  fi
+  for file in "${installed[@]}"; do rm -f "$dest$file"; done
+  for directory in "$libexec/host-service" "$share" "$units/docker.service.d"; do [ ! -d "$dest$directory" ] || rmdir --ignore-fail-on-non-empty "$dest$directory"; done
+  live || return 0
+  rm -rf /var/cache/host-service
+  reload
+  echo "uninstalled; $sysconfdir/host-service and /fractalCloudStorage are kept: the first is yours, the second may hold users' files"
+}
+
+if [ -z "$dest" ] && [ "$(id -u)" != 0 ]; then fail 'must be root, or DESTDIR set' 2; fi
+case ${1:-} in
+  install) do_install ;;
+  uninstall) do_uninstall ;;
+  *) fail 'usage: install.sh install|uninstall' 2 ;;
+esac

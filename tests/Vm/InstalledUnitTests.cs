@@ -1,0 +1,224 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace HostService.Tests.Vm;
+
+/// <summary>
+/// What only a whole machine can show: the installed unit under systemd, with uinput, AppArmor, Docker and a metadata service that insists on tokens.
+/// The tests share one machine and leave it as they found it, the service running with no mandelbox; they may run in any order.
+/// </summary>
+public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
+{
+    /// <summary>An emulated machine takes its time.</summary>
+    private static readonly TimeSpan Start = TimeSpan.FromMinutes(2);
+
+    [VmFact]
+    public async Task The_unit_gets_ready_and_shows_its_status_in_one_line()
+    {
+        await ServiceAsync();
+
+        var shown = await machine.MustAsync("systemctl status --no-pager host-service");
+
+        Assert.Contains("Active: active (running)", shown, StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^\s*Status: ""0 mandelboxes, 4 .*free.*""$", shown);
+        Assert.Contains(
+            "host-service ready on https://", await machine.MustAsync("journalctl -u host-service --no-pager -o cat"), StringComparison.Ordinal);
+    }
+
+    [VmFact]
+    public async Task The_identity_comes_from_the_metadata_service_with_tokens_required()
+    {
+        await ServiceAsync();
+
+        Assert.Equal("401", await machine.MustAsync("curl -s -o /dev/null -w '%{http_code}' http://169.254.169.254/latest/meta-data/instance-id"));
+        var host = await machine.MustAsync("curl -fsk https://127.0.0.1:4678/v1/host");
+
+        foreach (var value in new[] { "host-under-test-by-tag", "i-0123456789abcdef0", "g4dn.xlarge", "ami-0f0f0f0f0f0f0f0f0", "us-east-1", "203.0.113.7" })
+            Assert.Contains($"\"{value}\"", host, StringComparison.Ordinal);
+    }
+
+    [VmFact]
+    public async Task A_mandelbox_is_confined_by_the_profile()
+    {
+        await ServiceAsync();
+        await using var mandelbox = await SpinUpAsync("confined");
+
+        Assert.Equal(
+            "mandelbox-apparmor-profile (enforce)",
+            await machine.MustAsync($"cat /proc/$(docker inspect -f '{{{{.State.Pid}}}}' {mandelbox.Container})/attr/current"));
+    }
+
+    [VmFact]
+    public async Task Pointer_and_key_of_whoever_takes_the_descriptors_arrive_inside_the_mandelbox()
+    {
+        await ServiceAsync();
+        await using var mandelbox = await SpinUpAsync("input");
+
+        // As B13 orders them: absolute, relative, keyboard.
+        var nodes = (await machine.MustAsync($"docker inspect -f '{{{{range .HostConfig.Devices}}}}{{{{println .PathInContainer}}}}{{{{end}}}}' {mandelbox.Container}"))
+            .Split('\n').Where(n => n.StartsWith("/dev/input/event", StringComparison.Ordinal)).ToList();
+        Assert.Equal(3, nodes.Count);
+        Assert.Equal(3, nodes.Distinct().Count());
+        Assert.Equal(
+            ["Fractal Virtual Absolute Input", "Fractal Virtual Relative Input", "Fractal Virtual Keyboard"],
+            (await machine.MustAsync($"for n in {string.Join(' ', nodes.Select(Path.GetFileName))}; do cat /sys/class/input/$n/device/name; done")).Split('\n'));
+        Assert.Equal(
+            string.Join('\n', nodes.Order(StringComparer.Ordinal)),
+            await machine.MustAsync($"docker exec {mandelbox.Container} ls -1 /dev/input | grep event | sed 's|^|/dev/input/|' | LC_ALL=C sort"));
+
+        // Readers inside the container, then the descriptors from the socket; a reader ends with the report it waited for.
+        var seen = await machine.MustAsync(
+            $$"""
+            set -e
+            for n in {{string.Join(' ', nodes)}}; do
+              docker exec {{mandelbox.Container}} busybox dd if=$n bs=24 count=2 2>/dev/null >/tmp/$(basename $n) &
+            done
+            {{ReadersAreOpen(nodes)}}
+            echo go | uinput-client /fractal/temp/{{mandelbox.Id}}/sockets/uinput.sock >/dev/null
+            wait
+            for n in {{string.Join(' ', nodes)}}; do python3 -c 'import struct,sys; d=sys.stdin.buffer.read(); print(*(struct.unpack_from("llHHi", d, i)[2:] for i in range(0, len(d), 24)))' </tmp/$(basename $n); done
+            """);
+
+        Assert.Equal(["(3, 0, 1234) (3, 1, 567)", "(2, 0, 5) (2, 1, -3)", "(1, 30, 1) (0, 0, 0)"], seen.Split('\n'));
+    }
+
+    [VmFact]
+    public async Task The_absolute_pointer_is_a_mouse_and_no_tablet_to_udev()
+    {
+        await ServiceAsync();
+        await using var mandelbox = await SpinUpAsync("udev");
+
+        var properties = await machine.MustAsync(
+            "udevadm settle; for d in /sys/class/input/event*; do [ \"$(cat $d/device/name)\" = 'Fractal Virtual Absolute Input' ] && udevadm info -q property $d; done; true");
+
+        Assert.Contains("ID_INPUT_MOUSE=1", properties, StringComparison.Ordinal);
+        Assert.DoesNotContain("ID_INPUT_TABLET=1", properties, StringComparison.Ordinal);
+    }
+
+    [VmFact]
+    public async Task A_mandelbox_reaches_the_outside_and_not_the_metadata_addresses()
+    {
+        await ServiceAsync();
+        await using var mandelbox = await SpinUpAsync("firewall");
+
+        // The host itself answers at the bridge's address; the metadata address, which is the host's own here too, is as if nobody were there.
+        var answers = await machine.RunAsync(
+            $"""
+            ask() {"{"} docker exec {mandelbox.Container} busybox timeout 3 busybox nc -w 2 $1 $2 </dev/null >/dev/null 2>&1 && echo $1 yes || echo $1 no; {"}"}
+            ask 172.17.0.1 22; ask 169.254.169.254 80; ask 169.254.170.2 80
+            """);
+
+        Assert.Equal("172.17.0.1 yes\n169.254.169.254 no\n169.254.170.2 no", answers.Output);
+        Assert.Equal("200", await machine.MustAsync(
+            "t=$(curl -fs -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token); curl -s -o /dev/null -w '%{http_code}' -H \"X-aws-ec2-metadata-token: $t\" http://169.254.169.254/latest/meta-data/ami-id"));
+        Assert.Matches(@"(?m)^\s*[1-9]\d*\s+\d+ DROP .* 169\.254\.169\.254", await machine.MustAsync("iptables -w -t raw -L HOST-SERVICE-METADATA -v -n -x"));
+    }
+
+    [VmFact]
+    public async Task A_drive_that_is_mounted_by_FUSE_where_the_service_runs_appears_inside_the_mandelbox()
+    {
+        await ServiceAsync();
+        await using var mandelbox = await SpinUpAsync("fuse");
+        var inside = $"/fractal/{mandelbox.Id}/userConfigs/unpacked_configs/drive";
+
+        var seen = await machine.MustAsync(
+            $"""
+            set -e
+            pid=$(systemctl show -P MainPID host-service)
+            mkdir -p /tmp/drive {inside}
+            echo hello >/tmp/drive/file
+            nsenter -t $pid -m bindfs /tmp/drive {inside}
+            docker exec {mandelbox.Container} busybox cat /fractal/userConfigs/drive/file
+            nsenter -t $pid -m umount {inside}
+            rmdir {inside}
+            """);
+
+        Assert.Equal("hello", seen);
+        Assert.Contains("/dev/fuse", await machine.MustAsync($"docker exec {mandelbox.Container} ls /dev/fuse"), StringComparison.Ordinal);
+    }
+
+    [VmFact]
+    public async Task Stopping_the_unit_leaves_no_container_device_directory_or_rule_behind()
+    {
+        await ServiceAsync();
+        await SpinUpAsync("left1");
+        await SpinUpAsync("left2");
+        Assert.Equal("6", await machine.MustAsync(Devices));
+
+        await machine.MustAsync("systemctl stop host-service", Start);
+
+        Assert.Equal("success", await machine.MustAsync("systemctl show -P Result host-service"));
+        Assert.Equal("", await machine.MustAsync("docker ps -aq"));
+        Assert.Equal("0", await machine.MustAsync(Devices));
+        Assert.Equal("", await machine.MustAsync("ls -d /fractal /fractalprivate 2>/dev/null || true"));
+        Assert.Equal("", await machine.MustAsync("iptables-save | grep -i -e HOST-SERVICE -e 32262 -e 32263 -e 32273 || true"));
+        Assert.Equal("", await machine.MustAsync("ip6tables-save | grep -i HOST-SERVICE || true"));
+        Assert.Equal("", await machine.MustAsync("ss -Htulnp | grep host-service || true"));
+    }
+
+    [VmFact]
+    public async Task A_service_that_stands_still_is_ended_by_the_watchdog_and_its_leftovers_are_not_walked_over()
+    {
+        await machine.MustAsync("systemctl stop host-service", Start);
+        await machine.MustAsync("mkdir -p /run/systemd/system/host-service.service.d; printf '[Service]\\nWatchdogSec=15\\n' >/run/systemd/system/host-service.service.d/watchdog.conf; systemctl daemon-reload");
+        try
+        {
+            await ServiceAsync();
+
+            // Returns when the unit has ended.
+            var ended = machine.RunAsync("systemctl start --wait host-service", Start);
+            await machine.MustAsync("kill -STOP $(systemctl show -P MainPID host-service)");
+            await ended;
+
+            Assert.Equal("watchdog", await machine.MustAsync("systemctl show -P Result host-service"));
+            Assert.Contains("HOST-SERVICE-METADATA", await machine.MustAsync("iptables -w -t raw -S PREROUTING"), StringComparison.Ordinal);
+
+            // B4: the last run did not end cleanly.
+            Assert.NotEqual(0, (await machine.RunAsync("systemctl start host-service", Start)).Code);
+            Assert.Equal("3", await machine.MustAsync("systemctl show -P ExecMainStatus host-service"));
+            Assert.Contains("/fractal", await machine.MustAsync("journalctl -u host-service --no-pager -o cat -n 5"), StringComparison.Ordinal);
+        }
+        finally
+        {
+            await machine.MustAsync(
+                """
+                rm -rf /run/systemd/system/host-service.service.d /fractal /fractalprivate
+                systemctl daemon-reload
+                systemctl reset-failed host-service
+                """);
+        }
+    }
+
+    private const string Devices = "cat /sys/class/input/event*/device/name | grep -c '^Fractal Virtual' || true";
+
+    /// <summary>Waits until each device has a reader, which its open file shows; dd needs a moment to start in an emulated container.</summary>
+    private static string ReadersAreOpen(IEnumerable<string> nodes) =>
+        $"for n in {string.Join(' ', nodes)}; do until ls -l /proc/[0-9]*/fd 2>/dev/null | grep -q \" $n\\$\"; do :; done; done";
+
+    /// <summary>The unit runs when this is done.</summary>
+    private async Task ServiceAsync()
+    {
+        var started = await machine.RunAsync("systemctl start host-service", Start);
+        if (started.Code != 0)
+            throw new InvalidOperationException(await machine.MustAsync("systemctl status --no-pager -n 60 host-service || true"));
+    }
+
+    private async Task<Mandelbox> SpinUpAsync(string id)
+    {
+        var body = $$"""{"app_name":"mandelboxes/demo","config_encryption_token":"0123456789","jwt_access_token":"","mandelbox_id":"{{id}}","session_id":1}""";
+        var answer = await machine.MustAsync("curl -fsSk -X PUT -d @- https://127.0.0.1:4678/spin_up_mandelbox", Start, body);
+        using var json = JsonDocument.Parse(answer);
+        Assert.InRange(json.RootElement.GetProperty("result").GetProperty("port_32262").GetInt32(), 1025, 49150);
+        return new Mandelbox(machine, id);
+    }
+
+    private sealed class Mandelbox(Machine machine, string id) : IAsyncDisposable
+    {
+        public string Id => id;
+
+        /// <summary>B17's name.</summary>
+        public string Container { get; } = string.Create(CultureInfo.InvariantCulture, $"mandelboxes-demo-{id}");
+
+        public async ValueTask DisposeAsync() => await machine.MustAsync($"curl -fsSk -X DELETE https://127.0.0.1:4678/v1/mandelboxes/{id}");
+    }
+}

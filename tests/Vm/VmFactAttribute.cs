@@ -1,0 +1,23 @@
+using HostService.Tests.Support;
+
+namespace HostService.Tests.Vm;
+
+/// <summary>Runs where the VM can be made and booted; otherwise skipped, saying what is missing.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class VmFactAttribute : FactAttribute
+{
+    private static readonly Lazy<string?> Missing = new(FindMissing);
+
+    public VmFactAttribute() => Skip = Missing.Value;
+
+    private static string? FindMissing()
+    {
+        string[] programs = ["qemu-system-x86_64", "mmdebstrap", "mkfs.ext4", "ssh", "ssh-keygen"];
+        var missing = programs.Where(p => Programs.Find(p) is null).ToList();
+        if (missing.Count > 0)
+            return $"the VM needs {string.Join(", ", missing)}; \"make test-vm\" installs them on Debian and Ubuntu";
+        if (!Environment.IsPrivilegedProcess)
+            return "the VM's disk is made by root: run \"make test-vm\" as root";
+        return File.Exists(Repository.Binary) ? null : "there is no build/host-service: run \"make test-vm\", which builds it";
+    }
+}
