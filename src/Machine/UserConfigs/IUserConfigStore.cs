@@ -3,16 +3,26 @@ namespace HostService.Machine.UserConfigs;
 /// <summary>Where a user's app settings are kept between sessions (B22).</summary>
 public interface IUserConfigStore
 {
-    /// <summary>Fetches, decrypts and unpacks into <paramref name="directory"/>. Never throws for what a store or an archive can do to it.</summary>
+    /// <summary>
+    /// Fetches, decrypts and unpacks into <paramref name="directory"/>, which is made where it is missing. Nothing of an archive that is
+    /// damaged, hostile or too large appears in it. Never throws for what a store or an archive can do to it.
+    /// </summary>
     Task<FetchAnswer> FetchAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken);
 
-    /// <summary>Packs, encrypts and uploads <paramref name="directory"/>; verified after upload.</summary>
+    /// <summary>
+    /// Packs, encrypts and uploads <paramref name="directory"/>. The upload is verified, and replaces what was stored only once it is
+    /// whole. Never throws for what a store or the directory can do to it.
+    /// </summary>
     Task<SaveAnswer> SaveAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken);
 }
 
-/// <summary>Whose settings of what: <c>user/environment/app/fractal-app-config.tar.lz4.enc</c>.</summary>
+/// <summary>Whose settings of what.</summary>
 /// <param name="Environment">Lower case.</param>
-public sealed record UserConfigKey(string UserId, string Environment, string App);
+public sealed record UserConfigKey(string UserId, string Environment, string App)
+{
+    /// <summary>The key in the bucket: <c>user/environment/app/fractal-app-config.tar.lz4.enc</c>.</summary>
+    public string ObjectKey => $"{UserId}/{Environment}/{App}/fractal-app-config.tar.lz4.enc";
+}
 
 public enum FetchOutcome
 {
@@ -30,5 +40,5 @@ public enum FetchOutcome
 public sealed record FetchAnswer(FetchOutcome Outcome, string? Reason = null);
 
 /// <param name="Saved">Whether the stored archive is the new one now.</param>
-/// <param name="Reason">Of a failure.</param>
+/// <param name="Reason">Of a failure; null where user configs are switched off, so that nothing was to be saved.</param>
 public sealed record SaveAnswer(bool Saved, string? Reason = null);
