@@ -15,6 +15,9 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
     public async Task PackAsync(string directory, CancellationToken cancellationToken)
     {
         using var root = PosixFiles.OpenDirectory(directory);
+
+        // As tar does, and so that an empty directory makes an archive too: without an entry the writer writes nothing, not even an end.
+        await WriteAsync(new PaxTarEntry(TarEntryType.Directory, "./"), PosixFiles.Status(root), cancellationToken);
         await PackChildrenAsync(root, "", 1, cancellationToken);
     }
 
