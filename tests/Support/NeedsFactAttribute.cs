@@ -9,7 +9,7 @@ public sealed class NeedsFactAttribute : FactAttribute
 {
     public NeedsFactAttribute(params string[] needs)
     {
-        if (Machine.FirstMissing(needs) is { } missing)
+        if (Needs.FirstMissing(needs) is { } missing)
             Skip = $"{missing} is missing: run 'make test', which installs what the tests need";
     }
 }
@@ -20,13 +20,13 @@ public sealed class NeedsTheoryAttribute : TheoryAttribute
 {
     public NeedsTheoryAttribute(params string[] needs)
     {
-        if (Machine.FirstMissing(needs) is { } missing)
+        if (Needs.FirstMissing(needs) is { } missing)
             Skip = $"{missing} is missing: run 'make test', which installs what the tests need";
     }
 }
 
 /// <summary>What this machine has.</summary>
-public static class Machine
+public static class Needs
 {
     /// <summary>The S3 server, installed by <c>make test</c>.</summary>
     public const string S3Server = "npm:s3rver";

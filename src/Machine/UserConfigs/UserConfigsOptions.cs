@@ -33,7 +33,7 @@ public sealed class UserConfigsOptions
     /// <summary>All of a save, its further tries included.</summary>
     public TimeSpan SaveTimeout { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>One request to the store: a part of 8 MiB, or the wait for an answer's first byte.</summary>
+    /// <summary>One request to the store: a part of 5 MiB, or the wait for an answer's first byte.</summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Names every fault of a configuration, each with its key.</summary>
@@ -49,7 +49,7 @@ public sealed class UserConfigsOptions
             Require(
                 string.IsNullOrEmpty(options.AccessKey) == string.IsNullOrEmpty(options.SecretKey),
                 "AccessKey, SecretKey: set both, or none for the AWS SDK's own credentials");
-            Require(options.MaxUnpackedBytes > 0, "MaxUnpackedBytes: must be above 0");
+            Require(options.MaxUnpackedBytes is > 0 and <= 40L << 30, "MaxUnpackedBytes: from 1 to 40 GiB (42949672960), which is what 10 000 parts of an upload hold");
             Require(options.MaxEntries > 0, "MaxEntries: must be above 0");
             Require(options.FetchTimeout > TimeSpan.Zero, "FetchTimeout: must be above 0");
             Require(options.SaveTimeout > TimeSpan.Zero, "SaveTimeout: must be above 0");

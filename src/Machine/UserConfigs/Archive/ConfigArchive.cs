@@ -31,8 +31,7 @@ internal static class ConfigArchive
         using var aes = OpenSslKey.Derive(token, header.AsSpan(0, length))
             ?? throw new DamagedArchiveException("it does not begin as 'openssl enc' begins a file");
 
-        using var decryptor = aes.CreateDecryptor();
-        await using var decrypting = new CryptoStream(input, decryptor, CryptoStreamMode.Read, leaveOpen: true);
+        await using var decrypting = new DecryptingStage(input, aes);
         await using var decompressing = new Lz4DecompressingStage(decrypting);
         await using var guard = new TarGuard(decompressing, limits.MaxBytes);
         await using var reader = new TarReader(guard, leaveOpen: true);
