@@ -12,6 +12,7 @@ internal static class S3Clients
         {
             RetryMode = RequestRetryMode.Standard,
             MaxErrorRetry = tries - 1,
+            MaxStaleConnectionRetries = 0,
             Timeout = options.RequestTimeout,
 
             // Content-MD5 and the ETags do it already, on servers other than AWS too, which know nothing of the newer checksums.

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Amazon.Runtime;
 using Amazon.S3;
 using HostService.Machine.UserConfigs.Archive;
@@ -67,7 +68,7 @@ internal sealed partial class S3UserConfigStore(IOptions<UserConfigsOptions> opt
             {
                 return await FetchOnceAsync(key, token, directory, cancellationToken);
             }
-            catch (IOException e) when (attempt < Tries && IsFromNetwork(e))
+            catch (BrokenTransferException e) when (attempt < Tries)
             {
                 TransferBroke(key, attempt, e.Message);
             }
@@ -80,7 +81,7 @@ internal sealed partial class S3UserConfigStore(IOptions<UserConfigsOptions> opt
         {
             using var answer = await _s3.Value.GetObjectAsync(_options.Bucket, key, cancellationToken);
             using var staging = StagingDirectory.Beside(directory);
-            var leftOut = await ConfigArchive.ReadAsync(answer.ResponseStream, token, staging.Path, Limits, cancellationToken);
+            var leftOut = await UnpackAsync(answer.ResponseStream, token, staging.Path, cancellationToken);
             staging.MoveInto(directory);
             if (leftOut > 0)
                 LinksLeftOut(key, leftOut);
@@ -93,6 +94,19 @@ internal sealed partial class S3UserConfigStore(IOptions<UserConfigsOptions> opt
         catch (DamagedArchiveException e)
         {
             return FetchFailed($"the stored archive was not unpacked: {e.Message}");
+        }
+    }
+
+    private async Task<int> UnpackAsync(Stream body, string token, string directory, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ConfigArchive.ReadAsync(body, token, directory, Limits, cancellationToken);
+        }
+        catch (IOException e) when (e is HttpIOException || e.InnerException is SocketException or HttpIOException)
+        {
+            // The SDK has tried until there was an answer; that its body broke off is ours to try again. A full disk would not get better by that.
+            throw new BrokenTransferException(e.Message, e);
         }
     }
 
@@ -144,9 +158,6 @@ internal sealed partial class S3UserConfigStore(IOptions<UserConfigsOptions> opt
 
     private ArchiveLimits Limits => new(_options.MaxUnpackedBytes, _options.MaxEntries);
 
-    /// <summary>Neither a full disk nor a damaged archive gets better by another try.</summary>
-    private static bool IsFromNetwork(IOException e) => e is HttpIOException || e.InnerException is System.Net.Sockets.SocketException or HttpIOException;
-
     private static string Explain(Exception e) => e switch
     {
         AmazonS3Exception { StatusCode: HttpStatusCode.Forbidden } denied =>
@@ -154,4 +165,6 @@ internal sealed partial class S3UserConfigStore(IOptions<UserConfigsOptions> opt
         AmazonServiceException { ErrorCode.Length: > 0 } refused => $"the store answered {refused.ErrorCode}: {refused.Message}",
         _ => e.Message,
     };
+
+    private sealed class BrokenTransferException(string message, Exception inner) : Exception(message, inner);
 }
