@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using HostService.Machine.Docker;
 
@@ -222,9 +221,8 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             .Where(d => labels.All(wanted => d.Labels.TryGetValue(wanted.Key, out var has) && (wanted.Value.Length == 0 || has == wanted.Value)))
             .ToArray(), cancellationToken);
 
-    public async IAsyncEnumerable<ContainerEvent> WatchAsync(DateTimeOffset? since, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var channel = await Perform(EngineCall.Watch, "", () =>
+    public async Task<IContainerEventSubscription> WatchAsync(DateTimeOffset? since, CancellationToken cancellationToken) =>
+        await Perform(EngineCall.Watch, since?.ToString("O") ?? "", () =>
         {
             var opened = Channel.CreateUnbounded<ContainerEvent>();
             foreach (var missed in _events.Where(e => e.At >= since))
@@ -233,21 +231,8 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             }
 
             _watchers.Add(opened);
-            return opened;
+            return new Subscription(opened.Reader, () => Locked(() => _watchers.Remove(opened)));
         }, cancellationToken);
-
-        try
-        {
-            await foreach (var happening in channel.Reader.ReadAllAsync(cancellationToken))
-            {
-                yield return happening;
-            }
-        }
-        finally
-        {
-            Locked(() => _watchers.Remove(channel));
-        }
-    }
 
     private async Task<T> Perform<T>(EngineCall call, string subject, Func<T> effect, CancellationToken cancellationToken)
     {
@@ -337,39 +322,26 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
         public ContainerDescription Description { get; set; } = description;
     }
 
+    private sealed class Subscription(ChannelReader<ContainerEvent> events, Action close) : IContainerEventSubscription
+    {
+        public async Task<ContainerEvent> NextAsync(CancellationToken cancellationToken)
+        {
+            try
+            {
+                return await events.ReadAsync(cancellationToken);
+            }
+            catch (ChannelClosedException e) when (e.InnerException is not null)
+            {
+                throw e.InnerException;
+            }
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            close();
+            return ValueTask.CompletedTask;
+        }
+    }
+
     private sealed record PlannedFailure(EngineCall Call, Func<Exception> Failure, bool AfterEffect);
-}
-
-/// <summary>Calls that a test holds back.</summary>
-public sealed class HeldEngineCalls : IDisposable
-{
-    private readonly TaskCompletionSource _entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Action<HeldEngineCalls> _forget;
-
-    internal HeldEngineCalls(EngineCall call, Action<HeldEngineCalls> forget)
-    {
-        Call = call;
-        _forget = forget;
-    }
-
-    public EngineCall Call { get; }
-
-    /// <summary>Ends when a first call has arrived.</summary>
-    public Task Entered => _entered.Task;
-
-    /// <summary>Lets them all go, and holds no more.</summary>
-    public void Release()
-    {
-        _forget(this);
-        _released.TrySetResult();
-    }
-
-    public void Dispose() => Release();
-
-    internal Task WaitAsync(CancellationToken cancellationToken)
-    {
-        _entered.TrySetResult();
-        return _released.Task.WaitAsync(cancellationToken);
-    }
 }

@@ -34,10 +34,17 @@ public interface IContainerEngine
     Task<IReadOnlyList<ContainerDescription>> ListAsync(IReadOnlyDictionary<string, string> labels, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Container events (<c>create</c>, <c>start</c>, <c>die</c>, <c>destroy</c>) from <paramref name="since"/> on, until the stream breaks: then it throws.
-    /// Reconnecting is the event stream's work.
+    /// Container events (<c>create</c>, <c>start</c>, <c>die</c>, <c>destroy</c>) from <paramref name="since"/> on. Returned once the engine has accepted: what
+    /// happens from then on will be told. Coming back after it broke is <see cref="ContainerEventStream"/>'s work.
     /// </summary>
-    IAsyncEnumerable<ContainerEvent> WatchAsync(DateTimeOffset? since, CancellationToken cancellationToken);
+    Task<IContainerEventSubscription> WatchAsync(DateTimeOffset? since, CancellationToken cancellationToken);
+}
+
+/// <summary>Events as the engine sends them, until it breaks off.</summary>
+public interface IContainerEventSubscription : IAsyncDisposable
+{
+    /// <summary>The next event; throws <see cref="ContainerEngineException"/> once the stream has broken or ended. One call at a time.</summary>
+    Task<ContainerEvent> NextAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>Why a call to the engine failed.</summary>

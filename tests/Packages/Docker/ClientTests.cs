@@ -1,5 +1,6 @@
 using Docker.DotNet;
 using Docker.DotNet.Models;
+using HostService.Tests.Support;
 
 namespace HostService.Tests.Packages.Docker;
 

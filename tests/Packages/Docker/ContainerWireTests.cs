@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Docker.DotNet;
 using Docker.DotNet.Models;
+using HostService.Tests.Support;
 
 namespace HostService.Tests.Packages.Docker;
 

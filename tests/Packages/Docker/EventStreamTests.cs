@@ -2,6 +2,7 @@ using System.Text;
 using System.Threading.Channels;
 using Docker.DotNet;
 using Docker.DotNet.Models;
+using HostService.Tests.Support;
 
 namespace HostService.Tests.Packages.Docker;
 

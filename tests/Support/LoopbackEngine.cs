@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
-namespace HostService.Tests.Packages.Docker;
+namespace HostService.Tests.Support;
 
 /// <summary>A request as it arrived.</summary>
 public sealed record EngineRequest(string Method, string Path, string Query, string Body, IReadOnlyDictionary<string, string> Headers);

@@ -1,0 +1,35 @@
+namespace HostService.Tests.Support;
+
+/// <summary>Calls that a test holds back.</summary>
+public sealed class HeldEngineCalls : IDisposable
+{
+    private readonly TaskCompletionSource _entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Action<HeldEngineCalls> _forget;
+
+    internal HeldEngineCalls(EngineCall call, Action<HeldEngineCalls> forget)
+    {
+        Call = call;
+        _forget = forget;
+    }
+
+    public EngineCall Call { get; }
+
+    /// <summary>Ends when a first call has arrived.</summary>
+    public Task Entered => _entered.Task;
+
+    /// <summary>Lets them all go, and holds no more.</summary>
+    public void Release()
+    {
+        _forget(this);
+        _released.TrySetResult();
+    }
+
+    public void Dispose() => Release();
+
+    internal Task WaitAsync(CancellationToken cancellationToken)
+    {
+        _entered.TrySetResult();
+        return _released.Task.WaitAsync(cancellationToken);
+    }
+}
