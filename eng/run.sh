@@ -35,7 +35,7 @@ hints() { # passes the service's output on; after the ready line, says what to t
         echo
         echo 'Spin a mandelbox up, from another terminal, in either way:'
         echo "  curl -k -X PUT https://localhost:$port/spin_up_mandelbox -d '{\"app_name\":\"mandelboxes/demo\",\"config_encryption_token\":\"0123456789\",\"jwt_access_token\":\"\",\"mandelbox_id\":\"demo1\",\"session_id\":1}'"
-        echo "  $PWD/build/host-service spin-up mandelboxes/demo"
+        echo "  $PWD/build/host-service spin-up --app mandelboxes/demo"
         echo
         ;;
     esac
