@@ -41,7 +41,7 @@ probe() { # 0: every package of $1 (a list) restores; 1: the feed says that one 
     for package in $1; do echo "<PackageReference Include=\"$package\" Version=\"[$(version_of "$package")]\" />"; done
     echo '</ItemGroup></Project>'
   } >"$dir/probe.csproj"
-  if timeout 180 dotnet restore "$dir/probe.csproj" --force -v minimal >"$log" 2>&1 </dev/null; then return 0; fi
+  if timeout 180 dotnet restore "$dir/probe.csproj" --force --no-http-cache -v minimal >"$log" 2>&1 </dev/null; then return 0; fi
   if grep -qE 'NU1101|NU1102|NU1103|NU1107' "$log"; then return 1; fi
   return 2
 }
