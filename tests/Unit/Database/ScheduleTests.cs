@@ -1,0 +1,126 @@
+using HostService.Machine.Database;
+using HostService.Tests.Support;
+using NSubstitute;
+using NSubstitute.ExceptionExtensions;
+
+namespace HostService.Tests.Unit.Database;
+
+public sealed class ScheduleTests
+{
+    private readonly ManualClock _clock = new();
+    private readonly IBackendDatabase _database = Substitute.For<IBackendDatabase>();
+    private readonly RecordingLogger<HeartbeatLoop> _beats = new();
+    private readonly RecordingLogger<StaleRowSweep> _sweeps = new();
+
+    [Fact]
+    public async Task The_heart_beats_at_once_and_then_every_55_to_65_seconds_at_random()
+    {
+        await using var loop = new HeartbeatLoop(_database, _clock, _beats);
+        loop.Start("i", () => new HostFigures(1, 2, 3));
+
+        var pauses = await MeasureAsync(40, 55, 65);
+
+        Assert.Equal(40, Count(nameof(IBackendDatabase.HeartbeatAsync)));
+        await _database.Received().HeartbeatAsync("i", new HostFigures(1, 2, 3), Arg.Any<CancellationToken>());
+        Assert.True(pauses.Distinct().Count() > 10);
+    }
+
+    [Fact]
+    public async Task The_sweep_comes_at_once_and_then_every_nine_and_a_half_to_ten_and_a_half_seconds()
+    {
+        await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
+        sweep.Start("i");
+
+        var pauses = await MeasureAsync(40, 9.5, 10.5);
+
+        Assert.Equal(40, Count(nameof(IBackendDatabase.RemoveStaleMandelboxesAsync)));
+        Assert.True(pauses.Distinct().Count() > 10);
+    }
+
+    [Fact]
+    public async Task Failures_are_reported_each_time_for_the_heartbeat_and_end_nothing()
+    {
+        _database.HeartbeatAsync("i", Arg.Any<HostFigures>(), Arg.Any<CancellationToken>()).ThrowsAsync(new BackendDatabaseException("away"));
+        await using var loop = new HeartbeatLoop(_database, _clock, _beats);
+        loop.Start("i", () => new HostFigures(1, 2, 3));
+
+        await MeasureAsync(3, 55, 65);
+
+        Assert.Equal(3, _beats.Lines.Count(l => l.Contains("away", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Failures_of_the_sweep_are_reported_when_they_begin_and_end()
+    {
+        _database.RemoveStaleMandelboxesAsync("i", Arg.Any<CancellationToken>()).ThrowsAsync(new BackendDatabaseException("away"));
+        await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
+        sweep.Start("i");
+        await MeasureAsync(3, 9.5, 10.5);
+        Assert.Single(_sweeps.Lines);
+
+        _database.RemoveStaleMandelboxesAsync("i", Arg.Any<CancellationToken>()).Returns(0);
+        _clock.Advance(TimeSpan.FromSeconds(10.5));
+        await _sweeps.LineAsync("can be removed again");
+    }
+
+    [Fact]
+    public async Task Figures_that_cannot_be_read_do_not_cost_the_heartbeat()
+    {
+        await using var loop = new HeartbeatLoop(_database, _clock, _beats);
+        loop.Start("i", () => throw new IOException("/proc is gone"));
+
+        await MeasureAsync(1, 55, 65);
+
+        await _database.Received(1).HeartbeatAsync("i", new HostFigures(null, null, null), Arg.Any<CancellationToken>());
+        Assert.Contains("/proc is gone", Assert.Single(_beats.Lines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task After_the_stop_the_heart_is_still_and_stopping_again_or_never_having_started_does_no_harm()
+    {
+        await using var loop = new HeartbeatLoop(_database, _clock, _beats);
+        loop.Start("i", () => new HostFigures(1, 2, 3));
+        await MeasureAsync(1, 55, 65);
+
+        await loop.StopAsync();
+        await loop.StopAsync();
+        _clock.Advance(TimeSpan.FromMinutes(5));
+
+        Assert.Equal(1, Count(nameof(IBackendDatabase.HeartbeatAsync)));
+        await using var never = new HeartbeatLoop(_database, _clock, _beats);
+        await never.StopAsync();
+    }
+
+    [Fact]
+    public async Task Stopping_the_sweep_sweeps_exactly_once_more()
+    {
+        await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
+        sweep.Start("i");
+        await MeasureAsync(1, 9.5, 10.5);
+
+        await sweep.StopAsync(default);
+        await sweep.StopAsync(default);
+
+        Assert.Equal(2, Count(nameof(IBackendDatabase.RemoveStaleMandelboxesAsync)));
+    }
+
+    private int Count(string method) => _database.ReceivedCalls().Count(c => c.GetMethodInfo().Name == method);
+
+    /// <summary>Lets the schedule come round so many times; every pause is within the bounds. The last one has only begun.</summary>
+    private async Task<List<TimeSpan>> MeasureAsync(int rounds, double least, double most)
+    {
+        var pauses = new List<TimeSpan>();
+        while (true)
+        {
+            var pause = TimeSpan.Zero;
+            await _clock.TimerSetAsync(due => (pause = due) >= TimeSpan.FromSeconds(least) && due <= TimeSpan.FromSeconds(most));
+            pauses.Add(pause);
+            if (pauses.Count == rounds)
+            {
+                return pauses;
+            }
+
+            _clock.Advance(pause);
+        }
+    }
+}
