@@ -50,13 +50,22 @@ public sealed class ClaimTests(PostgresFixture postgres)
     {
         await using var it = new DatabaseUnderTest(postgres.Server);
         await it.RegisterAsync();
-        var id = it.NewId();
-        await it.AddMandelboxAsync(id);
+        var ids = Enumerable.Range(0, 30).Select(_ => it.NewId()).ToList();
+        foreach (var id in ids)
+        {
+            await it.AddMandelboxAsync(id);
+        }
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => it.Database.ClaimMandelboxAsync(it.Instance, id, "user-1", default)));
+        // Four claims of each id, side by side, over connections that are open already.
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => it.Database.TestAsync(default)));
+        var answers = await Task.WhenAll(ids.SelectMany(id => Enumerable.Repeat(id, 4))
+            .Select(async id => (Id: id, Answer: await it.Database.ClaimMandelboxAsync(it.Instance, id, "user-1", default))));
 
-        Assert.Single(answers, a => a is null);
-        Assert.Equal(9, answers.Count(a => a == $"Mandelbox {id} has status CONNECTING in the database; only one that is ALLOCATED can be spun up."));
+        foreach (var ofOne in answers.GroupBy(a => a.Id))
+        {
+            Assert.Single(ofOne, a => a.Answer is null);
+            Assert.Equal(3, ofOne.Count(a => a.Answer == $"Mandelbox {ofOne.Key} has status CONNECTING in the database; only one that is ALLOCATED can be spun up."));
+        }
     }
 
     [PostgresFact]
