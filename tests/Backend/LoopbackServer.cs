@@ -31,6 +31,8 @@ internal sealed class LoopbackServer : IAsyncDisposable
                 context.Request.Path,
                 await reader.ReadToEndAsync(),
                 context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase));
+            _received.Enqueue(request);
+            _arrivals.Release();
             var (status, body) = answer(request);
             context.Response.StatusCode = status;
             if (status is >= 300 and < 400)
@@ -39,8 +41,6 @@ internal sealed class LoopbackServer : IAsyncDisposable
             }
 
             await context.Response.WriteAsync(body);
-            _received.Enqueue(request);
-            _arrivals.Release();
         });
     }
 
@@ -53,7 +53,7 @@ internal sealed class LoopbackServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>The next request that has been answered and was not asked for before.</summary>
+    /// <summary>The next request that was not asked for before.</summary>
     public async Task<Received> NextAsync()
     {
         await _arrivals.WaitAsync();

@@ -76,7 +76,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await using var it = new DatabaseUnderTest(postgres.Server, o => o.Deadline = TimeSpan.FromMinutes(10));
         await it.RegisterAsync();
         var id = it.NewId();
-        await it.AddMandelboxAsync(id);
+        await it.AddMandelboxAsync(id, age: TimeSpan.FromSeconds(1));
         var beats = new RecordingLogger<HeartbeatLoop>();
         var sweeps = new RecordingLogger<StaleRowSweep>();
         var figures = 0;
