@@ -60,3 +60,45 @@ public sealed class ResponseTimeoutAttribute : Attribute
 
     public TimeSpan? Timeout { get; init; }
 }
+
+/// <summary>Tells the real code generator what reference class to build for an interface; proxies are made at run time here.</summary>
+[AttributeUsage(AttributeTargets.Interface, AllowMultiple = true)]
+public sealed class GenerateMethodSerializersAttribute : Attribute
+{
+    public GenerateMethodSerializersAttribute(Type proxyBase, bool isExtension = false)
+    {
+        ProxyBase = proxyBase;
+        IsExtension = isExtension;
+    }
+
+    public Type ProxyBase { get; }
+
+    public bool IsExtension { get; }
+}
+
+/// <summary>Tells the real code generator to call a method on each request of the marked kind.</summary>
+[AttributeUsage(AttributeTargets.Class, AllowMultiple = true)]
+public sealed class InvokableCustomInitializerAttribute : Attribute
+{
+    public InvokableCustomInitializerAttribute(string methodName, object methodArgumentValue)
+    {
+        MethodName = methodName;
+        MethodArgumentValue = methodArgumentValue;
+    }
+
+    public string MethodName { get; }
+
+    public object? MethodArgumentValue { get; }
+}
+
+/// <summary>Values of this type are never the same object twice in one graph.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+public sealed class SuppressReferenceTrackingAttribute : Attribute
+{
+}
+
+/// <summary>A base class that has nothing of its own to copy.</summary>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+public sealed class SerializerTransparentAttribute : Attribute
+{
+}
