@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Docker.DotNet.Models;
+using Version = System.Version;
 using Wire = Docker.DotNet.Models;
 
 namespace HostService.Machine.Docker;

@@ -1,6 +1,7 @@
 using Docker.DotNet;
 using Docker.DotNet.Models;
 using Microsoft.Extensions.Options;
+using Version = System.Version;
 
 namespace HostService.Machine.Docker;
 

@@ -1,0 +1,291 @@
+using System.Text;
+using HostService.Machine.Docker;
+using HostService.Tests.Support;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Tests.Unit.Docker;
+
+/// <summary>Against something that answers as an engine would; tests/Engine has the real one.</summary>
+public sealed class DockerEngineTests
+{
+    private const string Version2010 = """{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12"}""";
+
+    [Theory]
+    [InlineData("1.41", "1.12", "", "1.41")]
+    [InlineData("1.52", "1.44", "", "1.44")]
+    [InlineData("1.52", "1.44", "1.50", "1.50")]
+    public async Task It_speaks_the_newest_version_that_both_know(string theirs, string oldest, string configured, string spoken)
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(
+            ("/version", 200, $$"""{"Version":"1","ApiVersion":"{{theirs}}","MinAPIVersion":"{{oldest}}"}"""),
+            ($"/v{spoken}/info", 200, """{"Runtimes":{"runc":{},"nvidia":{}},"SecurityOptions":["name=seccomp,profile=default","name=apparmor"]}""")));
+        using var engine = Engine(loopback, o => o.ApiVersion = configured);
+
+        var info = await engine.PingAsync(default);
+
+        Assert.Equal(("1", spoken), (info.Version, info.ApiVersion));
+        Assert.Equal(["nvidia", "runc"], info.Runtimes);
+        Assert.Equal(["seccomp", "apparmor"], info.SecurityOptions);
+    }
+
+    [Fact]
+    public async Task An_engine_that_speaks_only_newer_versions_is_refused_with_what_to_do()
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(("/version", 200, """{"Version":"99","ApiVersion":"2.9","MinAPIVersion":"2.0"}""")));
+        using var engine = Engine(loopback);
+
+        var error = await FailsAsync(engine.PingAsync(default), EngineFailure.Refused);
+
+        Assert.Contains("Docker:ApiVersion", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_engine_that_came_back_as_another_version_is_spoken_to_in_its_own()
+    {
+        var version = "1.41";
+        await using var loopback = await LoopbackEngine.StartAsync(context => Write(context, 200, context.Request.Path.Value!.EndsWith("json", StringComparison.Ordinal)
+            ? "[]"
+            : $$"""{"Version":"{{version}}","ApiVersion":"{{version}}"}"""));
+        using var engine = Engine(loopback);
+        await engine.PingAsync(default);
+
+        version = "1.40";
+        await engine.PingAsync(default);
+        await engine.ListAsync(new Dictionary<string, string>(), default);
+
+        Assert.Equal("/v1.40/containers/json", loopback.Requests.Last().Path);
+    }
+
+    [Theory]
+    [InlineData("browsers/chrome:current-build-updated-protocol|fractal/browsers/chrome:current-build", "browsers/chrome:current-build-updated-protocol")]
+    [InlineData("other:1|fractal/browsers/chrome:current-build|fractal/browsers/chrome:old", "fractal/browsers/chrome:current-build")]
+    [InlineData("fractal/browsers/chrome-beta:7", "fractal/browsers/chrome-beta:7")]
+    [InlineData("fractal/browsersXchrome:1", null)]
+    [InlineData("", null)]
+    public async Task An_image_is_found_by_the_first_pattern_that_stands_anywhere_in_a_tag(string tags, string? found)
+    {
+        var images = string.Join(',', tags.Split('|', StringSplitOptions.RemoveEmptyEntries).Select(t => $$"""{"Id":"x","RepoTags":["{{t}}"]}"""));
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(
+            ("/version", 200, Version2010), ("/v1.41/images/json", 200, $$"""[{"Id":"untagged","RepoTags":null}{{(images.Length > 0 ? "," : "")}}{{images}}]""")));
+        using var engine = Engine(loopback);
+
+        Assert.Equal(found, await engine.FindImageAsync(ContainerNames.LocalImagePatterns("browsers/chrome"), default));
+    }
+
+    [Theory]
+    [InlineData(404, EngineFailure.NotFound)]
+    [InlineData(409, EngineFailure.NameTaken)]
+    [InlineData(400, EngineFailure.Refused)]
+    [InlineData(500, EngineFailure.Refused)]
+    public async Task A_creation_that_fails_says_of_what_kind_in_the_engines_words(int status, EngineFailure failure)
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(
+            ("/version", 200, Version2010), ("/v1.41/containers/create", status, """{"message":"the engine's words"}""")));
+        using var engine = Engine(loopback);
+
+        var error = await FailsAsync(engine.CreateAsync(new ContainerSpec { Name = "one", Image = "demo" }, default), failure);
+
+        Assert.Equal("Could not create the container one from demo: the engine's words", error.Message);
+    }
+
+    [Fact]
+    public async Task An_engine_that_is_not_there_is_unreachable()
+    {
+        using var engine = new DockerEngine(
+            Options.Create(new DockerOptions { Endpoint = "unix:///nowhere/at/all.sock" }), TimeProvider.System, NullLogger<DockerEngine>.Instance);
+
+        await FailsAsync(engine.PingAsync(default), EngineFailure.Unreachable);
+        await FailsAsync(engine.WatchAsync(null, default), EngineFailure.Unreachable);
+    }
+
+    [Fact]
+    public async Task An_engine_that_hangs_is_given_its_deadline_and_no_more()
+    {
+        var clock = new ManualClock();
+        await using var loopback = await LoopbackEngine.StartAsync(context =>
+            context.Request.Path == "/version" ? Write(context, 200, Version2010) : LoopbackEngine.HangAsync(context));
+        using var engine = Engine(loopback, o => o.SlowCallTimeout = TimeSpan.FromSeconds(40), clock);
+
+        var starting = engine.StartAsync("one", default);
+        await clock.TimerSetAsync(TimeSpan.FromSeconds(40));
+        clock.Advance(TimeSpan.FromSeconds(40));
+
+        Assert.Contains("within 40 s", (await FailsAsync(starting, EngineFailure.TimedOut)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_caller_that_gives_up_is_no_failure_of_the_engine()
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(LoopbackEngine.HangAsync);
+        using var engine = Engine(loopback);
+        using var cancel = new CancellationTokenSource();
+
+        var call = engine.PingAsync(cancel.Token);
+        await cancel.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_none_is_a_failure_and_not_a_crash()
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(("/version", 200, "<html>not an engine</html>")));
+        using var engine = Engine(loopback);
+
+        await FailsAsync(engine.PingAsync(default), EngineFailure.Refused);
+    }
+
+    [Theory]
+    [InlineData(204)]
+    [InlineData(304)]
+    [InlineData(404)]
+    public async Task Stopping_may_be_repeated(int status)
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(
+            ("/version", 200, Version2010), ("/v1.41/containers/one/stop", status, status == 404 ? """{"message":"none"}""" : "")));
+        using var engine = Engine(loopback);
+
+        await engine.StopAsync("one", TimeSpan.FromSeconds(1.5), default);
+
+        Assert.Equal("?t=2", loopback.Requests.Last().Query);
+    }
+
+    [Fact]
+    public async Task Stopping_without_grace_kills_and_waits_for_the_end()
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(
+            ("/version", 200, Version2010), ("/v1.41/containers/one/kill", 204, ""), ("/v1.41/containers/one/wait", 200, """{"StatusCode":137}""")));
+        using var engine = Engine(loopback);
+
+        await engine.StopAsync("one", TimeSpan.Zero, default);
+
+        Assert.Equal(["/v1.41/containers/one/kill?signal=KILL", "/v1.41/containers/one/wait"], loopback.Requests.Skip(1).Select(r => r.Path + r.Query));
+    }
+
+    [Fact]
+    public async Task A_removal_that_somebody_else_began_is_waited_for()
+    {
+        var clock = new ManualClock();
+        var answers = new Queue<int>([409, 500, 404]);
+        await using var loopback = await LoopbackEngine.StartAsync(context => context.Request.Path == "/version"
+            ? Write(context, 200, Version2010)
+            : Write(context, answers.Dequeue(), """{"message":"removal of container one is already in progress"}"""));
+        using var engine = Engine(loopback, clock: clock);
+
+        var removing = engine.RemoveAsync("one", default);
+        foreach (var milliseconds in new[] { 100, 200 })
+        {
+            await clock.TimerSetAsync(TimeSpan.FromMilliseconds(milliseconds));
+            clock.Advance(TimeSpan.FromMilliseconds(milliseconds));
+        }
+
+        await removing;
+        Assert.Equal("?v=1&force=1", loopback.Requests.Last().Query);
+        Assert.Equal(4, loopback.Requests.Count);
+    }
+
+    [Theory]
+    [InlineData("../images/x")]
+    [InlineData("a/b")]
+    [InlineData("a?x=1")]
+    [InlineData("-a")]
+    [InlineData("")]
+    [InlineData("a\n")]
+    public async Task What_is_no_id_never_gets_into_a_path(string id)
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(("/version", 200, Version2010)));
+        using var engine = Engine(loopback);
+
+        Assert.Null(await engine.InspectAsync(id, default));
+        await engine.StopAsync(id, TimeSpan.FromSeconds(1), default);
+        await engine.RemoveAsync(id, default);
+        await Assert.ThrowsAsync<ContainerEngineException>(() => engine.StartAsync(id, default));
+        Assert.Empty(loopback.Requests);
+    }
+
+    [Fact]
+    public async Task Something_that_is_no_event_ends_nothing()
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(async context =>
+        {
+            if (context.Request.Path == "/version")
+            {
+                await Write(context, 200, Version2010);
+                return;
+            }
+
+            await Write(context, 200, string.Join('\n',
+                "{ this is no json",
+                "[1]",
+                """{"Type":"network","Action":"connect","Actor":{"ID":"n"},"timeNano":1}""",
+                """{"Type":"container","Action":7,"Actor":{"ID":"n"}}""",
+                """{"Type":"container","Action":"die","Actor":null}""",
+                "",
+                """{"Type":"container","Action":"die","Actor":{"ID":"abc","Attributes":{"exitCode":"137","k":"v"}},"timeNano":1700000000123456789}""",
+                """{"Type":"container","Action":"die","Actor":{"ID":"cut"""));
+        });
+        using var engine = Engine(loopback);
+
+        await using var events = await engine.WatchAsync(DateTimeOffset.UnixEpoch.AddSeconds(1.5), default);
+        var died = await events.NextAsync(default);
+        var end = await Assert.ThrowsAsync<ContainerEngineException>(() => events.NextAsync(default));
+
+        Assert.Equal(("die", "abc", 137, "v"), (died.Action, died.ContainerId, died.ExitCode, died.Labels["k"]));
+        Assert.Equal(1700000000123456700L, (died.At - DateTimeOffset.UnixEpoch).Ticks * 100);
+        Assert.Equal(EngineFailure.Unreachable, end.Failure);
+        Assert.Contains("since=1.500000000&", loopback.Requests.Last().Query, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_watch_ends_with_its_token()
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(async context =>
+        {
+            await Write(context, 200, context.Request.Path == "/version" ? Version2010 : "\n");
+            if (context.Request.Path != "/version")
+            {
+                await context.Response.Body.FlushAsync();
+                await LoopbackEngine.HangAsync(context);
+            }
+        });
+        using var engine = Engine(loopback);
+        using var cancel = new CancellationTokenSource();
+        await using var events = await engine.WatchAsync(null, default);
+
+        var next = events.NextAsync(cancel.Token);
+        await cancel.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => next);
+    }
+
+    private static DockerEngine Engine(LoopbackEngine loopback, Action<DockerOptions>? configure = null, TimeProvider? clock = null)
+    {
+        var options = new DockerOptions { Endpoint = loopback.Endpoint.ToString() };
+        configure?.Invoke(options);
+        return new DockerEngine(Options.Create(options), clock ?? TimeProvider.System, NullLogger<DockerEngine>.Instance);
+    }
+
+    private static async Task<ContainerEngineException> FailsAsync(Task call, EngineFailure failure)
+    {
+        var error = await Assert.ThrowsAsync<ContainerEngineException>(() => call);
+        Assert.Equal(failure, error.Failure);
+        return error;
+    }
+
+    private static RequestDelegate Answers(params (string Path, int Status, string Body)[] answers) => context =>
+    {
+        var answer = Array.Find(answers, a => a.Path == context.Request.Path.Value);
+        return answer.Path is null ? Write(context, 501, "not scripted") : Write(context, answer.Status, answer.Body);
+    };
+
+    private static async Task Write(HttpContext context, int status, string body)
+    {
+        context.Response.StatusCode = status;
+        if (body.Length > 0)
+        {
+            await context.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(body));
+        }
+    }
+}
