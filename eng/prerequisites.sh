@@ -20,7 +20,8 @@ test|apparmor_parser|apparmor|checking and loading the mandelbox profile
 test|cc|gcc|compiling the stand-in for the GPU library
 test|/usr/include/stdio.h|libc6-dev|the same
 test|/usr/lib/postgresql/*/bin/postgres|postgresql|a throw-away database
-test|npm|npm|installing the S3 server below
+test|node|nodejs|the S3 server below
+test|npm|npm|installing it
 vm|qemu-system-x86_64|qemu-system-x86|a machine that has every kernel interface
 vm|mmdebstrap|mmdebstrap|its disk
 vm|mkfs.ext4|e2fsprogs|the same
