@@ -47,10 +47,15 @@ public static class Needs
         return null;
     }
 
+    /// <summary>A program's file, from the PATH or where root's programs are; null where there is none.</summary>
+    public static string? Program(string name) => $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin".Split(':')
+        .Select(directory => Path.Combine(directory, name))
+        .FirstOrDefault(File.Exists);
+
     private static bool Has(string need) => need switch
     {
         ['n', 'p', 'm', ':', .. var package] => NpmPackage(package) is not null,
         ['/', ..] => File.Exists(need),
-        _ => $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin".Split(':').Any(directory => File.Exists(Path.Combine(directory, need))),
+        _ => Program(need) is not null,
     };
 }

@@ -9,7 +9,7 @@ public sealed class AppArmorProfileTests
     private static readonly string[] Rules =
         [.. AppArmorProfile.Text.Split('\n').Select(l => l.Trim()).Where(l => l.Length > 0 && !l.StartsWith("# ", StringComparison.Ordinal))];
 
-    [RequiresProgramFact("apparmor_parser")]
+    [NeedsFact("apparmor_parser")]
     public void The_parser_understands_it_and_finds_one_profile_by_our_name()
     {
         // -N names without compiling, -Q compiles without loading; both leave the kernel alone.
@@ -17,7 +17,7 @@ public sealed class AppArmorProfileTests
         Assert.Equal(0, Parse(AppArmorProfile.Text, "-Q", "-K").ExitCode);
     }
 
-    [RequiresProgramFact("apparmor_parser")]
+    [NeedsFact("apparmor_parser")]
     public void The_parser_would_tell_if_it_were_wrong()
     {
         Assert.NotEqual(0, Parse(AppArmorProfile.Text.Replace("umount,", "umount nonsense nonsense,", StringComparison.Ordinal), "-Q", "-K").ExitCode);
@@ -45,7 +45,7 @@ public sealed class AppArmorProfileTests
 
     private static (int ExitCode, string Output) Parse(string text, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Programs.Find("apparmor_parser")!, arguments)
+        var start = new ProcessStartInfo(Needs.Program("apparmor_parser")!, arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

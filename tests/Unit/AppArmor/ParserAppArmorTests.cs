@@ -110,7 +110,7 @@ public sealed class ParserAppArmorTests : IDisposable
         Assert.Null(AppArmor().Unavailable);
     }
 
-    [RequiresProgramFact("apparmor_parser")]
+    [NeedsFact("apparmor_parser")]
     public void A_parser_is_found_by_name()
     {
         _options.Parser = "apparmor_parser";

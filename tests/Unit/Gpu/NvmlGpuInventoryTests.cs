@@ -38,7 +38,7 @@ public sealed class NvmlGpuInventoryTests
         Assert.Equal(GpuAvailability.NoLibrary, inventory.Read().Availability);
     }
 
-    [RequiresProgramTheory(NvmlStandIn.Compiler)]
+    [NeedsTheory(NvmlStandIn.Compiler)]
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(4)]
@@ -64,7 +64,7 @@ public sealed class NvmlGpuInventoryTests
         });
     }
 
-    [RequiresProgramTheory(NvmlStandIn.Compiler)]
+    [NeedsTheory(NvmlStandIn.Compiler)]
     [InlineData(9, GpuAvailability.NoDriver, "Driver Not Loaded (NVML error 9)")]
     [InlineData(18, GpuAvailability.NoDriver, "Driver/library version mismatch (NVML error 18)")]
     [InlineData(4, GpuAvailability.NoDriver, "Insufficient Permissions (NVML error 4)")]
@@ -83,7 +83,7 @@ public sealed class NvmlGpuInventoryTests
         Assert.Single(inventory.Read().Gpus);
     }
 
-    [RequiresProgramTheory(NvmlStandIn.Compiler)]
+    [NeedsTheory(NvmlStandIn.Compiler)]
     [InlineData(1)]
     [InlineData(999)]
     public void A_driver_that_loses_its_count_is_closed_and_opened_anew(int code)
@@ -101,7 +101,7 @@ public sealed class NvmlGpuInventoryTests
     }
 
     // Each function's own failure, on one GPU of two: the other is read as ever.
-    [RequiresProgramTheory(NvmlStandIn.Compiler)]
+    [NeedsTheory(NvmlStandIn.Compiler)]
     [InlineData("nvmlDeviceGetHandleByIndex_v2", 15, "handle: GPU is lost (NVML error 15)", true)]
     [InlineData("nvmlDeviceGetHandleByIndex_v2", 4, "handle: Insufficient Permissions (NVML error 4)", false)]
     [InlineData("nvmlDeviceGetName", 999, "name: Unknown Error (NVML error 999)", false)]
@@ -122,7 +122,7 @@ public sealed class NvmlGpuInventoryTests
         Assert.NotNull(gpus[1].EncoderSessions);
     }
 
-    [RequiresProgramTheory(NvmlStandIn.Compiler)]
+    [NeedsTheory(NvmlStandIn.Compiler)]
     [InlineData(3)]
     [InlineData(4)]
     [InlineData(13)]
@@ -147,7 +147,7 @@ public sealed class NvmlGpuInventoryTests
         Assert.Equivalent(new GpuInfo { Index = 0 }, Assert.Single(reading.Gpus), strict: true);
     }
 
-    [RequiresProgramFact(NvmlStandIn.Compiler)]
+    [NeedsFact(NvmlStandIn.Compiler)]
     public void An_old_driver_gives_memory_by_the_old_call_and_lacks_what_it_lacks()
     {
         using var nvml = new NvmlStandIn(1, oldDriver: true);
@@ -164,7 +164,7 @@ public sealed class NvmlGpuInventoryTests
         Assert.Null(gpu.Fault);
     }
 
-    [RequiresProgramFact(NvmlStandIn.Compiler)]
+    [NeedsFact(NvmlStandIn.Compiler)]
     public void Xids_are_told_once_by_the_gpu_that_had_them()
     {
         using var nvml = new NvmlStandIn(3);
@@ -180,7 +180,7 @@ public sealed class NvmlGpuInventoryTests
         Assert.Equal(3u, nvml.Calls("nvmlDeviceRegisterEvents"));
     }
 
-    [RequiresProgramTheory(NvmlStandIn.Compiler)]
+    [NeedsTheory(NvmlStandIn.Compiler)]
     [InlineData("nvmlEventSetCreate", 3)]
     [InlineData("nvmlDeviceRegisterEvents", 3)]
     [InlineData("nvmlEventSetWait_v2", 999)]
@@ -196,7 +196,7 @@ public sealed class NvmlGpuInventoryTests
         Assert.Empty(inventory.Read().Gpus[0].Xids);
     }
 
-    [RequiresProgramFact(NvmlStandIn.Compiler)]
+    [NeedsFact(NvmlStandIn.Compiler)]
     public void While_a_gpu_fails_the_driver_is_opened_anew_once_in_a_while_and_no_xid_is_lost()
     {
         var clock = new ManualClock();
@@ -222,7 +222,7 @@ public sealed class NvmlGpuInventoryTests
         Assert.Equal(2u, nvml.Calls("nvmlInit_v2"));
     }
 
-    [RequiresProgramFact(NvmlStandIn.Compiler)]
+    [NeedsFact(NvmlStandIn.Compiler)]
     public void A_gpu_that_fell_off_mid_run_is_missing_from_the_next_reading()
     {
         using var nvml = new NvmlStandIn(4);
@@ -233,7 +233,7 @@ public sealed class NvmlGpuInventoryTests
         Assert.Equal(["GPU-0000-00", "GPU-0000-02", "GPU-0000-03"], inventory.Read().Gpus.Select(g => g.Uuid));
     }
 
-    [RequiresProgramFact(NvmlStandIn.Compiler)]
+    [NeedsFact(NvmlStandIn.Compiler)]
     public void Closing_leaves_nothing_open_and_may_be_repeated()
     {
         using var nvml = new NvmlStandIn(1);

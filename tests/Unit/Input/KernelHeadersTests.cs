@@ -11,7 +11,7 @@ public sealed class KernelHeadersTests
 {
     private static readonly string[] Includes = ["stddef.h", "stdio.h", "fcntl.h", "sys/ioctl.h", "sys/socket.h", "linux/uinput.h"];
 
-    [RequiresProgramFact("cc")]
+    [NeedsFact("cc")]
     public void Requests_codes_and_layouts_are_those_of_the_headers()
     {
         var expected = new Dictionary<string, long>
@@ -79,7 +79,7 @@ public sealed class KernelHeadersTests
             var prints = expressions.Select(e => $"printf(\"%s\\t%lld\\n\", \"{e}\", (long long)({e}));");
             File.WriteAllLines(source, ["#define _GNU_SOURCE", .. Includes.Select(i => $"#include <{i}>"), "int main(void) {", .. prints, "return 0; }"]);
             var program = Path.Combine(directory.FullName, "headers");
-            Run(Programs.Find("cc")!, "-o", program, source);
+            Run(Needs.Program("cc")!, "-o", program, source);
             return Run(program).Split('\n', StringSplitOptions.RemoveEmptyEntries)
                 .Select(l => l.Split('\t'))
                 .ToDictionary(l => l[0], l => long.Parse(l[1], CultureInfo.InvariantCulture));

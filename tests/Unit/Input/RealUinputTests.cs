@@ -1,0 +1,81 @@
+using System.Runtime.InteropServices;
+using HostService.Machine.Input;
+using HostService.Machine.Input.Native;
+using HostService.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Microsoft.Win32.SafeHandles;
+
+namespace HostService.Tests.Unit.Input;
+
+/// <summary>Against the kernel's own uinput, where this machine has one and we may use it.</summary>
+public sealed class RealUinputTests : IDisposable
+{
+    private const ushort KeyA = 30;
+
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("mandelbox");
+
+    [NeedsFact("/dev/uinput")]
+    public async Task What_a_client_writes_arrives_at_the_device_nodes_and_the_devices_go_with_the_mandelbox()
+    {
+        var options = new InputOptions();
+        var devices = new UinputInputDevices(new UinputKernel(), Options.Create(options), TimeProvider.System, NullLogger<UinputInputDevices>.Instance);
+        Assert.Null(devices.Unavailable);
+        var path = Path.Combine(_directory.FullName, "uinput.sock");
+        var set = await devices.CreateAsync(path, default);
+        using var client = new DescriptorClient(path);
+        var (_, files) = client.Receive();
+        var names = set.DeviceNodes.Select(n => File.ReadAllText($"/sys/class/input/{Path.GetFileName(n)}/device/name").Trim());
+        Assert.Equal(["Fractal Virtual Absolute Input", "Fractal Virtual Relative Input", "Fractal Virtual Keyboard"], names);
+
+        using (var absolute = Libc.Open(set.DeviceNodes[0], Libc.ReadWrite))
+        using (var relative = Libc.Open(set.DeviceNodes[1], Libc.ReadWrite))
+        using (var keyboard = Libc.Open(set.DeviceNodes[2], Libc.ReadWrite))
+        {
+            Write(files[0], (Uinput.EvAbs, Uinput.AbsX, 0xFFF), (Uinput.EvAbs, Uinput.AbsY, 567), (0, 0, 0));
+            Write(files[1], (Uinput.EvRel, Uinput.RelX, -5), (Uinput.EvKey, Uinput.ButtonLeft, 1), (0, 0, 0));
+            Write(files[2], (Uinput.EvKey, KeyA, 1), (0, 0, 0));
+
+            Assert.Equal([(Uinput.EvAbs, Uinput.AbsX, 0xFFF), (Uinput.EvAbs, Uinput.AbsY, 567), (0, 0, 0)], Read(absolute, 3));
+            Assert.Equal([(Uinput.EvRel, Uinput.RelX, -5), (Uinput.EvKey, Uinput.ButtonLeft, 1), (0, 0, 0)], Read(relative, 3));
+            Assert.Equal([(Uinput.EvKey, KeyA, 1), (0, 0, 0)], Read(keyboard, 2));
+        }
+
+        // The client still holds its copies: the devices go all the same.
+        await set.DisposeAsync();
+        Assert.All(set.DeviceNodes, n => Assert.False(Path.Exists(n)));
+    }
+
+    public void Dispose() => _directory.Delete(recursive: true);
+
+    private static void Write(SafeFileHandle file, params (int Type, int Code, int Value)[] events)
+    {
+        foreach (var (type, code, value) in events)
+        {
+            RandomAccess.Write(file, MemoryMarshal.AsBytes([new InputEvent { Type = (ushort)type, Code = (ushort)code, Value = value }]), 0);
+        }
+    }
+
+    private static List<(int Type, int Code, int Value)> Read(SafeFileHandle node, int count)
+    {
+        var events = new InputEvent[count];
+        var bytes = MemoryMarshal.AsBytes(events.AsSpan());
+        for (var read = 0; read < bytes.Length;)
+        {
+            read += RandomAccess.Read(node, bytes[read..], 0);
+        }
+
+        return [.. events.Select(e => ((int)e.Type, (int)e.Code, e.Value))];
+    }
+
+    /// <summary><c>struct input_event</c> on a 64-bit machine.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct InputEvent
+    {
+        public long Seconds;
+        public long Microseconds;
+        public ushort Type;
+        public ushort Code;
+        public int Value;
+    }
+}
