@@ -9,7 +9,7 @@ using Microsoft.Win32.SafeHandles;
 namespace HostService.Tests.Unit.Input;
 
 /// <summary>Against the kernel's own uinput, where this machine has one and we may use it.</summary>
-public sealed class RealUinputTests : IDisposable
+public sealed partial class RealUinputTests : IDisposable
 {
     private const ushort KeyA = 30;
 
@@ -48,25 +48,34 @@ public sealed class RealUinputTests : IDisposable
 
     public void Dispose() => _directory.Delete(recursive: true);
 
-    private static void Write(SafeFileHandle file, params (int Type, int Code, int Value)[] events)
+    private static unsafe void Write(SafeFileHandle file, params (int Type, int Code, int Value)[] events)
     {
         foreach (var (type, code, value) in events)
         {
-            RandomAccess.Write(file, MemoryMarshal.AsBytes([new InputEvent { Type = (ushort)type, Code = (ushort)code, Value = value }]), 0);
+            var written = new InputEvent { Type = (ushort)type, Code = (ushort)code, Value = value };
+            Assert.Equal(sizeof(InputEvent), WriteFile(file, &written, sizeof(InputEvent)));
         }
     }
 
-    private static List<(int Type, int Code, int Value)> Read(SafeFileHandle node, int count)
+    private static unsafe List<(int Type, int Code, int Value)> Read(SafeFileHandle node, int count)
     {
-        var events = new InputEvent[count];
-        var bytes = MemoryMarshal.AsBytes(events.AsSpan());
-        for (var read = 0; read < bytes.Length;)
+        var events = new List<(int, int, int)>();
+        while (events.Count < count)
         {
-            read += RandomAccess.Read(node, bytes[read..], 0);
+            InputEvent read;
+            Assert.Equal(sizeof(InputEvent), ReadFile(node, &read, sizeof(InputEvent)));
+            events.Add((read.Type, read.Code, read.Value));
         }
 
-        return [.. events.Select(e => ((int)e.Type, (int)e.Code, e.Value))];
+        return events;
     }
+
+    // A device has no positions, which .NET's own reads and writes would ask for.
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static unsafe partial nint WriteFile(SafeFileHandle file, void* data, nint length);
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static unsafe partial nint ReadFile(SafeFileHandle file, void* data, nint length);
 
     /// <summary><c>struct input_event</c> on a 64-bit machine.</summary>
     [StructLayout(LayoutKind.Sequential)]
