@@ -48,7 +48,7 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
             Tell(done);
             statuses = _health.Observe(done);
         }
-        catch (TimeoutException) when (!reading.IsCompleted)
+        catch (TimeoutException) when (!reading.IsFaulted)
         {
             _last = null;
             statuses = _health.ReadingFailed($"the driver did not answer within {_options.ReadingDeadline.TotalSeconds:0.###} s");

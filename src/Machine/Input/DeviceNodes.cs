@@ -1,49 +1,63 @@
+using System.Threading.Channels;
+
 namespace HostService.Machine.Input;
 
 /// <summary>Finds the node through which programs read a virtual device.</summary>
 internal sealed class DeviceNodes(InputOptions options, TimeProvider clock)
 {
-    /// <summary><c>/dev/input/eventN</c> of the device that the kernel calls <paramref name="sysname"/>, once it is there.</summary>
+    /// <summary>
+    /// <c>/dev/input/eventN</c> of the device that the kernel calls <paramref name="sysname"/>, once it is there. That is at once where the kernel's evdev
+    /// is loaded and /dev is a devtmpfs; otherwise udev sees to it a moment later.
+    /// </summary>
     public async Task<string> FindAsync(string sysname, CancellationToken cancellationToken)
+    {
+        if (sysname.Length == 0)
+        {
+            throw new InputDeviceException("the kernel gave a virtual device no name, so its node cannot be found");
+        }
+
+        return Look(sysname).Found ?? await WaitForAsync(sysname, cancellationToken);
+    }
+
+    private async Task<string> WaitForAsync(string sysname, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(options.NodeRoot);
+        var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        using var watcher = new FileSystemWatcher(options.NodeRoot, "event*");
+        watcher.Created += (_, _) => changes.Writer.TryWrite(true);
+        watcher.Renamed += (_, _) => changes.Writer.TryWrite(true);
+        watcher.EnableRaisingEvents = true;
+        using var deadline = new CancellationTokenSource(options.NodeDeadline, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        try
+        {
+            while (true)
+            {
+                // Looked for only after the watch began: it may have come just before.
+                if (Look(sysname).Found is { } found)
+                {
+                    return found;
+                }
+
+                await changes.Reader.ReadAsync(either.Token);
+            }
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new InputDeviceException($"{Look(sysname).Missing} after {options.NodeDeadline.TotalSeconds:0.###} s", e);
+        }
+    }
+
+    private (string? Found, string? Missing) Look(string sysname)
     {
         var directory = Path.Combine(options.SysRoot, sysname);
         var handler = Directory.Exists(directory) ? Directory.EnumerateDirectories(directory, "event*").FirstOrDefault() : null;
-        if (sysname.Length == 0 || handler is null)
+        if (handler is null)
         {
-            throw new InputDeviceException($"{directory} has no event device: is the kernel's module evdev loaded?");
+            return (null, $"{directory} has no event device (is the kernel's module evdev loaded?)");
         }
 
         var node = Path.Combine(options.NodeRoot, Path.GetFileName(handler));
-        if (!Path.Exists(node))
-        {
-            await WaitForAsync(node, cancellationToken);
-        }
-
-        return node;
-    }
-
-    private async Task WaitForAsync(string node, CancellationToken cancellationToken)
-    {
-        var appeared = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Directory.CreateDirectory(options.NodeRoot);
-        using var watcher = new FileSystemWatcher(options.NodeRoot, Path.GetFileName(node));
-        watcher.Created += (_, _) => appeared.TrySetResult();
-        watcher.Renamed += (_, _) => appeared.TrySetResult();
-        watcher.EnableRaisingEvents = true;
-
-        // It may have come before the watch began.
-        if (Path.Exists(node))
-        {
-            return;
-        }
-
-        try
-        {
-            await appeared.Task.WaitAsync(options.NodeDeadline, clock, cancellationToken);
-        }
-        catch (TimeoutException e)
-        {
-            throw new InputDeviceException($"{node} did not appear within {options.NodeDeadline.TotalSeconds:0.###} s: is /dev a devtmpfs, or is udev running?", e);
-        }
+        return Path.Exists(node) ? (node, null) : (null, $"{node} is not there (is /dev a devtmpfs, or udev running?)");
     }
 }
