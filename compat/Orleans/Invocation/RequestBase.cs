@@ -35,6 +35,11 @@ public abstract class RequestBase : IRequest
 
     internal TimeSpan Timeout { get; set; }
 
+    /// <summary>Set only while somebody wants figures of calls.</summary>
+    internal long StartedAt { get; set; }
+
+    internal bool HasFailed { get; private set; }
+
     internal int Forwards { get; set; }
 
     internal CancellationTokenRegistration CallerCancellation { get; set; }
@@ -130,6 +135,7 @@ public abstract class RequestBase : IRequest
     /// <summary>Ends the call by an exception: passed to the caller, or, where there is none, to the log.</summary>
     internal void Fail(Activation activation, Exception exception)
     {
+        HasFailed = true;
         if (exception is Storage.InconsistentStateException)
             activation.Deactivate(new(DeactivationReasonCode.ApplicationError, "The state was written by somebody else."));
         if (Caller is { } caller)

@@ -60,8 +60,10 @@ internal sealed partial class Activation
                 RequestContext.Values.Value = request.Context;
             request.SetTarget(this);
             request.PrepareCancellation();
+            if (Silo.Profiler.IsOn && !request.IsLocalOnly)
+                request.StartedAt = Stopwatch.GetTimestamp();
             if (request.IsLocalOnly || (!Silo.HasIncomingFilters && GrainInstance is not IIncomingGrainCallFilter))
-                Run(request);
+                request.Run(this);
             else
                 _ = RunThroughFilters(request);
         }
@@ -76,6 +78,8 @@ internal sealed partial class Activation
     public void Finished(RequestBase request)
     {
         request.CallerCancellation.Dispose();
+        if (request.StartedAt != 0)
+            Silo.Profiler.Record(Class, request);
         lock (_gate)
         {
             _running.Remove(request);
@@ -165,37 +169,22 @@ internal sealed partial class Activation
         }
     }
 
-    private void Run(RequestBase request)
-    {
-        if (!Silo.Profiler.IsOn || request.IsLocalOnly)
-        {
-            request.Run(this);
-            return;
-        }
-
-        _ = RunThroughFilters(request);
-    }
-
     private async Task RunThroughFilters(RequestBase request)
     {
-        var started = Stopwatch.GetTimestamp();
-        Exception? failure = null;
         try
         {
             var call = new IncomingCall(this, request, Silo.IncomingFilters);
             await call.Invoke();
-            failure = call.Response!.Exception;
-            if (failure is null)
+            if (call.Response!.Exception is { } failure)
+                request.Fail(this, failure);
+            else
                 request.Caller?.Answer(call.Response);
         }
         catch (Exception exception)
         {
-            failure = exception;
+            request.Fail(this, exception);
         }
 
-        if (failure is not null)
-            request.Fail(this, failure);
-        Silo.Profiler.Record(Class, request, Stopwatch.GetElapsedTime(started), failure);
         Finished(request);
     }
 
