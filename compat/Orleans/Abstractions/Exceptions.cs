@@ -129,18 +129,3 @@ public sealed class EnumerationAbortedException : Exception
     {
     }
 }
-
-/// <summary>A reference that belongs to no runtime was called.</summary>
-[Serializable]
-[GenerateSerializer]
-public class GrainReferenceNotBoundException : OrleansException
-{
-    public GrainReferenceNotBoundException()
-    {
-    }
-
-    internal GrainReferenceNotBoundException(string msg)
-        : base(msg)
-    {
-    }
-}

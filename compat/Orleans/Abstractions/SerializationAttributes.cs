@@ -102,3 +102,18 @@ public sealed class SuppressReferenceTrackingAttribute : Attribute
 public sealed class SerializerTransparentAttribute : Attribute
 {
 }
+
+/// <summary>Tells the real code generator which request class a return type calls for; <c>RequestKinds</c> knows it here.</summary>
+[AttributeUsage(AttributeTargets.Class, AllowMultiple = true)]
+public sealed class DefaultInvokableBaseTypeAttribute : Attribute
+{
+    public DefaultInvokableBaseTypeAttribute(Type returnType, Type invokableBaseType)
+    {
+        ReturnType = returnType;
+        InvokableBaseType = invokableBaseType;
+    }
+
+    public Type ReturnType { get; }
+
+    public Type InvokableBaseType { get; }
+}

@@ -1,9 +1,11 @@
+using Orleans.CodeGeneration;
 using Orleans.Placement;
 using Orleans.Runtime;
 
 namespace Orleans.Concurrency;
 
 /// <summary>May run beside other read-only calls on the same activation.</summary>
+[InvokableCustomInitializer(nameof(IRequest.AddInvokeMethodOptions), InvokeMethodOptions.ReadOnly)]
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class ReadOnlyAttribute : Attribute
 {
@@ -16,12 +18,14 @@ public sealed class ReentrantAttribute : Attribute
 }
 
 /// <summary>Starts at once, whatever else the activation is doing.</summary>
+[InvokableCustomInitializer(nameof(IRequest.AddInvokeMethodOptions), InvokeMethodOptions.AlwaysInterleave)]
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class AlwaysInterleaveAttribute : Attribute
 {
 }
 
 /// <summary>The caller gets no answer, not even a failure.</summary>
+[InvokableCustomInitializer(nameof(IRequest.AddInvokeMethodOptions), InvokeMethodOptions.OneWay)]
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class OneWayAttribute : Attribute
 {

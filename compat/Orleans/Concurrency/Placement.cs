@@ -3,6 +3,7 @@ using Orleans.Runtime;
 namespace Orleans.Runtime
 {
     /// <summary>Where activations go. One process has one place, so only the number of activations differs.</summary>
+    [Serializable, SerializerTransparent]
     public abstract class PlacementStrategy
     {
         public virtual bool IsUsingGrainDirectory => true;

@@ -1,12 +1,14 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Orleans.Runtime;
 
 /// <summary>One activation of a grain, told apart from the one before.</summary>
 [Serializable, GenerateSerializer, Immutable]
-[System.Text.Json.Serialization.JsonConverter(typeof(ActivationIdConverter))]
+[JsonConverter(typeof(ActivationIdConverter))]
 public readonly struct ActivationId : IEquatable<ActivationId>, ISpanFormattable
 {
     private readonly Guid _key;
@@ -46,17 +48,18 @@ public readonly struct ActivationId : IEquatable<ActivationId>, ISpanFormattable
 }
 
 /// <summary>Writes an <see cref="ActivationId"/> as its text.</summary>
-public sealed class ActivationIdConverter : System.Text.Json.Serialization.JsonConverter<ActivationId>
+public sealed class ActivationIdConverter : JsonConverter<ActivationId>
 {
-    public override ActivationId Read(ref System.Text.Json.Utf8JsonReader reader, Type typeToConvert, System.Text.Json.JsonSerializerOptions options) =>
+    public override ActivationId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         ActivationId.FromParsableString(reader.GetString() ?? "");
 
-    public override void Write(System.Text.Json.Utf8JsonWriter writer, ActivationId value, System.Text.Json.JsonSerializerOptions options) =>
+    public override void Write(Utf8JsonWriter writer, ActivationId value, JsonSerializerOptions options) =>
         writer.WriteStringValue(value.ToParsableString());
 }
 
 /// <summary>Where a silo listens, and which start of it.</summary>
 [Serializable, Immutable]
+[JsonConverter(typeof(SiloAddressConverter))]
 [SuppressReferenceTracking]
 public sealed class SiloAddress : IEquatable<SiloAddress>, ISpanFormattable
 {
@@ -66,8 +69,10 @@ public sealed class SiloAddress : IEquatable<SiloAddress>, ISpanFormattable
         Generation = generation;
     }
 
+    [Id(0)]
     public IPEndPoint Endpoint { get; }
 
+    [Id(1)]
     public int Generation { get; }
 
     public static SiloAddress Zero { get; } = New(IPAddress.Any, 0, 0);
@@ -87,10 +92,28 @@ public sealed class SiloAddress : IEquatable<SiloAddress>, ISpanFormattable
 
     public string ToParsableString() => string.Create(CultureInfo.InvariantCulture, $"{Endpoint}@{Generation}");
 
+    public static SiloAddress FromParsableString(string addr)
+    {
+        ArgumentNullException.ThrowIfNull(addr);
+        var at = addr.LastIndexOf('@');
+        return at > 0 && IPEndPoint.TryParse(addr[..at], out var endpoint) && int.TryParse(addr[(at + 1)..], CultureInfo.InvariantCulture, out var generation)
+            ? new SiloAddress(endpoint, generation)
+            : throw new FormatException($"\"{addr}\" is not a silo address.");
+    }
+
     string IFormattable.ToString(string? format, IFormatProvider? formatProvider) => ToString();
 
     bool ISpanFormattable.TryFormat(Span<char> destination, out int charsWritten, ReadOnlySpan<char> format, IFormatProvider? provider) =>
         destination.TryWrite($"S{Endpoint}:{Generation}", out charsWritten);
+}
+
+/// <summary>Writes a <see cref="SiloAddress"/> as its text.</summary>
+public sealed class SiloAddressConverter : JsonConverter<SiloAddress>
+{
+    public override SiloAddress? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.GetString() is { } text ? SiloAddress.FromParsableString(text) : null;
+
+    public override void Write(Utf8JsonWriter writer, SiloAddress value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToParsableString());
 }
 
 /// <summary>Which activation of which grain, on which silo.</summary>

@@ -43,7 +43,7 @@ public readonly struct GrainId : IEquatable<GrainId>, IComparable<GrainId>, ISpa
 
     public static bool TryParse(string? value, out GrainId result) => TryParse(value.AsSpan(), null, out result);
 
-    public static bool TryParse([NotNullWhen(true)] string? value, IFormatProvider? provider, out GrainId result) =>
+    public static bool TryParse(string? value, IFormatProvider? provider, out GrainId result) =>
         TryParse(value.AsSpan(), provider, out result);
 
     public static bool TryParse(ReadOnlySpan<char> value, IFormatProvider? provider, out GrainId result)

@@ -4,12 +4,23 @@ using Orleans.Serialization.Invocation;
 namespace Orleans.Runtime;
 
 /// <summary>A call of a method that returns a stream: nothing happens until it is enumerated.</summary>
+[GenerateSerializer]
+[SuppressReferenceTracking]
+[Invocation.ReturnValueProxy(nameof(InitializeRequest))]
 public abstract class AsyncEnumerableRequest<T> : RequestBase, IAsyncEnumerable<T>
 {
     /// <summary>At most so many elements come over in one answer; only those that are there already.</summary>
+    [Id(0)]
     public int MaxBatchSize { get; set; } = 100;
 
     public IAsyncEnumerator<T> GetAsyncEnumerator(CancellationToken cancellationToken = default) => new RemoteEnumerator<T>(this, cancellationToken);
+
+    /// <summary>What a proxy returns for the call: the call itself.</summary>
+    public IAsyncEnumerable<T> InitializeRequest(GrainReference targetGrainReference)
+    {
+        Target = targetGrainReference;
+        return this;
+    }
 
     public override ValueTask<Response> Invoke() => throw new InvalidOperationException("A stream is enumerated, not called.");
 

@@ -19,6 +19,12 @@ public class GrainReferenceShared
 
 /// <summary>Stands for a grain. The classes that implement grain interfaces on top of it are made by <see cref="ProxyFactory"/>.</summary>
 [Alias("GrainRef")]
+[DefaultInvokableBaseType(typeof(ValueTask<>), typeof(Request<>))]
+[DefaultInvokableBaseType(typeof(ValueTask), typeof(Request))]
+[DefaultInvokableBaseType(typeof(Task<>), typeof(TaskRequest<>))]
+[DefaultInvokableBaseType(typeof(Task), typeof(TaskRequest))]
+[DefaultInvokableBaseType(typeof(void), typeof(VoidRequest))]
+[DefaultInvokableBaseType(typeof(IAsyncEnumerable<>), typeof(AsyncEnumerableRequest<>))]
 public class GrainReference : IAddressable, IEquatable<GrainReference>, ISpanFormattable
 {
     private readonly GrainReferenceShared _shared;
@@ -121,11 +127,7 @@ public class GrainReference : IAddressable, IEquatable<GrainReference>, ISpanFor
             runtime.Send(this, request, null);
     }
 
-    internal IAsyncEnumerable<T> Send<T>(AsyncEnumerableRequest<T> request)
-    {
-        request.Target = this;
-        return request;
-    }
+    internal IAsyncEnumerable<T> Send<T>(AsyncEnumerableRequest<T> request) => request.InitializeRequest(this);
 
     private Task<TResult> SendFor<TResult>(RequestBase request)
     {

@@ -1,4 +1,5 @@
 using System.Collections.ObjectModel;
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -158,7 +159,7 @@ public sealed class InProcessTestCluster : IDisposable, IAsyncDisposable
     public IServiceProvider GetSiloServiceProvider(SiloAddress? silo = null) =>
         (silo is null ? _silo : GetSiloForAddress(silo))?.ServiceProvider ?? throw new ArgumentException($"The test cluster has no silo at {silo}.", nameof(silo));
 
-    public bool TryGetGrainContext(GrainId grainId, out IGrainContext? grainContext)
+    public bool TryGetGrainContext(GrainId grainId, [NotNullWhen(true)] out IGrainContext? grainContext)
     {
         grainContext = _silo?.Runtime.FindActivation(grainId);
         return grainContext is not null;
@@ -168,7 +169,7 @@ public sealed class InProcessTestCluster : IDisposable, IAsyncDisposable
     {
         if (!TryGetGrainContext(grainId, out var context))
             return;
-        context!.Deactivate(new DeactivationReason(DeactivationReasonCode.ApplicationRequested, "The test cluster was asked to."), CancellationToken.None);
+        context.Deactivate(new DeactivationReason(DeactivationReasonCode.ApplicationRequested, "The test cluster was asked to."), CancellationToken.None);
         await context.Deactivated;
     }
 
@@ -177,7 +178,7 @@ public sealed class InProcessTestCluster : IDisposable, IAsyncDisposable
     public async Task WaitForDeactivationAsync(GrainId grainId)
     {
         if (TryGetGrainContext(grainId, out var context))
-            await context!.Deactivated;
+            await context.Deactivated;
     }
 
     public Task WaitForDeactivationAsync(IAddressable grain) => WaitForDeactivationAsync(grain.GetGrainId());

@@ -1,4 +1,5 @@
 using System.Collections.ObjectModel;
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Orleans.Hosting;
@@ -123,7 +124,7 @@ public class TestCluster : IDisposable, IAsyncDisposable
         ((InProcessSiloHandle?)(silo is null ? Primary : GetSiloForAddress(silo)))?.ServiceProvider
         ?? throw new ArgumentException($"The test cluster has no silo at {silo}.", nameof(silo));
 
-    public bool TryGetGrainContext(GrainId grainId, out IGrainContext? grainContext)
+    public bool TryGetGrainContext(GrainId grainId, [NotNullWhen(true)] out IGrainContext? grainContext)
     {
         grainContext = (Primary as InProcessSiloHandle)?.Runtime.FindActivation(grainId);
         return grainContext is not null;
@@ -133,7 +134,7 @@ public class TestCluster : IDisposable, IAsyncDisposable
     {
         if (!TryGetGrainContext(grainId, out var context))
             return;
-        context!.Deactivate(new DeactivationReason(DeactivationReasonCode.ApplicationRequested, "The test cluster was asked to."), CancellationToken.None);
+        context.Deactivate(new DeactivationReason(DeactivationReasonCode.ApplicationRequested, "The test cluster was asked to."), CancellationToken.None);
         await context.Deactivated;
     }
 
@@ -142,7 +143,7 @@ public class TestCluster : IDisposable, IAsyncDisposable
     public async Task WaitForDeactivationAsync(GrainId grainId)
     {
         if (TryGetGrainContext(grainId, out var context))
-            await context!.Deactivated;
+            await context.Deactivated;
     }
 
     public Task WaitForDeactivationAsync(IAddressable grain) => WaitForDeactivationAsync(grain.GetGrainId());
