@@ -1,0 +1,41 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.RegularExpressions;
+
+namespace HostService.GrainInterfaces;
+
+/// <summary>
+/// What an id may look like. Ids go into paths, container names, image names and storage keys, so a bad one is refused before anything is touched.
+/// </summary>
+public static partial class Names
+{
+    /// <summary>The id of the throw-away mandelboxes of the warm-up; no caller may use it.</summary>
+    public const string WarmUp = "host-service-warmup";
+
+    /// <summary>Longest app name, in characters.</summary>
+    public const int LongestAppName = 200;
+
+    /// <summary><c>[A-Za-z0-9][A-Za-z0-9_-]{0,127}</c>. <see cref="WarmUp"/> has this form too; whoever lets callers in refuses it.</summary>
+    public static bool IsMandelboxId([NotNullWhen(true)] string? value) => value is not null && MandelboxIdForm().IsMatch(value);
+
+    /// <summary><c>[a-z0-9]+([._/-][a-z0-9]+)*</c>, at most 200 characters.</summary>
+    public static bool IsAppName([NotNullWhen(true)] string? value) => value is { Length: <= LongestAppName } && AppNameForm().IsMatch(value);
+
+    /// <summary>As a mandelbox id, with Auth0's <c>|</c> allowed after the first character.</summary>
+    public static bool IsUserId([NotNullWhen(true)] string? value) => value is not null && UserIdForm().IsMatch(value);
+
+    /// <summary>The engine's container id: 12 to 64 hexadecimal digits in lower case.</summary>
+    public static bool IsContainerId([NotNullWhen(true)] string? value) => value is not null && ContainerIdForm().IsMatch(value);
+
+    // \z, not $: that one would let a line feed through at the end.
+    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_-]{0,127}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex MandelboxIdForm();
+
+    [GeneratedRegex(@"\A[a-z0-9]+([._/-][a-z0-9]+)*\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex AppNameForm();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_|-]{0,127}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex UserIdForm();
+
+    [GeneratedRegex(@"\A[0-9a-f]{12,64}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex ContainerIdForm();
+}
