@@ -1,0 +1,37 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace HostService.Gateway;
+
+/// <summary>Lists of addresses and networks, as an operator writes them: separated by commas or spaces.</summary>
+internal sealed class AddressList(string text)
+{
+    private readonly IPNetwork[] _networks =
+        [.. Split(text).Select(n => TryParseNetwork(n, out var network) ? network : (IPNetwork?)null).OfType<IPNetwork>()];
+
+    public bool Contains(IPAddress? address)
+    {
+        if (address is null)
+            return false;
+        var plain = Plain(address);
+        return Array.Exists(_networks, n => n.Contains(plain));
+    }
+
+    public static string[] Split(string text) =>
+        text.Split([',', ' ', ';'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    public static bool TryParseNetwork(string text, out IPNetwork network)
+    {
+        if (IPAddress.TryParse(text, out var address))
+        {
+            var plain = Plain(address);
+            network = new IPNetwork(plain, plain.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
+            return true;
+        }
+
+        return IPNetwork.TryParse(text, out network);
+    }
+
+    /// <summary>A socket that listens on both families shows IPv4 callers as mapped addresses.</summary>
+    public static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+}

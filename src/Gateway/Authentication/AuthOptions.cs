@@ -1,0 +1,82 @@
+using HostService.GrainInterfaces;
+
+namespace HostService.Gateway;
+
+/// <summary>Section <c>Auth</c>: whose tokens are believed.</summary>
+public sealed class AuthOptions
+{
+    public const string Section = "Auth";
+
+    /// <summary>The audience that the web backend's tokens name.</summary>
+    public const string DefaultAudience = "https://api.fractal.co";
+
+    /// <summary>Who signs tokens, exactly as in their <c>iss</c>; empty for the environment's own (<see cref="DefaultIssuer"/>).</summary>
+    public string Issuer { get; set; } = "";
+
+    /// <summary>What a token's <c>aud</c> must hold.</summary>
+    public string Audience { get; set; } = DefaultAudience;
+
+    /// <summary>A secret that the backend may send in place of a token; empty for none.</summary>
+    public string SharedSecret { get; set; } = "";
+
+    /// <summary>How far the issuer's clock may be from ours.</summary>
+    public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long the issuer may take to hand out its keys.</summary>
+    public TimeSpan KeyTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Refused credentials an address may send within a minute; after those, what it sends is refused unseen until a minute has passed since the first of them. User tokens and
+    /// backend credentials are counted apart, so that users behind the backend's own address cannot shut it out. 0 turns the limit off.
+    /// </summary>
+    public int FailuresPerMinute { get; set; } = 60;
+
+    /// <summary>Addresses and networks to which the limit does not apply, separated by commas: the backend's own, say.</summary>
+    public string UnlimitedNetworks { get; set; } = "";
+
+    /// <summary>
+    /// Whether a backend call needs a credential. A deployed environment always asks for one; a local one only where somebody configured what to check it against.
+    /// </summary>
+    public bool BackendIsChecked(HostEnvironment environment) => environment.IsDeployed || SharedSecret.Length > 0 || Issuer.Length > 0;
+
+    /// <summary>The issuer in force.</summary>
+    public string IssuerFor(HostEnvironment environment) => Issuer.Length > 0 ? Issuer : DefaultIssuer(environment);
+
+    /// <summary>Where the issuer publishes its keys: <c>&lt;issuer&gt;.well-known/jwks.json</c>.</summary>
+    public Uri KeysUrl(HostEnvironment environment)
+    {
+        var issuer = IssuerFor(environment);
+        return new Uri((issuer.EndsWith('/') ? issuer : issuer + "/") + ".well-known/jwks.json");
+    }
+
+    public static string DefaultIssuer(HostEnvironment environment) => environment switch
+    {
+        HostEnvironment.Prod => "https://auth.fractal.co/",
+        HostEnvironment.Staging => "https://fractal-staging.us.auth0.com/",
+        _ => "https://fractal-dev.us.auth0.com/",
+    };
+
+    /// <summary>Every fault of these settings, each with what to do; empty when there is none.</summary>
+    public IEnumerable<string> Faults()
+    {
+        if (Issuer.Length > 0 && !IsTrustworthy(Issuer))
+            yield return $"Auth:Issuer is '{Issuer}'; give an https:// URL as it stands in the tokens (http:// is for loopback only).";
+        if (Audience.Length == 0)
+            yield return $"Auth:Audience is empty; leave it out for {DefaultAudience}.";
+        if (SharedSecret.Length > 0 && string.IsNullOrWhiteSpace(SharedSecret))
+            yield return "Auth:SharedSecret is blank; leave it out to accept tokens only.";
+        if (ClockSkew < TimeSpan.Zero || ClockSkew > TimeSpan.FromMinutes(5))
+            yield return $"Auth:ClockSkew is {ClockSkew}; it must be from 0 to 5 minutes.";
+        if (KeyTimeout <= TimeSpan.Zero || KeyTimeout > TimeSpan.FromMinutes(1))
+            yield return $"Auth:KeyTimeout is {KeyTimeout}; it must be longer than zero and at most a minute.";
+        if (FailuresPerMinute is < 0 or > 10_000)
+            yield return $"Auth:FailuresPerMinute is {FailuresPerMinute}; it must be from 0 (no limit) to 10000.";
+        foreach (var network in AddressList.Split(UnlimitedNetworks).Where(n => !AddressList.TryParseNetwork(n, out _)))
+            yield return $"Auth:UnlimitedNetworks holds '{network}', which is neither an IP address nor a network such as 10.8.0.0/16.";
+    }
+
+    private static bool IsTrustworthy(string issuer) =>
+        Uri.TryCreate(issuer, UriKind.Absolute, out var url)
+        && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback))
+        && url.Query.Length == 0 && url.Fragment.Length == 0;
+}

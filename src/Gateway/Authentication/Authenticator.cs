@@ -1,0 +1,103 @@
+using System.Diagnostics.Metrics;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using HostService.GrainInterfaces;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Gateway.Authentication;
+
+/// <summary>Who somebody is, or null for nobody; with how long to stay away, where that is why.</summary>
+internal readonly record struct Caller(string? Id, TimeSpan? RetryAfter = null)
+{
+    public static Caller Backend => new("backend");
+
+    public static Caller Nobody => default;
+}
+
+/// <summary>
+/// Decides who a credential belongs to. A local environment asks users for nothing, and the backend only where something to check against is
+/// configured; a deployed one verifies everything.
+/// </summary>
+internal sealed partial class Authenticator
+{
+    private const string BackendScope = "backend";
+
+    private readonly TokenVerifier _tokens;
+    private readonly FailureLimiter _limiter;
+    private readonly HostEnvironment _environment;
+    private readonly IHostName _host;
+    private readonly ILogger<Authenticator> _logger;
+    private readonly byte[]? _secretHash;
+    private readonly Counter<long> _failures;
+
+    public Authenticator(
+        TokenVerifier tokens, FailureLimiter limiter, IOptions<AuthOptions> options, GatewayEnvironment environment, IHostName host, IMeterFactory meters,
+        ILogger<Authenticator> logger)
+    {
+        _tokens = tokens;
+        _limiter = limiter;
+        _environment = environment.Value;
+        _host = host;
+        _logger = logger;
+        _secretHash = options.Value.SharedSecret is { Length: > 0 } secret ? Hash(secret) : null;
+        AsksBackend = options.Value.BackendIsChecked(environment.Value);
+        _failures = meters.Create("HostService.Gateway").CreateCounter<long>(
+            "host_service.authentication.failures", description: "Credentials that were refused, by kind.");
+    }
+
+    /// <summary>Whether a call of the backend's needs a credential here.</summary>
+    public bool AsksBackend { get; }
+
+    /// <summary>The user whom this token names.</summary>
+    public async ValueTask<Caller> UserAsync(IPAddress? from, string? token, CancellationToken cancellationToken)
+    {
+        if (_environment.IsLocal)
+            return new Caller($"localdev_host_service_user_{_host.InstanceName}");
+        if (string.IsNullOrEmpty(token))
+            return Caller.Nobody;
+        if (_limiter.BlockedFor(from, CredentialKind.User) is { } wait)
+            return new Caller(null, wait);
+        var answer = await _tokens.VerifyAsync(token, cancellationToken);
+        return answer.Token switch
+        {
+            { Subject: { } user } => new Caller(user),
+            { } => Refuse(from, CredentialKind.User, "its sub is not a user id"),
+            null => Refuse(from, CredentialKind.User, answer.Refusal!),
+        };
+    }
+
+    /// <summary>The backend, if this is its credential: the shared secret, or a token whose scope holds <c>backend</c>.</summary>
+    public async ValueTask<Caller> BackendAsync(IPAddress? from, string? credential, CancellationToken cancellationToken)
+    {
+        if (string.IsNullOrEmpty(credential))
+            return Caller.Nobody;
+        if (_limiter.BlockedFor(from, CredentialKind.Backend) is { } wait)
+            return new Caller(null, wait);
+        // Hashes have one length, so that the time taken says nothing about the secret's.
+        if (_secretHash is not null && CryptographicOperations.FixedTimeEquals(_secretHash, Hash(credential)))
+            return Caller.Backend;
+        var answer = await _tokens.VerifyAsync(credential, cancellationToken);
+        if (answer.Token is not { } token)
+            return Refuse(from, CredentialKind.Backend, answer.Refusal!);
+        return token.Scopes.Contains(BackendScope) ? Caller.Backend : Refuse(from, CredentialKind.Backend, "its scope does not hold 'backend'");
+    }
+
+    private Caller Refuse(IPAddress? from, CredentialKind kind, string why)
+    {
+        _failures.Add(1, new KeyValuePair<string, object?>("kind", kind == CredentialKind.User ? "user" : "backend"));
+        Refused(_logger, kind, from, why);
+        if (_limiter.Failed(from, kind))
+            Limited(_logger, kind, from);
+        return Caller.Nobody;
+    }
+
+    private static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Refused a {Kind} credential from {Address}: {Why}")]
+    private static partial void Refused(ILogger logger, CredentialKind kind, IPAddress? address, string why);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Too many refused {Kind} credentials from {Address}; further ones are refused unseen for up to a minute")]
+    private static partial void Limited(ILogger logger, CredentialKind kind, IPAddress? address);
+}

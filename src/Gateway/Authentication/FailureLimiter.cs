@@ -1,0 +1,98 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Gateway.Authentication;
+
+/// <summary>What kind of credential was refused; each kind is counted apart.</summary>
+internal enum CredentialKind
+{
+    User,
+    Backend,
+}
+
+/// <summary>Counts refused credentials by address over a sliding minute. Memory is bounded, whatever is thrown at it.</summary>
+internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider clock)
+{
+    private const int MostCallers = 10_000;
+    private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
+
+    private readonly Lock _gate = new();
+    private readonly int _limit = options.Value.FailuresPerMinute;
+    private readonly AddressList _unlimited = new(options.Value.UnlimitedNetworks);
+    private readonly Dictionary<(IPAddress, CredentialKind), Queue<DateTimeOffset>> _failures = [];
+
+    /// <summary>How long this caller is refused unseen from now on; null when it may be heard.</summary>
+    public TimeSpan? BlockedFor(IPAddress? address, CredentialKind kind)
+    {
+        if (_limit == 0)
+            return null;
+        lock (_gate)
+        {
+            if (!_failures.TryGetValue((Caller(address), kind), out var times))
+                return null;
+            var now = clock.GetUtcNow();
+            Forget(times, now);
+            return times.Count >= _limit ? times.Peek() + Window - now : null;
+        }
+    }
+
+    /// <summary>One more refusal. True when it is the one that exhausts the caller's allowance.</summary>
+    public bool Failed(IPAddress? address, CredentialKind kind)
+    {
+        if (_limit == 0 || _unlimited.Contains(address))
+            return false;
+        lock (_gate)
+        {
+            var now = clock.GetUtcNow();
+            var caller = (Caller(address), kind);
+            if (!_failures.TryGetValue(caller, out var times))
+            {
+                MakeRoom(now);
+                _failures[caller] = times = new Queue<DateTimeOffset>();
+            }
+
+            Forget(times, now);
+            // Those that were under way when the limit was reached do not make it longer.
+            if (times.Count >= _limit)
+                return false;
+            times.Enqueue(now);
+            return times.Count == _limit;
+        }
+    }
+
+    private static void Forget(Queue<DateTimeOffset> times, DateTimeOffset now)
+    {
+        while (times.TryPeek(out var first) && now - first >= Window)
+            times.Dequeue();
+    }
+
+    private void MakeRoom(DateTimeOffset now)
+    {
+        if (_failures.Count < MostCallers)
+            return;
+        foreach (var (caller, times) in _failures)
+        {
+            Forget(times, now);
+            if (times.Count == 0)
+                _failures.Remove(caller);
+        }
+
+        // An attack from this many addresses is not stopped by counting; forgetting keeps both memory and time bounded.
+        if (_failures.Count > MostCallers / 2)
+            _failures.Clear();
+    }
+
+    /// <summary>An IPv6 caller owns a whole /64, so that is what is counted.</summary>
+    private static IPAddress Caller(IPAddress? address)
+    {
+        if (address is null)
+            return IPAddress.None;
+        var plain = AddressList.Plain(address);
+        if (plain.AddressFamily == AddressFamily.InterNetwork)
+            return plain;
+        var bytes = plain.GetAddressBytes();
+        bytes.AsSpan(8).Clear();
+        return new IPAddress(bytes);
+    }
+}

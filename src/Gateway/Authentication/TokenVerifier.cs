@@ -1,0 +1,103 @@
+using System.Text.Json;
+using HostService.GrainInterfaces;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace HostService.Gateway.Authentication;
+
+/// <summary>What a verified token says.</summary>
+/// <param name="Subject">The user id, or null when there is none or it may not be used in a path.</param>
+/// <param name="Scopes">What its bearer may do.</param>
+internal sealed record VerifiedToken(string? Subject, IReadOnlyCollection<string> Scopes);
+
+/// <summary>A verified token, or why it is none. Exactly one of the two is set.</summary>
+internal sealed record TokenAnswer(VerifiedToken? Token, string? Refusal)
+{
+    public static TokenAnswer Refused(string why) => new(null, why);
+}
+
+/// <summary>Checks a token in full: RS256 by a key of the issuer's, <c>exp</c>, <c>nbf</c>, <c>iss</c>, <c>aud</c>.</summary>
+internal sealed class TokenVerifier(SigningKeys keys, IOptions<AuthOptions> options, GatewayEnvironment environment, TimeProvider clock)
+{
+    private const int LongestToken = 16 * 1024;
+
+    private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = LongestToken };
+    private readonly string _issuer = options.Value.IssuerFor(environment.Value);
+    private readonly string _audience = options.Value.Audience;
+    private readonly TimeSpan _skew = options.Value.ClockSkew;
+
+    public async ValueTask<TokenAnswer> VerifyAsync(string text, CancellationToken cancellationToken)
+    {
+        if (text.Length > LongestToken)
+            return TokenAnswer.Refused("the token is too long");
+        try
+        {
+            var token = _handler.ReadJsonWebToken(text);
+            // All that needs no key comes first, so that a stranger's token does not send us to the issuer.
+            if (FaultBeforeKey(token) is { } fault)
+                return TokenAnswer.Refused(fault);
+            if (await keys.FindAsync(token.Kid, cancellationToken) is not { } key)
+                return TokenAnswer.Refused("the issuer has no such key");
+            var result = await _handler.ValidateTokenAsync(token, Parameters(key));
+            return result.IsValid
+                ? new TokenAnswer(Read(token), null)
+                : TokenAnswer.Refused(result.Exception?.GetType().Name ?? "not valid");
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            // Whatever a stranger's text does to the parser, it is no token.
+            return TokenAnswer.Refused($"not a token ({exception.GetType().Name})");
+        }
+    }
+
+    private string? FaultBeforeKey(JsonWebToken token)
+    {
+        if (token.Alg != SecurityAlgorithms.RsaSha256 || token.IsEncrypted)
+            return "the algorithm is not RS256";
+        if (string.IsNullOrEmpty(token.Kid))
+            return "the token names no key";
+        if (token.TryGetHeaderValue<object>("crit", out _))
+            return "the token asks for an extension";
+        if (token.Issuer != _issuer)
+            return "another issuer";
+        if (!token.Audiences.Contains(_audience, StringComparer.Ordinal))
+            return "another audience";
+        return FaultOfLifetime(token);
+    }
+
+    private string? FaultOfLifetime(JsonWebToken token)
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        if (!token.TryGetPayloadValue<long>(JwtRegisteredClaimNames.Exp, out _) || now >= token.ValidTo + _skew)
+            return "the token has expired";
+        return token.TryGetPayloadValue<object>(JwtRegisteredClaimNames.Nbf, out _) && now < token.ValidFrom - _skew
+            ? "the token is not yet valid"
+            : null;
+    }
+
+    private TokenValidationParameters Parameters(SecurityKey key) => new()
+    {
+        ValidAlgorithms = [SecurityAlgorithms.RsaSha256],
+        IssuerSigningKey = key,
+        TryAllIssuerSigningKeys = false,
+        RequireSignedTokens = true,
+        ValidIssuer = _issuer,
+        ValidAudience = _audience,
+        IgnoreTrailingSlashWhenValidatingAudience = false,
+        // The library has no clock of ours to read.
+        RequireExpirationTime = true,
+        LifetimeValidator = (_, _, token, _) => token is JsonWebToken jwt && FaultOfLifetime(jwt) is null,
+    };
+
+    /// <summary>What the token says, from its own text: the library turns a number into a string, and here a number is no user.</summary>
+    private static VerifiedToken Read(JsonWebToken token)
+    {
+        using var payload = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(token.EncodedPayload), new JsonDocumentOptions { AllowDuplicateProperties = false });
+        var subject = TextOf(payload, "sub");
+        return new VerifiedToken(Names.IsUserId(subject) ? subject : null, TextOf(payload, "scope")?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? []);
+    }
+
+    private static string? TextOf(JsonDocument payload, string claim) =>
+        payload.RootElement.TryGetProperty(claim, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+}

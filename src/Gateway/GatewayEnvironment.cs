@@ -1,0 +1,6 @@
+using HostService.GrainInterfaces;
+
+namespace HostService.Gateway;
+
+/// <summary>Where this gateway runs.</summary>
+internal sealed record GatewayEnvironment(HostEnvironment Value);

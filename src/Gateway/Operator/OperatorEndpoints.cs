@@ -1,0 +1,97 @@
+using HostService.GrainInterfaces;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace HostService.Gateway.Operator;
+
+/// <summary><c>/v1</c>: the host and its mandelboxes, for operators.</summary>
+internal static partial class OperatorEndpoints
+{
+    public static void MapOperator(this IEndpointRouteBuilder routes)
+    {
+        var v1 = routes.MapGroup("/v1").WithTags("Operator").RequireOperator().AddEndpointFilter(AnswerFailuresAsync);
+
+        v1.MapGet("/host", async (GrainCalls grains) => Results.Ok(await grains.Within(grains.Host.Describe())))
+            .WithName("host").WithSummary("Identity, status, pools, GPUs and the machine's figures.")
+            .Produces<HostDescription>().DocumentProblems();
+
+        v1.MapGet("/mandelboxes", async (GrainCalls grains) => Results.Ok(await ListAsync(grains)))
+            .WithName("mandelboxes").WithSummary("All mandelboxes that have not gone, the oldest first.")
+            .Produces<IReadOnlyList<MandelboxDescription>>().DocumentProblems();
+
+        v1.MapGet("/mandelboxes/{id}", async (string id, GrainCalls grains) =>
+            {
+                if (!Names.IsMandelboxId(id))
+                    return Problems.BadId();
+                return await grains.Within(grains.Mandelbox(id).Describe()) is { } mandelbox ? Results.Ok(mandelbox) : Problems.NoMandelbox();
+            })
+            .WithName("mandelbox").WithSummary("One mandelbox.")
+            .Produces<MandelboxDescription>().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
+
+        v1.MapDelete("/mandelboxes/{id}", async (string id, GrainCalls grains) =>
+            {
+                if (!Names.IsMandelboxId(id))
+                    return Problems.BadId();
+                return await grains.WithinStop(grains.Mandelbox(id).Stop("an operator asked for it")) ? Results.NoContent() : Problems.NoMandelbox();
+            })
+            .WithName("stop").WithSummary("Ends a mandelbox; answers once everything it held has been given back.")
+            .Produces(StatusCodes.Status204NoContent).DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
+
+        v1.MapOtherMethods("/host", "GET");
+        v1.MapOtherMethods("/mandelboxes", "GET");
+        v1.MapOtherMethods("/mandelboxes/{id}", "GET, DELETE");
+        v1.Map("/{**rest}", () => Problems.NoSuchPath()).ExcludeFromDescription().WithOrder(int.MaxValue);
+    }
+
+    private static async Task<IEnumerable<MandelboxDescription>> ListAsync(GrainCalls grains) =>
+        (await grains.Within(grains.Host.ListMandelboxes())).OrderBy(m => m.CreatedAt).ThenBy(m => m.MandelboxId, StringComparer.Ordinal);
+
+    private static void MapOtherMethods(this IEndpointRouteBuilder routes, string path, string allow) =>
+        routes.Map(path, (HttpContext context) =>
+        {
+            context.Response.Headers.Allow = allow;
+            return Results.Problem($"This path knows {allow}.", statusCode: StatusCodes.Status405MethodNotAllowed);
+        }).ExcludeFromDescription();
+
+    private static void DocumentProblems(this RouteHandlerBuilder builder, params ReadOnlySpan<int> statuses)
+    {
+        foreach (var status in statuses)
+            builder.ProducesProblem(status);
+        builder.ProducesProblem(StatusCodes.Status401Unauthorized)
+            .ProducesProblem(StatusCodes.Status500InternalServerError)
+            .ProducesProblem(StatusCodes.Status504GatewayTimeout);
+    }
+
+    /// <summary>The boundary: a grain that fails or does not answer becomes problem details, its cause a line in the log.</summary>
+    private static async ValueTask<object?> AnswerFailuresAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var http = context.HttpContext;
+        try
+        {
+            return await next(context);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            return Results.StatusCode(StatusCodes.Status499ClientClosedRequest);
+        }
+        catch (TimeoutException exception)
+        {
+            Failed(Logger(http), exception, http.Request.Path, http.TraceIdentifier);
+            return Results.Problem(exception.Message, statusCode: StatusCodes.Status504GatewayTimeout);
+        }
+        catch (Exception exception)
+        {
+            Failed(Logger(http), exception, http.Request.Path, http.TraceIdentifier);
+            return Results.Problem($"The log has the cause under {http.TraceIdentifier}.", statusCode: StatusCodes.Status500InternalServerError);
+        }
+    }
+
+    private static ILogger Logger(HttpContext context) =>
+        context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("HostService.Gateway.Operator");
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Path} failed ({TraceId})")]
+    private static partial void Failed(ILogger logger, Exception exception, PathString path, string traceId);
+}

@@ -1,0 +1,21 @@
+using Microsoft.AspNetCore.Http;
+
+namespace HostService.Gateway.Operator;
+
+/// <summary>What can be wrong with an operator's request (RFC 9457).</summary>
+internal static class Problems
+{
+    public static IResult BadId() =>
+        Results.Problem("A mandelbox id is 1 to 128 letters, digits, '_' and '-', and begins with a letter or digit.", statusCode: StatusCodes.Status400BadRequest);
+
+    public static IResult NoMandelbox() =>
+        Results.Problem("There is no such mandelbox on this host.", statusCode: StatusCodes.Status404NotFound);
+
+    public static IResult NoSuchPath() =>
+        Results.Problem("There is nothing at this path; /openapi/v1.json lists what there is.", statusCode: StatusCodes.Status404NotFound);
+
+    public static IResult NotReady(IReadOnlyList<string> reasons) => Results.Problem(
+        string.Join(" ", reasons),
+        statusCode: StatusCodes.Status503ServiceUnavailable,
+        extensions: new Dictionary<string, object?>(StringComparer.Ordinal) { ["reasons"] = reasons });
+}
