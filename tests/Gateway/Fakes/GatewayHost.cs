@@ -1,0 +1,102 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using HostService.Gateway;
+using HostService.GrainInterfaces;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace HostService.Tests.Gateway.Fakes;
+
+/// <summary>The gateway on ASP.NET's test server, in front of fake grains.</summary>
+public sealed class GatewayHost : IAsyncDisposable
+{
+    public const string InstanceName = "test-host";
+    public const string Outside = "203.0.113.7";
+    private const string RemoteHeader = "Test-Remote-Address";
+
+    private readonly WebApplication _app;
+
+    private GatewayHost(WebApplication app, FakeGrains grains, RecordingShutdown shutdown)
+    {
+        _app = app;
+        Grains = grains;
+        Shutdown = shutdown;
+        Client = app.GetTestClient();
+    }
+
+    public FakeGrains Grains { get; }
+
+    public RecordingShutdown Shutdown { get; }
+
+    public HttpClient Client { get; }
+
+    public IServiceProvider Services => _app.Services;
+
+    public static Task<GatewayHost> LocalAsync(FakeGrains? grains = null, TimeProvider? clock = null, params (string Key, string Value)[] settings) =>
+        StartAsync(HostEnvironment.LocalDev, grains, clock, settings);
+
+    public static async Task<GatewayHost> StartAsync(
+        HostEnvironment environment, FakeGrains? grains = null, TimeProvider? clock = null, params (string Key, string Value)[] settings)
+    {
+        grains ??= new FakeGrains();
+        var shutdown = new RecordingShutdown();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseTestServer();
+        builder.Configuration.AddInMemoryCollection(
+            settings.Select(s => new KeyValuePair<string, string?>(s.Key, s.Value)).Prepend(new("Gateway:InstanceName", InstanceName)));
+        builder.Services.AddSingleton(grains.Factory);
+        builder.Services.AddSingleton<IShutdownTrigger>(shutdown);
+        if (clock is not null)
+            builder.Services.AddSingleton(clock);
+        builder.Services.AddGateway(builder.Configuration, environment);
+        var app = builder.Build();
+        app.Use((context, next) =>
+        {
+            var address = context.Request.Headers[RemoteHeader].ToString();
+            context.Connection.RemoteIpAddress = address.Length > 0 ? IPAddress.Parse(address) : null;
+            return next(context);
+        });
+        app.MapGateway();
+        app.MapGet("/guarded", () => "in").RequireOperator();
+        await app.StartAsync();
+        return new GatewayHost(app, grains, shutdown);
+    }
+
+    /// <summary>Sends a body as it is, from an address that is not this machine's.</summary>
+    public Task<HttpResponseMessage> SendAsync(string method, string path, string? body = null, string from = Outside, string? bearer = null) =>
+        SendContentAsync(method, path, body is null ? null : new ByteArrayContent(Encoding.UTF8.GetBytes(body)), from, bearer);
+
+    public async Task<HttpResponseMessage> SendContentAsync(string method, string path, HttpContent? body, string from = Outside, string? bearer = null)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = body };
+        request.Headers.Add(RemoteHeader, from);
+        if (bearer is not null)
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer);
+        return await Client.SendAsync(request);
+    }
+
+    public Task<HttpResponseMessage> SpinUpAsync(object body, string from = Outside) =>
+        SendAsync("PUT", "/spin_up_mandelbox", JsonSerializer.Serialize(body), from);
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await _app.DisposeAsync();
+    }
+}
+
+/// <summary>Takes note of what would end the service.</summary>
+public sealed class RecordingShutdown : IShutdownTrigger
+{
+    private readonly TaskCompletionSource<string> _requested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Task<string> Requested => _requested.Task;
+
+    public void Request(string reason) => _requested.TrySetResult(reason);
+}

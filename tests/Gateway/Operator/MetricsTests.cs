@@ -1,0 +1,104 @@
+using System.Diagnostics.Metrics;
+using HostService.GrainInterfaces;
+using HostService.Tests.Gateway.Fakes;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace HostService.Tests.Gateway.Operator;
+
+public sealed class MetricsTests
+{
+    [Fact]
+    public async Task Metrics_hold_pools_states_gpus_and_the_machine_in_base_units()
+    {
+        await using var host = await GatewayHost.LocalAsync(Answering());
+
+        var lines = await ScrapeAsync(host);
+
+        Assert.Contains("host_service_up 1", lines);
+        Assert.Contains("host_service_ready 1", lines);
+        Assert.Contains("host_service_pool_capacity{pool=\"tty\"} 54", lines);
+        Assert.Contains("host_service_pool_used{pool=\"slot\"} 2", lines);
+        Assert.Contains("host_service_mandelboxes{state=\"running\"} 2", lines);
+        Assert.Contains("host_service_mandelboxes{state=\"dying\"} 0", lines);
+        Assert.Contains("host_service_leaks 0", lines);
+        Assert.Contains("host_service_gpu_healthy{gpu=\"0\",uuid=\"GPU-a\",name=\"Tesla \\\"T4\\\"\"} 1", lines);
+        Assert.Contains("host_service_gpu_healthy{gpu=\"1\",uuid=\"GPU-b\",name=\"Tesla T4\"} 0", lines);
+        Assert.Contains("host_service_gpu_memory_total_bytes{gpu=\"0\",uuid=\"GPU-a\",name=\"Tesla \\\"T4\\\"\"} 15728640000", lines);
+        Assert.Contains("host_service_machine_memory_total_bytes 16384000000", lines);
+        Assert.Contains("host_service_machine_cpu_utilisation_ratio 0.125", lines);
+        // What could not be read is left out.
+        Assert.DoesNotContain(lines, l => l.StartsWith("host_service_machine_disk_", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Every_line_is_of_the_text_format_and_every_family_stands_there_once()
+    {
+        await using var host = await GatewayHost.LocalAsync(Answering());
+        await host.SendAsync("PUT", "/spin_up_mandelbox", "{");
+
+        var lines = await ScrapeAsync(host);
+
+        Assert.All(lines, l => Assert.Matches("""^(# HELP [a-z_0-9]+ .+|# TYPE [a-z_0-9]+ (counter|gauge|histogram)|[a-z_0-9]+(\{([a-z_0-9]+="([^"\\]|\\.)*",?)+\})? [-+0-9.eE]+)$""", l));
+        var families = lines.Where(l => l.StartsWith("# TYPE", StringComparison.Ordinal)).Select(l => l.Split(' ')[2]).ToList();
+        Assert.Equal(families.Distinct(StringComparer.Ordinal), families);
+    }
+
+    [Fact]
+    public async Task Requests_are_counted_by_path_and_status()
+    {
+        await using var host = await GatewayHost.LocalAsync(Answering());
+        for (var i = 0; i < 3; i++)
+            await host.SendAsync("PUT", "/spin_up_mandelbox", "{");
+
+        var lines = await ScrapeAsync(host);
+
+        var count = Assert.Single(lines, l => l.StartsWith("http_server_request_duration_seconds_count{", StringComparison.Ordinal)
+            && l.Contains("http_route=\"/spin_up_mandelbox\"", StringComparison.Ordinal) && l.Contains("http_response_status_code=\"400\"", StringComparison.Ordinal));
+        Assert.EndsWith(" 3", count, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Another_rooms_instruments_appear_by_themselves()
+    {
+        await using var host = await GatewayHost.LocalAsync(Answering());
+        var meter = host.Services.GetRequiredService<IMeterFactory>().Create("HostService.Something");
+        var counter = meter.CreateCounter<int>("host_service.things", description: "Things.");
+        counter.Add(2, new KeyValuePair<string, object?>("kind", "a\"b\\\n"));
+        counter.Add(3, new KeyValuePair<string, object?>("kind", "a\"b\\\n"));
+        meter.CreateHistogram<double>("host_service.step.duration", "s").Record(0.3);
+        meter.CreateObservableGauge("host_service.level", () => 7);
+        meter.CreateObservableGauge("host_service.broken", int () => throw new InvalidOperationException("cannot be read"));
+
+        var lines = await ScrapeAsync(host);
+
+        Assert.Contains("host_service_things_total{kind=\"a\\\"b\\\\\\n\"} 5", lines);
+        Assert.Contains("host_service_step_duration_seconds_bucket{le=\"0.25\"} 0", lines);
+        Assert.Contains("host_service_step_duration_seconds_bucket{le=\"0.5\"} 1", lines);
+        Assert.Contains("host_service_step_duration_seconds_bucket{le=\"+Inf\"} 1", lines);
+        Assert.Contains("host_service_step_duration_seconds_sum 0.3", lines);
+        Assert.Contains("host_service_level 7", lines);
+    }
+
+    [Fact]
+    public async Task A_host_grain_that_fails_costs_its_own_figures_only()
+    {
+        await using var host = await GatewayHost.LocalAsync();
+
+        var lines = await ScrapeAsync(host);
+
+        Assert.Contains("host_service_up 0", lines);
+        Assert.Contains(lines, l => l.StartsWith("dotnet_process_memory_working_set_bytes ", StringComparison.Ordinal));
+    }
+
+    private static FakeGrains Answering() => new FakeGrains()
+        .Host(nameof(IHostGrain.Describe), Samples.Host())
+        .Host<IReadOnlyList<MandelboxDescription>>(nameof(IHostGrain.ListMandelboxes), [Samples.Mandelbox(), Samples.Mandelbox("box-2")]);
+
+    private static async Task<string[]> ScrapeAsync(GatewayHost host)
+    {
+        var response = await host.SendAsync("GET", "/metrics", null, "127.0.0.1");
+        response.EnsureSuccessStatusCode();
+        Assert.Equal("text/plain; version=0.0.4; charset=utf-8", response.Content.Headers.ContentType!.ToString());
+        return (await response.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+}

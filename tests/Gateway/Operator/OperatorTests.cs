@@ -1,0 +1,209 @@
+using System.Net;
+using System.Text.Json;
+using HostService.GrainInterfaces;
+using HostService.Tests.Gateway.Fakes;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.Gateway.Operator;
+
+public sealed class OperatorTests
+{
+    private const string Loopback = "127.0.0.1";
+
+    [Fact]
+    public async Task The_host_describes_itself_with_names_as_json_has_them()
+    {
+        await using var host = await GatewayHost.LocalAsync(new FakeGrains().Host(nameof(IHostGrain.Describe), Samples.Host()));
+
+        using var answer = await JsonAsync(await host.SendAsync("GET", "/v1/host", null, Loopback), HttpStatusCode.OK);
+
+        var root = answer.RootElement;
+        Assert.Equal("Active", root.GetProperty("status").GetString());
+        Assert.Equal(GatewayHost.InstanceName, root.GetProperty("identity").GetProperty("instanceName").GetString());
+        Assert.Equal(52, root.GetProperty("ttys").GetProperty("free").GetInt32());
+        Assert.Equal("XID 79", root.GetProperty("gpus")[1].GetProperty("unhealthy").GetString());
+        Assert.Equal(12.5, root.GetProperty("metrics").GetProperty("cpuPercent").GetDouble());
+    }
+
+    [Fact]
+    public async Task The_list_has_the_oldest_mandelbox_first()
+    {
+        IReadOnlyList<MandelboxDescription> list = [Samples.Mandelbox("young", age: 1), Samples.Mandelbox("old", MandelboxState.Dying, 100)];
+        await using var host = await GatewayHost.LocalAsync(new FakeGrains().Host(nameof(IHostGrain.ListMandelboxes), list));
+
+        using var answer = await JsonAsync(await host.SendAsync("GET", "/v1/mandelboxes", null, Loopback), HttpStatusCode.OK);
+
+        Assert.Equal(["old", "young"], answer.RootElement.EnumerateArray().Select(m => m.GetProperty("mandelboxId").GetString()));
+        Assert.Equal("Dying", answer.RootElement[0].GetProperty("state").GetString());
+        Assert.Equal(ulong.MaxValue, answer.RootElement[0].GetProperty("sessionId").GetUInt64());
+        Assert.Equal("Tcp", answer.RootElement[0].GetProperty("lease").GetProperty("ports")[0].GetProperty("transport").GetString());
+    }
+
+    [Fact]
+    public async Task One_mandelbox_is_shown_and_one_that_is_not_there_is_a_404()
+    {
+        var grains = new FakeGrains().Mandelbox(
+            nameof(IMandelboxGrain.Describe), call => Task.FromResult(call.Key == "box-1" ? Samples.Mandelbox() : null));
+        await using var host = await GatewayHost.LocalAsync(grains);
+
+        using var one = await JsonAsync(await host.SendAsync("GET", "/v1/mandelboxes/box-1", null, Loopback), HttpStatusCode.OK);
+        Assert.Equal("box-1", one.RootElement.GetProperty("mandelboxId").GetString());
+        await IsProblemAsync(await host.SendAsync("GET", "/v1/mandelboxes/box-2", null, Loopback), HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task A_mandelbox_is_stopped_once_and_then_it_is_not_there()
+    {
+        var there = true;
+        var grains = new FakeGrains().Mandelbox(nameof(IMandelboxGrain.Stop), _ => Task.FromResult(Interlocked.Exchange(ref there, false)));
+        await using var host = await GatewayHost.LocalAsync(grains);
+
+        Assert.Equal(HttpStatusCode.NoContent, (await host.SendAsync("DELETE", "/v1/mandelboxes/box-1", null, Loopback)).StatusCode);
+        await IsProblemAsync(await host.SendAsync("DELETE", "/v1/mandelboxes/box-1", null, Loopback), HttpStatusCode.NotFound);
+        Assert.All(grains.Calls, c => Assert.Equal("box-1", c.Key));
+    }
+
+    [Theory]
+    [InlineData("..%2f..%2fetc")]
+    [InlineData("%2e%2e%2fx")]
+    [InlineData("a%01")]
+    [InlineData("a%0a")]
+    [InlineData("a.b")]
+    [InlineData("%ff%fe")]
+    public async Task A_bad_id_is_a_400_and_reaches_no_grain(string id)
+    {
+        await using var host = await GatewayHost.LocalAsync();
+
+        foreach (var method in new[] { "GET", "DELETE" })
+            await IsProblemAsync(await host.SendAsync(method, $"/v1/mandelboxes/{id}", null, Loopback), HttpStatusCode.BadRequest);
+        await IsProblemAsync(await host.SendAsync("GET", "/v1/mandelboxes/" + new string('a', 8000), null, Loopback), HttpStatusCode.BadRequest);
+        Assert.Empty(host.Grains.Calls);
+    }
+
+    [Theory]
+    [InlineData("POST", "/v1/host", "GET")]
+    [InlineData("DELETE", "/v1/mandelboxes", "GET")]
+    [InlineData("PUT", "/v1/mandelboxes/box-1", "GET, DELETE")]
+    public async Task Another_method_is_a_405_that_names_the_ones_there_are(string method, string path, string allow)
+    {
+        await using var host = await GatewayHost.LocalAsync();
+
+        var response = await host.SendAsync(method, path, null, Loopback);
+
+        await IsProblemAsync(response, HttpStatusCode.MethodNotAllowed);
+        Assert.Equal(allow, string.Join(", ", response.Content.Headers.Allow));
+    }
+
+    [Theory]
+    [InlineData("/v1/events")]
+    [InlineData("/v1/")]
+    [InlineData("/v1/host/more")]
+    public async Task An_unknown_path_of_the_operators_side_is_a_404_as_problem_details(string path)
+    {
+        await using var host = await GatewayHost.LocalAsync();
+
+        await IsProblemAsync(await host.SendAsync("GET", path, null, Loopback), HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task A_grain_that_does_not_answer_is_a_504_and_one_that_fails_a_500_without_its_secrets()
+    {
+        var grains = new FakeGrains()
+            .Host<HostDescription>(nameof(IHostGrain.Describe), _ => Task.FromException<HostDescription>(new TimeoutException("no answer within 30 s")))
+            .Host<IReadOnlyList<MandelboxDescription>>(nameof(IHostGrain.ListMandelboxes), _ => throw new InvalidOperationException("secret"));
+        await using var host = await GatewayHost.LocalAsync(grains);
+
+        await IsProblemAsync(await host.SendAsync("GET", "/v1/host", null, Loopback), HttpStatusCode.GatewayTimeout);
+        var failed = await host.SendAsync("GET", "/v1/mandelboxes", null, Loopback);
+        await IsProblemAsync(failed, HttpStatusCode.InternalServerError);
+        Assert.DoesNotContain("secret", await failed.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Health_asks_no_grain()
+    {
+        await using var host = await GatewayHost.LocalAsync();
+
+        using var answer = await JsonAsync(await host.SendAsync("GET", "/healthz", null, Loopback), HttpStatusCode.OK);
+
+        Assert.Equal("alive", answer.RootElement.GetProperty("status").GetString());
+        Assert.Empty(host.Grains.Calls);
+    }
+
+    [Fact]
+    public async Task Ready_means_active_with_nothing_amiss()
+    {
+        var now = Samples.Host();
+        await using var host = await GatewayHost.LocalAsync(new FakeGrains().Host(nameof(IHostGrain.Describe), _ => Task.FromResult(now)));
+        using var ready = await JsonAsync(await host.SendAsync("GET", "/readyz", null, Loopback), HttpStatusCode.OK);
+        Assert.Equal("ready", ready.RootElement.GetProperty("status").GetString());
+
+        now = Samples.Host(HostStatus.Draining, "The engine cannot be reached.");
+        using var not = await JsonAsync(await host.SendAsync("GET", "/readyz", null, Loopback), HttpStatusCode.ServiceUnavailable);
+        Assert.Equal(["The host is draining.", "The engine cannot be reached."], not.RootElement.GetProperty("reasons").EnumerateArray().Select(r => r.GetString()));
+
+        foreach (var other in new[] { Samples.Host(HostStatus.Starting), Samples.Host(HostStatus.Closed), Samples.Host(HostStatus.Active, "x") })
+        {
+            now = other;
+            await IsProblemAsync(await host.SendAsync("GET", "/readyz", null, Loopback), HttpStatusCode.ServiceUnavailable);
+        }
+    }
+
+    [Fact]
+    public async Task A_host_grain_that_does_not_answer_is_not_ready()
+    {
+        var clock = new ManualClock();
+        var grains = new FakeGrains().Host<HostDescription>(nameof(IHostGrain.Describe), _ => new TaskCompletionSource<HostDescription>().Task);
+        await using var host = await GatewayHost.LocalAsync(grains, clock);
+        var waits = clock.TimerSetAsync(TimeSpan.FromSeconds(5));
+
+        var response = host.SendAsync("GET", "/readyz", null, Loopback);
+        await waits;
+        clock.Advance(TimeSpan.FromSeconds(5));
+
+        await IsProblemAsync(await response, HttpStatusCode.ServiceUnavailable);
+    }
+
+    [Fact]
+    public async Task The_openapi_document_tells_of_every_endpoint()
+    {
+        await using var host = await GatewayHost.LocalAsync();
+
+        using var document = await JsonAsync(await host.SendAsync("GET", "/openapi/v1.json"), HttpStatusCode.OK);
+
+        var paths = document.RootElement.GetProperty("paths");
+        string[] expected =
+        [
+            "/spin_up_mandelbox put", "/drain_and_shutdown post", "/set_container_dpi put", "/mount_cloud_storage post", "/register_docker_container_id post",
+            "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/mandelboxes get", "/v1/mandelboxes/{id} get",
+            "/v1/mandelboxes/{id} delete",
+        ];
+        var found = paths.EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Select(o => $"{p.Name} {o.Name}")).Where(p => !p.StartsWith("/guarded", StringComparison.Ordinal));
+        Assert.Equal(expected.Order(StringComparer.Ordinal), found.Order(StringComparer.Ordinal));
+        var spinUp = paths.GetProperty("/spin_up_mandelbox").GetProperty("put");
+        Assert.Equal(["200", "400", "401", "406", "413"], spinUp.GetProperty("responses").EnumerateObject().Select(r => r.Name).Order(StringComparer.Ordinal));
+        var body = Resolve(document, spinUp.GetProperty("requestBody").GetProperty("content").GetProperty("application/json").GetProperty("schema"));
+        Assert.Equal(
+            ["app_name", "config_encryption_token", "dpi", "jwt_access_token", "mandelbox_id", "session_id"],
+            body.GetProperty("properties").EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
+        Assert.True(paths.GetProperty("/v1/host").GetProperty("get").TryGetProperty("security", out _));
+    }
+
+    private static JsonElement Resolve(JsonDocument document, JsonElement schema) => schema.TryGetProperty("$ref", out var reference)
+        ? document.RootElement.GetProperty("components").GetProperty("schemas").GetProperty(reference.GetString()!.Split('/')[^1])
+        : schema;
+
+    private static async Task<JsonDocument> JsonAsync(HttpResponseMessage response, HttpStatusCode status)
+    {
+        Assert.Equal(status, response.StatusCode);
+        return JsonDocument.Parse(await response.Content.ReadAsStringAsync());
+    }
+
+    private static async Task IsProblemAsync(HttpResponseMessage response, HttpStatusCode status)
+    {
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        using var problem = await JsonAsync(response, status);
+        Assert.Equal((int)status, problem.RootElement.GetProperty("status").GetInt32());
+        Assert.NotEqual("", problem.RootElement.GetProperty("detail").GetString());
+    }
+}
