@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace HostService.Tests.Storage.UserConfigs;
+namespace HostService.Tests.Storage;
 
 internal static class Shell
 {

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Machine.UserConfigs;
 
-public static class UserConfigsRegistration
+public static class UserConfigsServices
 {
     /// <summary>Registers <see cref="IUserConfigStore"/> from section <c>UserConfigs</c>.</summary>
     /// <param name="onByDefault">What <see cref="UserConfigsOptions.Enabled"/> means where it is not set: true in deployed environments.</param>

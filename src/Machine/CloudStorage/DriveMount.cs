@@ -1,0 +1,153 @@
+using System.ComponentModel;
+using Microsoft.Extensions.Logging;
+
+namespace HostService.Machine.CloudStorage;
+
+/// <summary>Where a drive goes and for whom.</summary>
+/// <param name="Cache">Files on their way to the drive.</param>
+internal sealed record DrivePlace(string MandelboxId, string Provider, string MountPoint, string Cache);
+
+/// <summary>One mounted drive: a running rclone and its mount point.</summary>
+internal sealed class DriveMount
+{
+    /// <summary>For rclone to unmount and end after it was asked to.</summary>
+    private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(5);
+    private readonly DrivePlace _place;
+    private readonly RcloneProcess _rclone;
+    private readonly ReadySocket _ready;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _log;
+    private readonly Task _watch;
+    private volatile bool _ending;
+
+    private DriveMount(DrivePlace place, RcloneProcess rclone, ReadySocket ready, TimeProvider clock, ILogger log)
+    {
+        (_place, _rclone, _ready, _clock, _log) = (place, rclone, ready, clock, log);
+        _watch = Task.WhenAll(ready.DrainAsync(), WatchAsync());
+    }
+
+    public DrivePlace Place => _place;
+
+    public bool IsAlive => !_rclone.Ended.IsCompleted;
+
+    /// <returns>The mount, or why there is none.</returns>
+    public static async Task<(DriveMount? Mount, string? Refusal)> StartAsync(
+        DrivePlace place, CloudProvider provider, CloudDrive drive, CloudStorageOptions options, TimeProvider clock, ILogger log, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(place.MountPoint);
+        Directory.CreateDirectory(place.Cache, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var ready = new ReadySocket();
+        RcloneProcess? rclone = null;
+        try
+        {
+            rclone = RcloneProcess.Start(
+                RcloneCommand.Build(options.Rclone, provider, drive, place.MountPoint, place.Cache, ready.Address),
+                new SecretScrubber(drive),
+                line => log.RcloneSaid(place.MandelboxId, place.Provider, line));
+            if (await RefusalAsync(rclone, ready, place, options.MountTimeout, clock, cancellationToken) is not { } refusal)
+                return (new DriveMount(place, rclone, ready, clock, log), null);
+
+            await DiscardAsync(rclone, ready, place, clock);
+            return (null, refusal);
+        }
+        catch (Win32Exception e)
+        {
+            ready.Dispose();
+            return (null, $"rclone could not be started: {e.Message}");
+        }
+        catch (OperationCanceledException) when (rclone is not null)
+        {
+            await DiscardAsync(rclone, ready, place, clock);
+            throw;
+        }
+    }
+
+    /// <summary>Detaches the drive, waits until all that was written to it is uploaded, and removes its cache.</summary>
+    /// <exception cref="IOException">It is still mounted, or something was not uploaded and is kept in the cache.</exception>
+    public async Task EndAsync(TimeSpan flushTimeout, CancellationToken cancellationToken)
+    {
+        _ending = true;
+        try
+        {
+            await FuseUnmount.DetachAsync(_place.MountPoint, cancellationToken);
+
+            // Detached, rclone ends by itself once nobody has a file open and all uploads are done.
+            await Task.WhenAny(_rclone.Ended, Task.Delay(flushTimeout, _clock, cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+        finally
+        {
+            await _rclone.StopAsync(StopGrace, _clock);
+            _ready.Dispose();
+            await _watch;
+            _rclone.Dispose();
+        }
+
+        if (RcloneCache.CountUnsaved(_place.Cache) is > 0 and var unsaved)
+            throw new IOException($"{unsaved} files written to {_place.Provider} were not uploaded; they are kept in {_place.Cache}");
+        Directory.Delete(_place.Cache, recursive: true);
+    }
+
+    /// <summary>After rclone ended by itself: the cache stays, so that the next one uploads what this one could not.</summary>
+    public async Task ForgetAsync()
+    {
+        _ready.Dispose();
+        await _watch;
+        _rclone.Dispose();
+    }
+
+    private static async Task<string?> RefusalAsync(
+        RcloneProcess rclone, ReadySocket ready, DrivePlace place, TimeSpan limit, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        using var deadline = new CancellationTokenSource(limit, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        try
+        {
+            while (!MountTable.IsMounted(place.MountPoint))
+            {
+                var announced = ready.WaitAsync(either.Token);
+                if (await Task.WhenAny(announced, rclone.Ended) != announced)
+                    return $"rclone ended with {await rclone.Ended}: {rclone.LastWords}";
+                await announced;
+            }
+
+            return null;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return $"{place.Provider} was not mounted after {limit.TotalSeconds:0.#} s: {rclone.LastWords}";
+        }
+        finally
+        {
+            await either.CancelAsync();
+        }
+    }
+
+    private static async Task DiscardAsync(RcloneProcess rclone, ReadySocket ready, DrivePlace place, TimeProvider clock)
+    {
+        await rclone.StopAsync(StopGrace, clock);
+        rclone.Dispose();
+        ready.Dispose();
+        await FuseUnmount.DetachAsync(place.MountPoint, CancellationToken.None);
+        if (RcloneCache.CountUnsaved(place.Cache) == 0)
+            Directory.Delete(place.Cache, recursive: true);
+    }
+
+    /// <summary>Reports an rclone that ends by itself, and takes the dead mount away: until then each access to it is an error.</summary>
+    private async Task WatchAsync()
+    {
+        var exitCode = await _rclone.Ended;
+        if (_ending)
+            return;
+
+        _log.RcloneEnded(_place.MandelboxId, _place.Provider, exitCode, _rclone.LastWords);
+        try
+        {
+            await FuseUnmount.DetachAsync(_place.MountPoint, CancellationToken.None);
+        }
+        catch (IOException e)
+        {
+            _log.NotUnmounted(_place.MandelboxId, _place.Provider, e);
+        }
+    }
+}
