@@ -44,6 +44,9 @@ public interface IHostGrain : IGrainWithStringKey
     [ReadOnly]
     Task<string?> FindByContainer(string containerId);
 
+    /// <summary>Asks the service for its one way out (B30), from a gateway in another process.</summary>
+    Task RequestShutdown(string reason);
+
     /// <summary>Why work cannot be taken now although the host is active, one sentence a cause under a stable key; null takes the cause away.</summary>
     Task SetNotReady(string cause, string? why);
 
@@ -152,7 +155,7 @@ public sealed record HostDescription
     /// <summary>Why work cannot be taken now, one sentence a cause; empty when it can, status apart.</summary>
     [Id(12)] public IReadOnlyList<string> NotReady { get; init; } = [];
 
-    /// <summary>Leases whose mandelbox has gone, and containers whose lease is unknown: 0 unless something is wrong.</summary>
+    /// <summary>Leases whose mandelbox has gone: 0 unless something is wrong.</summary>
     [Id(13)] public int Leaks { get; init; }
 }
 

@@ -1,0 +1,34 @@
+using System.Text.RegularExpressions;
+
+namespace HostService.GrainInterfaces;
+
+/// <summary>What a mandelbox id may be. It becomes part of paths, of container names and of labels, so that a bad one is refused before anything is touched.</summary>
+public static partial class MandelboxIds
+{
+    /// <summary>Names below the host's root, or its own use, that no mandelbox may take.</summary>
+    private static readonly string[] Reserved = ["host-service-warmup", "temp", "logs"];
+
+    /// <summary>Null for a good id, else what is wrong with it and what it has to be.</summary>
+    public static string? Fault(string id)
+    {
+        if (!Allowed().IsMatch(id))
+        {
+            return "mandelbox_id must be 1 to 128 letters, digits, '_' or '-', beginning with a letter or digit";
+        }
+
+        return Reserved.Contains(id, StringComparer.Ordinal) ? $"mandelbox_id must not be {id}: that name is the host's own" : null;
+    }
+
+    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_-]{0,127}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Allowed();
+}
+
+/// <summary>How long callers wait for the calls that do real work. Longer than the work's own deadlines, shorter than the gateway's.</summary>
+public static class GrainCallDeadlines
+{
+    /// <summary>For <see cref="IMandelboxGrain"/>: a spin-up with its clean-up, or an end with the saving of configs.</summary>
+    public const string Mandelbox = "00:02:20";
+
+    /// <summary>The same as a value.</summary>
+    public static TimeSpan MandelboxCall { get; } = TimeSpan.Parse(Mandelbox, System.Globalization.CultureInfo.InvariantCulture);
+}

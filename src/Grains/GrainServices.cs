@@ -1,0 +1,27 @@
+using HostService.Grains.Host;
+using HostService.Grains.Mandelbox;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Grains;
+
+/// <summary>What the grains need besides the machine.</summary>
+public static class GrainServices
+{
+    public static IServiceCollection AddMandelboxes(this IServiceCollection services)
+    {
+        services.AddOptions<MandelboxOptions>().BindConfiguration("Mandelbox").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<MandelboxOptions>>(new Validator());
+        services.AddSingleton<HostFactsSource>();
+        services.AddSingleton<ContainerSurroundingsSource>();
+        services.AddSingleton<MandelboxPlans>();
+        services.AddSingleton<MandelboxEvents>();
+        return services;
+    }
+
+    private sealed class Validator : IValidateOptions<MandelboxOptions>
+    {
+        public ValidateOptionsResult Validate(string? name, MandelboxOptions options) =>
+            options.Faults().ToList() is { Count: > 0 } faults ? ValidateOptionsResult.Fail(faults) : ValidateOptionsResult.Success;
+    }
+}

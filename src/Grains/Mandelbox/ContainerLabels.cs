@@ -1,0 +1,78 @@
+using System.Globalization;
+using HostService.GrainInterfaces;
+
+namespace HostService.Grains.Mandelbox;
+
+/// <summary>
+/// The ledger (B18): everything that a lease holds is on its container's labels, so that who holds what can be read from the engine after any crash.
+/// </summary>
+public static class ContainerLabels
+{
+    public const string MandelboxId = "host-service.mandelbox-id";
+    public const string App = "host-service.app";
+    public const string Host = "host-service.host";
+    public const string User = "host-service.user";
+    public const string Session = "host-service.session";
+    public const string LeaseId = "host-service.lease";
+    public const string Tty = "host-service.tty";
+    public const string Gpu = "host-service.gpu";
+    public const string Ports = "host-service.ports";
+
+    /// <summary>The labels of a mandelbox's container.</summary>
+    public static Dictionary<string, string> Write(string host, Lease lease, SpinUpRequest request) => new()
+    {
+        [MandelboxId] = lease.MandelboxId,
+        [App] = request.AppName,
+        [Host] = host,
+        [User] = request.UserId,
+        [Session] = request.SessionId.ToString(CultureInfo.InvariantCulture),
+        [LeaseId] = lease.Id.ToString("N"),
+        [Tty] = lease.Tty.ToString(CultureInfo.InvariantCulture),
+        [Gpu] = lease.GpuIndex.ToString(CultureInfo.InvariantCulture),
+        [Ports] = string.Join(',', lease.Ports.Select(p => $"{p.MandelboxPort}/{(p.Transport == Transport.Udp ? "udp" : "tcp")}={p.HostPort}")),
+    };
+
+    /// <summary>Which mandelbox a container is, by its labels; null when it is none of this host's.</summary>
+    public static string? MandelboxOf(IReadOnlyDictionary<string, string> labels, string host) =>
+        labels.TryGetValue(Host, out var owner) && owner == host && labels.TryGetValue(MandelboxId, out var id) && id.Length > 0 ? id : null;
+
+    /// <summary>The lease that the labels tell of; null when they are none of ours or damaged.</summary>
+    public static Lease? Read(IReadOnlyDictionary<string, string> labels)
+    {
+        if (!labels.TryGetValue(MandelboxId, out var mandelboxId)
+            || !labels.TryGetValue(LeaseId, out var leaseText) || !Guid.TryParseExact(leaseText, "N", out var leaseId)
+            || !labels.TryGetValue(Tty, out var ttyText) || !int.TryParse(ttyText, CultureInfo.InvariantCulture, out var tty)
+            || !labels.TryGetValue(Gpu, out var gpuText) || !int.TryParse(gpuText, CultureInfo.InvariantCulture, out var gpu)
+            || !labels.TryGetValue(Ports, out var portsText))
+        {
+            return null;
+        }
+
+        var ports = new List<PortBinding>();
+        foreach (var text in portsText.Split(',', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (ReadPort(text) is not { } port)
+            {
+                return null;
+            }
+
+            ports.Add(port);
+        }
+
+        return new Lease(leaseId, mandelboxId, tty, gpu, ports);
+    }
+
+    private static PortBinding? ReadPort(string text)
+    {
+        var halves = text.Split('=');
+        var inside = halves[0].Split('/');
+        if (halves.Length != 2 || inside.Length != 2 || inside[1] is not ("tcp" or "udp")
+            || !ushort.TryParse(inside[0], CultureInfo.InvariantCulture, out var port)
+            || !ushort.TryParse(halves[1], CultureInfo.InvariantCulture, out var hostPort))
+        {
+            return null;
+        }
+
+        return new PortBinding(port, inside[1] == "udp" ? Transport.Udp : Transport.Tcp, hostPort);
+    }
+}

@@ -1,0 +1,119 @@
+using System.Text.RegularExpressions;
+using HostService.GrainInterfaces;
+using HostService.Machine.Docker;
+
+namespace HostService.Grains.Mandelbox;
+
+/// <summary>What of the machine a container may be given: found at start-up, because what is missing is left out locally and is a failure on EC2.</summary>
+public sealed record ContainerSurroundings
+{
+    /// <summary>The name of the AppArmor profile, where the kernel has AppArmor.</summary>
+    public string? AppArmorProfile { get; init; }
+
+    /// <summary>Whether <c>/dev/fuse</c> is there.</summary>
+    public bool Fuse { get; init; }
+
+    /// <summary>Whether <c>/run/udev/data</c> is there; the engine would make an empty one.</summary>
+    public bool UdevData { get; init; }
+
+    /// <summary>Whether mounts below the host's root reach into containers; otherwise the engine refuses <c>rshared</c>.</summary>
+    public bool SharedMounts { get; init; }
+
+    /// <summary>Names of the engine's container runtimes.</summary>
+    public IReadOnlyList<string> Runtimes { get; init; } = [];
+
+    /// <summary>Where users' drives are mounted; null where they are not.</summary>
+    public string? CloudStorageRoot { get; init; }
+}
+
+/// <summary>What a mandelbox's container is created with (B17). Pure.</summary>
+public static partial class ContainerSpecs
+{
+    /// <summary>Bytes.</summary>
+    public const long Memory = 6552550944;
+
+    /// <summary>Relative weight.</summary>
+    public const long CpuShares = 2;
+
+    /// <summary>Bytes of <c>/dev/shm</c>.</summary>
+    public const long Shm = 2147483648;
+
+    private const string TmpfsSize = "size=52428800";
+
+    private static readonly string[] Capabilities =
+    [
+        "SETPCAP", "MKNOD", "AUDIT_WRITE", "CHOWN", "NET_RAW", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "NET_BIND_SERVICE",
+        "SYS_CHROOT", "SETFCAP", "SYS_NICE",
+    ];
+
+    /// <summary><c>app-id</c> with every character that the engine does not take made a dash.</summary>
+    public static string Name(string app, string mandelboxId) => NotInNames().Replace($"{app}-{mandelboxId}", "-");
+
+    /// <summary>Local images that an app may be made from, most alike first.</summary>
+    public static IReadOnlyList<string> LocalImagePatterns(string app) => [$"{app}:current-build-updated-protocol", $"{app}:current-build", app];
+
+    /// <summary>The image of an app in a deployed environment.</summary>
+    /// <param name="template">With <c>{env}</c> and <c>{app}</c>.</param>
+    public static string DeployedImage(string template, HostEnvironment environment, string app) =>
+        template.Replace("{env}", environment.Name.ToLowerInvariant(), StringComparison.Ordinal).Replace("{app}", app, StringComparison.Ordinal);
+
+    public static ContainerSpec Build(MandelboxRun run, string host, HostEnvironment environment, ContainerSurroundings surroundings)
+    {
+        var request = run.RequiredRequest;
+        var lease = run.RequiredLease;
+        var paths = run.Paths;
+        var shared = surroundings.SharedMounts ? ":rshared" : "";
+        List<string> binds =
+        [
+            "/sys/fs/cgroup:/sys/fs/cgroup:ro",
+            $"{paths.ResourceMappings}:/fractal/resourceMappings",
+            $"{paths.Sockets}:/tmp/sockets",
+            $"{paths.Logs(request.SessionId)}:/var/log/fractal",
+            $"{paths.UserConfigs}:/fractal/userConfigs{shared}",
+        ];
+        if (surroundings.UdevData)
+        {
+            binds.Add("/run/udev/data:/run/udev/data:ro");
+        }
+
+        if (surroundings.CloudStorageRoot is { } cloudStorage)
+        {
+            binds.Add($"{Path.Combine(cloudStorage, run.MandelboxId)}:/fractal/cloudStorage{shared}");
+        }
+
+        List<DeviceMapping> devices = [.. (run.InputDevices?.DeviceNodes ?? []).Select(node => new DeviceMapping(node, node, "rwm"))];
+        if (surroundings.Fuse)
+        {
+            devices.Add(new DeviceMapping("/dev/fuse", "/dev/fuse", "rwm"));
+        }
+
+        return new ContainerSpec
+        {
+            Name = Name(request.AppName, run.MandelboxId),
+            Image = run.Image ?? throw new InvalidOperationException($"Mandelbox {run.MandelboxId} has no image yet."),
+            Labels = ContainerLabels.Write(host, lease, request),
+            Environment =
+            [
+                $"FRACTAL_AES_KEY={run.AesKey}",
+                "NVIDIA_VISIBLE_DEVICES=all",
+                "NVIDIA_DRIVER_CAPABILITIES=all",
+                $"SENTRY_ENV={environment.Name}",
+            ],
+            Ports = [.. lease.Ports.Select(p => new PublishedPort(p.MandelboxPort, p.Transport == Transport.Udp ? "udp" : "tcp", p.HostPort))],
+            Binds = binds,
+            Devices = devices,
+            Tmpfs = new Dictionary<string, string> { ["/run"] = TmpfsSize, ["/run/lock"] = TmpfsSize },
+            CapDrop = ["ALL"],
+            CapAdd = Capabilities,
+            SecurityOptions = surroundings.AppArmorProfile is { } profile ? [$"apparmor:{profile}"] : [],
+            MemoryBytes = Memory,
+            CpuShares = CpuShares,
+            ShmBytes = Shm,
+            Runtime = NvidiaRuntime.For(surroundings.Runtimes, lease.GpuIndex),
+            Tty = true,
+        };
+    }
+
+    [GeneratedRegex("[^a-zA-Z0-9_.-]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex NotInNames();
+}

@@ -1,0 +1,153 @@
+using HostService.GrainInterfaces;
+
+namespace HostService.Grains.Mandelbox;
+
+/// <summary>ECS mode (B29): the container is made by somebody else; from its start on it is a mandelbox like any other.</summary>
+public sealed partial class MandelboxGrain
+{
+    public async Task<InputDevicesAnswer> CreateInputDevices()
+    {
+        if (MandelboxIds.Fault(Id) is { } fault)
+        {
+            DeactivateOnIdle();
+            return new InputDevicesAnswer(null, fault);
+        }
+
+        if (_life is { Adopted: false } or { IsAlive: false })
+        {
+            return new InputDevicesAnswer(null, $"mandelbox {Id} exists already and has its devices");
+        }
+
+        var life = _life ??= ExpectContainer();
+        if (life.Run.InputDevices is null)
+        {
+            var climb = Climb(life, plans.ForDevices());
+            if (await climb is { } failure)
+            {
+                await EndAsync(life, failure.Reason);
+                return new InputDevicesAnswer(null, failure.Reason);
+            }
+        }
+
+        var nodes = life.Run.InputDevices?.DeviceNodes ?? [];
+        return new InputDevicesAnswer([.. nodes.Select(node => new DeviceDescription(node, node, "rwm"))], null);
+    }
+
+    public async Task<string?> RegisterContainer(string containerId)
+    {
+        if (MandelboxIds.Fault(Id) is { } fault)
+        {
+            DeactivateOnIdle();
+            return fault;
+        }
+
+        if (_life is { Adopted: false })
+        {
+            return $"mandelbox {Id} exists already and has a container of this host's own";
+        }
+
+        var life = _life ??= ExpectContainer();
+        if (await Host.RegisterContainer(containerId, Id) is { } refusal)
+        {
+            return refusal;
+        }
+
+        life.ExpectedContainerId = containerId;
+
+        // Its start event may have come and gone before it was registered.
+        return await engine.InspectAsync(containerId, life.Ending.Token) is { Running: true } ? await ContainerStarted(containerId) : null;
+    }
+
+    public async Task<string?> ContainerStarted(string containerId)
+    {
+        if (_life is not { IsAlive: true } life)
+        {
+            return $"no mandelbox {Id} is alive";
+        }
+
+        if (!life.Adopted)
+        {
+            // One of ours: either the very one, or one whose creation has not been answered yet.
+            return life.Run.ContainerId is null || life.Run.ContainerId == containerId ? null : $"mandelbox {Id} has another container";
+        }
+
+        life.ExpectedContainerId ??= containerId;
+        if (life.ExpectedContainerId != containerId)
+        {
+            return $"mandelbox {Id} has another container";
+        }
+
+        life.Adoption ??= AdoptAsync(life, containerId);
+        var why = await life.Adoption;
+        if (why is not null)
+        {
+            LogNotAdopted(Id, containerId, why);
+        }
+
+        return why;
+    }
+
+    private MandelboxLife ExpectContainer()
+    {
+        var life = NewLife(null, null);
+        Watch(GiveUpExpectingAsync(life), "wait for its container");
+        return life;
+    }
+
+    /// <summary>Devices and directories that no container comes for are given back.</summary>
+    private async Task GiveUpExpectingAsync(MandelboxLife life)
+    {
+        await Task.WhenAny(Task.Delay(options.Value.AdoptionDeadline, time, life.Ending.Token));
+        if (life.Adoption is null && life.IsAlive)
+        {
+            await EndAsync(life, $"no container came within {options.Value.AdoptionDeadline.TotalMinutes:0} minutes");
+        }
+    }
+
+    private async Task<string?> AdoptAsync(MandelboxLife life, string containerId)
+    {
+        await TellHostAsync(life);
+        if (await engine.InspectAsync(containerId, life.Ending.Token) is not { Running: true } container)
+        {
+            await EndAsync(life, "its container ended before it was taken over");
+            return "the container does not run";
+        }
+
+        var ports = MandelboxPorts.All
+            .Select(p => (p.Port, p.Transport, Published: container.Ports.FirstOrDefault(b =>
+                b.ContainerPort == p.Port && b.Protocol == (p.Transport == Transport.Udp ? "udp" : "tcp"))))
+            .Where(p => p.Published is not null)
+            .Select(p => new PortBinding(p.Port, p.Transport, p.Published!.HostPort))
+            .ToList();
+        if (!ports.Exists(p => p is { MandelboxPort: MandelboxPorts.Control, Transport: Transport.Tcp }))
+        {
+            await EndAsync(life, "its container publishes no port");
+            return $"container {containerId} does not publish {MandelboxPorts.Control}/tcp";
+        }
+
+        var plan = plans.ForAdoption(Host, containerId, ports, hasDirectories: life.Runner.HasUndo);
+        life.Plan = plan;
+        if (await Climb(life, plan.Stages) is { } failure)
+        {
+            await EndAsync(life, failure.Reason);
+            return failure.Reason;
+        }
+
+        return null;
+    }
+
+    private async Task<string?> BecomeReadyAsync(MandelboxLife life)
+    {
+        if (life.Adoption is not { } adoption || await adoption is not null)
+        {
+            return $"mandelbox {Id} has no running container yet";
+        }
+
+        if (life.Run.MarkedReady)
+        {
+            return null;
+        }
+
+        return (await Climb(life, plans.ForReadiness()))?.Reason;
+    }
+}

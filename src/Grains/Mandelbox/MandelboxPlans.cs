@@ -1,0 +1,112 @@
+using HostService.GrainInterfaces;
+using HostService.Grains.Mandelbox.Steps;
+using HostService.Machine;
+using HostService.Machine.CloudStorage;
+using HostService.Machine.Database;
+using HostService.Machine.Docker;
+using HostService.Machine.Files;
+using HostService.Machine.Input;
+using HostService.Machine.UserConfigs;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Grains.Mandelbox;
+
+/// <summary>The stages of one way up, and how the webserver is told of its end.</summary>
+public sealed record MandelboxPlan(IReadOnlyList<Stage> Stages, Func<MandelboxRun, CancellationToken, Task> MarkDyingAsync);
+
+/// <summary>
+/// Puts a mandelbox's steps in order. The order is that of dependence, so that its reverse is right for the way back: the container ends and is removed,
+/// the lease comes free, then the settings are saved, the directories go, and last the row.
+/// </summary>
+public sealed class MandelboxPlans(
+    HostFactsSource facts,
+    ContainerSurroundingsSource surroundings,
+    IContainerEngine engine,
+    IMandelboxFiles files,
+    IInputDevices inputDevices,
+    IBackendDatabase database,
+    IUserConfigStore userConfigs,
+    ICloudStorage cloudStorage,
+    IOptions<MandelboxOptions> options,
+    IOptions<DockerOptions> docker,
+    IOptions<HostOptions> host,
+    ILoggerFactory loggers)
+{
+    private readonly ILogger _logger = loggers.CreateLogger<MandelboxPlans>();
+
+    public string Root => host.Value.Root;
+
+    /// <summary>From a user's request to a running app (B7).</summary>
+    public MandelboxPlan ForRequest(IHostGrain hostGrain)
+    {
+        var known = facts.Current;
+        var environment = known.Environment;
+        var claim = new ClaimRow(database, known.Identity.InstanceName);
+        UserConfigKey Key(MandelboxRun run) => new(run.RequiredRequest.UserId, environment.Name.ToLowerInvariant(), run.RequiredRequest.AppName);
+
+        var stages = new List<Stage>
+        {
+            new(null, claim),
+            new(null, new CheckEncryptionToken()),
+            new(null, new MakeDirectories(files), new KeepUserConfigs(userConfigs, Key, _logger), new ReleaseCloudStorage(cloudStorage)),
+            new(MandelboxState.Leased, new TakeLease(hostGrain), new FindImage(FindImageAsync)),
+            new(null, new MakeInputDevices(inputDevices, () => surroundings.Current.Fuse, environment.IsLocal, _logger)),
+            new(
+                MandelboxState.Created,
+                new CreateContainer(engine, run => ContainerSpecs.Build(run, known.Identity.InstanceName, environment, surroundings.Current)),
+                new WriteMappings(files, run => WriteMappings.ForLease(run, environment.IsLocal ? null : options.Value.ClientDeadline))),
+            new(MandelboxState.Started, new StartContainer(engine, options.Value.StopGrace)),
+            new(MandelboxState.Connecting),
+            new(null, new FetchUserConfigs(userConfigs, Key, _logger)),
+            new(null, new MarkReady(files)),
+        };
+        if (environment.IsDeployed)
+        {
+            stages.Add(new(null, new WaitForApp(files, options.Value.AppDeadline)));
+        }
+
+        stages.Add(new(null, new CheckAlive(engine)));
+        stages.Add(new(MandelboxState.Running, new MarkRowRunning(database)));
+        return new MandelboxPlan(stages, claim.MarkDyingAsync);
+    }
+
+    /// <summary>ECS mode: input devices ahead of a container that somebody else is going to make (B29).</summary>
+    public IReadOnlyList<Stage> ForDevices() =>
+    [
+        new(null, new MakeDirectories(files), new ReleaseCloudStorage(cloudStorage)),
+        new(null, new MakeInputDevices(inputDevices, () => surroundings.Current.Fuse, mayBeLeftOut: false, _logger)),
+    ];
+
+    /// <summary>ECS mode: a container that somebody else made has started (B29). It is marked ready when its DPI arrives.</summary>
+    public MandelboxPlan ForAdoption(IHostGrain hostGrain, string containerId, IReadOnlyList<PortBinding> ports, bool hasDirectories)
+    {
+        var stages = new List<Stage>();
+        if (!hasDirectories)
+        {
+            stages.Add(new(null, new MakeDirectories(files), new ReleaseCloudStorage(cloudStorage)));
+        }
+
+        stages.Add(new(MandelboxState.Leased, new AdoptLease(hostGrain, ports)));
+        stages.Add(new(MandelboxState.Created, new AdoptContainer(engine, containerId, options.Value.StopGrace)));
+        stages.Add(new(MandelboxState.Started, new WriteMappings(files, WriteMappings.ForAdopted)));
+        return new MandelboxPlan(stages, (_, _) => Task.CompletedTask);
+    }
+
+    /// <summary>ECS mode: the user's client has told its DPI; the app may begin.</summary>
+    public IReadOnlyList<Stage> ForReadiness() =>
+    [
+        new(MandelboxState.Connecting),
+        new(MandelboxState.Running, new MarkReady(files)),
+    ];
+
+    private async Task<string?> FindImageAsync(string app, CancellationToken cancellationToken) => facts.Current.Environment.IsLocal
+        ? await engine.FindImageAsync(ContainerSpecs.LocalImagePatterns(app), cancellationToken)
+        : ContainerSpecs.DeployedImage(docker.Value.ImageTemplate, facts.Current.Environment, app);
+}
+
+/// <summary>Holds <see cref="ContainerSurroundings"/> from the moment start-up has found them.</summary>
+public sealed class ContainerSurroundingsSource
+{
+    public ContainerSurroundings Current { get; set; } = new();
+}

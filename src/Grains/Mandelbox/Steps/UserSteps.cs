@@ -1,0 +1,78 @@
+using HostService.Machine.CloudStorage;
+using HostService.Machine.UserConfigs;
+using Microsoft.Extensions.Logging;
+
+namespace HostService.Grains.Mandelbox.Steps;
+
+/// <summary>
+/// The promise to save the user's settings at the end. It stands before the lease, so that on the way back the lease is free before the upload begins.
+/// </summary>
+public sealed partial class KeepUserConfigs(IUserConfigStore store, Func<MandelboxRun, UserConfigKey> key, ILogger logger) : IMandelboxStep
+{
+    public string Name => "keep configs";
+
+    public Task<StepResult> DoAsync(MandelboxRun run, CancellationToken cancellationToken) => Task.FromResult(StepResult.Done);
+
+    public async Task UndoAsync(MandelboxRun run, CancellationToken cancellationToken)
+    {
+        switch (run.Configs)
+        {
+            case null:
+                // The user never came: there is nothing of theirs to save, and what is stored is worth more.
+                return;
+            case FetchOutcome.Failed:
+                LogKept(run.MandelboxId);
+                return;
+            default:
+                var answer = await store.SaveAsync(key(run), run.RequiredRequest.ConfigEncryptionToken, run.Paths.UserConfigs, cancellationToken);
+                if (!answer.Saved)
+                {
+                    LogNotSaved(run.MandelboxId, answer.Reason);
+                }
+
+                // The store has tried three times by now; trying for ever would keep the mandelbox from going.
+                run.Configs = null;
+                return;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: the stored user configs could not be read at the start, so they are not overwritten now")]
+    private partial void LogKept(string mandelboxId);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: user configs were not saved, the stored ones stay: {Why}")]
+    private partial void LogNotSaved(string mandelboxId, string? why);
+}
+
+/// <summary>The user's settings, fetched into the running mandelbox. A failure is a warning, not fatal (B7).</summary>
+public sealed partial class FetchUserConfigs(IUserConfigStore store, Func<MandelboxRun, UserConfigKey> key, ILogger logger) : StepWithoutUndo
+{
+    public override string Name => "configs";
+
+    public override async Task<StepResult> DoAsync(MandelboxRun run, CancellationToken cancellationToken)
+    {
+        // Until it is known to have worked it must count as failed: an end half-way must not overwrite what is stored.
+        run.Configs = FetchOutcome.Failed;
+        var answer = await store.FetchAsync(key(run), run.RequiredRequest.ConfigEncryptionToken, run.Paths.UserConfigs, cancellationToken);
+        run.Configs = answer.Outcome;
+        if (answer.Outcome == FetchOutcome.Failed)
+        {
+            LogFailed(run.MandelboxId, answer.Reason);
+            run.Warnings.Add($"user configs: {answer.Reason}");
+        }
+
+        return StepResult.Done;
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: user configs were not fetched: {Why}")]
+    private partial void LogFailed(string mandelboxId, string? why);
+}
+
+/// <summary>Drives are mounted when the user asks; whatever was mounted goes with the mandelbox.</summary>
+public sealed class ReleaseCloudStorage(ICloudStorage storage) : IMandelboxStep
+{
+    public string Name => "cloud storage";
+
+    public Task<StepResult> DoAsync(MandelboxRun run, CancellationToken cancellationToken) => Task.FromResult(StepResult.Done);
+
+    public Task UndoAsync(MandelboxRun run, CancellationToken cancellationToken) => storage.UnmountAllAsync(run.MandelboxId, cancellationToken);
+}

@@ -1,0 +1,165 @@
+using HostService.GrainInterfaces;
+using HostService.Machine.Database;
+using HostService.Machine.Docker;
+using HostService.Machine.Input;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.Cluster;
+
+public sealed class DeathTests
+{
+    public static TheoryData<string, Action<HostCluster>> FailingSteps() => new()
+    {
+        { "claim", c => c.Database.ClaimRefusal = "not yours" },
+        { "claim", c => c.Database.Claim.FailNext(1, () => new BackendDatabaseException("the database is away")) },
+        { "lease", c => c.Ports.BoundTcp[20000] = true },
+        { "image", c => c.Engine.FailNext(EngineCall.FindImage) },
+        { "devices", c => c.Input.Create.FailNext(1, () => new InputDeviceException("no uinput today")) },
+        { "create", c => c.Engine.FailNext(EngineCall.Create) },
+        { "create", c => c.Engine.FailNext(EngineCall.Create, EngineFailure.TimedOut, afterEffect: true) },
+        { "start", c => c.Engine.FailNext(EngineCall.Start) },
+        { "start", c => c.Engine.FailNext(EngineCall.Start, EngineFailure.Unreachable, afterEffect: true) },
+        { "configs", c => c.UserConfigs.Fetch.FailNext(1, () => new InvalidOperationException("a defect of the store")) },
+        { "alive", c => c.Engine.FailNext(EngineCall.Inspect, EngineFailure.Unreachable) },
+        { "announce", c => c.Database.Status.FailNext(1, () => new InvalidOperationException("a defect of the database")) },
+        { "directories", c => File.WriteAllText(Path.Combine(c.Root, "m1"), "in the way") },
+    };
+
+    [Theory]
+    [MemberData(nameof(FailingSteps), DisableDiscoveryEnumeration = true)]
+    public async Task Each_failing_step_gives_everything_back_and_is_named(string phase, Action<HostCluster> breakIt)
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        breakIt(cluster);
+        var request = HostCluster.Request() with { RequestedPorts = [new PortBinding(MandelboxPorts.Control, Transport.Tcp, 20000)] };
+        var answer = await cluster.Mandelbox("m1").SpinUp(request);
+        Assert.Equal(phase, answer.Failure!.Phase);
+        Assert.NotEmpty(answer.Failure.Reason);
+        File.Delete(Path.Combine(cluster.Root, "m1"));
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+        cluster.Database.ClaimRefusal = null;
+        cluster.Ports.BoundTcp.Clear();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+    }
+
+    [Fact]
+    public async Task A_row_that_was_never_taken_is_not_removed()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        cluster.Database.ClaimRefusal = "not yours";
+        cluster.Database.Rows["m1"] = "ALLOCATED";
+        Assert.NotNull((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        Assert.Equal("ALLOCATED", cluster.Database.Rows["m1"]);
+        Assert.Empty(cluster.Database.History);
+    }
+
+    [Fact]
+    public async Task A_container_that_dies_gives_everything_back_saves_the_settings_and_leaves_its_row_last()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        await cluster.DieAsync("m1");
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+        Assert.Equal("mandelboxes/demo", Assert.Single(cluster.UserConfigs.Saved).App);
+        Assert.Equal(["m1 CONNECTING", "m1 RUNNING", "m1 DYING", "m1 gone"], cluster.Database.History);
+        Assert.Null(await cluster.Mandelbox("m1").Describe());
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+    }
+
+    [Fact]
+    public async Task The_lease_is_free_while_the_settings_are_still_being_saved()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        cluster.UserConfigs.HoldSave = new TaskCompletionSource();
+        var stop = cluster.Mandelbox("m1").Stop("test");
+        await cluster.Engine.Until(e => e.Containers.Count == 0);
+        Assert.Null((await cluster.Mandelbox("other").SpinUp(HostCluster.Request())).Failure);
+        Assert.False(stop.IsCompleted);
+        Assert.Equal("duplicate", (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure!.Phase);
+        cluster.UserConfigs.HoldSave.SetResult();
+        Assert.True(await stop);
+    }
+
+    [Fact]
+    public async Task However_many_ask_for_the_end_it_happens_once()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        var stops = Enumerable.Range(0, 10).Select(i => cluster.Mandelbox("m1").Stop($"reason {i}")).ToList();
+        await cluster.DieAsync("m1");
+        await Task.WhenAll(stops);
+        Assert.Single(cluster.UserConfigs.Saved);
+        Assert.Equal(1, cluster.Engine.CallsOf(EngineCall.Remove));
+        Assert.Single(cluster.Database.History, "m1 gone");
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
+    public async Task The_lease_is_kept_until_the_engine_says_that_the_container_has_ended_and_giving_back_is_tried_again()
+    {
+        await using var cluster = await new HostCluster { Configure = o => o.RetryAfter = TimeSpan.FromMinutes(5) }.StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        cluster.Engine.FailNext(EngineCall.Stop, EngineFailure.Unreachable);
+        cluster.Engine.FailNext(EngineCall.Remove, EngineFailure.Unreachable);
+        Assert.True(await cluster.Mandelbox("m1").Stop("test"));
+        var host = await cluster.Host.Describe();
+        Assert.Equal((1, 1), (host.Ttys.Used, host.Mandelboxes));
+        Assert.Equal(MandelboxState.Dying, (await cluster.Mandelbox("m1").Describe())!.State);
+
+        await cluster.DieAsync("m1");
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
+    public async Task An_event_about_another_container_or_an_unknown_mandelbox_changes_nothing()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        var labels = cluster.Engine.Containers.Single().Labels;
+        await cluster.Events.HappenedAsync(new ContainerEvent("die", "another", labels, 0, DateTimeOffset.UtcNow), CancellationToken.None);
+        await cluster.Events.HappenedAsync(new ContainerEvent("die", "foreign", new Dictionary<string, string>(), 0, DateTimeOffset.UtcNow), CancellationToken.None);
+        await cluster.Events.HappenedAsync(new ContainerEvent("oom", cluster.Engine.Containers.Single().Id, labels, null, DateTimeOffset.UtcNow), CancellationToken.None);
+        Assert.Equal(MandelboxState.Running, (await cluster.Mandelbox("m1").Describe())!.State);
+    }
+
+    [Fact]
+    public async Task What_died_while_the_events_were_away_is_found_by_comparing_with_the_engine()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        await Task.WhenAll(Enumerable.Range(1, 3).Select(i => cluster.Mandelbox($"m{i}").SpinUp(HostCluster.Request())));
+        cluster.Engine.Die("mandelboxes-demo-m1");
+        await cluster.Engine.RemoveAsync("mandelboxes-demo-m2", CancellationToken.None);
+        await cluster.Events.ConnectedAsync(CancellationToken.None);
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.Watcher.Until("m2", MandelboxState.Gone);
+        Assert.Equal("m3", Assert.Single(await cluster.Host.ListMandelboxes()).MandelboxId);
+    }
+
+    [Fact]
+    public async Task A_drive_that_is_being_mounted_when_the_end_comes_is_unmounted()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        cluster.CloudStorage.HoldMount = new TaskCompletionSource();
+        var mount = cluster.Mandelbox("m1").MountCloudStorage(new CloudStorageRequest { Provider = "dropbox" });
+        var stop = cluster.Mandelbox("m1").Stop("test");
+        await cluster.Watcher.Until("m1", MandelboxState.Dying);
+        cluster.CloudStorage.HoldMount.SetResult();
+        await mount;
+        await stop;
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
+    public async Task Stopping_what_is_not_there_is_false_and_keeps_no_trace()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        Assert.False(await cluster.Mandelbox("nobody").Stop("test"));
+        Assert.Null(await cluster.Mandelbox("nobody").Describe());
+        Assert.Empty(await cluster.Host.ListMandelboxes());
+    }
+}

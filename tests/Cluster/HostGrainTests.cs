@@ -1,0 +1,59 @@
+using HostService.GrainInterfaces;
+
+namespace HostService.Tests.Cluster;
+
+public sealed class HostGrainTests
+{
+    [Theory]
+    [InlineData(HostEnvironment.LocalDev, HostStatus.Draining, false)]
+    [InlineData(HostEnvironment.Dev, HostStatus.Draining, true)]
+    [InlineData(HostEnvironment.Dev, HostStatus.Closed, false)]
+    public async Task A_draining_host_takes_only_what_its_environment_allows(HostEnvironment environment, HostStatus status, bool takes)
+    {
+        var gpu = new GpuDescription { Index = 0, Name = "T4", Uuid = "GPU-0" };
+        await using var cluster = await new HostCluster { Environment = environment, Gpus = [gpu] }.StartAsync();
+        await cluster.Host.SetStatus(status);
+        var answer = await cluster.Host.TakeLease(new LeaseRequest("m"));
+        Assert.Equal(takes, answer.Lease is not null);
+        Assert.Equal(takes, answer.Refusal is null);
+    }
+
+    [Fact]
+    public async Task Status_only_moves_forward()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        await cluster.Host.SetStatus(HostStatus.Closed);
+        await cluster.Host.SetStatus(HostStatus.Active);
+        Assert.Equal(HostStatus.Closed, (await cluster.Host.Describe()).Status);
+    }
+
+    [Fact]
+    public async Task A_gpu_that_falls_sick_gets_nothing_new()
+    {
+        var gpu = new GpuDescription { Index = 0, Name = "T4", Uuid = "GPU-0" };
+        await using var cluster = await new HostCluster { Gpus = [gpu] }.StartAsync();
+        await cluster.Host.ReportGpus(new[] { gpu with { Unhealthy = "XID 79" } });
+        Assert.Contains("XID 79", (await cluster.Host.TakeLease(new LeaseRequest("m"))).Refusal, StringComparison.Ordinal);
+        await cluster.Host.ReportGpus(new[] { gpu });
+        Assert.Equal(0, (await cluster.Host.TakeLease(new LeaseRequest("m"))).Lease!.GpuIndex);
+    }
+
+    [Fact]
+    public async Task Causes_of_not_being_ready_are_told_until_they_are_taken_away()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        await cluster.Host.SetNotReady("engine", "the engine is away");
+        await cluster.Host.SetNotReady("database", "the database is away");
+        Assert.Equal(["the database is away", "the engine is away"], (await cluster.Host.Describe()).NotReady);
+        await cluster.Host.SetNotReady("engine", null);
+        Assert.Equal(["the database is away"], (await cluster.Host.Describe()).NotReady);
+    }
+
+    [Fact]
+    public async Task A_request_for_the_end_reaches_the_one_way_out()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        await cluster.Host.RequestShutdown("a gateway elsewhere asks");
+        Assert.Equal(["a gateway elsewhere asks"], cluster.Shutdowns);
+    }
+}

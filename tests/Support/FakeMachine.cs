@@ -1,0 +1,214 @@
+using System.Collections.Concurrent;
+using HostService.Machine.CloudStorage;
+using HostService.Machine.Database;
+using HostService.Machine.Input;
+using HostService.Machine.Network;
+using HostService.Machine.UserConfigs;
+
+namespace HostService.Tests.Support;
+
+/// <summary>Ports of a machine on which nothing runs but what a test says.</summary>
+public sealed class FakePortProbe : IPortProbe
+{
+    public ConcurrentDictionary<ushort, bool> BoundTcp { get; } = new();
+
+    public ConcurrentDictionary<ushort, bool> BoundUdp { get; } = new();
+
+    public bool IsTcpFree(ushort port) => !BoundTcp.ContainsKey(port);
+
+    public bool IsUdpFree(ushort port) => !BoundUdp.ContainsKey(port);
+}
+
+/// <summary>Counts down failures that a test has planned.</summary>
+public sealed class PlannedFailures
+{
+    private int _left;
+    private Func<Exception>? _make;
+
+    /// <summary>The next <paramref name="times"/> calls fail like this.</summary>
+    public void FailNext(int times, Func<Exception> make)
+    {
+        _make = make;
+        Volatile.Write(ref _left, times);
+    }
+
+    public void Meet()
+    {
+        if (Interlocked.Decrement(ref _left) >= 0)
+        {
+            throw _make!();
+        }
+    }
+}
+
+/// <summary>Input devices in memory.</summary>
+public sealed class FakeInputDevices : IInputDevices
+{
+    private int _next;
+    private int _open;
+
+    public PlannedFailures Create { get; } = new();
+
+    public string? Unavailable { get; set; }
+
+    /// <summary>Sets that are not disposed.</summary>
+    public int Open => Volatile.Read(ref _open);
+
+    public Task<IInputDeviceSet> CreateAsync(string socketPath, CancellationToken cancellationToken)
+    {
+        Create.Meet();
+        Interlocked.Increment(ref _open);
+        var first = Interlocked.Add(ref _next, 3);
+        return Task.FromResult<IInputDeviceSet>(new Set(this, [$"/dev/input/event{first}", $"/dev/input/event{first + 1}", $"/dev/input/event{first + 2}"]));
+    }
+
+    private sealed class Set(FakeInputDevices owner, IReadOnlyList<string> nodes) : IInputDeviceSet
+    {
+        private int _disposed;
+
+        public IReadOnlyList<string> DeviceNodes => nodes;
+
+        public ValueTask DisposeAsync()
+        {
+            if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            {
+                Interlocked.Decrement(ref owner._open);
+            }
+
+            return ValueTask.CompletedTask;
+        }
+    }
+}
+
+/// <summary>The backend's database in memory: rows with their statuses, in the order in which they were written.</summary>
+public sealed class FakeDatabase : IBackendDatabase
+{
+    private readonly ConcurrentQueue<string> _history = new();
+
+    public PlannedFailures Claim { get; } = new();
+
+    public PlannedFailures Status { get; } = new();
+
+    public PlannedFailures Remove { get; } = new();
+
+    /// <summary>Set: claims are refused with this reason.</summary>
+    public string? ClaimRefusal { get; set; }
+
+    /// <summary>Rows that are there, with their status.</summary>
+    public ConcurrentDictionary<string, string> Rows { get; } = new();
+
+    /// <summary><c>id STATUS</c>, and <c>id gone</c>.</summary>
+    public IReadOnlyList<string> History => [.. _history];
+
+    public Task TestAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken) =>
+        Task.FromResult(new RegistrationAnswer(RegistrationOutcome.Registered, null));
+
+    public Task HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<string?> ClaimMandelboxAsync(string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken)
+    {
+        Claim.Meet();
+        if (ClaimRefusal is null)
+        {
+            Write(mandelboxId, "CONNECTING");
+        }
+
+        return Task.FromResult(ClaimRefusal);
+    }
+
+    public Task SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken)
+    {
+        Status.Meet();
+        Write(mandelboxId, status);
+        return Task.CompletedTask;
+    }
+
+    public Task RemoveMandelboxAsync(string mandelboxId, CancellationToken cancellationToken)
+    {
+        Remove.Meet();
+        Rows.TryRemove(mandelboxId, out _);
+        _history.Enqueue($"{mandelboxId} gone");
+        return Task.CompletedTask;
+    }
+
+    public Task<int> RemoveStaleMandelboxesAsync(string instanceName, CancellationToken cancellationToken) => Task.FromResult(0);
+
+    private void Write(string id, string status)
+    {
+        Rows[id] = status;
+        _history.Enqueue($"{id} {status}");
+    }
+}
+
+/// <summary>Users' settings in memory.</summary>
+public sealed class FakeUserConfigs : IUserConfigStore
+{
+    private readonly ConcurrentQueue<UserConfigKey> _saved = new();
+
+    public FetchAnswer Answer { get; set; } = new(FetchOutcome.FirstRun);
+
+    public PlannedFailures Fetch { get; } = new();
+
+    /// <summary>When set, saving waits for it.</summary>
+    public TaskCompletionSource? HoldSave { get; set; }
+
+    public IReadOnlyList<UserConfigKey> Saved => [.. _saved];
+
+    public Task<FetchAnswer> FetchAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
+    {
+        Fetch.Meet();
+        return Task.FromResult(Answer);
+    }
+
+    public async Task<SaveAnswer> SaveAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
+    {
+        if (HoldSave is { } hold)
+        {
+            await hold.Task.WaitAsync(cancellationToken);
+        }
+
+        Assert.True(Directory.Exists(directory), "the settings were removed before they were saved");
+        _saved.Enqueue(key);
+        return new SaveAnswer(true);
+    }
+}
+
+/// <summary>Cloud drives in memory.</summary>
+public sealed class FakeCloudStorage : ICloudStorage
+{
+    /// <summary><c>mandelbox provider</c> of what is mounted.</summary>
+    public ConcurrentDictionary<string, string> Mounted { get; } = new();
+
+    /// <summary>When set, mounting waits for it.</summary>
+    public TaskCompletionSource? HoldMount { get; set; }
+
+    /// <summary>When set, mounting fails with this reason.</summary>
+    public string? Refusal { get; set; }
+
+    public async Task<string?> MountAsync(string mandelboxId, CloudDrive drive, CancellationToken cancellationToken)
+    {
+        if (HoldMount is { } hold)
+        {
+            await hold.Task.WaitAsync(CancellationToken.None);
+        }
+
+        if (Refusal is null)
+        {
+            Mounted[mandelboxId] = drive.Provider;
+        }
+
+        return Refusal;
+    }
+
+    public Task UnmountAllAsync(string mandelboxId, CancellationToken cancellationToken)
+    {
+        Mounted.TryRemove(mandelboxId, out _);
+        return Task.CompletedTask;
+    }
+}

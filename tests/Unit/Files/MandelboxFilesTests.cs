@@ -1,0 +1,114 @@
+using HostService.Machine.Files;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.Unit.Files;
+
+public sealed class MandelboxFilesTests : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("mandelbox-files-").FullName;
+    private readonly ManualClock _clock = new();
+    private readonly MandelboxFiles _files;
+
+    public MandelboxFilesTests() => _files = new MandelboxFiles(_clock);
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public async Task A_mapping_is_plain_text_without_a_newline_and_leaves_no_other_file()
+    {
+        await _files.WriteAsync(_directory, "tty", "12", CancellationToken.None);
+        Assert.Equal("12", await File.ReadAllTextAsync(Path.Combine(_directory, "tty")));
+        Assert.Equal(["tty"], Directory.GetFileSystemEntries(_directory).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public async Task A_link_in_a_mandelboxs_directory_is_replaced_and_not_followed()
+    {
+        var victim = Path.Combine(_directory, "victim");
+        var mappings = Directory.CreateDirectory(Path.Combine(_directory, "mappings")).FullName;
+        await File.WriteAllTextAsync(victim, "untouched");
+        File.CreateSymbolicLink(Path.Combine(mappings, "tty"), victim);
+        await _files.WriteAsync(mappings, "tty", "12", CancellationToken.None);
+        Assert.Equal("untouched", await File.ReadAllTextAsync(victim));
+        Assert.Null(new FileInfo(Path.Combine(mappings, "tty")).LinkTarget);
+    }
+
+    [Fact]
+    public async Task A_file_that_was_there_before_the_watch_began_is_not_missed()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_directory, "signal"), "");
+        Assert.True(await _files.WaitForAsync(_directory, "signal", TimeSpan.FromSeconds(20), CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_file_that_comes_later_is_seen_however_it_comes(bool renamed)
+    {
+        var wait = _files.WaitForAsync(_directory, "signal", TimeSpan.FromSeconds(20), CancellationToken.None);
+        Assert.False(wait.IsCompleted);
+        var path = Path.Combine(_directory, "signal");
+        if (renamed)
+        {
+            await File.WriteAllTextAsync(path + ".new", "");
+            File.Move(path + ".new", path);
+        }
+        else
+        {
+            await File.WriteAllTextAsync(path, "");
+        }
+
+        Assert.True(await wait);
+    }
+
+    [Fact]
+    public async Task A_file_that_never_comes_is_told_at_the_deadline()
+    {
+        var wait = _files.WaitForAsync(_directory, "signal", TimeSpan.FromSeconds(20), CancellationToken.None);
+        _clock.Advance(TimeSpan.FromSeconds(19));
+        Assert.False(wait.IsCompleted);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(await wait);
+    }
+
+    [Fact]
+    public async Task Waiting_ends_when_the_mandelbox_does()
+    {
+        using var end = new CancellationTokenSource();
+        var wait = _files.WaitForAsync(_directory, "signal", TimeSpan.FromSeconds(20), end.Token);
+        await end.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => wait);
+    }
+
+    [Fact]
+    public void Removing_follows_no_link_and_may_be_repeated()
+    {
+        var outside = Directory.CreateDirectory(Path.Combine(_directory, "outside")).FullName;
+        File.WriteAllText(Path.Combine(outside, "kept"), "");
+        var home = Path.Combine(_directory, "home");
+        _files.MakeDirectory(home);
+        File.CreateSymbolicLink(Path.Combine(home, "link"), outside);
+        _files.Remove(home);
+        _files.Remove(home);
+        Assert.False(Directory.Exists(home));
+        Assert.True(File.Exists(Path.Combine(outside, "kept")));
+    }
+
+    [Fact]
+    public void Mounts_below_a_directory_are_found_deepest_first_with_their_names_unescaped()
+    {
+        var table = Path.Combine(_directory, "mountinfo");
+        File.WriteAllLines(
+            table,
+            [
+                "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw",
+                "30 22 0:40 / /fractal/a rw - fuse.rclone x rw",
+                @"31 30 0:41 / /fractal/a/Google\040Drive rw - fuse.rclone x rw",
+                "32 22 0:42 / /fractalCloudStorage/a rw - fuse.rclone x rw",
+            ]);
+        Assert.Equal(["/fractal/a/Google Drive", "/fractal/a"], Mounts.Below("/fractal", table));
+        Assert.Equal(["/fractal/a/Google Drive"], Mounts.Below("/fractal/a/", table));
+        Assert.True(Mounts.IsShared("/var", table));
+        Assert.False(Mounts.IsShared("/fractal/a/x", table));
+    }
+}

@@ -1,0 +1,110 @@
+using HostService.GrainInterfaces;
+using HostService.Grains.Mandelbox;
+
+namespace HostService.Tests.Unit.Mandelbox;
+
+public sealed class ContainerSpecTests
+{
+    private static readonly Lease Lease = new(
+        Guid.Parse("11111111-2222-3333-4444-555555555555"),
+        "box-1",
+        12,
+        1,
+        [new(32262, Transport.Tcp, 2001), new(32263, Transport.Udp, 2002), new(32273, Transport.Tcp, 2003)]);
+
+    private static MandelboxRun Run() => new("box-1", new SpinUpRequest("auth0|u", "browsers/chrome", "0123456789", 7), "/fractal")
+    {
+        Lease = Lease,
+        Image = "fractal/browsers/chrome:current-build",
+    };
+
+    [Fact]
+    public void A_container_is_what_the_contract_says()
+    {
+        var run = Run();
+        var spec = ContainerSpecs.Build(
+            run,
+            "host-1",
+            HostEnvironment.Staging,
+            new ContainerSurroundings { AppArmorProfile = "mandelbox-apparmor-profile", Fuse = true, SharedMounts = true, UdevData = true, CloudStorageRoot = "/fractalCloudStorage" });
+
+        Assert.Equal("browsers-chrome-box-1", spec.Name);
+        Assert.Equal("fractal/browsers/chrome:current-build", spec.Image);
+        Assert.Equal(
+            [$"FRACTAL_AES_KEY={run.AesKey}", "NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all", "SENTRY_ENV=STAGING"], spec.Environment);
+        Assert.Matches("^[0-9a-f]{32}$", run.AesKey);
+        Assert.Equal((6552550944, 2, 2147483648), (spec.MemoryBytes, spec.CpuShares, spec.ShmBytes));
+        Assert.Equal(["/run", "/run/lock"], spec.Tmpfs.Keys.Order());
+        Assert.All(spec.Tmpfs.Values, size => Assert.Equal("size=52428800", size));
+        Assert.Equal(["ALL"], spec.CapDrop);
+        Assert.Equal(15, spec.CapAdd.Count);
+        Assert.Equal(["apparmor:mandelbox-apparmor-profile"], spec.SecurityOptions);
+        Assert.Equal([(32262, "tcp", 2001), (32263, "udp", 2002), (32273, "tcp", 2003)], spec.Ports.Select(p => ((int)p.ContainerPort, p.Protocol, (int)p.HostPort)));
+        Assert.Equal(
+            [
+                "/sys/fs/cgroup:/sys/fs/cgroup:ro",
+                "/fractal/box-1/mandelboxResourceMappings:/fractal/resourceMappings",
+                "/fractal/temp/box-1/sockets:/tmp/sockets",
+                "/fractal/temp/logs/box-1/7:/var/log/fractal",
+                "/fractal/box-1/userConfigs/unpacked_configs:/fractal/userConfigs:rshared",
+                "/run/udev/data:/run/udev/data:ro",
+                "/fractalCloudStorage/box-1:/fractal/cloudStorage:rshared",
+            ],
+            spec.Binds);
+        Assert.Equal([("/dev/fuse", "/dev/fuse", "rwm")], spec.Devices.Select(d => (d.PathOnHost, d.PathInContainer, d.Permissions)));
+        Assert.True(spec.Tty);
+    }
+
+    [Fact]
+    public void Every_run_has_a_key_of_its_own() => Assert.NotEqual(Run().AesKey, Run().AesKey);
+
+    [Fact]
+    public void What_the_machine_lacks_is_left_out()
+    {
+        var spec = ContainerSpecs.Build(Run(), "host-1", HostEnvironment.LocalDev, new ContainerSurroundings());
+        Assert.Empty(spec.SecurityOptions);
+        Assert.Empty(spec.Devices);
+        Assert.DoesNotContain(spec.Binds, b => b.Contains("udev", StringComparison.Ordinal) || b.Contains("rshared", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("browsers/chrome", "browsers-chrome-x")]
+    [InlineData("a.b_c/d", "a.b_c-d-x")]
+    [InlineData("a:b c", "a-b-c-x")]
+    public void A_name_has_a_dash_for_every_character_that_the_engine_does_not_take(string app, string name) => Assert.Equal(name, ContainerSpecs.Name(app, "x"));
+
+    [Fact]
+    public void The_labels_tell_the_whole_lease()
+    {
+        var labels = ContainerLabels.Write("host-1", Lease, Run().RequiredRequest);
+        var read = ContainerLabels.Read(labels)!;
+        Assert.Equal(Lease with { Ports = read.Ports }, read);
+        Assert.Equal(Lease.Ports, read.Ports);
+        Assert.Equal("box-1", ContainerLabels.MandelboxOf(labels, "host-1"));
+        Assert.Null(ContainerLabels.MandelboxOf(labels, "host-2"));
+        Assert.DoesNotContain(labels.Values, v => v.Contains("0123456789", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(ContainerLabels.LeaseId, "not a guid")]
+    [InlineData(ContainerLabels.Tty, "x")]
+    [InlineData(ContainerLabels.Gpu, "")]
+    [InlineData(ContainerLabels.Ports, "32262/tcp")]
+    [InlineData(ContainerLabels.Ports, "32262/sctp=1")]
+    [InlineData(ContainerLabels.Ports, "a/tcp=1")]
+    [InlineData(ContainerLabels.Ports, "32262/tcp=99999")]
+    public void Damaged_labels_tell_no_lease(string label, string value)
+    {
+        var labels = ContainerLabels.Write("host-1", Lease, Run().RequiredRequest);
+        labels[label] = value;
+        Assert.Null(ContainerLabels.Read(labels));
+        labels.Remove(label);
+        Assert.Null(ContainerLabels.Read(labels));
+    }
+
+    [Theory]
+    [InlineData(HostEnvironment.Prod, "ghcr.io/fractal/prod/browsers/chrome:current-build")]
+    [InlineData(HostEnvironment.Dev, "ghcr.io/fractal/dev/browsers/chrome:current-build")]
+    public void A_deployed_image_follows_the_template(HostEnvironment environment, string image) =>
+        Assert.Equal(image, ContainerSpecs.DeployedImage("ghcr.io/fractal/{env}/{app}:current-build", environment, "browsers/chrome"));
+}
