@@ -153,7 +153,7 @@ public sealed class DockerDaemon : IAsyncDisposable
 
     private static async Task RunAsync(string program, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(Programs.Find(program) ?? program, arguments)
+        using var process = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "PATH=$PATH:/usr/sbin:/sbin exec \"$0\" \"$@\"", program, .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardError = true,
