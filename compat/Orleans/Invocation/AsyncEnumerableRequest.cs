@@ -24,6 +24,8 @@ public abstract class AsyncEnumerableRequest<T> : RequestBase, IAsyncEnumerable<
 
     public override ValueTask<Response> Invoke() => throw new InvalidOperationException("A stream is enumerated, not called.");
 
+    internal sealed override void Run() => throw new InvalidOperationException("A stream is enumerated, not called.");
+
     internal IAsyncEnumerable<T> Open(ITargetHolder holder, CancellationToken cancellationToken)
     {
         SetTarget(holder);

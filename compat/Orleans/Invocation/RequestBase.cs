@@ -1,5 +1,6 @@
 using System.Reflection;
 using Orleans.CodeGeneration;
+using Orleans.Serialization;
 using Orleans.Serialization.Invocation;
 
 namespace Orleans.Runtime;
@@ -40,9 +41,9 @@ public abstract class RequestBase : IRequest
 
     internal bool HasFailed { get; private set; }
 
-    internal int Forwards { get; set; }
+    private Task? Running { get; set; }
 
-    internal CancellationTokenRegistration CallerCancellation { get; set; }
+    internal int Forwards { get; set; }
 
     /// <summary>Neighbours in the one list that the request is in.</summary>
     internal RequestBase? Next { get; set; }
@@ -51,7 +52,8 @@ public abstract class RequestBase : IRequest
 
     internal RequestList? List { get; set; }
 
-    internal CancellationTokenSource? CalleeCancellation { get; set; }
+    /// <summary>Null where the call cannot be cancelled, as most cannot.</summary>
+    private CallCancellation? Cancellation { get; set; }
 
     internal bool AlwaysInterleaves => (Options & InvokeMethodOptions.AlwaysInterleave) != InvokeMethodOptions.None;
 
@@ -96,9 +98,9 @@ public abstract class RequestBase : IRequest
 
     public virtual bool TryCancel()
     {
-        if (CalleeCancellation is not { } source)
+        if (Cancellation is not { } cancellation)
             return false;
-        source.Cancel();
+        cancellation.Callee.Cancel();
         return true;
     }
 
@@ -110,19 +112,71 @@ public abstract class RequestBase : IRequest
         Options |= descriptor.Options;
     }
 
+    /// <summary>From now on the caller's token cancels the call.</summary>
+    internal void WatchCaller(CancellationToken token)
+    {
+        if (!token.CanBeCanceled)
+            return;
+        Cancellation = new CallCancellation();
+        Cancellation.Caller = token.UnsafeRegister(static (state, token) => ((RequestBase)state!).OnCallerCancelled(token), this);
+    }
+
+    internal void UnwatchCaller() => Cancellation?.Caller.Unregister();
+
     /// <summary>Gives the target a token of its own in place of the caller's.</summary>
     internal void PrepareCancellation()
     {
-        if (Descriptor is not { CancellationArgument: >= 0 } descriptor || !GetCancellationToken().CanBeCanceled)
-            return;
-        CalleeCancellation ??= new CancellationTokenSource();
-        SetArgument(descriptor.CancellationArgument, CalleeCancellation.Token);
+        if (Cancellation is { } cancellation && Descriptor is { CancellationArgument: >= 0 } descriptor)
+            SetArgument(descriptor.CancellationArgument, cancellation.Callee.Token);
     }
 
-    /// <summary>Runs on the activation's scheduler; says so to <paramref name="activation"/> when the call has come to its end.</summary>
-    internal virtual void Run(Activation activation) => _ = RunAndAnswer(activation);
+    /// <summary>Calls the target; on the activation's scheduler. Tells the activation when the call has come to its end.</summary>
+    internal abstract void Run();
 
-    internal void OnCallerCancelled(CancellationToken token) => Runtime!.CancelledByCaller(this, token);
+    /// <summary>The target's method has begun and returned this task; its end is the call's.</summary>
+    internal void EndWith(Task task)
+    {
+        if (task.IsCompleted)
+        {
+            End(task);
+            return;
+        }
+
+        // Inline on whichever thread ends the task: for a grain method that is its last turn.
+        Running = task;
+        task.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(EndRunning);
+    }
+
+    /// <summary>Ends the call with a result that was there at once.</summary>
+    internal void EndWithResult<TResult>(TResult result)
+    {
+        try
+        {
+            Succeed(Copier<TResult>.Copy(result));
+        }
+        catch (Exception exception)
+        {
+            Fail(Holder!, exception);
+        }
+
+        Holder!.Finished(this);
+    }
+
+    /// <summary>Ends the call by what the target's method threw before it returned anything.</summary>
+    internal void EndWithFailure(Exception exception)
+    {
+        Fail(Holder!, exception);
+        Holder!.Finished(this);
+    }
+
+    /// <summary>Passes a task's result to the caller; throws what the task threw.</summary>
+    internal virtual void Conclude(Task task)
+    {
+        task.GetAwaiter().GetResult();
+        Succeed(default(NoResult));
+    }
+
+    private void OnCallerCancelled(CancellationToken token) => Runtime!.CancelledByCaller(this, token);
 
     internal void Succeed<TResult>(TResult result)
     {
@@ -144,21 +198,27 @@ public abstract class RequestBase : IRequest
             activation.ReportOneWayFailure(this, exception);
     }
 
-    private async Task RunAndAnswer(Activation activation)
+    private void EndRunning() => End(Running!);
+
+    private void End(Task task)
     {
         try
         {
-            var response = await Invoke();
-            if (response.Exception is { } exception)
-                Fail(activation, exception);
-            else
-                Caller?.Answer(response);
+            Conclude(task);
         }
         catch (Exception exception)
         {
-            Fail(activation, exception);
+            Fail(Holder!, exception);
         }
 
-        activation.Finished(this);
+        Holder!.Finished(this);
+    }
+
+    /// <summary>The caller's token, and the one that the target gets in its place.</summary>
+    private sealed class CallCancellation
+    {
+        public CancellationTokenRegistration Caller { get; set; }
+
+        public CancellationTokenSource Callee { get; } = new();
     }
 }

@@ -1,4 +1,3 @@
-using Orleans.CodeGeneration;
 using Orleans.Serialization;
 using Orleans.Serialization.Invocation;
 
@@ -8,21 +7,24 @@ namespace Orleans.Runtime;
 [SerializerTransparent]
 public abstract class Request : RequestBase
 {
-    public sealed override ValueTask<Response> Invoke() => RequestRunner.Respond(static r => ((Request)r).InvokeInner().AsTask(), this);
+    public sealed override ValueTask<Response> Invoke() => Responses.Of(static r => ((Request)r).InvokeInner().AsTask(), this);
 
     protected abstract ValueTask InvokeInner();
 
-    internal sealed override void Run(Activation activation)
+    internal sealed override void Run()
     {
+        ValueTask call;
         try
         {
-            var call = InvokeInner();
-            RequestRunner.Finish(this, activation, call.IsCompletedSuccessfully ? Task.CompletedTask : call.AsTask());
+            call = InvokeInner();
         }
         catch (Exception exception)
         {
-            RequestRunner.Failed(this, activation, exception);
+            EndWithFailure(exception);
+            return;
         }
+
+        EndWith(call.IsCompletedSuccessfully ? Task.CompletedTask : call.AsTask());
     }
 }
 
@@ -30,45 +32,54 @@ public abstract class Request : RequestBase
 [SerializerTransparent]
 public abstract class Request<TResult> : RequestBase
 {
-    public sealed override ValueTask<Response> Invoke() => RequestRunner.Respond<TResult>(static r => ((Request<TResult>)r).InvokeInner().AsTask(), this);
+    public sealed override ValueTask<Response> Invoke() => Responses.Of<TResult>(static r => ((Request<TResult>)r).InvokeInner().AsTask(), this);
 
     protected abstract ValueTask<TResult> InvokeInner();
 
-    internal sealed override void Run(Activation activation)
+    internal sealed override void Run()
     {
+        ValueTask<TResult> call;
         try
         {
-            var call = InvokeInner();
-            if (call.IsCompletedSuccessfully)
-                RequestRunner.Succeeded(this, activation, call.Result);
-            else
-                RequestRunner.Finish(this, activation, call.AsTask());
+            call = InvokeInner();
         }
         catch (Exception exception)
         {
-            RequestRunner.Failed(this, activation, exception);
+            EndWithFailure(exception);
+            return;
         }
+
+        if (call.IsCompletedSuccessfully)
+            EndWithResult(call.Result);
+        else
+            EndWith(call.AsTask());
     }
+
+    internal sealed override void Conclude(Task task) => Succeed(Copier<TResult>.Copy(((Task<TResult>)task).GetAwaiter().GetResult()));
 }
 
 /// <summary>A call of a method that returns <see cref="Task"/>.</summary>
 [SerializerTransparent]
 public abstract class TaskRequest : RequestBase
 {
-    public sealed override ValueTask<Response> Invoke() => RequestRunner.Respond(static r => ((TaskRequest)r).InvokeInner(), this);
+    public sealed override ValueTask<Response> Invoke() => Responses.Of(static r => ((TaskRequest)r).InvokeInner(), this);
 
     protected abstract Task InvokeInner();
 
-    internal sealed override void Run(Activation activation)
+    internal sealed override void Run()
     {
+        Task call;
         try
         {
-            RequestRunner.Finish(this, activation, InvokeInner());
+            call = InvokeInner() ?? throw new InvalidOperationException($"{GetMethodName()} returned no task.");
         }
         catch (Exception exception)
         {
-            RequestRunner.Failed(this, activation, exception);
+            EndWithFailure(exception);
+            return;
         }
+
+        EndWith(call);
     }
 }
 
@@ -76,21 +87,27 @@ public abstract class TaskRequest : RequestBase
 [SerializerTransparent]
 public abstract class TaskRequest<TResult> : RequestBase
 {
-    public sealed override ValueTask<Response> Invoke() => RequestRunner.Respond<TResult>(static r => ((TaskRequest<TResult>)r).InvokeInner(), this);
+    public sealed override ValueTask<Response> Invoke() => Responses.Of<TResult>(static r => ((TaskRequest<TResult>)r).InvokeInner(), this);
 
     protected abstract Task<TResult> InvokeInner();
 
-    internal sealed override void Run(Activation activation)
+    internal sealed override void Run()
     {
+        Task<TResult> call;
         try
         {
-            RequestRunner.Finish(this, activation, InvokeInner());
+            call = InvokeInner() ?? throw new InvalidOperationException($"{GetMethodName()} returned no task.");
         }
         catch (Exception exception)
         {
-            RequestRunner.Failed(this, activation, exception);
+            EndWithFailure(exception);
+            return;
         }
+
+        EndWith(call);
     }
+
+    internal sealed override void Conclude(Task task) => Succeed(Copier<TResult>.Copy(((Task<TResult>)task).GetAwaiter().GetResult()));
 }
 
 /// <summary>A call of a method that returns nothing: nobody waits for it.</summary>
@@ -99,7 +116,7 @@ public abstract class VoidRequest : RequestBase
 {
     protected VoidRequest()
     {
-        Options = InvokeMethodOptions.OneWay;
+        Options = CodeGeneration.InvokeMethodOptions.OneWay;
     }
 
     public sealed override ValueTask<Response> Invoke()
@@ -116,87 +133,40 @@ public abstract class VoidRequest : RequestBase
     }
 
     protected abstract void InvokeInner();
-}
 
-/// <summary>Brings a running call to its end, whichever kind of task it returns.</summary>
-internal static class RequestRunner
-{
-    public static void Finish(RequestBase request, Activation activation, Task task)
-    {
-        if (task.IsCompletedSuccessfully)
-        {
-            request.Succeed(default(NoResult));
-            activation.Finished(request);
-            return;
-        }
-
-        // Inline on whichever thread ends the task: for a grain method that is its last turn.
-        task.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(() =>
-        {
-            try
-            {
-                task.GetAwaiter().GetResult();
-                request.Succeed(default(NoResult));
-            }
-            catch (Exception exception)
-            {
-                request.Fail(activation, exception);
-            }
-
-            activation.Finished(request);
-        });
-    }
-
-    public static void Finish<TResult>(RequestBase request, Activation activation, Task<TResult> task)
-    {
-        if (task.IsCompletedSuccessfully)
-        {
-            Succeeded(request, activation, task.Result);
-            return;
-        }
-
-        FinishLater(request, activation, task);
-    }
-
-    public static void Succeeded<TResult>(RequestBase request, Activation activation, TResult result)
+    internal sealed override void Run()
     {
         try
         {
-            request.Succeed(Copier<TResult>.Copy(result));
+            InvokeInner();
         }
         catch (Exception exception)
         {
-            request.Fail(activation, exception);
+            EndWithFailure(exception);
+            return;
         }
 
-        activation.Finished(request);
+        EndWith(Task.CompletedTask);
     }
+}
 
-    public static void Failed(RequestBase request, Activation activation, Exception exception)
+/// <summary>Calls as filters want them: with everything that came of it in one object.</summary>
+internal static class Responses
+{
+    public static async ValueTask<Response> Of(Func<RequestBase, Task> invoke, RequestBase request)
     {
-        request.Fail(activation, exception);
-        activation.Finished(request);
-    }
-
-    public static ValueTask<Response> Respond(Func<RequestBase, Task> invoke, RequestBase request)
-    {
-        return Await(invoke, request);
-
-        static async ValueTask<Response> Await(Func<RequestBase, Task> invoke, RequestBase request)
+        try
         {
-            try
-            {
-                await invoke(request);
-                return Response.Completed;
-            }
-            catch (Exception exception)
-            {
-                return Response.FromException(exception);
-            }
+            await invoke(request);
+            return Response.Completed;
+        }
+        catch (Exception exception)
+        {
+            return Response.FromException(exception);
         }
     }
 
-    public static async ValueTask<Response> Respond<TResult>(Func<RequestBase, Task<TResult>> invoke, RequestBase request)
+    public static async ValueTask<Response> Of<TResult>(Func<RequestBase, Task<TResult>> invoke, RequestBase request)
     {
         try
         {
@@ -207,19 +177,4 @@ internal static class RequestRunner
             return Response.FromException(exception);
         }
     }
-
-    private static void FinishLater<TResult>(RequestBase request, Activation activation, Task<TResult> task) =>
-        task.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(() =>
-        {
-            try
-            {
-                request.Succeed(Copier<TResult>.Copy(task.GetAwaiter().GetResult()));
-            }
-            catch (Exception exception)
-            {
-                request.Fail(activation, exception);
-            }
-
-            activation.Finished(request);
-        });
 }

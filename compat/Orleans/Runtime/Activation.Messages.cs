@@ -63,7 +63,7 @@ internal sealed partial class Activation
             if (Silo.Profiler.IsOn && !request.IsLocalOnly)
                 request.StartedAt = Stopwatch.GetTimestamp();
             if (request.IsLocalOnly || (!Silo.HasIncomingFilters && GrainInstance is not IIncomingGrainCallFilter))
-                request.Run(this);
+                request.Run();
             else
                 _ = RunThroughFilters(request);
         }
@@ -77,7 +77,7 @@ internal sealed partial class Activation
     /// <summary>The call has come to its end: the next may start.</summary>
     public void Finished(RequestBase request)
     {
-        request.CallerCancellation.Dispose();
+        request.UnwatchCaller();
         if (request.StartedAt != 0)
             Silo.Profiler.Record(Class, request);
         lock (_gate)
@@ -101,7 +101,7 @@ internal sealed partial class Activation
             if (request.List == _waiting)
             {
                 _waiting.Remove(request);
-                request.CallerCancellation.Unregister();
+                request.UnwatchCaller();
                 request.Fail(this, new OperationCanceledException());
                 return;
             }

@@ -48,8 +48,8 @@ internal sealed partial class CallRuntime
         if (RequestContext.Values.Value is { } values)
             request.Context = CopyContextOf(values);
         request.Caller = caller;
-        if (caller is not null && cancellation.CanBeCanceled)
-            request.CallerCancellation = cancellation.UnsafeRegister(static (state, token) => ((RequestBase)state!).OnCallerCancelled(token), request);
+        if (caller is not null)
+            request.WatchCaller(cancellation);
         target.Deliver(request);
     }
 
