@@ -14,13 +14,25 @@ internal enum CredentialKind
 /// <summary>Counts refused credentials by address over a sliding minute. Memory is bounded, whatever is thrown at it.</summary>
 internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider clock)
 {
-    private const int MostCallers = 10_000;
+    /// <summary>Callers that are remembered at most.</summary>
+    internal const int MostCallers = 10_000;
+
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
     private readonly Lock _gate = new();
     private readonly int _limit = options.Value.FailuresPerMinute;
     private readonly AddressList _unlimited = new(options.Value.UnlimitedNetworks);
     private readonly Dictionary<(IPAddress, CredentialKind), Queue<DateTimeOffset>> _failures = [];
+
+    /// <summary>Callers that are remembered now.</summary>
+    internal int Callers
+    {
+        get
+        {
+            lock (_gate)
+                return _failures.Count;
+        }
+    }
 
     /// <summary>How long this caller is refused unseen from now on; null when it may be heard.</summary>
     public TimeSpan? BlockedFor(IPAddress? address, CredentialKind kind)

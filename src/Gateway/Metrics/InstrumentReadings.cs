@@ -7,7 +7,7 @@ namespace HostService.Gateway.Metrics;
 internal sealed class InstrumentReadings
 {
     // A label that is different each time would fill the memory; beyond this many, further ones are summed up under "overflow".
-    private const int MostSeries = 1000;
+    internal const int MostSeries = 1000;
     private static readonly double[] DefaultBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
     private readonly ConcurrentDictionary<string, Series> _series = new(StringComparer.Ordinal);
