@@ -14,5 +14,5 @@ if [ -z "${AWS_ACCESS_KEY_ID:-}${AWS_PROFILE:-}${AWS_WEB_IDENTITY_TOKEN_FILE:-}$
 fi
 
 target="s3://${BUCKET:-fractal-host-service}/$branch"
-aws s3 cp ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} build/host-service "$target" || fail "aws could not upload to $target (its words are above)"
+aws s3 cp --no-progress ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} build/host-service "$target" || fail "aws could not upload to $target (its words are above)"
 echo "uploaded $target ($(git rev-parse --short HEAD))"
