@@ -13,7 +13,7 @@ public sealed class VmFactAttribute : FactAttribute
     private static string? FindMissing()
     {
         string[] programs = ["qemu-system-x86_64", "mmdebstrap", "mkfs.ext4", "ssh", "ssh-keygen"];
-        var missing = programs.Where(p => Programs.Find(p) is null).ToList();
+        var missing = programs.Where(p => Needs.Program(p) is null).ToList();
         if (missing.Count > 0)
             return $"the VM needs {string.Join(", ", missing)}; \"make test-vm\" installs them on Debian and Ubuntu";
         if (!Environment.IsPrivilegedProcess)
