@@ -51,6 +51,10 @@ internal sealed partial class CallRuntime
         if (caller is not null)
             request.WatchCaller(cancellation);
         target.Deliver(request);
+
+        // Cancelled between the two: the activation was not known yet then.
+        if (caller is not null && cancellation.IsCancellationRequested)
+            request.Holder?.Cancel(request);
     }
 
     public async Task<TResult> SendFiltered<TResult>(GrainReference target, RequestBase request)
