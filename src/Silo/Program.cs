@@ -1,1 +1,3 @@
-Console.WriteLine("host-service");
+using HostService.Silo.Cli;
+
+return await CommandLine.InvokeAsync(args);

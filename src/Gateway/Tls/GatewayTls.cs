@@ -1,9 +1,11 @@
 using System.Net;
+using System.Net.Security;
 using HostService.Gateway.Wire;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -13,15 +15,25 @@ namespace HostService.Gateway;
 public static class GatewayTls
 {
     /// <summary>
-    /// Listens as <see cref="GatewayOptions"/> says, with a certificate as <see cref="GatewayCertificate.Prepare"/> finds or makes it. Needs <c>AddGateway</c>; throws
-    /// <see cref="GatewayCertificateException"/> when the server starts.
+    /// The certificate is found or made when the hosted services start, in the order of their registration, and not when the server is built: what refuses to
+    /// start must leave no key behind. <see cref="GatewayCertificateException"/> then ends the start.
     /// </summary>
-    public static void ConfigureGatewayTls(this KestrelServerOptions kestrel, string privateRoot)
+    public static IServiceCollection AddGatewayTls(this IServiceCollection services, string privateRoot)
+    {
+        services.AddSingleton(provider => new ServerTls(provider, privateRoot));
+        services.AddHostedService(provider => provider.GetRequiredService<ServerTls>());
+        return services;
+    }
+
+    /// <summary>
+    /// Listens as <see cref="GatewayOptions"/> says, with a certificate as <see cref="GatewayCertificate.Prepare"/> finds or makes it. Needs <c>AddGateway</c> and
+    /// <see cref="AddGatewayTls"/>.
+    /// </summary>
+    public static void ConfigureGatewayTls(this KestrelServerOptions kestrel)
     {
         var services = kestrel.ApplicationServices;
         var options = services.GetRequiredService<IOptions<GatewayOptions>>().Value;
-        var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("HostService.Gateway.Tls");
-        var certificate = GatewayCertificate.Prepare(options, privateRoot, services.GetRequiredService<TimeProvider>(), logger);
+        var tls = services.GetRequiredService<ServerTls>();
 
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = WireReader.LargestBody;
@@ -30,10 +42,28 @@ public static class GatewayTls
         else
             kestrel.ListenAnyIP(options.Port, Secure);
 
-        void Secure(ListenOptions listen) => listen.UseHttps(new HttpsConnectionAdapterOptions
+        void Secure(ListenOptions listen) => listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.Handshake) });
+    }
+
+    /// <summary>The certificate, made once and used by every handshake.</summary>
+    private sealed class ServerTls(IServiceProvider services, string privateRoot) : IHostedService
+    {
+        private readonly Lazy<SslStreamCertificateContext> _context = new(() =>
         {
-            ServerCertificate = certificate.Certificate,
-            ServerCertificateChain = certificate.Chain,
+            var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("HostService.Gateway.Tls");
+            var found = GatewayCertificate.Prepare(
+                services.GetRequiredService<IOptions<GatewayOptions>>().Value, privateRoot, services.GetRequiredService<TimeProvider>(), logger);
+            return SslStreamCertificateContext.Create(found.Certificate, found.Chain, offline: true);
         });
+
+        public SslServerAuthenticationOptions Handshake => new() { ServerCertificateContext = _context.Value };
+
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            _ = _context.Value;
+            return Task.CompletedTask;
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

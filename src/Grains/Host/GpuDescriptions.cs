@@ -6,7 +6,7 @@ namespace HostService.Grains.Host;
 /// <summary>What the machine says of its GPUs, as it is told to <see cref="IHostGrain.ReportGpus"/>.</summary>
 public static class GpuDescriptions
 {
-    public static IReadOnlyList<GpuDescription> From(IEnumerable<GpuStatus> statuses) => [.. statuses.Select(From)];
+    public static IReadOnlyList<GpuDescription> From(IEnumerable<GpuStatus> statuses) => statuses.Select(From).ToArray();
 
     private static GpuDescription From(GpuStatus status) => new()
     {

@@ -112,7 +112,8 @@ public sealed class TlsTests : IDisposable
         builder.Configuration["Gateway:Address"] = "127.0.0.1";
         builder.Configuration["Gateway:Port"] = "0";
         builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureGatewayTls(_private.FullName));
+        builder.Services.AddGatewayTls(_private.FullName);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureGatewayTls());
         builder.Services.AddSingleton(new FakeGrains().Mandelbox(nameof(IMandelboxGrain.SpinUp), Samples.Ready).Factory);
         builder.Services.AddGateway(builder.Configuration, HostEnvironment.LocalDev);
         var app = builder.Build();

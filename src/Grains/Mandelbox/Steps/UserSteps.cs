@@ -25,7 +25,7 @@ public sealed partial class KeepUserConfigs(IUserConfigStore store, Func<Mandelb
                 return;
             default:
                 var answer = await store.SaveAsync(key(run), run.RequiredRequest.ConfigEncryptionToken, run.Paths.UserConfigs, cancellationToken);
-                if (!answer.Saved)
+                if (answer is { Saved: false, Reason: not null })
                 {
                     LogNotSaved(run.MandelboxId, answer.Reason);
                 }

@@ -1,0 +1,176 @@
+using HostService.GrainInterfaces;
+using HostService.Grains;
+using HostService.Grains.Host;
+using HostService.Machine.Database;
+using HostService.Machine.Docker;
+using HostService.Machine.Gpu;
+using HostService.Machine.Metrics;
+using HostService.Machine.Systemd;
+using HostService.Machine.Webserver;
+using HostService.Silo.Hosting;
+using HostService.Silo.Shutdown;
+using HostService.Silo.Startup;
+
+namespace HostService.Silo.Background;
+
+/// <summary>
+/// What runs beside the grains for as long as the service does: engine events, metrics, GPUs, the row's heartbeat, the webserver, systemd's status line. None of
+/// them works on a grain's turn; each tells the grains what it found.
+/// </summary>
+public sealed partial class BackgroundParts(
+    IGrainFactory grains,
+    HostFactsSource facts,
+    ContainerEventStream stream,
+    MandelboxEvents events,
+    GpuMonitor gpus,
+    MachineReadings readings,
+    HeartbeatLoop heartbeat,
+    StaleRowSweep sweep,
+    IWebserver webserver,
+    ISystemd systemd,
+    WayOutRequest wayOut,
+    MetricsWatch metrics,
+    TimeProvider time,
+    ILogger<BackgroundParts> logger) : IDisposable
+{
+    private readonly CancellationTokenSource _stopEvents = new();
+    private readonly CancellationTokenSource _stopRest = new();
+    private readonly List<Task> _rest = [];
+    private readonly CancellationTokenSource _stopWebserver = new();
+    private Task _events = Task.CompletedTask;
+    private volatile bool _live;
+    private Task _webserver = Task.CompletedTask;
+
+    private IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(facts.Current.Identity.InstanceName));
+
+    /// <param name="registered">Whether the host's row in the database is ours.</param>
+    /// <param name="lacking">Why no mandelbox can come up on this machine, if none can.</param>
+    public async Task StartAsync(bool registered, string? lacking)
+    {
+        await Host.SetNotReady("machine", lacking);
+        _events = Task.Run(PumpAsync);
+        _rest.Add(Task.Run(WatchMetricsAsync));
+        _rest.Add(Task.Run(WatchGpusAsync));
+        _rest.Add(Task.Run(WatchStatusAsync));
+        _webserver = Task.Run(() => webserver.RunAsync(_stopWebserver.Token));
+        if (registered)
+        {
+            heartbeat.Start(facts.Current.Identity.InstanceName, readings.HostFigures);
+            sweep.Start(facts.Current.Identity.InstanceName);
+        }
+
+        await Host.SetStatus(HostStatus.Active);
+        _live = true;
+    }
+
+    /// <summary>For the watchdog: fails when grain calls are not answered.</summary>
+    public Task ProveProgressAsync(CancellationToken cancellationToken) =>
+        _live ? Host.Describe().WaitAsync(cancellationToken) : Task.CompletedTask;
+
+    public async Task StopEventsAsync(CancellationToken cancellationToken)
+    {
+        await _stopEvents.CancelAsync();
+        await _events.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>No heartbeat to the webserver follows; the dying one may.</summary>
+    public async Task StopWebserverAsync(CancellationToken cancellationToken)
+    {
+        await _stopWebserver.CancelAsync();
+        await _webserver.WaitAsync(cancellationToken);
+    }
+
+    public async Task StopRestAsync(CancellationToken cancellationToken)
+    {
+        await _stopRest.CancelAsync();
+        await Task.WhenAll(_rest).WaitAsync(cancellationToken);
+    }
+
+    public void Dispose()
+    {
+        _stopEvents.Dispose();
+        _stopRest.Dispose();
+        _stopWebserver.Dispose();
+    }
+
+    private async Task PumpAsync()
+    {
+        try
+        {
+            await stream.RunAsync(events, _stopEvents.Token);
+        }
+        catch (Exception error)
+        {
+            // Boundary: without its events the host cannot know what lives. It ends the clean way.
+            LogEventsLost(error);
+            wayOut.Request(new End(EndCause.EngineLost, error.Message, ExitCodes.EngineLost));
+        }
+    }
+
+    private async Task WatchGpusAsync()
+    {
+        try
+        {
+            await foreach (var statuses in gpus.WatchAsync(_stopRest.Token))
+            {
+                await Tell("GPUs", () => Host.ReportGpus(GpuDescriptions.From(statuses)));
+            }
+        }
+        catch (OperationCanceledException) when (_stopRest.IsCancellationRequested)
+        {
+            // Stopped.
+        }
+    }
+
+    private async Task WatchMetricsAsync()
+    {
+        try
+        {
+            await foreach (var reading in metrics.WatchAsync(_stopRest.Token))
+            {
+                readings.Latest = reading;
+                await Tell("metrics", () => Host.ReportMetrics(Describe.Figures(reading)));
+            }
+        }
+        catch (OperationCanceledException) when (_stopRest.IsCancellationRequested)
+        {
+            // Stopped.
+        }
+    }
+
+    private async Task TellSystemdAsync()
+    {
+        var host = await Host.Describe();
+        systemd.Status(host.NotReady.Count > 0
+            ? $"{host.Mandelboxes} mandelboxes, {host.Slots.Free} of {host.Slots.Capacity} slots free; not ready: {string.Join("; ", host.NotReady)}"
+            : $"{host.Mandelboxes} mandelboxes, {host.Slots.Free} of {host.Slots.Capacity} slots free");
+    }
+
+    private async Task WatchStatusAsync()
+    {
+        while (!_stopRest.IsCancellationRequested)
+        {
+            await Tell("status", TellSystemdAsync);
+            await Task.WhenAny(Task.Delay(TimeSpan.FromSeconds(5), time, _stopRest.Token));
+        }
+    }
+
+    private async Task Tell(string what, Func<Task> work)
+    {
+        try
+        {
+            await work();
+        }
+        catch (Exception error)
+        {
+            // Boundary: one reading that fails is reported, the next one is due soon.
+            LogNotTold(what, error.Message, error);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{What} could not be read or told: {Why}")]
+    private partial void LogNotTold(string what, string why, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The engine's events are lost")]
+    private partial void LogEventsLost(Exception error);
+}

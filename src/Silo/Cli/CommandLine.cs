@@ -1,0 +1,48 @@
+using System.CommandLine;
+using HostService.Silo.Hosting;
+
+namespace HostService.Silo.Cli;
+
+/// <summary><c>host-service [run|status|spin-up|stop|gpus|gateway|version]</c>.</summary>
+public static class CommandLine
+{
+    /// <summary>Runs what the arguments ask for and returns the exit code (<see cref="ExitCodes"/>).</summary>
+    public static async Task<int> InvokeAsync(string[] arguments)
+    {
+        var result = Root().Parse(arguments);
+        if (result.Errors.Count > 0)
+        {
+            foreach (var error in result.Errors)
+            {
+                await Console.Error.WriteLineAsync($"host-service: {error.Message}");
+            }
+
+            await Console.Error.WriteLineAsync("Try 'host-service --help'.");
+            return ExitCodes.Usage;
+        }
+
+        return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+
+    private static RootCommand Root()
+    {
+        var root = new RootCommand("Runs mandelboxes on this host: containers that run one app for one user and stream it. Without a command: run.");
+        foreach (var option in root.Options.OfType<VersionOption>().ToList())
+        {
+            root.Options.Remove(option);
+        }
+
+        var version = new Option<bool>("--version") { Description = "Print the version and what it runs on." };
+        root.Options.Add(version);
+        root.TreatUnmatchedTokensAsErrors = false;
+        root.SetAction(async (parsed, _) => parsed.GetValue(version) ? VersionCommand.Print() : await RunCommand.RunAsync(parsed.UnmatchedTokens));
+        root.Subcommands.Add(RunCommand.Create());
+        root.Subcommands.Add(StatusCommand.Create());
+        root.Subcommands.Add(SpinUpCommand.Create());
+        root.Subcommands.Add(StopCommand.Create());
+        root.Subcommands.Add(GpusCommand.Create());
+        root.Subcommands.Add(GatewayCommand.Create());
+        root.Subcommands.Add(VersionCommand.Create());
+        return root;
+    }
+}

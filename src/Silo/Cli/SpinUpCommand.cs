@@ -1,0 +1,78 @@
+using System.CommandLine;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using HostService.Silo.Hosting;
+
+namespace HostService.Silo.Cli;
+
+/// <summary><c>host-service spin-up</c>: what the webserver's client does, for an operator or a developer.</summary>
+internal static class SpinUpCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("spin-up", "Spin a mandelbox up on a running service.");
+        var app = new Option<string>("--app") { Description = "The app.", DefaultValueFactory = _ => "mandelboxes/demo" };
+        var id = new Option<string>("--id") { Description = "The mandelbox's id; made up when not given.", DefaultValueFactory = _ => $"cli-{RandomNumberGenerator.GetHexString(8, lowercase: true)}" };
+        var session = new Option<ulong>("--session") { Description = "The session's number.", DefaultValueFactory = _ => 1 };
+        var dpi = new Option<int?>("--dpi") { Description = "Dots per inch, 1 to 1000." };
+        var configToken = new Option<string?>("--config-token")
+        {
+            Description = "What the user's settings are encrypted with, at least 10 characters; made up when not given. Better given as HOST_SERVICE_CONFIG_TOKEN.",
+            DefaultValueFactory = _ => Environment.GetEnvironmentVariable("HOST_SERVICE_CONFIG_TOKEN"),
+        };
+        var userToken = new Option<string?>("--user-token")
+        {
+            Description = "The user's JWT; not looked at in local environments. Better given as HOST_SERVICE_USER_TOKEN.",
+            DefaultValueFactory = _ => Environment.GetEnvironmentVariable("HOST_SERVICE_USER_TOKEN"),
+        };
+        foreach (var option in new Option[] { app, id, session, dpi, configToken, userToken })
+        {
+            command.Options.Add(option);
+        }
+
+        var service = new ServiceOptions().AddTo(command);
+        command.SetAction((parsed, cancellationToken) => ServiceClient.TellAsync(async () =>
+        {
+            var body = new JsonObject
+            {
+                ["app_name"] = parsed.GetValue(app),
+                ["mandelbox_id"] = parsed.GetValue(id),
+                ["session_id"] = parsed.GetValue(session),
+                ["config_encryption_token"] = parsed.GetValue(configToken) ?? RandomNumberGenerator.GetHexString(32, lowercase: true),
+                ["jwt_access_token"] = parsed.GetValue(userToken) ?? "",
+            };
+            if (parsed.GetValue(dpi) is { } dots)
+            {
+                body["dpi"] = dots;
+            }
+
+            using var client = service.Client(parsed);
+            var (status, text) = await client.SendAsync(HttpMethod.Put, "/spin_up_mandelbox", body, cancellationToken);
+            if (status != HttpStatusCode.OK)
+            {
+                await Console.Error.WriteLineAsync($"host-service: {parsed.GetValue(id)} was not spun up ({(int)status}): {Reason(text)}");
+                return ExitCodes.Failed;
+            }
+
+            var result = JsonNode.Parse(text)!["result"]!;
+            Console.WriteLine(parsed.GetValue(service.Json)
+                ? new JsonObject { ["mandelbox_id"] = parsed.GetValue(id), ["result"] = result.DeepClone() }.ToJsonString()
+                : $"{parsed.GetValue(id)} is up: 32262/tcp on {result["port_32262"]}, 32263/udp on {result["port_32263"]}, 32273/tcp on {result["port_32273"]}, AES key {result["aes_key"]}");
+            return ExitCodes.Ended;
+        }));
+        return command;
+    }
+
+    private static string Reason(string body)
+    {
+        try
+        {
+            return JsonNode.Parse(body)?["error"]?.ToString() ?? body;
+        }
+        catch (System.Text.Json.JsonException)
+        {
+            return body;
+        }
+    }
+}

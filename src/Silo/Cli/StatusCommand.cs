@@ -1,0 +1,88 @@
+using System.CommandLine;
+using System.Net;
+using System.Text.Json.Nodes;
+using HostService.Silo.Hosting;
+using Spectre.Console;
+
+namespace HostService.Silo.Cli;
+
+/// <summary><c>host-service status</c>: what a running service says of itself.</summary>
+internal static class StatusCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("status", "Show a running service: its state, its pools and its mandelboxes.");
+        var service = new ServiceOptions().AddTo(command);
+        command.SetAction((parsed, cancellationToken) => ServiceClient.TellAsync(async () =>
+        {
+            using var client = service.Client(parsed);
+            var host = await client.SendAsync(HttpMethod.Get, "/v1/host", null, cancellationToken);
+            var mandelboxes = await client.SendAsync(HttpMethod.Get, "/v1/mandelboxes", null, cancellationToken);
+            foreach (var (status, body) in new[] { host, mandelboxes })
+            {
+                if (status != HttpStatusCode.OK)
+                {
+                    await Console.Error.WriteLineAsync($"host-service: the service answered {(int)status}: {body}");
+                    return ExitCodes.Failed;
+                }
+            }
+
+            if (parsed.GetValue(service.Json))
+            {
+                Console.WriteLine(new JsonObject { ["host"] = JsonNode.Parse(host.Body), ["mandelboxes"] = JsonNode.Parse(mandelboxes.Body) }.ToJsonString());
+            }
+            else
+            {
+                Print(JsonNode.Parse(host.Body)!, JsonNode.Parse(mandelboxes.Body)!);
+            }
+
+            return ExitCodes.Ended;
+        }));
+        return command;
+    }
+
+    private static void Print(JsonNode host, JsonNode mandelboxes)
+    {
+        Console.WriteLine($"{Text(host["identity"]?["instanceName"])}  {Text(host["status"])}  {Text(host["environment"])}  {Text(host["version"])}");
+        Console.WriteLine($"slots {Pool(host["slots"])}, TTYs {Pool(host["ttys"])}, tcp ports {Pool(host["tcpPorts"])}, udp ports {Pool(host["udpPorts"])}");
+        foreach (var why in host["notReady"]?.AsArray() ?? [])
+        {
+            Console.WriteLine($"not ready: {Text(why)}");
+        }
+
+        var list = mandelboxes as JsonArray ?? mandelboxes["mandelboxes"]?.AsArray() ?? [];
+        if (list.Count == 0)
+        {
+            Console.WriteLine("no mandelboxes");
+            return;
+        }
+
+        var table = new Table().Border(TableBorder.None);
+        foreach (var column in new[] { "MANDELBOX", "STATE", "APP", "USER", "TTY", "GPU", "PORTS", "SINCE" })
+        {
+            table.AddColumn(new TableColumn(column).NoWrap());
+        }
+
+        foreach (var box in list)
+        {
+            var ports = string.Join(' ', (box?["lease"]?["ports"]?.AsArray() ?? []).Select(p => $"{Text(p?["mandelboxPort"])}:{Text(p?["hostPort"])}"));
+            table.AddRow(new[]
+            {
+                Text(box?["mandelboxId"]), Text(box?["state"]), Text(box?["appName"]), Text(box?["userId"]), Text(box?["lease"]?["tty"]), Text(box?["lease"]?["gpuIndex"]), ports,
+                Text(box?["since"]),
+            }.Select(Markup.Escape).ToArray());
+        }
+
+        if (Console.IsOutputRedirected)
+        {
+            // A pipe has no width: whatever reads it wants whole lines.
+            AnsiConsole.Profile.Width = 1000;
+        }
+
+        AnsiConsole.Write(table);
+    }
+
+    private static string Pool(JsonNode? pool) => $"{Text(pool?["used"])}/{Text(pool?["capacity"])}";
+
+    private static string Text(JsonNode? node) => node?.ToString() ?? "-";
+}

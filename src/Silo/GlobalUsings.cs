@@ -1,0 +1,2 @@
+// The generic host has a HostOptions, too; here it is always ours that is meant.
+global using HostOptions = HostService.Machine.HostOptions;

@@ -1,0 +1,29 @@
+using Microsoft.Extensions.Options;
+
+namespace HostService.Silo.Hosting;
+
+/// <summary>Options that are bound to a section and checked at start.</summary>
+internal static class CheckedOptions
+{
+    public static void AddChecked<TOptions, TValidator>(this IServiceCollection services, string section)
+        where TOptions : class
+        where TValidator : class, IValidateOptions<TOptions>
+    {
+        services.AddOptions<TOptions>().BindConfiguration(section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<TOptions>, TValidator>();
+    }
+
+    public static void AddChecked<TOptions>(this IServiceCollection services, string section, Func<TOptions, IEnumerable<string>> faults)
+        where TOptions : class
+    {
+        services.AddOptions<TOptions>().BindConfiguration(section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<TOptions>>(new FaultValidator<TOptions>(faults));
+    }
+
+    private sealed class FaultValidator<TOptions>(Func<TOptions, IEnumerable<string>> faults) : IValidateOptions<TOptions>
+        where TOptions : class
+    {
+        public ValidateOptionsResult Validate(string? name, TOptions options) =>
+            faults(options).ToList() is { Count: > 0 } found ? ValidateOptionsResult.Fail(found) : ValidateOptionsResult.Success;
+    }
+}

@@ -1,0 +1,10 @@
+using HostService.Gateway;
+using HostService.Grains;
+
+namespace HostService.Silo.Hosting;
+
+/// <summary>The host's grain is found by the name that start-up has found.</summary>
+internal sealed class HostNameOfFacts(HostFactsSource facts) : IHostName
+{
+    public string InstanceName => facts.Current.Identity.InstanceName;
+}

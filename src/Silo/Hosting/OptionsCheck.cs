@@ -1,0 +1,39 @@
+using System.Reflection;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Silo.Hosting;
+
+/// <summary>Reads every options class of ours once, so that all faults of all sections are named at once and before anything is touched.</summary>
+public static class OptionsCheck
+{
+    /// <summary>Every fault; empty when there is none.</summary>
+    public static IReadOnlyList<string> Faults(IServiceCollection services, IServiceProvider provider)
+    {
+        var types = services
+            .Select(s => s.ServiceType)
+            .Where(t => t.IsGenericType && (t.GetGenericTypeDefinition() == typeof(IConfigureOptions<>) || t.GetGenericTypeDefinition() == typeof(IValidateOptions<>)))
+            .Select(t => t.GetGenericArguments()[0])
+            .Where(t => t.Namespace?.StartsWith("HostService", StringComparison.Ordinal) == true)
+            .Distinct();
+        return [.. types.SelectMany(type => Faults(type, provider)).Distinct(StringComparer.Ordinal)];
+    }
+
+    private static IEnumerable<string> Faults(Type type, IServiceProvider provider)
+    {
+        try
+        {
+            var options = provider.GetRequiredService(typeof(IOptions<>).MakeGenericType(type));
+            options.GetType().GetProperty(nameof(IOptions<>.Value))!.GetValue(options);
+            return [];
+        }
+        catch (TargetInvocationException wrapped) when (wrapped.InnerException is OptionsValidationException invalid)
+        {
+            return invalid.Failures;
+        }
+        catch (TargetInvocationException wrapped) when (wrapped.InnerException is InvalidOperationException unreadable)
+        {
+            // A value that cannot be made a number, a time or a truth: the binder says which and why.
+            return [unreadable.InnerException is { } inner ? $"{unreadable.Message} {inner.Message}" : unreadable.Message];
+        }
+    }
+}

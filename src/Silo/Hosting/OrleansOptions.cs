@@ -1,0 +1,37 @@
+using HostService.GrainInterfaces;
+
+namespace HostService.Silo.Hosting;
+
+/// <summary>Section <c>Orleans</c>: the ports of the single-silo localhost cluster. A build on the stand-in opens neither.</summary>
+public sealed class OrleansOptions
+{
+    /// <summary>Silo to silo, on loopback.</summary>
+    public int SiloPort { get; set; } = 11111;
+
+    /// <summary>Clients to silo, on loopback: <c>host-service gateway</c> comes here.</summary>
+    public int GatewayPort { get; set; } = 30000;
+
+    /// <summary>Every fault of these settings; empty when there is none.</summary>
+    public IEnumerable<string> Faults()
+    {
+        if (SiloPort is < 1 or > 65535)
+        {
+            yield return $"Orleans:SiloPort is {SiloPort}; it must be from 1 to 65535.";
+        }
+
+        if (GatewayPort is < 1 or > 65535 || GatewayPort == SiloPort)
+        {
+            yield return $"Orleans:GatewayPort is {GatewayPort}; it must be from 1 to 65535 and not the silo's.";
+        }
+    }
+}
+
+/// <summary>Section <c>Dashboard</c>.</summary>
+public sealed class DashboardOptions
+{
+    /// <summary>Whether <c>/dashboard</c> is served; where it is not set, only in local environments.</summary>
+    public bool? Enabled { get; set; }
+
+    /// <summary>Whether it is served in this environment.</summary>
+    public bool EnabledIn(HostEnvironment environment) => Enabled ?? environment.IsLocal;
+}

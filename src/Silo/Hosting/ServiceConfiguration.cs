@@ -1,0 +1,32 @@
+using HostService.GrainInterfaces;
+
+namespace HostService.Silo.Hosting;
+
+/// <summary>Where settings come from, in rising order: two files beside the program, one in /etc, the environment, the command line.</summary>
+public static class ServiceConfiguration
+{
+    /// <summary>Reads all sources.</summary>
+    /// <param name="arguments"><c>--Section:Key=value</c>.</param>
+    public static IConfigurationRoot Read(IReadOnlyList<string> arguments)
+    {
+        var environment = HostEnvironments.Parse(Environment.GetEnvironmentVariable("APP_ENV"));
+        return new ConfigurationBuilder()
+            .AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.json"), optional: true)
+            .AddJsonFile(Path.Combine(AppContext.BaseDirectory, $"appsettings.{environment.Name}.json"), optional: true)
+            .AddJsonFile("/etc/host-service/appsettings.json", optional: true)
+            .AddEnvironmentVariables()
+            .AddCommandLine([.. arguments])
+            .Build();
+    }
+
+    /// <summary>The environment that <c>APP_ENV</c> chooses (B1).</summary>
+    public static HostEnvironment EnvironmentOf(IConfiguration configuration) => HostEnvironments.Parse(configuration["APP_ENV"]);
+
+    /// <summary>What is wrong with an argument that is meant as a setting; null when nothing is.</summary>
+    public static string? Fault(string argument) =>
+        argument.StartsWith("--", StringComparison.Ordinal)
+        && argument.IndexOf('=', StringComparison.Ordinal) is > 2 and var equals
+        && argument.AsSpan(2, equals - 2).Contains(':')
+            ? null
+            : $"'{argument}' is neither an option nor a setting; settings are given as --Section:Key=value, for example --Gateway:Port=4679";
+}

@@ -1,0 +1,141 @@
+using HostService.Gateway;
+using HostService.GrainInterfaces;
+using HostService.Grains;
+using HostService.Machine;
+using HostService.Machine.AppArmor;
+using HostService.Machine.CloudStorage;
+using HostService.Machine.Database;
+using HostService.Machine.Docker;
+using HostService.Machine.Ec2;
+using HostService.Machine.Files;
+using HostService.Machine.Gpu;
+using HostService.Machine.Input;
+using HostService.Machine.Metrics;
+using HostService.Machine.Power;
+using HostService.Machine.Systemd;
+using HostService.Machine.UserConfigs;
+using HostService.Machine.Webserver;
+using HostService.Silo.Background;
+using HostService.Silo.Reporting;
+using HostService.Silo.Shutdown;
+using HostService.Silo.Startup;
+using Orleans.Dashboard;
+
+namespace HostService.Silo.Hosting;
+
+/// <summary>Puts silo and gateway together in one process.</summary>
+public static class ServiceHost
+{
+    /// <summary>Builds everything; nothing runs yet.</summary>
+    /// <exception cref="StartRefusedException">Settings have faults; the message names them all.</exception>
+    public static WebApplication Build(IConfigurationRoot configuration)
+    {
+        var environment = ServiceConfiguration.EnvironmentOf(configuration);
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "host-service" });
+        builder.Configuration.AddConfiguration(configuration);
+        builder.Host.UseDefaultServiceProvider(o => o.ValidateOnBuild = true);
+
+        builder.AddServiceLogging();
+        builder.AddMachine(environment);
+        builder.Services.AddMandelboxes();
+        builder.AddSilo(environment);
+        builder.AddStartUpAndWayOut(environment);
+        builder.Services.AddSingleton<IHostName, HostNameOfFacts>();
+        builder.AddServiceGateway(environment);
+
+        var app = builder.Build();
+        if (OptionsCheck.Faults(builder.Services, app.Services) is { Count: > 0 } faults)
+        {
+            throw new StartRefusedException(ExitCodes.Usage, $"The configuration has {faults.Count} fault{(faults.Count == 1 ? "" : "s")}:\n{string.Join('\n', faults.Select(f => $"  {f}"))}");
+        }
+
+        app.MapGateway();
+        if (app.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<DashboardOptions>>().Value.EnabledIn(environment))
+        {
+            app.MapOrleansDashboard(routePrefix: "/dashboard").RequireOperator();
+        }
+
+        return app;
+    }
+
+    private static void AddMachine(this WebApplicationBuilder builder, HostEnvironment environment)
+    {
+        var services = builder.Services;
+        var configuration = builder.Configuration;
+        var manageSystem = configuration.GetValue("Host:ManageSystem", true);
+        services.AddSingleton(TimeProvider.System);
+        services.AddChecked<HostOptions, HostOptionsValidator>("Host");
+        services.AddSingleton<HostDirectories>();
+        services.AddSingleton<IMandelboxFiles, MandelboxFiles>();
+        services.AddSingleton<Machine.Network.IPortProbe, Machine.Network.PortProbe>();
+        services.AddDockerEngine();
+        services.AddGpus();
+        services.AddInputDevices();
+        services.AddAppArmor();
+        services.AddMachineMetrics();
+        services.AddEc2InstanceMetadata();
+        services.AddSystemd();
+        services.AddBackendDatabase(configuration, environment.HasDatabase);
+        services.AddWebserver(configuration, provider => provider.GetRequiredService<MachineReadings>().WebserverFacts());
+        services.AddUserConfigs(configuration, onByDefault: environment.IsDeployed);
+        services.AddCloudStorage(configuration);
+        if (manageSystem)
+        {
+            services.AddSingleton<IPower, SystemPower>();
+        }
+        else
+        {
+            services.AddSingleton<IPower, NoPower>();
+        }
+    }
+
+    private static void AddSilo(this WebApplicationBuilder builder, HostEnvironment environment)
+    {
+        var dashboard = builder.Configuration.GetSection("Dashboard").Get<DashboardOptions>() ?? new DashboardOptions();
+        var ports = builder.Configuration.GetSection("Orleans").Get<OrleansOptions>() ?? new OrleansOptions();
+        builder.Services.AddChecked<OrleansOptions>("Orleans", o => o.Faults());
+        builder.Services.AddChecked<DashboardOptions>("Dashboard", _ => []);
+        builder.UseOrleans(silo =>
+        {
+            silo.UseLocalhostClustering(ports.SiloPort, ports.GatewayPort);
+            if (dashboard.EnabledIn(environment))
+            {
+                silo.AddDashboard();
+            }
+        });
+    }
+
+    private static void AddStartUpAndWayOut(this WebApplicationBuilder builder, HostEnvironment environment)
+    {
+        var services = builder.Services;
+        services.AddSingleton(new RunningEnvironment(environment));
+        services.AddChecked<ShutdownOptions>("Shutdown", o => o.Faults());
+        services.AddSingleton<StartedParts>();
+        services.AddSingleton<WayOutRequest>();
+        services.AddSingleton<IShutdownTrigger>(provider => provider.GetRequiredService<WayOutRequest>());
+        services.AddSingleton<Grains.IServiceEnd>(provider => provider.GetRequiredService<WayOutRequest>());
+        services.AddSingleton<WayOut>();
+        services.AddSingleton<MachineReadings>();
+        services.AddSingleton<BackgroundParts>();
+        services.AddSingleton<Leftovers>();
+        services.AddSingleton<Identification>();
+        services.AddSingleton<Surroundings>();
+        services.AddSingleton<Engine>();
+        services.AddSingleton<Inventory>();
+        services.AddSingleton<WarmUp>();
+        services.AddSingleton<Registration>();
+        services.AddSingleton<StartUp>();
+        services.AddHostedService<GoLive>();
+        services.AddWatchdogProbe("grain calls", (provider, cancellationToken) => provider.GetRequiredService<BackgroundParts>().ProveProgressAsync(cancellationToken));
+    }
+
+    /// <summary>The HTTPS server and what it serves.</summary>
+    internal static void AddServiceGateway(this WebApplicationBuilder builder, HostEnvironment environment)
+    {
+        builder.Services.AddGateway(builder.Configuration, environment);
+        var privateRoot = builder.Configuration["Host:PrivateRoot"] ?? new HostOptions().PrivateRoot;
+        builder.Services.AddGatewayTls(privateRoot);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.ConfigureGatewayTls());
+        builder.Services.AddRouting();
+    }
+}

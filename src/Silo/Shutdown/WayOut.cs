@@ -1,0 +1,141 @@
+using HostService.GrainInterfaces;
+using HostService.Grains;
+using HostService.Machine.Database;
+using HostService.Machine.Files;
+using HostService.Machine.Power;
+using HostService.Machine.Systemd;
+using HostService.Machine.Webserver;
+using HostService.Silo.Background;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Silo.Shutdown;
+
+/// <summary>
+/// The one way out, for every cause (B30). Every step is tried whatever came of the others, has a deadline of its own, and runs on no token that the cause
+/// may have cancelled. A step whose beginning start-up never reached finds nothing to do.
+/// </summary>
+public sealed partial class WayOut(
+    StartedParts started,
+    HostFactsSource facts,
+    IGrainFactory grains,
+    IBackendDatabase database,
+    HeartbeatLoop heartbeat,
+    StaleRowSweep sweep,
+    IWebserver webserver,
+    HostDirectories directories,
+    ISystemd systemd,
+    IPower power,
+    IServiceProvider services,
+    BackgroundParts background,
+    IOptions<ShutdownOptions> options,
+    TimeProvider time,
+    ILogger<WayOut> logger)
+{
+    private readonly ShutdownOptions _options = options.Value;
+
+    /// <summary>Runs all of it; the silo itself is stopped by the caller afterwards.</summary>
+    public async Task RunAsync(End end)
+    {
+        systemd.Stopping();
+        await Step("mark the host as draining", MarkDrainingAsync);
+        if (started.Registered && facts.Current.Environment.IsDeployed && end.Cause is EndCause.Signal or EndCause.Request)
+        {
+            await Step("grace for what was assigned", _ => Task.Delay(_options.Grace, time, CancellationToken.None), _options.Grace + _options.StepDeadline);
+        }
+
+        await Step("close the host", CloseAsync);
+        await Step("stop the HTTPS server", StopServerAsync);
+        await Step("end the mandelboxes", EndMandelboxesAsync, _options.MandelboxDeadline);
+        await Step("stop watching the engine", background.StopEventsAsync);
+        await Step("remove directories", _ => Task.Run(directories.RemoveAll, CancellationToken.None));
+        await Step("sweep rows that nobody came for", sweep.StopAsync);
+        await Step("remove the host's row", RemoveRowAsync);
+        await Step("write what the database is still owed", database.FlushAsync);
+        await Step("stop the heartbeat", _ => heartbeat.StopAsync());
+        await Step("stop the webserver's heartbeat", background.StopWebserverAsync);
+        await Step("say goodbye to the webserver", webserver.SayGoodbyeAsync);
+        await Step("stop metrics", background.StopRestAsync);
+    }
+
+    /// <summary>The last thing of all, where the environment says so (B1): always on EC2, locally only when drained by request.</summary>
+    public async Task TurnOffAsync(End end)
+    {
+        if (started.Facts && end.Cause != EndCause.StartFailed && (facts.Current.Environment.IsDeployed || end.Cause == EndCause.Request))
+        {
+            await Step("turn the machine off", power.ShutDownAsync);
+        }
+    }
+
+    private IHostGrain HostGrain => grains.GetGrain<IHostGrain>(HostKeys.Host(facts.Current.Identity.InstanceName));
+
+    private async Task MarkDrainingAsync(CancellationToken cancellationToken)
+    {
+        if (started.Silo && started.Facts)
+        {
+            await HostGrain.SetStatus(HostStatus.Draining);
+        }
+
+        if (started.Registered)
+        {
+            await database.SetHostStatusAsync(facts.Current.Identity.InstanceName, "DRAINING", cancellationToken);
+        }
+    }
+
+    private async Task CloseAsync(CancellationToken cancellationToken)
+    {
+        if (started.Silo && started.Facts)
+        {
+            await HostGrain.SetStatus(HostStatus.Closed);
+        }
+    }
+
+    // Resolved only here: the server makes its key and certificate when it is resolved, which must not happen before start-up has looked around.
+    private Task StopServerAsync(CancellationToken cancellationToken) =>
+        started.Silo ? services.GetRequiredService<IServer>().StopAsync(cancellationToken) : Task.CompletedTask;
+
+    private async Task EndMandelboxesAsync(CancellationToken cancellationToken)
+    {
+        if (!started.Silo || !started.Facts)
+        {
+            return;
+        }
+
+        var all = await HostGrain.ListMandelboxes();
+        await Task.WhenAll(all.Select(m => grains.GetGrain<IMandelboxGrain>(m.MandelboxId).Stop("the host is shutting down"))).WaitAsync(cancellationToken);
+        var left = await HostGrain.ListMandelboxes();
+        if (left.Count > 0)
+        {
+            LogLeft(string.Join(", ", left.Select(m => m.MandelboxId)));
+        }
+    }
+
+    private async Task RemoveRowAsync(CancellationToken cancellationToken)
+    {
+        if (started.Registered)
+        {
+            await database.RemoveHostAsync(facts.Current.Identity.InstanceName, cancellationToken);
+        }
+    }
+
+    private async Task Step(string what, Func<CancellationToken, Task> action, TimeSpan? deadline = null)
+    {
+        systemd.Status($"shutting down: {what}");
+        using var late = new CancellationTokenSource(deadline ?? _options.StepDeadline, time);
+        try
+        {
+            await action(late.Token).WaitAsync(late.Token);
+        }
+        catch (Exception error)
+        {
+            // Reported, and on to the next: no step may keep the others from their turn.
+            LogFailed(what, error.Message, error);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "On the way out, '{What}' failed: {Why}")]
+    private partial void LogFailed(string what, string why, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "These mandelboxes are left behind, with what they hold: {Mandelboxes}")]
+    private partial void LogLeft(string mandelboxes);
+}

@@ -1,0 +1,70 @@
+using HostService.GrainInterfaces;
+using HostService.Grains;
+using HostService.Grains.Host;
+using HostService.Machine.Ec2;
+using HostService.Machine.Gpu;
+using HostService.Silo.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Silo.Startup;
+
+/// <summary>Who this host is (B34): instance metadata on EC2, and locally only where configuration asks for it (B1).</summary>
+public sealed class Identification(
+    RunningEnvironment running,
+    IConfiguration configuration,
+    IOptions<HostOptions> host,
+    IOptions<Ec2Options> ec2,
+    IOptions<GpuOptions> gpu,
+    IOptions<Gateway.GatewayOptions> gateway,
+    IInstanceMetadata metadata,
+    HostFactsSource facts,
+    TimeProvider time)
+{
+    public async Task<HostIdentity> FindAsync(CancellationToken cancellationToken)
+    {
+        // Naming the metadata server is asking for it.
+        if (running.Value.IsLocal && !ec2.Value.UseMetadata && configuration["Ec2:MetadataEndpoint"] is null)
+        {
+            var name = host.Value.InstanceName is { Length: > 0 } configured ? configured : Environment.MachineName;
+            return new HostIdentity(name, name, "local", "local", "local", "127.0.0.1");
+        }
+
+        try
+        {
+            var found = await metadata.ReadAsync(cancellationToken);
+            return new HostIdentity(found.Name, found.InstanceId, found.InstanceType, found.AmiId, found.Region, found.PublicIpv4);
+        }
+        catch (InstanceMetadataException error)
+        {
+            throw new StartRefusedException(
+                ExitCodes.Refused,
+                $"In environment {running.Value.Name} the host service runs on EC2 only, and this machine's instance metadata cannot be read: {error.Message} "
+                + "For a developer's machine set APP_ENV=LOCALDEV.",
+                error);
+        }
+    }
+
+    /// <summary>From here on the rest of the service can ask.</summary>
+    public void Publish(HostIdentity identity, IReadOnlyList<GpuStatus> gpus)
+    {
+        if (gpus.Count == 0 && running.Value.IsDeployed)
+        {
+            throw new StartRefusedException(
+                ExitCodes.Refused,
+                "This host has no GPU (or its driver does not answer: see 'host-service gpus'), and a host without one may only run in a local running.Value.");
+        }
+
+        facts.Set(new HostFacts
+        {
+            Identity = identity,
+            Environment = running.Value,
+            Version = ServiceVersion.Line,
+            StartedAt = time.GetUtcNow(),
+            Gpus = GpuDescriptions.From(gpus),
+            MandelboxesPerGpu = gpu.Value.MandelboxesPerGpu,
+            MinimumFreeGpuMemoryKb = gpu.Value.MinimumFreeMemoryBytes / 1024,
+            CpuOnlySlots = host.Value.CpuOnlySlots,
+            ReservedTcpPorts = [.. new[] { 4678, gateway.Value.Port }.Where(p => p > 0).Distinct().Select(p => (ushort)p)],
+        });
+    }
+}

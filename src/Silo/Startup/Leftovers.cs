@@ -1,0 +1,72 @@
+using HostService.GrainInterfaces;
+using HostService.Grains.Mandelbox;
+using HostService.Machine.Docker;
+using HostService.Machine.Files;
+using HostService.Silo.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Silo.Startup;
+
+/// <summary>What a run that did not end cleanly has left behind (B4).</summary>
+public sealed partial class Leftovers(IOptions<HostOptions> options, HostDirectories directories, IContainerEngine engine, ILogger<Leftovers> logger)
+{
+    private bool Reclaim => options.Value.OnLeftovers == "reclaim";
+
+    /// <summary>Refuses, or removes the directories, as configured. Before anything is touched.</summary>
+    public void Check()
+    {
+        if (options.Value.OnLeftovers == "reattach")
+        {
+            throw new StartRefusedException(
+                ExitCodes.Usage, "Host:OnLeftovers is reattach, which this version cannot do; set it to refuse or reclaim.");
+        }
+
+        if (directories.Leftover is not { } directory)
+        {
+            return;
+        }
+
+        if (!Reclaim)
+        {
+            throw new StartRefusedException(
+                ExitCodes.Refused,
+                $"{directory} is already there: the last run did not end cleanly, or another one is still running. End that one, or make sure that nothing below "
+                + $"{directory} is needed (unmount what is mounted there) and remove it; or start with Host__OnLeftovers=reclaim to have it removed.");
+        }
+
+        try
+        {
+            directories.Reclaim();
+        }
+        catch (IOException error)
+        {
+            throw new StartRefusedException(ExitCodes.Refused, error.Message, error);
+        }
+    }
+
+    /// <summary>Containers of this host's that outlived their service: removed where configured, else told of.</summary>
+    public async Task ClearEngineAsync(HostIdentity identity, CancellationToken cancellationToken)
+    {
+        var labels = new Dictionary<string, string> { [ContainerLabels.Host] = identity.InstanceName };
+        foreach (var container in await engine.ListAsync(labels, cancellationToken))
+        {
+            if (Reclaim)
+            {
+                LogRemoved(container.Name, container.Id);
+                await engine.RemoveAsync(container.Id, cancellationToken);
+            }
+            else
+            {
+                LogLeft(container.Name, container.Id);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Container {Name} ({ContainerId}) of an earlier run is removed")]
+    private partial void LogRemoved(string name, string containerId);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Container {Name} ({ContainerId}) of an earlier run is still there; remove it, or start with Host__OnLeftovers=reclaim to have it removed")]
+    private partial void LogLeft(string name, string containerId);
+}

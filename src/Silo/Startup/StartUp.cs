@@ -1,0 +1,94 @@
+using HostService.GrainInterfaces;
+using HostService.Machine.Database;
+using HostService.Machine.Files;
+using HostService.Machine.Systemd;
+using HostService.Silo.Hosting;
+using HostService.Silo.Shutdown;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Silo.Startup;
+
+/// <summary>
+/// Everything before the silo starts, in the order of B3. What fails here refuses the start, with the reason and what to do, before a certificate is made,
+/// a port opened or a grain called.
+/// </summary>
+public sealed partial class StartUp(
+    RunningEnvironment running,
+    StartedParts started,
+    IOptions<HostOptions> host,
+    IBackendDatabase database,
+    HostDirectories directories,
+    Leftovers leftovers,
+    Identification identification,
+    Surroundings surroundings,
+    Engine engine,
+    Inventory inventory,
+    WarmUp warmUp,
+    ISystemd systemd,
+    ILogger<StartUp> logger)
+{
+    /// <summary>Prepares the machine; <see cref="GoLive"/> goes on from there.</summary>
+    public async Task PrepareAsync(CancellationToken cancellationToken)
+    {
+        LogVersion(ServiceVersion.Line, running.Value.Name);
+        RequireRoot();
+        leftovers.Check();
+
+        await Step("test the database", () => database.TestAsync(cancellationToken));
+        var identity = await Step("find this host's identity", () => identification.FindAsync(cancellationToken));
+        await Step("load the AppArmor profile", () => surroundings.LoadProfileAsync(cancellationToken));
+        await Step("make directories", () => Task.Run(directories.Make, cancellationToken));
+        if (host.Value.ManageSystem && running.Value.IsDeployed)
+        {
+            await Step("start docker.service", () => systemd.StartUnitAsync("docker.service", cancellationToken));
+        }
+
+        var engineInfo = await Step("reach the container engine", () => engine.ReachAsync(cancellationToken));
+        await Step("clear what the last run left in the engine", () => leftovers.ClearEngineAsync(identity, cancellationToken));
+        var gpus = await Step("take stock of GPUs", () => inventory.ReadAsync(cancellationToken));
+        identification.Publish(identity, gpus);
+        started.Facts = true;
+        started.Lacking = surroundings.Find(engineInfo);
+        if (running.Value.IsDeployed)
+        {
+            await Step("warm up the engine", () => warmUp.RunAsync(cancellationToken));
+        }
+    }
+
+    private void RequireRoot()
+    {
+        if (host.Value.ManageSystem && !Environment.IsPrivilegedProcess)
+        {
+            throw new StartRefusedException(
+                ExitCodes.Refused,
+                "The host service manages the machine and must run as root. Start it as root, or without that part: Host__ManageSystem=false (and Host__Root, "
+                + "Host__PrivateRoot and Host__CloudStorageRoot at places of your own).");
+        }
+    }
+
+    private async Task Step(string what, Func<Task> action) => await Step(what, async () =>
+    {
+        await action();
+        return true;
+    });
+
+    private async Task<T> Step<T>(string what, Func<Task<T>> action)
+    {
+        systemd.Status($"starting: {what}");
+        LogStep(what);
+        try
+        {
+            return await action();
+        }
+        catch (Exception error) when (error is not (StartRefusedException or OperationCanceledException))
+        {
+            throw new StartRefusedException(ExitCodes.Failed, $"Start-up failed to {what}: {error.Message}", error);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Version}, environment {Environment}")]
+    private partial void LogVersion(string version, string environment);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Starting: {What}")]
+    private partial void LogStep(string what);
+}

@@ -1,0 +1,100 @@
+using HostService.GrainInterfaces;
+using HostService.Grains.Mandelbox;
+using HostService.Machine.AppArmor;
+using HostService.Machine.Docker;
+using HostService.Machine.Files;
+using HostService.Machine.Input;
+using HostService.Silo.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Silo.Startup;
+
+/// <summary>
+/// What containers can be given on this machine (B13, B17). What is missing is left out with a warning in a local environment; in a deployed one no mandelbox
+/// comes up without it, and the host says that it is not ready.
+/// </summary>
+public sealed partial class Surroundings(
+    RunningEnvironment running,
+    IOptions<HostOptions> host,
+    IAppArmor appArmor,
+    IInputDevices inputDevices,
+    ContainerSurroundingsSource source,
+    ILogger<Surroundings> logger)
+{
+    private bool _profileLoaded;
+
+    /// <summary>B3: the profile that mandelboxes are confined by.</summary>
+    public async Task LoadProfileAsync(CancellationToken cancellationToken)
+    {
+        if (!host.Value.ManageSystem)
+        {
+            LogLeftOut("AppArmor: Host:ManageSystem is false, so no profile is loaded");
+            return;
+        }
+
+        if (appArmor.Unavailable is { } why && running.Value.IsLocal)
+        {
+            LogLeftOut($"AppArmor: {why}");
+            return;
+        }
+
+        await appArmor.LoadAsync(cancellationToken);
+        _profileLoaded = true;
+    }
+
+    /// <returns>Why no mandelbox can come up on this machine; null when one can.</returns>
+    public string? Find(EngineInfo engine)
+    {
+        var lacking = new List<string>();
+        if (inputDevices.Unavailable is { } noInput)
+        {
+            lacking.Add($"input devices: {noInput}");
+        }
+
+        var fuse = File.Exists("/dev/fuse");
+        if (!fuse)
+        {
+            lacking.Add("/dev/fuse: the kernel has no FUSE");
+        }
+
+        foreach (var what in lacking)
+        {
+            Missing(what);
+        }
+
+        var shared = Mounts.IsShared(host.Value.Root);
+        if (!shared)
+        {
+            Missing($"shared mounts: {host.Value.Root} does not lie on a shared mount, so what is mounted on one side of a mandelbox is not seen on the other (mount --make-rshared /)");
+        }
+
+        source.Current = new ContainerSurroundings
+        {
+            AppArmorProfile = _profileLoaded ? AppArmorProfile.Name : null,
+            Fuse = fuse,
+            UdevData = Directory.Exists("/run/udev/data"),
+            SharedMounts = shared,
+            Runtimes = engine.Runtimes,
+            CloudStorageRoot = host.Value.CloudStorageRoot,
+        };
+        return running.Value.IsDeployed && lacking.Count > 0 ? $"mandelboxes cannot be given {string.Join(", ", lacking)}" : null;
+    }
+
+    private void Missing(string what)
+    {
+        if (running.Value.IsDeployed)
+        {
+            LogMissing(what);
+        }
+        else
+        {
+            LogLeftOut(what);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "This machine lacks what every mandelbox needs: {What}")]
+    private partial void LogMissing(string what);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelboxes do without {What}")]
+    private partial void LogLeftOut(string what);
+}

@@ -1,0 +1,77 @@
+using HostService.GrainInterfaces;
+using HostService.Grains;
+using HostService.Grains.Mandelbox;
+using HostService.Machine.Docker;
+
+namespace HostService.Silo.Startup;
+
+/// <summary>
+/// The first container that is started on a fresh host takes over a minute: two throw-away ones take that time before users come (B5).
+/// </summary>
+public sealed partial class WarmUp(IContainerEngine engine, HostFactsSource facts, TimeProvider time, ILogger<WarmUp> logger)
+{
+    /// <summary>No mandelbox may have this id.</summary>
+    public const string MandelboxId = "host-service-warmup";
+
+    private const int Times = 2;
+
+    /// <summary>Images to try, from most to least alike to what users will run.</summary>
+    internal static IReadOnlyList<string> Patterns(HostEnvironment environment)
+    {
+        var name = environment.Name.ToLowerInvariant();
+        return
+        [
+            $"ghcr.io/fractal/{name}/browsers/chrome:current-build",
+            $"ghcr.io/fractal/{name}/browsers/",
+            $"ghcr.io/fractal/{name}/",
+            "browsers/chrome:current-build",
+            "fractal/",
+            "mandelboxes/",
+            ":current-build",
+        ];
+    }
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var known = facts.Current;
+        if (await engine.FindImageAsync(Patterns(known.Environment), cancellationToken) is not { } image)
+        {
+            throw new InvalidOperationException("there is no image to warm up with: the AMI must hold at least one mandelbox image");
+        }
+
+        for (var i = 1; i <= Times; i++)
+        {
+            await OnceAsync(image, known.Identity.InstanceName, i, cancellationToken);
+        }
+    }
+
+    private async Task OnceAsync(string image, string host, int number, CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        var spec = new ContainerSpec
+        {
+            Name = $"{MandelboxId}-{number}",
+            Image = image,
+            Labels = new Dictionary<string, string> { [ContainerLabels.Host] = host, [ContainerLabels.App] = MandelboxId },
+            MemoryBytes = ContainerSpecs.Memory,
+            CpuShares = ContainerSpecs.CpuShares,
+            ShmBytes = ContainerSpecs.Shm,
+            Tty = true,
+        };
+        var id = await engine.CreateAsync(spec, cancellationToken);
+        try
+        {
+            await engine.StartAsync(id, cancellationToken);
+        }
+        finally
+        {
+            await engine.RemoveAsync(id, CancellationToken.None);
+        }
+
+        var milliseconds = (long)time.GetElapsedTime(began).TotalMilliseconds;
+        LogWarm(number, image, milliseconds);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Warm-up {Number} with {Image}: {Milliseconds} ms")]
+    private partial void LogWarm(int number, string image, long milliseconds);
+}
