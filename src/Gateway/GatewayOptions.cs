@@ -1,4 +1,5 @@
 using System.Net;
+using HostService.GrainInterfaces;
 
 namespace HostService.Gateway;
 
@@ -28,13 +29,10 @@ public sealed class GatewayOptions
     /// <summary>Addresses and networks (<c>10.1.2.3, 10.8.0.0/16</c>) that may read health and metrics; loopback always may.</summary>
     public string MonitoringNetworks { get; set; } = "";
 
-    /// <summary>How long a caller waits for a spin-up. Longer than the grain call's own time-out, so that the grain's answer arrives.</summary>
-    public TimeSpan SpinUpDeadline { get; set; } = TimeSpan.FromSeconds(150);
+    /// <summary>How long a caller waits for a spin-up, a mount or an end. Longer than the grain call's own time-out, so that the grain's answer arrives.</summary>
+    public TimeSpan MandelboxDeadline { get; set; } = TimeSpan.FromSeconds(150);
 
-    /// <summary>How long an operator waits for a mandelbox to be gone, its user configs saved.</summary>
-    public TimeSpan StopDeadline { get; set; } = TimeSpan.FromSeconds(150);
-
-    /// <summary>How long any other call waits.</summary>
+    /// <summary>How long any other call waits; longer than the grain call as well.</summary>
     public TimeSpan Deadline { get; set; } = TimeSpan.FromSeconds(40);
 
     /// <summary>How long <c>/readyz</c> and <c>/metrics</c> wait for the host's grain.</summary>
@@ -53,18 +51,13 @@ public sealed class GatewayOptions
             yield return $"Gateway:MonitoringNetworks holds '{network}', which is neither an IP address nor a network such as 10.8.0.0/16.";
         foreach (var name in AddressList.Split(CertificateNames).Where(n => Uri.CheckHostName(n) == UriHostNameType.Unknown))
             yield return $"Gateway:CertificateNames holds '{name}', which is neither an IP address nor a DNS name.";
-        foreach (var (name, value) in Deadlines().Where(d => d.Value <= TimeSpan.Zero))
-            yield return $"Gateway:{name} is {value}; it must be longer than zero.";
+        if (MandelboxDeadline <= GrainCallDeadlines.MandelboxCall)
+            yield return $"Gateway:MandelboxDeadline is {MandelboxDeadline}; it must be longer than the grain call within ({GrainCallDeadlines.MandelboxCall}).";
+        if (Deadline <= GrainCallDeadlines.OtherCall)
+            yield return $"Gateway:Deadline is {Deadline}; it must be longer than the grain call within ({GrainCallDeadlines.OtherCall}).";
+        if (ProbeDeadline <= TimeSpan.Zero)
+            yield return $"Gateway:ProbeDeadline is {ProbeDeadline}; it must be longer than zero.";
     }
-
-    /// <summary>Each deadline with the name of its setting, for the check at start that deadlines nest.</summary>
-    public IEnumerable<(string Name, TimeSpan Value)> Deadlines() =>
-    [
-        (nameof(SpinUpDeadline), SpinUpDeadline),
-        (nameof(StopDeadline), StopDeadline),
-        (nameof(Deadline), Deadline),
-        (nameof(ProbeDeadline), ProbeDeadline),
-    ];
 }
 
 /// <summary>Section <c>Ecs</c>, as far as the gateway looks at it.</summary>

@@ -34,6 +34,7 @@ public static class GatewaySetup
         services.AddHttpClient(SigningKeys.ClientName, client => client.MaxResponseContentBufferSize = SigningKeys.LargestAnswer)
             // A redirect could lead from the issuer to anybody.
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
+        services.AddRouting();
         services.AddMetrics();
         services.AddSingleton<MeterReadings>();
         // It hears what is measured from when it exists, which is to be before the first request: so it starts with the host.

@@ -16,9 +16,8 @@ internal sealed partial class GrainCalls(
     /// <summary>The answer of an ordinary call; throws <see cref="TimeoutException"/> when it does not come.</summary>
     public Task<T> Within<T>(Task<T> call) => Within(call, options.Value.Deadline);
 
-    public Task<T> WithinSpinUp<T>(Task<T> call) => Within(call, options.Value.SpinUpDeadline);
-
-    public Task<T> WithinStop<T>(Task<T> call) => Within(call, options.Value.StopDeadline);
+    /// <summary>The answer of a call that does a mandelbox's real work.</summary>
+    public Task<T> WithinMandelbox<T>(Task<T> call) => Within(call, options.Value.MandelboxDeadline);
 
     public Task<T> WithinProbe<T>(Task<T> call) => Within(call, options.Value.ProbeDeadline);
 

@@ -4,18 +4,13 @@ using System.Text.RegularExpressions;
 namespace HostService.GrainInterfaces;
 
 /// <summary>
-/// What an id may look like. Ids go into paths, container names, image names and storage keys, so a bad one is refused before anything is touched.
+/// What names other than a mandelbox's (<see cref="MandelboxIds"/>) may look like. They go into image names, paths and storage keys, so a bad one is refused before
+/// anything is touched.
 /// </summary>
 public static partial class Names
 {
-    /// <summary>The id of the throw-away mandelboxes of the warm-up; no caller may use it.</summary>
-    public const string WarmUp = "host-service-warmup";
-
     /// <summary>Longest app name, in characters.</summary>
     public const int LongestAppName = 200;
-
-    /// <summary><c>[A-Za-z0-9][A-Za-z0-9_-]{0,127}</c>. <see cref="WarmUp"/> has this form too; whoever lets callers in refuses it.</summary>
-    public static bool IsMandelboxId([NotNullWhen(true)] string? value) => value is not null && MandelboxIdForm().IsMatch(value);
 
     /// <summary><c>[a-z0-9]+([._/-][a-z0-9]+)*</c>, at most 200 characters.</summary>
     public static bool IsAppName([NotNullWhen(true)] string? value) => value is { Length: <= LongestAppName } && AppNameForm().IsMatch(value);
@@ -27,9 +22,6 @@ public static partial class Names
     public static bool IsContainerId([NotNullWhen(true)] string? value) => value is not null && ContainerIdForm().IsMatch(value);
 
     // \z, not $: that one would let a line feed through at the end.
-    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_-]{0,127}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex MandelboxIdForm();
-
     [GeneratedRegex(@"\A[a-z0-9]+([._/-][a-z0-9]+)*\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex AppNameForm();
 

@@ -24,8 +24,8 @@ internal static partial class OperatorEndpoints
 
         v1.MapGet("/mandelboxes/{id}", async (string id, GrainCalls grains) =>
             {
-                if (!Names.IsMandelboxId(id))
-                    return Problems.BadId();
+                if (MandelboxIds.Fault(id, "id") is { } fault)
+                    return Problems.BadId(fault);
                 return await grains.Within(grains.Mandelbox(id).Describe()) is { } mandelbox ? Results.Ok(mandelbox) : Problems.NoMandelbox();
             })
             .WithName("mandelbox").WithSummary("One mandelbox.")
@@ -33,9 +33,9 @@ internal static partial class OperatorEndpoints
 
         v1.MapDelete("/mandelboxes/{id}", async (string id, GrainCalls grains) =>
             {
-                if (!Names.IsMandelboxId(id))
-                    return Problems.BadId();
-                return await grains.WithinStop(grains.Mandelbox(id).Stop("an operator asked for it")) ? Results.NoContent() : Problems.NoMandelbox();
+                if (MandelboxIds.Fault(id, "id") is { } fault)
+                    return Problems.BadId(fault);
+                return await grains.WithinMandelbox(grains.Mandelbox(id).Stop("an operator asked for it")) ? Results.NoContent() : Problems.NoMandelbox();
             })
             .WithName("stop").WithSummary("Ends a mandelbox; answers once everything it held has been given back.")
             .Produces(StatusCodes.Status204NoContent).DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);

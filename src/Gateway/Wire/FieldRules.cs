@@ -19,12 +19,8 @@ internal static class FieldRules
         return null;
     }
 
-    public static string? MandelboxId(string? value, string field = "mandelbox_id") => value switch
-    {
-        null or "" => Missing(field),
-        Names.WarmUp => $"{field}: {Names.WarmUp} is the host's own",
-        _ => Names.IsMandelboxId(value) ? null : $"{field} must be 1 to 128 letters, digits, '_' and '-', and begin with a letter or digit",
-    };
+    public static string? MandelboxId(string? value, string field = "mandelbox_id") =>
+        string.IsNullOrEmpty(value) ? Missing(field) : MandelboxIds.Fault(value, field);
 
     public static string? AppName(string? value) => value switch
     {

@@ -38,7 +38,7 @@ internal sealed class MountCloudStorage(BackendGate gate, GrainCalls grains) : I
             return WireAnswer.Refused(bad);
         if (await grains.FindByHostPortAsync(body.HostPort!.Value) is not { } mandelbox)
             return HostPortCalls.NoMandelbox(body.HostPort.Value);
-        return WireAnswer.Outcome(await grains.Within(mandelbox.MountCloudStorage(new CloudStorageRequest
+        return WireAnswer.Outcome(await grains.WithinMandelbox(mandelbox.MountCloudStorage(new CloudStorageRequest
         {
             Provider = body.Provider!,
             AccessToken = body.AccessToken ?? "",

@@ -22,7 +22,7 @@ internal sealed class SpinUpMandelbox(Authenticator authenticator, GrainCalls gr
             return WireAnswer.Refused(bad);
 
         var request = new SpinUpRequest(user, body.AppName!, body.ConfigEncryptionToken!, body.SessionId!.Value, (int?)body.Dpi);
-        var answer = await grains.WithinSpinUp(grains.Mandelbox(body.MandelboxId!).SpinUp(request));
+        var answer = await grains.WithinMandelbox(grains.Mandelbox(body.MandelboxId!).SpinUp(request));
         return answer.Access is { } access
             ? WireAnswer.Result(new SpinUpResult(access.Port32262, access.Port32263, access.Port32273, access.AesKey))
             : WireAnswer.Refused(answer.Failure?.Reason ?? "the mandelbox did not come up");

@@ -140,7 +140,7 @@ public sealed class SigningKeyTests : IAsyncLifetime
         _issuer.Instead = async context =>
         {
             asked.SetResult();
-            await Task.Delay(Timeout.Infinite, context.RequestAborted);
+            await new TaskCompletionSource().Task.WaitAsync(context.RequestAborted);
         };
         _clock.Advance(TimeSpan.FromHours(1));
 

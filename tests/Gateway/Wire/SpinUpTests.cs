@@ -58,6 +58,8 @@ public sealed class SpinUpTests
     [InlineData("mandelbox_id", "a\0")]
     [InlineData("mandelbox_id", "ä")]
     [InlineData("mandelbox_id", "host-service-warmup")]
+    [InlineData("mandelbox_id", "temp")]
+    [InlineData("mandelbox_id", "logs")]
     [InlineData("app_name", "")]
     [InlineData("app_name", "Browsers/chrome")]
     [InlineData("app_name", "../chrome")]
@@ -197,13 +199,13 @@ public sealed class SpinUpTests
     public async Task A_call_that_outlasts_its_deadline_is_a_406_and_no_500()
     {
         var clock = new ManualClock();
-        var waits = clock.TimerSetAsync(TimeSpan.FromMinutes(1));
+        var waits = clock.TimerSetAsync(TimeSpan.FromMinutes(3));
         var grains = new FakeGrains().Mandelbox<SpinUpAnswer>(nameof(IMandelboxGrain.SpinUp), _ => new TaskCompletionSource<SpinUpAnswer>().Task);
-        await using var host = await GatewayHost.LocalAsync(grains, clock, ("Gateway:SpinUpDeadline", "00:01:00"));
+        await using var host = await GatewayHost.LocalAsync(grains, clock, ("Gateway:MandelboxDeadline", "00:03:00"));
 
         var response = host.SpinUpAsync(Samples.SpinUp());
         await waits;
-        clock.Advance(TimeSpan.FromSeconds(59));
+        clock.Advance(TimeSpan.FromSeconds(179));
         Assert.False(response.IsCompleted);
         clock.Advance(TimeSpan.FromSeconds(1));
 

@@ -9,7 +9,8 @@ public sealed class NamesTests
     [InlineData("A-_9", true)]
     [InlineData("0", true)]
     [InlineData("", false)]
-    [InlineData(null, false)]
+    [InlineData("host-service-warmup", false)]
+    [InlineData("temp", false)]
     [InlineData("-a", false)]
     [InlineData("_a", false)]
     [InlineData("a.b", false)]
@@ -19,12 +20,12 @@ public sealed class NamesTests
     [InlineData("a\n", false)]
     [InlineData("٣", false)]
     [InlineData("é", false)]
-    public void A_mandelbox_id_is_letters_digits_dashes_and_underscores(string? id, bool good) => Assert.Equal(good, Names.IsMandelboxId(id));
+    public void A_mandelbox_id_is_letters_digits_dashes_and_underscores(string id, bool good) => Assert.Equal(good, MandelboxIds.Fault(id) is null);
 
     [Theory]
     [InlineData(128, true)]
     [InlineData(129, false)]
-    public void A_mandelbox_id_has_at_most_128_characters(int length, bool good) => Assert.Equal(good, Names.IsMandelboxId(new string('a', length)));
+    public void A_mandelbox_id_has_at_most_128_characters(int length, bool good) => Assert.Equal(good, MandelboxIds.Fault(new string('a', length)) is null);
 
     [Theory]
     [InlineData("chrome", true)]

@@ -23,7 +23,9 @@ public sealed class OptionsTests
             CertificateKeyPath = "/key.pem",
             MonitoringNetworks = "10.0.0.0/8, 10.0.0.0/99, here",
             CertificateNames = "ok.example,not ok!",
-            Deadline = TimeSpan.Zero,
+            MandelboxDeadline = GrainCallDeadlines.MandelboxCall,
+            Deadline = GrainCallDeadlines.OtherCall,
+            ProbeDeadline = TimeSpan.Zero,
         };
         var auth = new AuthOptions
         {
@@ -37,7 +39,7 @@ public sealed class OptionsTests
         };
 
         // "not ok!" is split at its blank: one half of it is a name.
-        Assert.Equal(7, gateway.Faults().Count());
+        Assert.Equal(9, gateway.Faults().Count());
         Assert.Equal(7, auth.Faults().Count());
         Assert.All(gateway.Faults().Concat(auth.Faults()), f => Assert.Matches("^(Gateway|Auth):", f));
     }
