@@ -44,7 +44,9 @@ internal static class Program
     }
 
     /// <summary>Kilobytes of this process, the runtime's and native memory alike.</summary>
-    private static long Status(string figure) => long.Parse(
-        File.ReadLines("/proc/self/status").First(line => line.StartsWith(figure + ":", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2],
-        CultureInfo.InvariantCulture);
+    private static long Status(string figure)
+    {
+        var line = File.ReadLines("/proc/self/status").First(line => line.StartsWith(figure + ":", StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture);
+    }
 }

@@ -4,7 +4,9 @@ namespace HostService.Tests.Storage;
 
 internal static class Shell
 {
-    /// <summary>Runs a command line and gives back what it printed; a status other than 0 fails the test with what it complained of.</summary>
+    /// <summary>
+    /// Runs a command line and gives back what it printed; a status other than 0 fails the test with what it complained of.
+    /// </summary>
     public static async Task<string> RunAsync(string command, params string[] arguments)
     {
         var start = new ProcessStartInfo("bash") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };

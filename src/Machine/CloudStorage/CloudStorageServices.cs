@@ -7,7 +7,9 @@ namespace HostService.Machine.CloudStorage;
 
 public static class CloudStorageServices
 {
-    /// <summary>Registers <see cref="ICloudStorage"/> from section <c>CloudStorage</c>. Where rclone is not installed, mounting says so.</summary>
+    /// <summary>
+    /// Registers <see cref="ICloudStorage"/> from section <c>CloudStorage</c>. Where rclone is not installed, mounting says so.
+    /// </summary>
     public static IServiceCollection AddCloudStorage(this IServiceCollection services, IConfiguration configuration)
     {
         services.TryAddSingleton(TimeProvider.System);

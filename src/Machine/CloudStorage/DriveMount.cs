@@ -32,7 +32,13 @@ internal sealed class DriveMount
 
     /// <returns>The mount, or why there is none.</returns>
     public static async Task<(DriveMount? Mount, string? Refusal)> StartAsync(
-        DrivePlace place, CloudProvider provider, CloudDrive drive, CloudStorageOptions options, TimeProvider clock, ILogger log, CancellationToken cancellationToken)
+        DrivePlace place,
+        CloudProvider provider,
+        CloudDrive drive,
+        CloudStorageOptions options,
+        TimeProvider clock,
+        ILogger log,
+        CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(place.MountPoint);
         Directory.CreateDirectory(place.Cache, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -69,6 +75,8 @@ internal sealed class DriveMount
         _ending = true;
         try
         {
+            if (IsAlive)
+                await FuseUnmount.SettleAsync(_place.MountPoint, _clock, cancellationToken);
             await FuseUnmount.DetachAsync(_place.MountPoint, cancellationToken);
 
             // Detached, rclone ends by itself once nobody has a file open and all uploads are done.

@@ -4,8 +4,9 @@ namespace HostService.Machine.CloudStorage;
 public interface ICloudStorage
 {
     /// <summary>
-    /// Mounts one drive for a mandelbox at <c>&lt;Host:CloudStorageRoot&gt;/&lt;mandelbox id&gt;/&lt;directory of the provider&gt;/</c>. One that is mounted already
-    /// stays as it is. Null on success, else why not, within <c>CloudStorage:MountTimeout</c>; a later failure is reported by the log.
+    /// Mounts one drive for a mandelbox at <c>&lt;Host:CloudStorageRoot&gt;/&lt;mandelbox id&gt;/&lt;directory of the provider&gt;/</c>.
+    /// One that is mounted already stays as it is. Null on success, else why not, within <c>CloudStorage:MountTimeout</c>; a later failure
+    /// is reported by the log.
     /// </summary>
     Task<string?> MountAsync(string mandelboxId, CloudDrive drive, CancellationToken cancellationToken);
 

@@ -12,8 +12,14 @@ internal static partial class MountTable
     public static bool IsMounted(string path) => Read().Any(mount => mount.Path == path);
 
     /// <summary>The mount that a path lies on.</summary>
-    public static Mount Of(string path) =>
-        Read().Where(mount => path == mount.Path || path.StartsWith(mount.Path.TrimEnd('/') + '/', StringComparison.Ordinal)).OrderBy(mount => mount.Path.Length).Last();
+    public static Mount Of(string path) => Read()
+        .Where(mount => path == mount.Path || path.StartsWith(mount.Path.TrimEnd('/') + '/', StringComparison.Ordinal))
+        .OrderBy(mount => mount.Path.Length)
+        .Last();
+
+    /// <summary>The paths below this one on which something is mounted.</summary>
+    public static IReadOnlyList<string> Below(string path) =>
+        [.. Read().Select(mount => mount.Path).Where(mounted => mounted.StartsWith(path + '/', StringComparison.Ordinal))];
 
     private static Mount Parse(string line)
     {

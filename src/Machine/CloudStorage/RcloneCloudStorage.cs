@@ -32,7 +32,10 @@ internal sealed class RcloneCloudStorage(
             }
 
             var place = new DrivePlace(
-                mandelboxId, drive.Provider, Path.Combine(DirectoryOf(mandelboxId), provider.Directory), Path.Combine(CacheOf(mandelboxId), drive.Provider));
+                mandelboxId,
+                drive.Provider,
+                Path.Combine(DirectoryOf(mandelboxId), provider.Directory),
+                Path.Combine(CacheOf(mandelboxId), drive.Provider));
             var (mount, refusal) = await DriveMount.StartAsync(place, provider, drive, _options, clock, log, cancellationToken);
             if (mount is null)
             {
@@ -64,9 +67,14 @@ internal sealed class RcloneCloudStorage(
 
             // Also what an earlier run of the service mounted: its rclone ends once it is detached.
             var directory = DirectoryOf(mandelboxId);
-            var left = MountTable.Read().Where(mount => mount.Path.StartsWith(directory + '/', StringComparison.Ordinal)).Select(mount => mount.Path).ToArray();
-            foreach (var path in left)
-                await AttemptAsync(() => FuseUnmount.DetachAsync(path, cancellationToken));
+            foreach (var path in MountTable.Below(directory))
+            {
+                await AttemptAsync(async () =>
+                {
+                    await FuseUnmount.SettleAsync(path, clock, cancellationToken);
+                    await FuseUnmount.DetachAsync(path, cancellationToken);
+                });
+            }
 
             if (Directory.Exists(directory))
                 RemoveEmpty(mandelboxId, [.. Directory.EnumerateDirectories(directory), directory]);
@@ -116,7 +124,7 @@ internal sealed class RcloneCloudStorage(
     private string DirectoryOf(string mandelboxId) => Path.Combine(Path.GetFullPath(host.Value.CloudStorageRoot), mandelboxId);
 
     private string CacheOf(string mandelboxId) =>
-        Path.Combine(_options.CacheRoot is { } root ? Path.GetFullPath(root) : Path.Combine(Path.GetFullPath(host.Value.Root), "temp", "cloudStorage"), mandelboxId);
+        Path.Combine(Path.GetFullPath(_options.CacheRoot ?? Path.Combine(host.Value.Root, "temp", "cloudStorage")), mandelboxId);
 
     /// <summary>Never what is not empty: it may be a user's files.</summary>
     private void RemoveEmpty(string mandelboxId, IEnumerable<string> directories)
@@ -141,7 +149,9 @@ internal sealed class RcloneCloudStorage(
 
     private static bool IsProgram(string name) => name.Contains('/')
         ? File.Exists(name)
-        : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries).Any(directory => File.Exists(Path.Combine(directory, name)));
+        : (Environment.GetEnvironmentVariable("PATH") ?? "")
+            .Split(':', StringSplitOptions.RemoveEmptyEntries)
+            .Any(directory => File.Exists(Path.Combine(directory, name)));
 
     private sealed class Drives
     {

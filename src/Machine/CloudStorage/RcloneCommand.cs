@@ -6,20 +6,23 @@ namespace HostService.Machine.CloudStorage;
 
 /// <summary>How rclone is started for one drive.</summary>
 /// <remarks>
-/// Secrets go by the environment, which only root can read (<c>/proc/PID/environ</c> has mode 0400) and <c>ps</c> does not show. A configuration file
-/// would leave them on a disk; one in memory (memfd) was tried: rclone 1.60 insists on writing refreshed tokens back and stops for six seconds at
-/// each refresh when it cannot. With an empty path it keeps them in its own memory.
+/// Secrets go by the environment, which only root can read (<c>/proc/PID/environ</c> has mode 0400) and <c>ps</c> does not show. A
+/// configuration file would leave them on a disk; one in memory (memfd) was tried: rclone 1.60 insists on writing refreshed tokens back and
+/// stops for six seconds at each refresh when it cannot. With an empty path it keeps them in its own memory.
 /// </remarks>
 internal static class RcloneCommand
 {
     private const string Remote = "fractal";
 
-    /// <summary>Set where this machine reaches the world through a proxy or trusts further authorities; of the rest rclone needs nothing.</summary>
+    /// <summary>
+    /// Set where this machine reaches the world through a proxy or trusts further authorities; of the rest rclone needs nothing.
+    /// </summary>
     private static readonly string[] PassedOn =
         ["PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
     /// <param name="readyAddress">Where rclone says that the mount is there, as systemd's units do.</param>
-    public static ProcessStartInfo Build(string rclone, CloudProvider provider, CloudDrive drive, string mountPoint, string cache, string readyAddress)
+    public static ProcessStartInfo Build(
+        string rclone, CloudProvider provider, CloudDrive drive, string mountPoint, string cache, string readyAddress)
     {
         // setsid: a Ctrl-C at the service's terminal must not unmount drives before mandelboxes have ended. It keeps its pid.
         var start = new ProcessStartInfo("setsid")
@@ -32,8 +35,8 @@ internal static class RcloneCommand
         foreach (var argument in (string[])
             [rclone, "mount", Remote + ":", mountPoint, "--config", "", "--allow-other", "--vfs-cache-mode", "writes",
 
-             // rclone waits 5 s before it uploads what was closed, and a lazy unmount does not wait for that: the file would be lost. With 0
-             // the upload begins at once, and rclone ends only after it.
+             // rclone waits 5 s before it uploads what was closed, and a lazy unmount does not wait for that: the file would be lost. With
+             // 0 the upload begins at once, and rclone ends only after it.
              "--vfs-write-back", "0s",
              "--cache-dir", cache, "--log-level", "NOTICE"])
             start.ArgumentList.Add(argument);
@@ -75,7 +78,9 @@ internal static class RcloneCommand
         }
     }
 
-    /// <summary>As Go's oauth2 package writes one. Without an expiry it would count as never expiring, which is what an empty one means.</summary>
+    /// <summary>
+    /// As Go's oauth2 package writes one. Without an expiry it would count as never expiring, which is what an empty one means.
+    /// </summary>
     private static string Token(CloudDrive drive)
     {
         var token = new Dictionary<string, string>(StringComparer.Ordinal)

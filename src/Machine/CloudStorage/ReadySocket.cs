@@ -4,8 +4,8 @@ using System.Text;
 namespace HostService.Machine.CloudStorage;
 
 /// <summary>
-/// Where rclone announces its mount, in systemd's way: a datagram <c>READY=1</c>. In the abstract namespace, so that no path is too long and nothing is
-/// left behind; whoever else may write to it can make us look once more, and no more than that.
+/// Where rclone announces its mount, in systemd's way: a datagram <c>READY=1</c>. In the abstract namespace, so that no path is too long
+/// and nothing is left behind; whoever else may write to it can make us look once more, and no more than that.
 /// </summary>
 internal sealed class ReadySocket : IDisposable
 {

@@ -2,7 +2,9 @@ using System.Security.Cryptography;
 
 namespace HostService.Machine.UserConfigs;
 
-/// <summary>S3's ETags as far as they say something about content: MD5 for a part, MD5 of the MD5s and a count for a multipart object.</summary>
+/// <summary>
+/// S3's ETags as far as they say something about content: MD5 for a part, MD5 of the MD5s and a count for a multipart object.
+/// </summary>
 internal static class ETags
 {
     public static byte[] Md5(ReadOnlySpan<byte> content)
@@ -15,7 +17,10 @@ internal static class ETags
     public static string OfMultipart(IReadOnlyList<byte[]> parts) =>
         $"{Convert.ToHexStringLower(Md5([.. parts.SelectMany(part => part)]))}-{parts.Count}";
 
-    /// <summary>Whether this ETag is of the kind that follows from the content, and another one. With some encryption (KMS) it is of no such kind and says nothing.</summary>
+    /// <summary>
+    /// Whether this ETag is of the kind that follows from the content, and another one. With some encryption (KMS) it is of no such kind
+    /// and says nothing.
+    /// </summary>
     public static bool Contradicts(string? etag, string expected)
     {
         var bare = etag?.Trim('"').ToLowerInvariant() ?? "";

@@ -10,6 +10,8 @@ internal sealed partial class S3UserConfigStore
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} links that point outside, or pipes, were left out of what {Key} unpacked to")]
     private partial void LinksLeftOut(string key, int count);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Parts of a failed upload to {Key} could not be removed; a lifecycle rule of the bucket should: {Reason}")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Parts of a failed upload to {Key} could not be removed; a lifecycle rule of the bucket should: {Reason}")]
     private partial void PartsLeftBehind(string key, string reason);
 }

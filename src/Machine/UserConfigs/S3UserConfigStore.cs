@@ -9,17 +9,23 @@ using Microsoft.Extensions.Options;
 namespace HostService.Machine.UserConfigs;
 
 /// <summary>User configs in S3 (B22). Streams both ways: memory does not grow with what is stored.</summary>
-internal sealed partial class S3UserConfigStore(IOptions<UserConfigsOptions> options, TimeProvider clock, ILogger<S3UserConfigStore> log) : IUserConfigStore, IDisposable
+internal sealed partial class S3UserConfigStore(
+    IOptions<UserConfigsOptions> options, TimeProvider clock, ILogger<S3UserConfigStore> log) : IUserConfigStore, IDisposable
 {
     /// <summary>Of each request, and of a transfer that began well and ended badly.</summary>
     private const int Tries = 3;
     private readonly UserConfigsOptions _options = options.Value;
 
-    // Made on first use: looking for a region and credentials may ask the network, which must not hold up the start of the service.
-    private readonly Lazy<AmazonS3Client> _s3 = new(() => S3Clients.Create(options.Value, Tries));
+    // Made on first use: looking for a region may ask the network, which must not hold up the start of the service, nor, having failed
+    // once, all that comes later.
+    private readonly Lazy<AmazonS3Client> _s3 = new(() => S3Clients.Create(options.Value, Tries), LazyThreadSafetyMode.PublicationOnly);
 
     public Task<FetchAnswer> FetchAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
-        Bounded(_options.FetchTimeout, FetchFailed, token => FetchWithTriesAsync(key.ObjectKey, encryptionToken, directory, token), cancellationToken);
+        Bounded(
+            _options.FetchTimeout,
+            FetchFailed,
+            token => FetchWithTriesAsync(key.ObjectKey, encryptionToken, directory, token),
+            cancellationToken);
 
     public Task<SaveAnswer> SaveAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
         Bounded(
@@ -36,8 +42,11 @@ internal sealed partial class S3UserConfigStore(IOptions<UserConfigsOptions> opt
 
     private static FetchAnswer FetchFailed(string reason) => new(FetchOutcome.Failed, reason);
 
-    /// <summary>Runs on the thread pool, because ciphers and compression would hold a grain's turn, and turns whatever goes wrong into an answer.</summary>
-    private async Task<T> Bounded<T>(TimeSpan limit, Func<string, T> failed, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    /// <summary>
+    /// Runs on the thread pool, because ciphers and compression would hold a grain's turn, and turns whatever goes wrong into an answer.
+    /// </summary>
+    private async Task<T> Bounded<T>(
+        TimeSpan limit, Func<string, T> failed, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
         using var deadline = new CancellationTokenSource(limit, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
@@ -105,7 +114,8 @@ internal sealed partial class S3UserConfigStore(IOptions<UserConfigsOptions> opt
         }
         catch (IOException e) when (e is HttpIOException || e.InnerException is SocketException or HttpIOException)
         {
-            // The SDK has tried until there was an answer; that its body broke off is ours to try again. A full disk would not get better by that.
+            // The SDK has tried until there was an answer; that its body broke off is ours to try again. A full disk would not get better
+            // by that.
             throw new BrokenTransferException(e.Message, e);
         }
     }

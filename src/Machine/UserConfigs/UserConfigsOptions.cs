@@ -13,15 +13,22 @@ public sealed class UserConfigsOptions
     /// <summary>An S3-compatible server, addressed path-style. Null: AWS.</summary>
     public string? ServiceUrl { get; set; }
 
-    /// <summary>Null: as the AWS SDK finds it (environment, profile, instance metadata); <c>us-east-1</c> for a <see cref="ServiceUrl"/>.</summary>
+    /// <summary>
+    /// Null: as the AWS SDK finds it (environment, profile, instance metadata); <c>us-east-1</c> for a <see cref="ServiceUrl"/>.
+    /// </summary>
     public string? Region { get; set; }
 
-    /// <summary>With <see cref="SecretKey"/>, for servers outside AWS. Null: the AWS SDK's chain, which on EC2 ends at the instance's role.</summary>
+    /// <summary>
+    /// With <see cref="SecretKey"/>, for servers outside AWS. Null: the AWS SDK's chain, which on EC2 ends at the instance's role.
+    /// </summary>
     public string? AccessKey { get; set; }
 
     public string? SecretKey { get; set; }
 
-    /// <summary>An archive that unpacks to more is refused, and a directory that is larger is not saved: nothing is stored that could not be fetched again.</summary>
+    /// <summary>
+    /// An archive that unpacks to more is refused, and a directory that is larger is not saved: nothing is stored that could not be fetched
+    /// again.
+    /// </summary>
     public long MaxUnpackedBytes { get; set; } = 4L << 30;
 
     /// <summary>Files, directories and links together.</summary>
@@ -49,7 +56,9 @@ public sealed class UserConfigsOptions
             Require(
                 string.IsNullOrEmpty(options.AccessKey) == string.IsNullOrEmpty(options.SecretKey),
                 "AccessKey, SecretKey: set both, or none for the AWS SDK's own credentials");
-            Require(options.MaxUnpackedBytes is > 0 and <= 40L << 30, "MaxUnpackedBytes: from 1 to 40 GiB (42949672960), which is what 10 000 parts of an upload hold");
+            Require(
+                options.MaxUnpackedBytes is > 0 and <= 40L << 30,
+                "MaxUnpackedBytes: from 1 to 40 GiB (42949672960), which is what 10 000 parts of an upload hold");
             Require(options.MaxEntries > 0, "MaxEntries: must be above 0");
             Require(options.FetchTimeout > TimeSpan.Zero, "FetchTimeout: must be above 0");
             Require(options.SaveTimeout > TimeSpan.Zero, "SaveTimeout: must be above 0");

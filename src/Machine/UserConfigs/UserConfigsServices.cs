@@ -8,7 +8,8 @@ namespace HostService.Machine.UserConfigs;
 public static class UserConfigsServices
 {
     /// <summary>Registers <see cref="IUserConfigStore"/> from section <c>UserConfigs</c>.</summary>
-    /// <param name="onByDefault">What <see cref="UserConfigsOptions.Enabled"/> means where it is not set: true in deployed environments.</param>
+    /// <param name="onByDefault">What <see cref="UserConfigsOptions.Enabled"/> means where it is not set: true in deployed
+    /// environments.</param>
     public static IServiceCollection AddUserConfigs(this IServiceCollection services, IConfiguration configuration, bool onByDefault)
     {
         services.AddOptions<UserConfigsOptions>().Bind(configuration.GetSection("UserConfigs")).ValidateOnStart();

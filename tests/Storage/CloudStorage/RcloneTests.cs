@@ -34,6 +34,19 @@ public sealed class RcloneTests : CloudStorageTestBase
     }
 
     [NeedsFact(Rclone, Fuse, FuseDevice)]
+    public async Task Small_files_closed_just_before_the_end_are_never_lost()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            Assert.Null(await MountAsync());
+            for (var i = 0; i < 10; i++)
+                File.WriteAllText(Path.Combine(MountPoint, $"{round}-{i}"), $"{round} {i}");
+            await Storage.UnmountAllAsync(Mandelbox, CancellationToken.None);
+            Assert.All(Enumerable.Range(0, 10), i => Assert.Equal($"{round} {i}", File.ReadAllText(Path.Combine(Backing, $"{round}-{i}"))));
+        }
+    }
+
+    [NeedsFact(Rclone, Fuse, FuseDevice)]
     public async Task No_secret_is_in_the_process_list_a_log_or_a_file()
     {
         Assert.Null(await MountAsync());
@@ -111,7 +124,8 @@ public sealed class RcloneTests : CloudStorageTestBase
             Assert.False(SharedMount.Ensure(CloudRoot), "repeating makes no second mount");
             var bound = Directory.CreateDirectory(Path.Combine(CloudRoot, Mandelbox)).FullName;
 
-            // Another mount namespace with a slave copy, which is what Docker makes of a bind with propagation; it looks when it is told to.
+            // Another mount namespace with a slave copy, which is what Docker makes of a bind with propagation; it looks when it is told
+            // to.
             using var container = Start("unshare", "--mount", "--propagation", "slave", "sh", "-c",
                 "echo up; while read -r f; do cat \"$f\" 2>/dev/null || echo nothing; done", "sh", bound);
             Assert.Equal("up", await container.StandardOutput.ReadLineAsync());

@@ -60,7 +60,9 @@ internal sealed class FaultyWay : IAsyncDisposable
 
     public string Url => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
 
-    /// <summary>How often each kind of request came: <c>GET</c>, <c>HEAD</c>, <c>PART</c>, <c>INITIATE</c>, <c>COMPLETE</c>, <c>ABORT</c>.</summary>
+    /// <summary>
+    /// How often each kind of request came: <c>GET</c>, <c>HEAD</c>, <c>PART</c>, <c>INITIATE</c>, <c>COMPLETE</c>, <c>ABORT</c>.
+    /// </summary>
     public int Count(string kind)
     {
         lock (_count)
@@ -95,7 +97,9 @@ internal sealed class FaultyWay : IAsyncDisposable
                 return;
             case Fault.Silence:
                 Silent.TrySetResult();
-                await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(static _ => { }, TaskScheduler.Default);
+                var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                await using (context.RequestAborted.Register(gone.SetResult))
+                    await gone.Task;
                 return;
             case Fault.CutRequest:
                 await context.Request.Body.ReadExactlyAsync(new byte[(int)Math.Min(context.Request.ContentLength ?? 0, 1000) / 2]);
@@ -124,7 +128,8 @@ internal sealed class FaultyWay : IAsyncDisposable
 
         using var answer = await _client.SendAsync(request);
         context.Response.StatusCode = (int)answer.StatusCode;
-        foreach (var (name, values) in answer.Headers.Concat(answer.Content.Headers).Where(header => header.Key is not ("Connection" or "Transfer-Encoding" or "Keep-Alive")))
+        foreach (var (name, values) in answer.Headers.Concat(answer.Content.Headers)
+            .Where(header => header.Key is not ("Connection" or "Transfer-Encoding" or "Keep-Alive")))
             context.Response.Headers[name] = values.ToArray();
 
         var content = await answer.Content.ReadAsByteArrayAsync();

@@ -20,8 +20,9 @@ public sealed class S3Server : IAsyncLifetime
             return;
 
         var start = new ProcessStartInfo("node") { UseShellExecute = false, RedirectStandardOutput = true };
+        var program = Path.Combine(Needs.NpmPackage("s3rver")!, "bin/s3rver.js");
         foreach (var argument in (string[])
-            [Path.Combine(Needs.NpmPackage("s3rver")!, "bin/s3rver.js"), "-d", _data.Path, "-a", "127.0.0.1", "-p", "0", "--no-vhost-buckets", "--configure-bucket", Bucket])
+            [program, "-d", _data.Path, "-a", "127.0.0.1", "-p", "0", "--no-vhost-buckets", "--configure-bucket", Bucket])
             start.ArgumentList.Add(argument);
         _process = Process.Start(start)!;
 

@@ -3,12 +3,16 @@ using System.Security.Cryptography;
 
 namespace HostService.Machine.UserConfigs.Archive;
 
-/// <summary>The archive of a user's configs: tar → LZ4 frame → AES-256-CBC, as <c>tar</c>, <c>lz4</c> and <c>openssl enc</c> write and read it (B22).</summary>
+/// <summary>
+/// The archive of a user's configs: tar → LZ4 frame → AES-256-CBC, as <c>tar</c>, <c>lz4</c> and <c>openssl enc</c> write and read it
+/// (B22).
+/// </summary>
 internal static class ConfigArchive
 {
     /// <summary>Packs and encrypts. Nothing marks the end of what is written when this fails.</summary>
     /// <exception cref="DamagedArchiveException">The directory is beyond the limits.</exception>
-    public static async Task WriteAsync(string directory, string token, Stream output, ArchiveLimits limits, CancellationToken cancellationToken)
+    public static async Task WriteAsync(
+        string directory, string token, Stream output, ArchiveLimits limits, CancellationToken cancellationToken)
     {
         await using var encrypting = new EncryptingStage(output, token);
         await using var compressing = new Lz4CompressingStage(encrypting);
@@ -21,10 +25,13 @@ internal static class ConfigArchive
         await encrypting.CompleteAsync(cancellationToken);
     }
 
-    /// <summary>Decrypts and unpacks into an empty directory that nobody else writes to. All of the archive has been checked when this returns.</summary>
+    /// <summary>
+    /// Decrypts and unpacks into an empty directory that nobody else writes to. All of the archive has been checked when this returns.
+    /// </summary>
     /// <returns>How many entries were left out (<see cref="TarUnpacker.LeftOut"/>).</returns>
     /// <exception cref="DamagedArchiveException">Why the archive was refused; what it left in the directory is of no use.</exception>
-    public static async Task<int> ReadAsync(Stream input, string token, string directory, ArchiveLimits limits, CancellationToken cancellationToken)
+    public static async Task<int> ReadAsync(
+        Stream input, string token, string directory, ArchiveLimits limits, CancellationToken cancellationToken)
     {
         var header = new byte[OpenSslKey.HeaderLength];
         var length = await input.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
@@ -41,7 +48,8 @@ internal static class ConfigArchive
             await unpacker.UnpackAsync(reader, cancellationToken);
             await guard.DrainAsync(cancellationToken);
         }
-        catch (Exception e) when (e is CryptographicException or InvalidDataException or EndOfStreamException or FormatException or ArgumentException or OverflowException)
+        catch (Exception e) when (e is CryptographicException or InvalidDataException or EndOfStreamException
+            or FormatException or ArgumentException or OverflowException)
         {
             // A wrong token deciphers to noise, which cannot be told from damage: CBC has no authentication.
             throw new DamagedArchiveException($"the encryption token is not the one it was made with, or it is damaged ({e.Message})", e);

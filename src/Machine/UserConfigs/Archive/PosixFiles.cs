@@ -32,7 +32,10 @@ internal static partial class PosixFiles
         return handle.IsInvalid ? throw Error($"open {path}") : handle;
     }
 
-    /// <summary>Something in a directory, never through a link, never waiting for a pipe's other end. Null where it has gone or is a link or socket now.</summary>
+    /// <summary>
+    /// Something in a directory, never through a link, never waiting for a pipe's other end. Null where it has gone or is a link or socket
+    /// now.
+    /// </summary>
     public static SafeFileHandle? OpenBeneath(SafeFileHandle directory, string name)
     {
         var handle = OpenAt(directory, name, NoFollow | NonBlocking | CloseOnExec);

@@ -4,8 +4,9 @@ using Microsoft.Win32.SafeHandles;
 namespace HostService.Machine.UserConfigs.Archive;
 
 /// <summary>
-/// Writes a directory as a tar archive. It goes from descriptor to descriptor and follows no link, so that whoever may still write to the directory cannot make
-/// it read a file elsewhere. What vanishes meanwhile is left out, what changes is taken as it is; sockets, pipes and devices are left out.
+/// Writes a directory as a tar archive. It goes from descriptor to descriptor and follows no link, so that whoever may still write to the
+/// directory cannot make it read a file elsewhere. What vanishes meanwhile is left out, what changes is taken as it is; sockets, pipes and
+/// devices are left out.
 /// </summary>
 internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
 {
@@ -72,8 +73,8 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
         if (entry.Name.Length > ArchiveLimits.MaxPathLength)
             throw new DamagedArchiveException("a path is too long");
 
-        // A header, an extended one of two blocks, up to one block of padding, and names in up to three bytes a character: rather too much than
-        // too little, so that whatever is packed can be unpacked under the same limit.
+        // A header, an extended one of two blocks, up to one block of padding, and names in up to three bytes a character: rather too much
+        // than too little, so that whatever is packed can be unpacked under the same limit.
         Count((4 * 512) + (3 * (entry.Name.Length + entry.LinkName.Length)));
         entry.Mode = status.Permissions;
         entry.Uid = (int)status.User;

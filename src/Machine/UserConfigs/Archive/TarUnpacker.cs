@@ -3,9 +3,9 @@ using System.Formats.Tar;
 namespace HostService.Machine.UserConfigs.Archive;
 
 /// <summary>
-/// Unpacks a tar archive into an empty directory that nobody else writes to, and nowhere else. Refuses the whole archive for an absolute path, a <c>..</c>, an
-/// entry that goes through a link, a hard link that leaves, a device. A symbolic link that points outside is ordinary in a browser's profile, and useless
-/// elsewhere: it is left out.
+/// Unpacks a tar archive into an empty directory that nobody else writes to, and nowhere else. Refuses the whole archive for an absolute
+/// path, a <c>..</c>, an entry that goes through a link, a hard link that leaves, a device. A symbolic link that points outside is ordinary
+/// in a browser's profile, and useless elsewhere: it is left out.
 /// </summary>
 internal sealed class TarUnpacker(string root, ArchiveLimits limits)
 {
@@ -120,7 +120,8 @@ internal sealed class TarUnpacker(string root, ArchiveLimits limits)
     }
 
     /// <summary>
-    /// Upwards only at its beginning, where what it goes up through are directories that were just looked at: <c>link/..</c> is not what it reads as.
+    /// Upwards only at its beginning, where what it goes up through are directories that were just looked at: <c>link/..</c> is not what it
+    /// reads as.
     /// </summary>
     private bool StaysInside(string path, string target)
     {
