@@ -73,18 +73,25 @@ internal sealed class DriveMount
     public async Task EndAsync(TimeSpan flushTimeout, CancellationToken cancellationToken)
     {
         _ending = true;
+        using var deadline = new CancellationTokenSource(flushTimeout, _clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
             if (IsAlive)
+            {
                 await FuseUnmount.SettleAsync(_place.MountPoint, _clock, cancellationToken);
+                await Task.WhenAny(_rclone.Ended, RcloneCache.WaitUntilSavedAsync(_place.Cache, either.Token));
+            }
+
             await FuseUnmount.DetachAsync(_place.MountPoint, cancellationToken);
 
-            // Detached, rclone ends by itself once nobody has a file open and all uploads are done.
-            await Task.WhenAny(_rclone.Ended, Task.Delay(flushTimeout, _clock, cancellationToken));
+            // Detached, rclone ends by itself once nobody has a file open and what is being uploaded is done.
+            await Task.WhenAny(_rclone.Ended, Task.Delay(Timeout.InfiniteTimeSpan, _clock, either.Token));
             cancellationToken.ThrowIfCancellationRequested();
         }
         finally
         {
+            await either.CancelAsync();
             await _rclone.StopAsync(StopGrace, _clock);
             _ready.Dispose();
             await _watch;

@@ -15,6 +15,27 @@ internal static class RcloneCache
         return Directory.Exists(metadata) ? Directory.EnumerateFiles(metadata, "*", all).Count(IsDirty) : 0;
     }
 
+    /// <summary>Waits until everything has been uploaded, which is never while somebody has a file open for writing.</summary>
+    /// <exception cref="OperationCanceledException">It has not.</exception>
+    public static async Task WaitUntilSavedAsync(string cache, CancellationToken cancellationToken)
+    {
+        using var changed = new SemaphoreSlim(0);
+        using var watcher = new FileSystemWatcher(cache) { IncludeSubdirectories = true };
+        watcher.Changed += Look;
+        watcher.Created += Look;
+        watcher.Deleted += Look;
+        watcher.Renamed += Look;
+        watcher.Error += (_, _) => changed.Release();
+        watcher.EnableRaisingEvents = true;
+        while (CountUnsaved(cache) > 0)
+            await changed.WaitAsync(cancellationToken);
+
+        // Deaf before the semaphore goes.
+        watcher.EnableRaisingEvents = false;
+
+        void Look(object sender, FileSystemEventArgs change) => changed.Release();
+    }
+
     /// <summary>A file of metadata that cannot be read counts as unsaved: better one too many is kept.</summary>
     private static bool IsDirty(string path)
     {

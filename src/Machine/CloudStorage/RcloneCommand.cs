@@ -91,8 +91,9 @@ internal static class RcloneCommand
         };
         if (drive.Expiry.Length > 0)
         {
+            // In UTC, with a Z: JSON would write the + of an offset as \u002B, which Go does not read back in a time.
             token["expiry"] = DateTimeOffset.Parse(drive.Expiry, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal)
-                .ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK", CultureInfo.InvariantCulture);
+                .UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
         }
 
         return JsonSerializer.Serialize(token);

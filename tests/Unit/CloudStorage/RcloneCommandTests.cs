@@ -26,14 +26,16 @@ public sealed class RcloneCommandTests
         Assert.Equal("", start.ArgumentList[start.ArgumentList.IndexOf("--config") + 1]);
     }
 
-    [Fact]
-    public void The_token_is_what_oauth2_writes()
+    [Theory]
+    [InlineData("2021-10-03T04:05:06Z", "2021-10-03T04:05:06Z")]
+    [InlineData("2021-10-03T06:05:06.5+02:00", "2021-10-03T04:05:06.5Z")]
+    public void The_token_is_what_oauth2_writes(string expiry, string written)
     {
-        var token = JsonDocument.Parse(Build(Drive).Environment["RCLONE_CONFIG_FRACTAL_TOKEN"]!).RootElement;
+        var token = JsonDocument.Parse(Build(Drive with { Expiry = expiry }).Environment["RCLONE_CONFIG_FRACTAL_TOKEN"]!).RootElement;
         Assert.Equal("access-secret", token.GetProperty("access_token").GetString());
         Assert.Equal("refresh-secret", token.GetProperty("refresh_token").GetString());
         Assert.Equal("Bearer", token.GetProperty("token_type").GetString());
-        Assert.Equal("2021-10-03T04:05:06+00:00", token.GetProperty("expiry").GetString());
+        Assert.Equal(written, token.GetProperty("expiry").GetString());
     }
 
     [Fact]
