@@ -63,6 +63,9 @@ internal sealed class SiloRuntime
 
     public int MaxForwards => _messaging.MaxForwardCount;
 
+    /// <summary>Whether new activations are made: from start until the grains are told to go.</summary>
+    public bool IsAccepting => _accepting;
+
     /// <summary>Activations of all kinds, in no order.</summary>
     public ICollection<Activation> Activations => _activations.Keys;
 
@@ -74,18 +77,11 @@ internal sealed class SiloRuntime
         {
             if (!_targets.TryGetValue(grainId, out var target))
             {
-                if (!_accepting)
-                {
-                    request.Caller?.Fail(new SiloUnavailableException($"The local Orleans host is shutting down and can no longer process the request: {request}."));
-                    return null;
-                }
-
-                target = Find(grainId, request);
-                if (target is null)
-                    return null;
+                if (TryMake(grainId, request, out target))
+                    return target;
             }
 
-            if (target.TryReceive(request))
+            if (target!.TryReceive(request))
                 return target;
             _targets.TryRemove(KeyValuePair.Create(grainId, target));
         }
@@ -98,14 +94,18 @@ internal sealed class SiloRuntime
         _ => null,
     };
 
-    /// <summary>Starts an activation; calls may be put on it at once.</summary>
-    public Activation Activate(GrainClass grainClass, GrainId grainId, Action<Activation> onGone)
+    /// <summary>Starts an activation for its first call, which waits on it already: should it fail to come up, that caller hears of it.</summary>
+    public Activation Activate(GrainClass grainClass, RequestBase first, GrainId grainId, Action<Activation> onGone)
     {
         var activation = new Activation(this, grainClass, grainId, onGone);
         _activations[activation] = true;
-        ((IGrainContext)activation).Activate(RequestContext.Values.Value);
+        activation.TryReceive(first);
+        ((IGrainContext)activation).Activate(first.Context);
         return activation;
     }
+
+    public void Refuse(RequestBase request) => request.Caller?.Fail(
+        new SiloUnavailableException($"The local Orleans host is shutting down and can no longer process the request: {request}."));
 
     public void Forget(Activation activation) => _activations.TryRemove(activation, out _);
 
@@ -149,8 +149,13 @@ internal sealed class SiloRuntime
     /// <summary>Every grain is told that the silo stops. Calls between grains that are still there go on.</summary>
     public async Task StopGrains(CancellationToken cancellationToken)
     {
-        _accepting = false;
-        var going = Activations.ToList();
+        List<Activation> going;
+        lock (_making)
+        {
+            _accepting = false;
+            going = [.. Activations];
+        }
+
         foreach (var activation in going)
             activation.Deactivate(new(DeactivationReasonCode.ShuttingDown, "This process is terminating."), cancellationToken);
         await Task.WhenAll(going.Select(a => a.Deactivated)).WaitAsync(cancellationToken);
@@ -168,22 +173,34 @@ internal sealed class SiloRuntime
     private TimeSpan AgeOf(Activation activation) =>
         Collection.ClassSpecificCollectionAge.TryGetValue(activation.Class.Type.FullName!, out var age) ? age : Collection.CollectionAge;
 
-    private IRequestTarget? Find(GrainId grainId, RequestBase request)
+    /// <summary>True when the request is dealt with: by a new activation, or by refusing it. False when somebody else has made one meanwhile.</summary>
+    private bool TryMake(GrainId grainId, RequestBase request, out IRequestTarget? target)
     {
-        if (!Classes.TryGet(grainId.Type, out var grainClass))
-        {
-            request.Caller?.Fail(new OrleansMessageRejectionException($"There is no grain class for {grainId}."));
-            return null;
-        }
-
         // One activation an id: whoever comes second finds the first one's.
         lock (_making)
         {
-            if (_targets.TryGetValue(grainId, out var target))
-                return target;
-            target = grainClass.Workers is null ? Activate(grainClass, grainId, Unregister) : new StatelessWorkers(this, grainClass, grainId);
-            _targets[grainId] = target;
-            return target;
+            if (_targets.TryGetValue(grainId, out target))
+                return false;
+            if (!_accepting)
+            {
+                Refuse(request);
+                return true;
+            }
+
+            if (!Classes.TryGet(grainId.Type, out var grainClass))
+            {
+                request.Caller?.Fail(new OrleansMessageRejectionException($"There is no grain class for {grainId}."));
+                return true;
+            }
+
+            if (grainClass.Workers is not null)
+            {
+                target = _targets[grainId] = new StatelessWorkers(this, grainClass, grainId);
+                return false;
+            }
+
+            target = _targets[grainId] = Activate(grainClass, request, grainId, Unregister);
+            return true;
         }
     }
 

@@ -20,20 +20,25 @@ internal sealed class StatelessWorkers(SiloRuntime silo, GrainClass grainClass, 
         {
             while (true)
             {
-                var worker = _workers.Find(w => w is { Load: 0, State: ActivationState.Active or ActivationState.Activating })
-                    ?? (_workers.Count < grainClass.Workers ? Add() : _workers.MinBy(w => w.Load)!);
+                var worker = _workers.Find(w => w is { Load: 0, State: ActivationState.Active or ActivationState.Activating });
+                if (worker is null && _workers.Count < grainClass.Workers)
+                {
+                    if (!silo.IsAccepting)
+                    {
+                        silo.Refuse(request);
+                        return true;
+                    }
+
+                    _workers.Add(silo.Activate(grainClass, request, grainId, Remove));
+                    return true;
+                }
+
+                worker ??= _workers.MinBy(w => w.Load)!;
                 if (worker.TryReceive(request))
                     return true;
                 _workers.Remove(worker);
             }
         }
-    }
-
-    private Activation Add()
-    {
-        var worker = silo.Activate(grainClass, grainId, Remove);
-        _workers.Add(worker);
-        return worker;
     }
 
     private void Remove(Activation worker)
