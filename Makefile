@@ -82,7 +82,7 @@ check: ## Clean, build, format, lint, test, docs
 	@for target in clean build format lint test docs; do $(MAKE) --no-print-directory $$target; done
 
 .PHONY: docs
-docs: build ## docs/command-line.md from the binary; every configuration key described in README.md
+docs: build ## docs/command-line.md from the binary, docs/configuration.md from the options classes
 	@eng/docs.sh
 
 .PHONY: bench
