@@ -39,7 +39,8 @@ internal sealed class RcloneCloudStorage(
             var (mount, refusal) = await DriveMount.StartAsync(place, provider, drive, _options, clock, log, cancellationToken);
             if (mount is null)
             {
-                RemoveEmpty(mandelboxId, [place.MountPoint, DirectoryOf(mandelboxId), CacheOf(mandelboxId)]);
+                // Not the mandelbox's own directory: its container has it bound, and would never see a new one of that name.
+                RemoveEmpty(mandelboxId, [place.MountPoint, CacheOf(mandelboxId)]);
                 return refusal;
             }
 

@@ -16,6 +16,11 @@ public sealed class RcloneFailureTests : CloudStorageTestBase
         Assert.Contains("rclone ended with 1", refusal, StringComparison.Ordinal);
         Assert.Contains("alias", refusal, StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, refusal, StringComparison.Ordinal);
+
+        // The directory that a container has bound stays the one that it is.
+        Assert.Equal([Mandelbox], Directory.GetFileSystemEntries(CloudRoot).Select(Path.GetFileName));
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(CloudRoot, Mandelbox)));
+        await Storage.UnmountAllAsync(Mandelbox, CancellationToken.None);
         AssertNothingLeft();
     }
 
@@ -33,6 +38,8 @@ public sealed class RcloneFailureTests : CloudStorageTestBase
         Clock.Advance(TimeSpan.FromSeconds(0.1));
 
         Assert.StartsWith("silent was not mounted after 15 s", await mounting, StringComparison.Ordinal);
+        Assert.Empty(RclonePids());
+        await Storage.UnmountAllAsync(Mandelbox, CancellationToken.None);
         AssertNothingLeft();
     }
 
