@@ -9,6 +9,9 @@ namespace HostService.Gateway;
 public interface IHostName
 {
     string InstanceName { get; }
+
+    /// <summary>Addresses by which callers reach this host although no interface of the machine shows them (EC2's public one); the self-signed certificate names them.</summary>
+    IReadOnlyList<string> Addresses => [];
 }
 
 internal sealed class ConfiguredHostName(IOptions<GatewayOptions> options) : IHostName

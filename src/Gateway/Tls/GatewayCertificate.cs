@@ -19,11 +19,12 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
     /// The certificate that these settings ask for. <paramref name="privateRoot"/> is where a self-signed one's key is kept. Throws
     /// <see cref="GatewayCertificateException"/>, whose message says what is wrong and what to do.
     /// </summary>
-    public static GatewayCertificate Prepare(GatewayOptions options, string privateRoot, TimeProvider clock, ILogger logger)
+    public static GatewayCertificate Prepare(
+        GatewayOptions options, IReadOnlyList<string> addresses, string privateRoot, TimeProvider clock, ILogger logger)
     {
         if (options.CertificatePath.Length > 0)
             return Load(options.CertificatePath, options.CertificateKeyPath, clock, logger);
-        var certificate = SelfSignedCertificate.Create(clock.GetUtcNow(), AddressList.Split(options.CertificateNames));
+        var certificate = SelfSignedCertificate.Create(clock.GetUtcNow(), [.. AddressList.Split(options.CertificateNames), .. addresses]);
         SelfSignedCertificate.Keep(certificate, privateRoot);
         return new GatewayCertificate(certificate, []);
     }

@@ -52,7 +52,11 @@ public static class GatewayTls
         {
             var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("HostService.Gateway.Tls");
             var found = GatewayCertificate.Prepare(
-                services.GetRequiredService<IOptions<GatewayOptions>>().Value, privateRoot, services.GetRequiredService<TimeProvider>(), logger);
+                services.GetRequiredService<IOptions<GatewayOptions>>().Value,
+                services.GetRequiredService<IHostName>().Addresses,
+                privateRoot,
+                services.GetRequiredService<TimeProvider>(),
+                logger);
             return SslStreamCertificateContext.Create(found.Certificate, found.Chain, offline: true);
         });
 

@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using HostService.GrainInterfaces;
 using HostService.Machine.Docker;
 
@@ -27,7 +26,7 @@ public sealed record ContainerSurroundings
 }
 
 /// <summary>What a mandelbox's container is created with (B17). Pure.</summary>
-public static partial class ContainerSpecs
+public static class ContainerSpecs
 {
     /// <summary>Bytes.</summary>
     public const long Memory = 6552550944;
@@ -45,17 +44,6 @@ public static partial class ContainerSpecs
         "SETPCAP", "MKNOD", "AUDIT_WRITE", "CHOWN", "NET_RAW", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "NET_BIND_SERVICE",
         "SYS_CHROOT", "SETFCAP", "SYS_NICE",
     ];
-
-    /// <summary><c>app-id</c> with every character that the engine does not take made a dash.</summary>
-    public static string Name(string app, string mandelboxId) => NotInNames().Replace($"{app}-{mandelboxId}", "-");
-
-    /// <summary>Local images that an app may be made from, most alike first.</summary>
-    public static IReadOnlyList<string> LocalImagePatterns(string app) => [$"{app}:current-build-updated-protocol", $"{app}:current-build", app];
-
-    /// <summary>The image of an app in a deployed environment.</summary>
-    /// <param name="template">With <c>{env}</c> and <c>{app}</c>.</param>
-    public static string DeployedImage(string template, HostEnvironment environment, string app) =>
-        template.Replace("{env}", environment.Name.ToLowerInvariant(), StringComparison.Ordinal).Replace("{app}", app, StringComparison.Ordinal);
 
     public static ContainerSpec Build(MandelboxRun run, string host, HostEnvironment environment, ContainerSurroundings surroundings)
     {
@@ -89,7 +77,7 @@ public static partial class ContainerSpecs
 
         return new ContainerSpec
         {
-            Name = Name(request.AppName, run.MandelboxId),
+            Name = ContainerNames.Container(request.AppName, run.MandelboxId),
             Image = run.Image ?? throw new InvalidOperationException($"Mandelbox {run.MandelboxId} has no image yet."),
             Labels = ContainerLabels.Write(host, lease, request),
             Environment =
@@ -113,7 +101,4 @@ public static partial class ContainerSpecs
             Tty = true,
         };
     }
-
-    [GeneratedRegex("[^a-zA-Z0-9_.-]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex NotInNames();
 }

@@ -101,8 +101,8 @@ public sealed class MandelboxPlans(
     ];
 
     private async Task<string?> FindImageAsync(string app, CancellationToken cancellationToken) => facts.Current.Environment.IsLocal
-        ? await engine.FindImageAsync(ContainerSpecs.LocalImagePatterns(app), cancellationToken)
-        : ContainerSpecs.DeployedImage(docker.Value.ImageTemplate, facts.Current.Environment, app);
+        ? await engine.FindImageAsync(ContainerNames.LocalImagePatterns(app), cancellationToken)
+        : ContainerNames.Image(docker.Value.ImageTemplate, facts.Current.Environment.Name, app);
 }
 
 /// <summary>Holds <see cref="ContainerSurroundings"/> from the moment start-up has found them.</summary>

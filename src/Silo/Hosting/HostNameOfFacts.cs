@@ -7,4 +7,6 @@ namespace HostService.Silo.Hosting;
 internal sealed class HostNameOfFacts(HostFactsSource facts) : IHostName
 {
     public string InstanceName => facts.Current.Identity.InstanceName;
+
+    public IReadOnlyList<string> Addresses => [facts.Current.Identity.PublicIpv4];
 }

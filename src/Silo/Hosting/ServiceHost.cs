@@ -44,7 +44,8 @@ public static class ServiceHost
         builder.AddServiceGateway(environment);
 
         var app = builder.Build();
-        if (OptionsCheck.Faults(builder.Services, app.Services) is { Count: > 0 } faults)
+        List<string> faults = [.. OptionsCheck.Faults(builder.Services, app.Services), .. UnsupportedSettings.Faults(configuration)];
+        if (faults.Count > 0)
         {
             throw new StartRefusedException(ExitCodes.Usage, $"The configuration has {faults.Count} fault{(faults.Count == 1 ? "" : "s")}:\n{string.Join('\n', faults.Select(f => $"  {f}"))}");
         }

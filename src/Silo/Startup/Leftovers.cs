@@ -15,12 +15,6 @@ public sealed partial class Leftovers(IOptions<HostOptions> options, HostDirecto
     /// <summary>Refuses, or removes the directories, as configured. Before anything is touched.</summary>
     public void Check()
     {
-        if (options.Value.OnLeftovers == "reattach")
-        {
-            throw new StartRefusedException(
-                ExitCodes.Usage, "Host:OnLeftovers is reattach, which this version cannot do; set it to refuse or reclaim.");
-        }
-
         if (directories.Leftover is not { } directory)
         {
             return;

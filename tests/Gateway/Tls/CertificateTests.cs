@@ -55,7 +55,7 @@ public sealed class CertificateTests : IDisposable
         var file = Path.Combine(_directory.FullName, "a-file");
         File.WriteAllText(file, "");
 
-        var fault = Assert.Throws<GatewayCertificateException>(() => GatewayCertificate.Prepare(new GatewayOptions(), file, _clock, NullLogger.Instance));
+        var fault = Assert.Throws<GatewayCertificateException>(() => GatewayCertificate.Prepare(new GatewayOptions(), [], file, _clock, NullLogger.Instance));
         Assert.Contains("Host:PrivateRoot", fault.Message, StringComparison.Ordinal);
         Assert.Contains(file, fault.Message, StringComparison.Ordinal);
     }
@@ -124,7 +124,7 @@ public sealed class CertificateTests : IDisposable
         var (path, keyPath, _) = Certificates.Write(_directory.FullName, "soon", _clock.GetUtcNow().AddDays(-1), _clock.GetUtcNow().AddDays(days));
         var log = new WarningCount();
 
-        GatewayCertificate.Prepare(Own(path, keyPath), Private, _clock, log);
+        GatewayCertificate.Prepare(Own(path, keyPath), [], Private, _clock, log);
 
         Assert.Equal(warned ? 1 : 0, log.Warnings);
     }
@@ -132,7 +132,7 @@ public sealed class CertificateTests : IDisposable
     private (string Path, string KeyPath, string Thumbprint) Operators() =>
         Certificates.Write(_directory.FullName, "operator", _clock.GetUtcNow().AddDays(-1), _clock.GetUtcNow().AddDays(100));
 
-    private GatewayCertificate Prepare(GatewayOptions options) => GatewayCertificate.Prepare(options, Private, _clock, NullLogger.Instance);
+    private GatewayCertificate Prepare(GatewayOptions options) => GatewayCertificate.Prepare(options, [], Private, _clock, NullLogger.Instance);
 
     private static GatewayOptions Own(string path, string keyPath) => new() { CertificatePath = path, CertificateKeyPath = keyPath };
 

@@ -67,12 +67,6 @@ public sealed class ContainerSpecTests
         Assert.DoesNotContain(spec.Binds, b => b.Contains("udev", StringComparison.Ordinal) || b.Contains("rshared", StringComparison.Ordinal));
     }
 
-    [Theory]
-    [InlineData("browsers/chrome", "browsers-chrome-x")]
-    [InlineData("a.b_c/d", "a.b_c-d-x")]
-    [InlineData("a:b c", "a-b-c-x")]
-    public void A_name_has_a_dash_for_every_character_that_the_engine_does_not_take(string app, string name) => Assert.Equal(name, ContainerSpecs.Name(app, "x"));
-
     [Fact]
     public void The_labels_tell_the_whole_lease()
     {
@@ -101,10 +95,4 @@ public sealed class ContainerSpecTests
         labels.Remove(label);
         Assert.Null(ContainerLabels.Read(labels));
     }
-
-    [Theory]
-    [InlineData(HostEnvironment.Prod, "ghcr.io/fractal/prod/browsers/chrome:current-build")]
-    [InlineData(HostEnvironment.Dev, "ghcr.io/fractal/dev/browsers/chrome:current-build")]
-    public void A_deployed_image_follows_the_template(HostEnvironment environment, string image) =>
-        Assert.Equal(image, ContainerSpecs.DeployedImage("ghcr.io/fractal/{env}/{app}:current-build", environment, "browsers/chrome"));
 }

@@ -1,0 +1,31 @@
+namespace HostService.Silo.Hosting;
+
+/// <summary>
+/// Settings whose names are agreed on and that this version does nothing with. Setting one is a fault: an operator who asked for a warm pool must not find out
+/// from waiting users that there is none.
+/// </summary>
+internal static class UnsupportedSettings
+{
+    public static IEnumerable<string> Faults(IConfiguration configuration)
+    {
+        foreach (var app in configuration.GetSection("WarmPool:Apps").GetChildren().Where(app => app.Value is not (null or "" or "0")))
+        {
+            yield return $"WarmPool:Apps:{app.Key} is {app.Value}; this version keeps no mandelboxes waiting: leave it out.";
+        }
+
+        if (configuration["Queue:Capacity"] is not (null or "" or "0"))
+        {
+            yield return $"Queue:Capacity is {configuration["Queue:Capacity"]}; this version queues no spin-ups, a full host refuses them: leave it out.";
+        }
+
+        if (!string.IsNullOrWhiteSpace(configuration["Telemetry:OtlpEndpoint"]))
+        {
+            yield return "Telemetry:OtlpEndpoint is set; this version exports no telemetry, /metrics is there to be scraped: leave it out.";
+        }
+
+        if (configuration["Host:OnLeftovers"] == "reattach")
+        {
+            yield return "Host:OnLeftovers is reattach, which this version cannot do: set it to refuse or reclaim.";
+        }
+    }
+}
