@@ -22,6 +22,18 @@ public sealed class StandInTests
         Assert.Contains("needs the real Microsoft.Orleans.Client package", exception.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(typeof(ITakesUnnumbered), "Unnumbered.Lost has no [Id]")]
+    [InlineData(typeof(ITakesDeep), "has no [GenerateSerializer]")]
+    [InlineData(typeof(IReturnsPlainly), "returns System.Int32")]
+    public async Task A_signature_that_the_real_package_would_trip_over_is_refused_at_start(Type signature, string complaint)
+    {
+        using var host = new HostBuilder().UseOrleans(silo => silo.UseFreePorts()
+            .Configure<global::Orleans.Serialization.Configuration.TypeManifestOptions>(options => options.Interfaces.Add(signature))).Build();
+        var exception = await Assert.ThrowsAsync<OrleansConfigurationException>(() => host.StartAsync());
+        Assert.Contains(complaint, exception.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task More_than_one_silo_is_refused()
     {
