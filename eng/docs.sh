@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 page=docs/command-line.md
 mkdir -p docs
-help_of() { printf '\n    %s\n\n```\n' "host-service $* --help" | sed 's/  --help/ --help/'; build/host-service "$@" --help | sed 's/[[:space:]]*$//' | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'; echo '```'; }
+help_of() { printf '\n    %s\n\n```\n' "host-service $* --help" | sed 's/  --help/ --help/'; build/host-service "$@" --help | sed 's/[[:space:]]*$//' | sed -E "s/cli-[0-9a-f]{8}/cli-<8 hex digits>/" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'; echo '```'; }
 {
   echo '# The command line'
   echo
