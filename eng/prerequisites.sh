@@ -13,6 +13,7 @@ run,test|docker|docker.io|loading the demo image
 run,test|/bin/busybox|busybox-static|the whole content of the demo image
 run,test|curl|curl|asking an engine whether it answers
 test|ip|iproute2|a bridge for the engine of the tests
+test|ps|procps|seeing what other processes could see
 test|openssl|openssl|reading our encrypted user configs with the original programs, and theirs with ours
 test|lz4|lz4|the same, for compression
 test|rclone|rclone|cloud storage inside a mandelbox

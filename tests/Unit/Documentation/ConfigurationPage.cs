@@ -18,7 +18,7 @@ internal static partial class ConfigurationPage
         foreach (var (section, type) in Assemblies.SelectMany(Sections).OrderBy(s => s.Section, StringComparer.Ordinal))
         {
             var comments = Comments(type.Assembly);
-            var about = Summary(comments, $"T:{type.FullName}").Replace($"Section `{section}`", "", StringComparison.Ordinal).TrimStart('.', ':', ' ');
+            var about = Summary(comments, $"T:{type.FullName}").Replace($"Section `{section}`", "", StringComparison.Ordinal).TrimStart('.', ':', ',', ' ');
             page.Append(CultureInfo.InvariantCulture, $"\n## {section}\n\n{(about.Length == 0 ? "" : $"{char.ToUpperInvariant(about[0])}{about[1..]}\n\n")}");
             page.Append("| key | default | meaning |\n|---|---|---|\n");
             var defaults = Activator.CreateInstance(type, nonPublic: true)!;
@@ -36,7 +36,14 @@ internal static partial class ConfigurationPage
         => Assembly.Load(new AssemblyName(assembly)).GetTypes()
             .Where(type => type is { IsClass: true, IsAbstract: false, IsGenericType: false } && type.Name.EndsWith("Options", StringComparison.Ordinal))
             .Where(type => Properties(type).Any() && type.GetConstructor(Type.EmptyTypes) is not null)
-            .Select(type => ((string?)type.GetField("Section", BindingFlags.Public | BindingFlags.Static)?.GetRawConstantValue() ?? type.Name[..^"Options".Length], type));
+            .Select(type => (SectionOf(type), type));
+
+    // A constant says it, or the doc comment; most classes are named after their section.
+    private static string SectionOf(Type type)
+        => (string?)type.GetField("Section", BindingFlags.Public | BindingFlags.Static)?.GetRawConstantValue()
+            ?? (SaidSection().Match(Summary(Comments(type.Assembly), $"T:{type.FullName}")) is { Success: true } said
+                ? said.Groups["name"].Value
+                : type.Name[..^"Options".Length]);
 
     private static IEnumerable<PropertyInfo> Properties(Type type)
         => type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.SetMethod is { IsPublic: true });
@@ -71,6 +78,9 @@ internal static partial class ConfigurationPage
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => "",
     };
+
+    [GeneratedRegex("^Section `(?<name>[A-Za-z0-9]+)`", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex SaidSection();
 
     [GeneratedRegex(@"\s+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Blanks();
