@@ -39,7 +39,14 @@ internal static class ApplicationAssemblies
     {
         var loaded = AppDomain.CurrentDomain.GetAssemblies().Select(a => a.GetName().Name).ToHashSet();
         var trusted = (AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string)?.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries) ?? [];
-        foreach (var path in trusted.Where(p => p.StartsWith(AppContext.BaseDirectory, StringComparison.Ordinal)))
+        var files = trusted.Where(p => p.StartsWith(AppContext.BaseDirectory, StringComparison.Ordinal)).ToList();
+        if (files.Count == 0)
+        {
+            LoadReferences(Assembly.GetEntryAssembly(), loaded);
+            return true;
+        }
+
+        foreach (var path in files)
         {
             var name = Path.GetFileNameWithoutExtension(path);
             if (!loaded.Contains(name) && RefersToUs(path))
@@ -47,6 +54,21 @@ internal static class ApplicationAssemblies
         }
 
         return true;
+    }
+
+    // A single-file application has no files to look into: its references are followed instead.
+    private static void LoadReferences(Assembly? assembly, HashSet<string?> loaded)
+    {
+        foreach (var reference in assembly?.GetReferencedAssemblies() ?? [])
+        {
+            if (reference.Name is not { } name || name.StartsWith("System.", StringComparison.Ordinal) || name.StartsWith("Microsoft.", StringComparison.Ordinal))
+                continue;
+            if (!loaded.Add(name) && AppDomain.CurrentDomain.GetAssemblies().All(a => a.GetName().Name != name || !RefersToUs(a)))
+                continue;
+            var next = Assembly.Load(reference);
+            if (RefersToUs(next) && loaded.Add(name + " walked"))
+                LoadReferences(next, loaded);
+        }
     }
 
     private static bool RefersToUs(string path)
