@@ -68,6 +68,12 @@ public static class GatewayTls
             return Task.CompletedTask;
         }
 
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+        /// <summary>A self-signed certificate ends with the server; an operator's own stays.</summary>
+        public Task StopAsync(CancellationToken cancellationToken)
+        {
+            if (_context.IsValueCreated && services.GetRequiredService<IOptions<GatewayOptions>>().Value.CertificatePath.Length == 0)
+                SelfSignedCertificate.Discard(privateRoot);
+            return Task.CompletedTask;
+        }
     }
 }

@@ -43,6 +43,17 @@ internal static class SelfSignedCertificate
         }
     }
 
+    /// <summary>Removes what <see cref="Keep"/> wrote, and the directory if nothing else is in it. What is gone already is no error.</summary>
+    public static void Discard(string privateRoot)
+    {
+        if (!Directory.Exists(privateRoot))
+            return;
+        File.Delete(Path.Combine(privateRoot, KeyFile));
+        File.Delete(Path.Combine(privateRoot, CertificateFile));
+        if (!Directory.EnumerateFileSystemEntries(privateRoot).Any())
+            Directory.Delete(privateRoot);
+    }
+
     private static X509Extension Names(IEnumerable<string> moreNames)
     {
         var names = new SubjectAlternativeNameBuilder();

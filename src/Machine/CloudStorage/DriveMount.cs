@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using HostService.Machine.Files;
 using Microsoft.Extensions.Logging;
 
 namespace HostService.Machine.CloudStorage;

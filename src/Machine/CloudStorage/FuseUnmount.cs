@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using HostService.Machine.Files;
 
 namespace HostService.Machine.CloudStorage;
 

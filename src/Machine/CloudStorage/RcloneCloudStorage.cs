@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using HostService.Machine.Files;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 

@@ -1,17 +1,18 @@
+using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace HostService.Machine.Files;
 
 /// <summary>The host's own directories (B4).</summary>
-public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogger<HostDirectories> logger)
+public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogger<HostDirectories> logger) : IDisposable
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode ForAll = (UnixFileMode)0b111_111_111;
     private const string Marker = ".host-service";
     private readonly HostOptions _options = options.Value;
+    private FileStream? _marker;
     private bool _made;
-    private bool _privateMade;
 
     /// <summary>Short-lived things; root only.</summary>
     public string Temp => Path.Combine(_options.Root, "temp");
@@ -25,13 +26,33 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     /// </summary>
     public void Reclaim()
     {
-        if (!File.Exists(Path.Combine(_options.Root, Marker)))
+        if (!File.Exists(MarkerPath))
         {
             throw new IOException($"{_options.Root} was not made by this service (it holds no {Marker}), so it is not removed: look at what it holds, move it away and start again.");
         }
 
+        ThrowIfInUse();
         LogReclaimed(_options.Root);
         Remove(_options.Root);
+        Release(_options.CloudStorageRoot);
+    }
+
+    /// <summary>Throws <see cref="IOException"/> while another service that runs has these directories.</summary>
+    public void ThrowIfInUse()
+    {
+        if (!File.Exists(MarkerPath))
+        {
+            return;
+        }
+
+        try
+        {
+            using var probe = new FileStream(MarkerPath, FileMode.Open, FileAccess.Write, FileShare.None);
+        }
+        catch (IOException error)
+        {
+            throw new IOException($"{_options.Root} belongs to a host service that is running ({error.Message}): end that one first, or give this one a Host:Root of its own.", error);
+        }
     }
 
     /// <summary>Makes all of them.</summary>
@@ -40,32 +61,45 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         _made = true;
         Directory.CreateDirectory(_options.Root);
         File.SetUnixFileMode(_options.Root, ForAll);
-        File.WriteAllText(Path.Combine(_options.Root, Marker), $"made by process {Environment.ProcessId}\n");
+
+        // Held open and locked for as long as this process lives: that is how another one tells a running service from a crashed one.
+        _marker = new FileStream(MarkerPath, FileMode.Create, FileAccess.Write, FileShare.None);
+        _marker.Write(Encoding.ASCII.GetBytes($"made by process {Environment.ProcessId}\n"));
+        _marker.Flush();
         if (_options.ManageSystem)
         {
             Ownership.GiveTo("ubuntu", _options.Root);
         }
 
         MakePrivate(Temp);
-        _privateMade = !Directory.Exists(_options.PrivateRoot);
         MakePrivate(_options.PrivateRoot);
 
         // Never deleted: removing it could delete a user's files.
         Directory.CreateDirectory(_options.CloudStorageRoot);
+        if (_options.ManageSystem)
+        {
+            // What is mounted below them later is to be seen in mandelboxes that run already.
+            SharedMount.Ensure(_options.Root);
+            SharedMount.Ensure(_options.CloudStorageRoot);
+        }
     }
 
-    /// <summary>Removes what <see cref="Make"/> made in this run, cloud storage apart. May be repeated. All failures are thrown together.</summary>
+    /// <summary>
+    /// Removes what <see cref="Make"/> made in this run, cloud storage apart, and the private directory only when it is empty: it may hold an operator's own certificate.
+    /// May be repeated. All failures are thrown together.
+    /// </summary>
     public void RemoveAll()
     {
         var failures = new List<Exception>();
         if (_made)
         {
             Try(() => Remove(_options.Root), failures);
+            Try(() => Release(_options.CloudStorageRoot), failures);
         }
 
-        if (_privateMade)
+        if (_made && Directory.Exists(_options.PrivateRoot) && !Directory.EnumerateFileSystemEntries(_options.PrivateRoot).Any())
         {
-            Try(() => Remove(_options.PrivateRoot), failures);
+            Try(() => Directory.Delete(_options.PrivateRoot), failures);
         }
 
         if (failures.Count > 0)
@@ -73,6 +107,10 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
             throw new AggregateException("Not every directory could be removed.", failures);
         }
     }
+
+    public void Dispose() => _marker?.Dispose();
+
+    private string MarkerPath => Path.Combine(_options.Root, Marker);
 
     private static void Try(Action action, List<Exception> failures)
     {
@@ -93,12 +131,21 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         File.SetUnixFileMode(path, OwnerOnly);
     }
 
-    private static void Remove(string path)
+    private void Remove(string path)
     {
         if (Directory.Exists(path))
         {
             Mounts.DetachBelow(path);
+            Release(path);
             Directory.Delete(path, recursive: true);
+        }
+    }
+
+    private void Release(string path)
+    {
+        if (_options.ManageSystem)
+        {
+            SharedMount.Release(path);
         }
     }
 

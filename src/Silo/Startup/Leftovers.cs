@@ -8,34 +8,37 @@ using Microsoft.Extensions.Options;
 namespace HostService.Silo.Startup;
 
 /// <summary>What a run that did not end cleanly has left behind (B4).</summary>
-public sealed partial class Leftovers(IOptions<HostOptions> options, HostDirectories directories, IContainerEngine engine, ILogger<Leftovers> logger)
+public sealed partial class Leftovers(
+    IOptions<HostOptions> options, HostDirectories directories, Engine reach, IContainerEngine engine, ILogger<Leftovers> logger)
 {
     private bool Reclaim => options.Value.OnLeftovers == "reclaim";
 
-    /// <summary>Refuses, or removes the directories, as configured. Before anything is touched.</summary>
+    /// <summary>Refuses where that is configured. Before anything is touched.</summary>
     public void Check()
     {
-        if (directories.Leftover is not { } directory)
-        {
-            return;
-        }
-
-        if (!Reclaim)
+        if (!Reclaim && directories.Leftover is { } directory)
         {
             throw new StartRefusedException(
                 ExitCodes.Refused,
                 $"{directory} is already there: the last run did not end cleanly, or another one is still running. End that one, or make sure that nothing below "
                 + $"{directory} is needed (unmount what is mounted there) and remove it; or start with Host__OnLeftovers=reclaim to have it removed.");
         }
+    }
 
-        try
+    /// <summary>
+    /// Takes back what the last run left, where that is configured: first the containers, which still use the directories, then the directories.
+    /// </summary>
+    public async Task ReclaimAsync(HostIdentity identity, CancellationToken cancellationToken)
+    {
+        if (directories.Leftover is null)
         {
-            directories.Reclaim();
+            return;
         }
-        catch (IOException error)
-        {
-            throw new StartRefusedException(ExitCodes.Refused, error.Message, error);
-        }
+
+        OrRefuse(directories.ThrowIfInUse);
+        await reach.ReachAsync(cancellationToken);
+        await ClearEngineAsync(identity, cancellationToken);
+        OrRefuse(directories.Reclaim);
     }
 
     /// <summary>Containers of this host's that outlived their service: removed where configured, else told of.</summary>
@@ -53,6 +56,18 @@ public sealed partial class Leftovers(IOptions<HostOptions> options, HostDirecto
             {
                 LogLeft(container.Name, container.Id);
             }
+        }
+    }
+
+    private static void OrRefuse(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (IOException error)
+        {
+            throw new StartRefusedException(ExitCodes.Refused, error.Message, error);
         }
     }
 

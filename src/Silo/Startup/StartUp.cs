@@ -36,6 +36,7 @@ public sealed partial class StartUp(
 
         await Step("test the database", () => database.TestAsync(cancellationToken));
         var identity = await Step("find this host's identity", () => identification.FindAsync(cancellationToken));
+        await Step("take back what the last run left", () => leftovers.ReclaimAsync(identity, cancellationToken));
         await Step("load the AppArmor profile", () => surroundings.LoadProfileAsync(cancellationToken));
         await Step("make directories", () => Task.Run(directories.Make, cancellationToken));
         if (host.Value.ManageSystem && running.Value.IsDeployed)

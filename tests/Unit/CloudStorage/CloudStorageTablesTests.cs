@@ -1,4 +1,5 @@
 using HostService.Machine.CloudStorage;
+using HostService.Machine.Files;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

@@ -93,22 +93,4 @@ public sealed class MandelboxFilesTests : IDisposable
         Assert.False(Directory.Exists(home));
         Assert.True(File.Exists(Path.Combine(outside, "kept")));
     }
-
-    [Fact]
-    public void Mounts_below_a_directory_are_found_deepest_first_with_their_names_unescaped()
-    {
-        var table = Path.Combine(_directory, "mountinfo");
-        File.WriteAllLines(
-            table,
-            [
-                "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw",
-                "30 22 0:40 / /fractal/a rw - fuse.rclone x rw",
-                @"31 30 0:41 / /fractal/a/Google\040Drive rw - fuse.rclone x rw",
-                "32 22 0:42 / /fractalCloudStorage/a rw - fuse.rclone x rw",
-            ]);
-        Assert.Equal(["/fractal/a/Google Drive", "/fractal/a"], Mounts.Below("/fractal", table));
-        Assert.Equal(["/fractal/a/Google Drive"], Mounts.Below("/fractal/a/", table));
-        Assert.True(Mounts.IsShared("/var", table));
-        Assert.False(Mounts.IsShared("/fractal/a/x", table));
-    }
 }

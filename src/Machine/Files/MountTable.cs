@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace HostService.Machine.CloudStorage;
+namespace HostService.Machine.Files;
 
 /// <summary>What is mounted where, as <c>/proc/self/mountinfo</c> says.</summary>
 internal static partial class MountTable

@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 
-namespace HostService.Machine.CloudStorage;
+namespace HostService.Machine.Files;
 
 /// <summary>
 /// Makes a directory's mounts visible in containers that have it bound already: that needs a shared mount. systemd makes the whole tree

@@ -1,0 +1,79 @@
+using HostService.Machine;
+using HostService.Machine.Files;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace HostService.Tests.Unit.Files;
+
+public sealed class HostDirectoriesTests : IDisposable
+{
+    private readonly string _place = Directory.CreateTempSubdirectory("host-directories-").FullName;
+
+    private HostOptions Options => new()
+    {
+        Root = Path.Combine(_place, "fractal"),
+        PrivateRoot = Path.Combine(_place, "private"),
+        CloudStorageRoot = Path.Combine(_place, "cloud"),
+        ManageSystem = false,
+    };
+
+    public void Dispose() => Directory.Delete(_place, recursive: true);
+
+    private HostDirectories Directories() => new(Microsoft.Extensions.Options.Options.Create(Options), NullLogger<HostDirectories>.Instance);
+
+    [Fact]
+    public void What_was_made_is_removed_and_users_drives_stay()
+    {
+        using var directories = Directories();
+        directories.Make();
+        Assert.Equal(["cloud", "fractal", "private"], Directory.GetDirectories(_place).Select(Path.GetFileName).Order());
+        Assert.Equal((UnixFileMode)0b111_111_111, File.GetUnixFileMode(Options.Root));
+        Assert.Equal((UnixFileMode)0b111_000_000, File.GetUnixFileMode(directories.Temp));
+        Assert.Equal((UnixFileMode)0b111_000_000, File.GetUnixFileMode(Options.PrivateRoot));
+        directories.RemoveAll();
+        directories.RemoveAll();
+        Assert.Equal(["cloud"], Directory.GetDirectories(_place).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void An_operators_own_files_in_the_private_directory_stay()
+    {
+        using var directories = Directories();
+        Directory.CreateDirectory(Options.PrivateRoot);
+        File.WriteAllText(Path.Combine(Options.PrivateRoot, "operator.pem"), "");
+        directories.Make();
+        directories.RemoveAll();
+        Assert.True(File.Exists(Path.Combine(Options.PrivateRoot, "operator.pem")));
+    }
+
+    [Fact]
+    public void A_run_that_made_nothing_removes_nothing()
+    {
+        Directory.CreateDirectory(Options.Root);
+        using var directories = Directories();
+        directories.RemoveAll();
+        Assert.Equal(Options.Root, directories.Leftover);
+    }
+
+    [Fact]
+    public void A_directory_that_this_service_did_not_make_is_never_reclaimed()
+    {
+        Directory.CreateDirectory(Options.Root);
+        File.WriteAllText(Path.Combine(Options.Root, "somebody's file"), "");
+        using var directories = Directories();
+        Assert.Throws<IOException>(directories.Reclaim);
+        Assert.True(File.Exists(Path.Combine(Options.Root, "somebody's file")));
+    }
+
+    [Fact]
+    public void What_a_crashed_run_left_is_reclaimed_and_what_a_running_one_has_is_not()
+    {
+        var running = Directories();
+        running.Make();
+        using var other = Directories();
+        Assert.Contains("is running", Assert.Throws<IOException>(other.Reclaim).Message, StringComparison.Ordinal);
+        Assert.True(Directory.Exists(Options.Root));
+        running.Dispose();
+        other.Reclaim();
+        Assert.False(Directory.Exists(Options.Root));
+    }
+}
