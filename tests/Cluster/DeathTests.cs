@@ -155,6 +155,21 @@ public sealed class DeathTests
     }
 
     [Fact]
+    public async Task A_container_that_the_engine_is_still_making_when_the_end_comes_is_waited_for_and_removed()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var held = cluster.Engine.Hold(EngineCall.Create);
+        var spinUp = cluster.Mandelbox("m1").SpinUp(HostCluster.Request());
+        await held.Entered;
+        var stop = cluster.Mandelbox("m1").Stop("test");
+        await cluster.Watcher.Until("m1", MandelboxState.Dying);
+        held.Release();
+        Assert.Equal("create", (await spinUp).Failure!.Phase);
+        await stop;
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
     public async Task Stopping_what_is_not_there_is_false_and_keeps_no_trace()
     {
         await using var cluster = await new HostCluster().StartAsync();

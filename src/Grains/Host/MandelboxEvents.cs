@@ -41,7 +41,7 @@ public sealed partial class MandelboxEvents(IContainerEngine engine, IGrainFacto
 
     public async Task HappenedAsync(ContainerEvent happened, CancellationToken cancellationToken)
     {
-        if (happened.Action is not ("start" or "die"))
+        if (happened.Action is not ("create" or "start" or "die"))
         {
             return;
         }
@@ -52,7 +52,14 @@ public sealed partial class MandelboxEvents(IContainerEngine engine, IGrainFacto
             return;
         }
 
-        if (happened.Action == "die")
+        if (happened.Action == "create")
+        {
+            if (ours is not null && await grains.GetGrain<IMandelboxGrain>(id).Describe() is null)
+            {
+                await RemoveStrayAsync(id, happened.ContainerId, cancellationToken);
+            }
+        }
+        else if (happened.Action == "die")
         {
             await TellOfDeathAsync(id, happened.ContainerId, happened.ExitCode, happened.At);
         }

@@ -19,6 +19,8 @@ public sealed class FindImage(Func<string, CancellationToken, Task<string?>> fin
 /// <summary>The container, not yet started.</summary>
 public sealed class CreateContainer(IContainerEngine engine, Func<MandelboxRun, ContainerSpec> specification) : IMandelboxStep
 {
+    private Task<string>? _creating;
+
     public string Name => "create";
 
     public async Task<StepResult> DoAsync(MandelboxRun run, CancellationToken cancellationToken)
@@ -26,15 +28,24 @@ public sealed class CreateContainer(IContainerEngine engine, Func<MandelboxRun, 
         var spec = specification(run);
         run.ContainerName = spec.Name;
         run.ContainerEnded = false;
-        run.ContainerId = await engine.CreateAsync(spec, cancellationToken);
+
+        // The call goes on when the step is cancelled: the engine would finish it all the same, and then nobody would know of the container.
+        _creating = engine.CreateAsync(spec, CancellationToken.None);
+        run.ContainerId = await _creating.WaitAsync(cancellationToken);
         return StepResult.Done;
     }
 
     /// <summary>
-    /// The engine may have made a container although its call failed: it is looked for by name, and removed only if its labels say that it is this lease's.
+    /// Waits for the engine's answer, where the step did not. The engine may have made a container although its call failed: it is looked for by name, and removed only if its labels say that it is this lease's.
     /// </summary>
     public async Task UndoAsync(MandelboxRun run, CancellationToken cancellationToken)
     {
+        if (run.ContainerId is null && _creating is { } creating)
+        {
+            await Task.WhenAny(creating).WaitAsync(cancellationToken);
+            run.ContainerId = creating.IsCompletedSuccessfully ? await creating : null;
+        }
+
         if (run.ContainerId is null && run.ContainerName is { } name)
         {
             var found = await engine.InspectAsync(name, cancellationToken);
