@@ -10,11 +10,18 @@ public static class CommandLine
     public static async Task<int> InvokeAsync(string[] arguments)
     {
         var result = Root().Parse(arguments);
-        if (result.Errors.Count > 0)
+        List<string> faults = [.. result.Errors.Select(e => e.Message)];
+        if (result.CommandResult.Command.TreatUnmatchedTokensAsErrors)
         {
-            foreach (var error in result.Errors)
+            // The parser looks at the root command alone, which takes settings; most others do not.
+            faults.AddRange(result.UnmatchedTokens.Select(token => $"'{token}' is not known here."));
+        }
+
+        if (faults.Count > 0)
+        {
+            foreach (var fault in faults.Distinct(StringComparer.Ordinal))
             {
-                await Console.Error.WriteLineAsync($"host-service: {error.Message}");
+                await Console.Error.WriteLineAsync($"host-service: {fault}");
             }
 
             await Console.Error.WriteLineAsync("Try 'host-service --help'.");

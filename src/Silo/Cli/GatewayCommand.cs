@@ -32,7 +32,7 @@ internal static partial class GatewayCommand
     private static async Task<int> RunAsync(IConfigurationRoot configuration, CancellationToken cancellationToken)
     {
         var environment = ServiceConfiguration.EnvironmentOf(configuration);
-        var orleans = configuration.GetSection("Orleans").Get<OrleansOptions>() ?? new OrleansOptions();
+        var orleans = configuration.ReadOrDefaults<OrleansOptions>("Orleans");
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "host-service" });
         builder.Configuration.AddConfiguration(configuration);
         builder.AddServiceLogging();
@@ -42,13 +42,13 @@ internal static partial class GatewayCommand
         {
             builder.UseOrleansClient(client => client.UseLocalhostClustering(orleans.GatewayPort));
             builder.AddServiceGateway(environment);
-            await using var app = builder.Build();
-            if (OptionsCheck.Faults(builder.Services, app.Services) is { Count: > 0 } faults)
+            if (OptionsCheck.Faults(builder.Services) is { Count: > 0 } faults)
             {
                 await Console.Error.WriteLineAsync($"host-service: {string.Join('\n', faults)}");
                 return ExitCodes.Usage;
             }
 
+            await using var app = builder.Build();
             app.MapGateway();
             await app.StartAsync(cancellationToken);
             await app.WaitForShutdownAsync(cancellationToken);

@@ -21,7 +21,7 @@ internal static class GpusCommand
                 return ExitCodes.Usage;
             }
 
-            var options = configuration.GetSection(GpuOptions.Section).Get<GpuOptions>() ?? new GpuOptions();
+            var options = configuration.ReadOrDefaults<GpuOptions>(GpuOptions.Section);
             using var inventory = new NvmlGpuInventory(options.NvmlLibrary, options.ReopenAfter, TimeProvider.System);
             var report = GpuReport.From(inventory.Read());
             Console.WriteLine(parsed.GetValue(json) ? report.ToJson() : report.ToText());

@@ -9,6 +9,16 @@ internal sealed class ServiceOptions
     {
         Description = "The running service.",
         DefaultValueFactory = _ => new Uri($"https://127.0.0.1:{Environment.GetEnvironmentVariable("Gateway__Port") ?? "4678"}"),
+        CustomParser = argument =>
+        {
+            if (Uri.TryCreate(argument.Tokens[0].Value, UriKind.Absolute, out var address) && address.Scheme == Uri.UriSchemeHttps)
+            {
+                return address;
+            }
+
+            argument.AddError($"'{argument.Tokens[0].Value}' is no address of a service; give one like https://127.0.0.1:4678");
+            return null;
+        },
     };
 
     public Option<string?> Token { get; } = new("--token")
