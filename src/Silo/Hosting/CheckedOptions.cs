@@ -20,6 +20,21 @@ internal static class CheckedOptions
         services.AddSingleton<IValidateOptions<TOptions>>(new FaultValidator<TOptions>(faults));
     }
 
+    /// <summary>A section that is needed before the check; its defaults where it cannot be read, for then the check names the fault.</summary>
+    public static TOptions ReadOrDefaults<TOptions>(this IConfiguration configuration, string section)
+        where TOptions : class, new()
+    {
+        try
+        {
+            return configuration.GetSection(section).Get<TOptions>() ?? new TOptions();
+        }
+        catch (InvalidOperationException)
+        {
+            // A value that cannot be made a number, a time or a truth.
+            return new TOptions();
+        }
+    }
+
     private sealed class FaultValidator<TOptions>(Func<TOptions, IEnumerable<string>> faults) : IValidateOptions<TOptions>
         where TOptions : class
     {

@@ -7,8 +7,10 @@ namespace HostService.Silo.Hosting;
 public static class OptionsCheck
 {
     /// <summary>Every fault; empty when there is none.</summary>
-    public static IReadOnlyList<string> Faults(IServiceCollection services, IServiceProvider provider)
+    /// <remarks>On a provider of its own: to build the application is to build its server, which reads its options and ends at the first fault.</remarks>
+    public static IReadOnlyList<string> Faults(IServiceCollection services)
     {
+        using var provider = services.BuildServiceProvider();
         var types = services
             .Select(s => s.ServiceType)
             .Where(t => t.IsGenericType && (t.GetGenericTypeDefinition() == typeof(IConfigureOptions<>) || t.GetGenericTypeDefinition() == typeof(IValidateOptions<>)))

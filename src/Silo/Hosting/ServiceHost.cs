@@ -43,13 +43,13 @@ public static class ServiceHost
         builder.Services.AddSingleton<IHostName, HostNameOfFacts>();
         builder.AddServiceGateway(environment);
 
-        var app = builder.Build();
-        List<string> faults = [.. OptionsCheck.Faults(builder.Services, app.Services), .. UnsupportedSettings.Faults(configuration)];
+        List<string> faults = [.. OptionsCheck.Faults(builder.Services), .. UnsupportedSettings.Faults(configuration)];
         if (faults.Count > 0)
         {
             throw new StartRefusedException(ExitCodes.Usage, $"The configuration has {faults.Count} fault{(faults.Count == 1 ? "" : "s")}:\n{string.Join('\n', faults.Select(f => $"  {f}"))}");
         }
 
+        var app = builder.Build();
         app.MapGateway();
         if (app.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<DashboardOptions>>().Value.EnabledIn(environment))
         {
@@ -63,7 +63,6 @@ public static class ServiceHost
     {
         var services = builder.Services;
         var configuration = builder.Configuration;
-        var manageSystem = configuration.GetValue("Host:ManageSystem", true);
         services.AddSingleton(TimeProvider.System);
         services.AddChecked<HostOptions, HostOptionsValidator>("Host");
         services.AddSingleton<HostDirectories>();
@@ -80,7 +79,7 @@ public static class ServiceHost
         services.AddWebserver(configuration, provider => provider.GetRequiredService<MachineReadings>().WebserverFacts());
         services.AddUserConfigs(configuration, onByDefault: environment.IsDeployed);
         services.AddCloudStorage(configuration);
-        if (manageSystem)
+        if (configuration.ReadOrDefaults<HostOptions>("Host").ManageSystem)
         {
             services.AddSingleton<IPower, SystemPower>();
         }
@@ -92,8 +91,8 @@ public static class ServiceHost
 
     private static void AddSilo(this WebApplicationBuilder builder, HostEnvironment environment)
     {
-        var dashboard = builder.Configuration.GetSection("Dashboard").Get<DashboardOptions>() ?? new DashboardOptions();
-        var ports = builder.Configuration.GetSection("Orleans").Get<OrleansOptions>() ?? new OrleansOptions();
+        var dashboard = builder.Configuration.ReadOrDefaults<DashboardOptions>("Dashboard");
+        var ports = builder.Configuration.ReadOrDefaults<OrleansOptions>("Orleans");
         builder.Services.AddChecked<OrleansOptions>("Orleans", o => o.Faults());
         builder.Services.AddChecked<DashboardOptions>("Dashboard", _ => []);
         builder.UseOrleans(silo =>
