@@ -1,0 +1,178 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using HostService.Machine.Docker;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.Engine.Service;
+
+/// <summary>Whatever strangers send to the real server: the contract's answers, no 500, and no container.</summary>
+[Collection(EngineCollection.Name)]
+public sealed class BadInputTests(ServiceFixture fixture) : IClassFixture<ServiceFixture>
+{
+    private const string SpinUp = "/spin_up_mandelbox";
+    private const string Right = """{"app_name":"mandelboxes/demo","config_encryption_token":"0123456789","jwt_access_token":"","mandelbox_id":"bad","session_id":1}""";
+
+    private static readonly (string Method, string Path)[] Endpoints =
+    [
+        ("PUT", SpinUp), ("PUT", SpinUp), ("PUT", SpinUp), ("POST", "/drain_and_shutdown"), ("PUT", "/set_container_dpi"), ("POST", "/mount_cloud_storage"),
+        ("POST", "/register_docker_container_id"), ("POST", "/create_uinput_devices"),
+    ];
+
+    private static readonly string[] Values =
+    [
+        "\"bad\"", "\"0123456789\"", "1", "96", "\"dropbox\"", "null", "true", "-1", "1.5", "1e400", "18446744073709551616", "65536", "[]", "{}", "[[[[1]]]]", "\"\"", "\"..\"",
+        "\"../../etc/passwd\"", "\"a/b\"", "\"a\\u0000b\"", "\"a\\nb\"", "\"\\ud800\"", "\"host-service-warmup\"", "\"temp\"", "\"-rf\"", "\"$(id)\"", "\"%2e%2e\"",
+        $"\"{new string('a', 10_240)}\"", "tru", "\"", "", "NaN",
+    ];
+
+    private TestService Service => fixture.Service;
+
+    [EngineTheory]
+    [InlineData("POST", SpinUp, Right, 400, "Bad request type. Expected PUT, got POST")]
+    [InlineData("GET", SpinUp, null, 400, "Bad request type. Expected PUT, got GET")]
+    [InlineData("PUT", "/drain_and_shutdown", "{}", 400, "Bad request type. Expected POST, got PUT")]
+    [InlineData("PUT", SpinUp, "", 400, "Malformed body")]
+    [InlineData("PUT", SpinUp, "[]", 400, "Malformed body")]
+    [InlineData("PUT", SpinUp, "{\"mandelbox_id\":", 400, "Malformed body")]
+    [InlineData("PUT", SpinUp, "{\"session_id\":\"1\"}", 400, "Malformed body")]
+    [InlineData("PUT", SpinUp, "{\"session_id\":-1}", 400, "Malformed body")]
+    [InlineData("PUT", SpinUp, "{\"dpi\":1.5}", 400, "Malformed body")]
+    [InlineData("POST", "/drain_and_shutdown", "{}", 401, "Unauthorized")]
+    [InlineData("POST", "/drain_and_shutdown", "{\"auth_secret\":\"wrong\"}", 401, "Unauthorized")]
+    [InlineData("PUT", "/set_container_dpi", "{\"host_port\":1,\"dpi\":1}", 401, "Unauthorized")]
+    [InlineData("PUT", "/nowhere", Right, 404, null)]
+    [InlineData("PUT", SpinUp + "/", Right, 404, null)]
+    public async Task Each_fault_has_the_answer_that_callers_know(string method, string path, string? body, int status, string? text)
+    {
+        var (got, answer) = await SendAsync(method, path, body is null ? null : Encoding.UTF8.GetBytes(body));
+
+        Assert.Equal(status, (int)got);
+        if (text is not null)
+        {
+            Assert.Equal(text, answer);
+        }
+    }
+
+    [EngineTheory]
+    [InlineData("mandelbox_id", "\"..\"")]
+    [InlineData("mandelbox_id", "\"a/../../b\"")]
+    [InlineData("mandelbox_id", "\"a\\u0000\"")]
+    [InlineData("mandelbox_id", "\"a\\n\"")]
+    [InlineData("mandelbox_id", "\"temp\"")]
+    [InlineData("mandelbox_id", "\"host-service-warmup\"")]
+    [InlineData("mandelbox_id", "null")]
+    [InlineData("app_name", "\"../demo\"")]
+    [InlineData("app_name", "\"Mandelboxes/demo\"")]
+    [InlineData("config_encryption_token", "\"123456789\"")]
+    [InlineData("session_id", "null")]
+    [InlineData("dpi", "0")]
+    [InlineData("dpi", "1001")]
+    public async Task A_value_that_may_not_be_is_refused_with_the_name_of_its_field(string field, string value)
+    {
+        var (status, answer) = await SendAsync("PUT", SpinUp, With(field, value));
+
+        Assert.Equal(HttpStatusCode.NotAcceptable, status);
+        var refusal = JsonDocument.Parse(answer).RootElement;
+        Assert.Equal("", refusal.GetProperty("result").GetString());
+        Assert.Contains(field, refusal.GetProperty("error").GetString(), StringComparison.Ordinal);
+        await Service.AssertNothingIsLeftAsync();
+    }
+
+    [EngineTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_body_over_a_mebibyte_is_refused_whether_or_not_it_says_so_first(bool chunked)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Put, SpinUp) { Content = new ByteArrayContent(With("app_name", $"\"{new string('a', 1 << 20)}\"")) };
+        request.Headers.TransferEncodingChunked = chunked;
+        // Or the server's answer comes while the client still sends, which tells it of a broken pipe instead.
+        request.Headers.ExpectContinue = !chunked;
+
+        using var response = await Service.Process.Http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
+    }
+
+    [EngineFact]
+    public async Task Ten_thousand_random_bodies_get_no_500_and_make_no_container()
+    {
+        var statuses = new ConcurrentDictionary<HttpStatusCode, int>();
+        await using var events = await Service.Engine.WatchAsync(null, default);
+        var happened = events.NextAsync(default);
+
+        await Parallel.ForEachAsync(Enumerable.Range(0, 10_000), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (seed, _) =>
+        {
+            var random = new Random(seed);
+            var (method, path) = Endpoints[random.Next(Endpoints.Length)];
+            var (status, answer) = await SendAsync(method, path, RandomBody(random, path));
+            statuses.AddOrUpdate(status, 1, (_, n) => n + 1);
+            Assert.True(status is HttpStatusCode.BadRequest or HttpStatusCode.Unauthorized or HttpStatusCode.NotAcceptable, $"seed {seed}: {status} {answer}");
+        });
+
+        Assert.All(new[] { HttpStatusCode.BadRequest, HttpStatusCode.NotAcceptable }, s => Assert.True(statuses.GetValueOrDefault(s) > 500, string.Join(", ", statuses)));
+        Assert.False(happened.IsCompleted && happened.Result is { Action: "create" } e && IsOurs(e), "a container was made");
+        await Service.AssertNothingIsLeftAsync();
+        Assert.DoesNotContain("fail:", Service.Process.Log.Text, StringComparison.Ordinal);
+
+        bool IsOurs(ContainerEvent e) => e.Labels.Values.Contains(Service.Settings.InstanceName);
+    }
+
+    /// <summary>A body with most fields right, some replaced, sometimes damaged. Its app never has an image, so that nothing may come up.</summary>
+    private static byte[] RandomBody(Random random, string path)
+    {
+        var fields = new Dictionary<string, string>
+        {
+            ["app_name"] = "\"mandelboxes/nowhere\"",
+            ["config_encryption_token"] = "\"0123456789\"",
+            ["jwt_access_token"] = "\"\"",
+            ["mandelbox_id"] = $"\"random-{random.Next(50)}\"",
+            ["session_id"] = "1",
+            ["host_port"] = "30001",
+            ["dpi"] = "96",
+            ["provider"] = "\"dropbox\"",
+            ["docker_id"] = $"\"{new string('a', 64)}\"",
+            ["fractal_id"] = "\"random\"",
+            // The right one anywhere but where it ends the service.
+            ["auth_secret"] = path == "/drain_and_shutdown" ? "\"wrong\"" : JsonSerializer.Serialize(ServiceProcess.Secret),
+        };
+        for (var wrong = random.Next(4); wrong > 0; wrong--)
+        {
+            fields[fields.Keys.ElementAt(random.Next(1, fields.Count))] = Values[random.Next(Values.Length)];
+        }
+
+        var body = Encoding.UTF8.GetBytes($"{{{string.Join(',', fields.Select(f => $"\"{f.Key}\":{f.Value}"))}}}");
+        switch (random.Next(10))
+        {
+            case 0:
+                return body[..random.Next(body.Length)];
+            case 1:
+                random.NextBytes(body.AsSpan(random.Next(body.Length)));
+                return body;
+            case 2:
+                body[random.Next(body.Length)] = (byte)random.Next(256);
+                return body;
+            default:
+                return body;
+        }
+    }
+
+    private static byte[] With(string field, string value)
+    {
+        var fields = JsonDocument.Parse(Right).RootElement.EnumerateObject().Where(p => p.Name != field).Select(p => $"\"{p.Name}\":{p.Value.GetRawText()}");
+        return Encoding.UTF8.GetBytes($"{{{string.Join(',', fields.Append($"\"{field}\":{value}"))}}}");
+    }
+
+    private async Task<(HttpStatusCode Status, string Body)> SendAsync(string method, string path, byte[]? body)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        if (body is not null)
+        {
+            request.Content = new ByteArrayContent(body);
+        }
+
+        using var response = await Service.Process.Http.SendAsync(request);
+        return (response.StatusCode, await response.Content.ReadAsStringAsync());
+    }
+}

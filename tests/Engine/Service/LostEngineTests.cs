@@ -1,0 +1,47 @@
+using System.Net;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.Engine.Service;
+
+/// <summary>The service on an engine that dies: one of its own, for it is killed.</summary>
+public sealed class LostEngineTests
+{
+    [PrivateEngineFact]
+    public async Task An_engine_that_stays_away_ends_the_service_the_clean_way()
+    {
+        await using var daemon = await DockerDaemon.StartNewAsync();
+        await EngineFixture.BuildDemoAsync(daemon.Endpoint);
+        await using var service = await TestService.StartAsync(
+            daemon.Endpoint, ("Docker__GiveUpAfter", "00:00:01"), ("Docker__ReconnectDelay", "00:00:00.1"), ("Shutdown__MandelboxDeadline", "00:00:05"));
+        await service.UpAsync("abandoned");
+
+        await daemon.KillAsync();
+
+        Assert.Equal(4, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Contains($"has been away for", service.Process.Log.Text, StringComparison.Ordinal);
+        Assert.False(Path.Exists(service.Settings.PrivateRoot), service.Process.Log.Text);
+    }
+
+    [PrivateEngineFact]
+    public async Task An_engine_that_dies_and_comes_back_costs_the_mandelboxes_that_died_with_it_and_nothing_else()
+    {
+        await using var daemon = await DockerDaemon.StartNewAsync();
+        await EngineFixture.BuildDemoAsync(daemon.Endpoint);
+        await using var service = await TestService.StartAsync(daemon.Endpoint, ("Docker__ReconnectDelay", "00:00:00.1"));
+        await service.UpAsync("first");
+
+        await daemon.KillAsync();
+        await service.Process.Log.LineAsync("The engine's events are not to be had").WaitAsync(TimeSpan.FromSeconds(60));
+        // Which step fails first depends on the moment; the caller is told in every case, and nothing stays behind.
+        var (status, answer) = await service.SpinUpAsync(TestService.Body("meanwhile"));
+        await daemon.StartAsync();
+
+        await service.GoneAsync("first");
+        Assert.Equal(HttpStatusCode.NotAcceptable, status);
+        Assert.NotEqual("", (string)answer["error"]!);
+        await service.UpAsync("after");
+        Assert.Equal(HttpStatusCode.NoContent, await service.DeleteAsync("after"));
+        await service.AssertNothingIsLeftAsync();
+        Assert.Equal(0, await service.Process.EndAsync());
+    }
+}

@@ -1,0 +1,161 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using HostService.Grains.Mandelbox;
+using HostService.Machine.Docker;
+using HostService.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace HostService.Tests.Engine.Service;
+
+/// <summary>A running service with a directory of its own, and what tests ask it and its engine.</summary>
+public sealed class TestService : IAsyncDisposable
+{
+    private readonly ScratchDirectory _directory;
+    private readonly ServiceProvider _services;
+
+    private TestService(Uri engine, ScratchDirectory directory, ServiceProcess process)
+    {
+        EngineAddress = engine;
+        _directory = directory;
+        _services = EngineFixture.Connect(engine);
+        Process = process;
+    }
+
+    public ServiceProcess Process { get; }
+
+    public Uri EngineAddress { get; }
+
+    public IContainerEngine Engine => _services.GetRequiredService<IContainerEngine>();
+
+    public ServiceSettings Settings => Process.Settings;
+
+    public static async Task<TestService> StartAsync(Uri engine, params (string Key, string Value)[] settings)
+    {
+        var directory = new ScratchDirectory();
+        try
+        {
+            return new TestService(engine, directory, await ServiceProcess.StartAsync(ServiceSettings.Local(engine, directory).With(settings)));
+        }
+        catch
+        {
+            // Nobody disposes of what never came to be.
+            directory.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The wire's request, all of whose fields are right but those given.</summary>
+    public static JsonObject Body(string id, string app = EngineFixture.DemoApp, ulong session = 1, int? dpi = null)
+    {
+        var body = new JsonObject
+        {
+            ["app_name"] = app,
+            ["config_encryption_token"] = "0123456789",
+            ["jwt_access_token"] = "",
+            ["mandelbox_id"] = id,
+            ["session_id"] = session,
+        };
+        if (dpi is { } dots)
+        {
+            body["dpi"] = dots;
+        }
+
+        return body;
+    }
+
+    public async Task<(HttpStatusCode Status, JsonNode Answer)> SpinUpAsync(JsonObject body)
+    {
+        using var content = new StringContent(body.ToJsonString());
+        using var response = await Process.Http.PutAsync("/spin_up_mandelbox", content);
+        return (response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!);
+    }
+
+    /// <summary>Spins a mandelbox up; anything but success fails the test. The result: ports and key.</summary>
+    public async Task<JsonNode> UpAsync(string id)
+    {
+        var (status, answer) = await SpinUpAsync(Body(id));
+        Assert.True(status == HttpStatusCode.OK, $"{id}: {status} {answer}\n{Process.Log.Text}");
+        return answer["result"]!;
+    }
+
+    public async Task<HttpStatusCode> DeleteAsync(string id)
+    {
+        using var response = await Process.Http.DeleteAsync($"/v1/mandelboxes/{id}");
+        return response.StatusCode;
+    }
+
+    public async Task<JsonNode> GetAsync(string path) => JsonNode.Parse(await Process.Http.GetStringAsync(path))!;
+
+    /// <summary>All containers of this service's, running or not.</summary>
+    public Task<IReadOnlyList<ContainerDescription>> ContainersAsync() =>
+        Engine.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = Settings.InstanceName }, default);
+
+    public async Task<ContainerDescription> ContainerAsync(string id) =>
+        Assert.Single(await ContainersAsync(), c => c.Labels[ContainerLabels.MandelboxId] == id);
+
+    /// <summary>The log tells that a mandelbox has gone, with all that it held.</summary>
+    public Task GoneAsync(string id) => Process.Log.LineAsync($"Mandelbox {id}: Dying -> Gone").WaitAsync(TimeSpan.FromSeconds(60));
+
+    /// <summary>No mandelbox is there, and nothing that one could have held: container, lease or directory.</summary>
+    public async Task AssertNothingIsLeftAsync()
+    {
+        var host = await GetAsync("/v1/host");
+        var used = string.Join(", ", new[] { "slots", "ttys", "tcpPorts", "udpPorts" }.Select(p => $"{p} {host[p]!["used"]}"));
+        Assert.Equal("slots 0, ttys 0, tcpPorts 0, udpPorts 0", used);
+        Assert.Equal((0, 0), ((int)host["leaks"]!, (int)host["mandelboxes"]!));
+        Assert.Empty(await ContainersAsync());
+        Assert.Equal(["temp"], Directory.GetDirectories(Settings.Root).Select(Path.GetFileName));
+        Assert.DoesNotContain(Directory.GetDirectories(Path.Combine(Settings.Root, "temp")), d => Path.GetFileName(d) != "logs");
+        var logs = Path.Combine(Settings.Root, "temp", "logs");
+        Assert.Empty(Directory.Exists(logs) ? Directory.GetDirectories(logs) : []);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Process.DisposeAsync();
+        foreach (var left in await LeftAsync())
+        {
+            await Engine.RemoveAsync(left.Id, default);
+        }
+
+        await _services.DisposeAsync();
+        _directory.Dispose();
+    }
+
+    private async Task<IReadOnlyList<ContainerDescription>> LeftAsync()
+    {
+        try
+        {
+            return await ContainersAsync();
+        }
+        catch (ContainerEngineException)
+        {
+            // The test has ended the engine, and its containers with it.
+            return [];
+        }
+    }
+}
+
+/// <summary>One service for all tests of a class.</summary>
+public sealed class ServiceFixture(EngineFixture engine) : IAsyncLifetime
+{
+    private TestService? _service;
+
+    public TestService Service => _service ?? throw new InvalidOperationException("there is no engine, so there is no service");
+
+    public async Task InitializeAsync()
+    {
+        if (EngineFixture.WhyNot is null)
+        {
+            _service = await TestService.StartAsync(engine.Endpoint);
+        }
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (_service is not null)
+        {
+            await _service.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,77 @@
+namespace HostService.Tests.Support;
+
+/// <summary>What a process has said, line by line; a test can wait for a line.</summary>
+public sealed class ProcessLines
+{
+    private readonly Lock _gate = new();
+    private readonly List<string> _lines = [];
+    private readonly List<(string Part, TaskCompletionSource<string> Seen)> _watchers = [];
+    private bool _ended;
+
+    /// <summary>All of it so far.</summary>
+    public string Text
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return string.Join('\n', _lines);
+            }
+        }
+    }
+
+    /// <summary>The first line, past or future, that holds this text; fails when the process ends without it.</summary>
+    public Task<string> LineAsync(string part)
+    {
+        lock (_gate)
+        {
+            if (_lines.Find(l => l.Contains(part, StringComparison.Ordinal)) is { } line)
+            {
+                return Task.FromResult(line);
+            }
+
+            var seen = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (_ended)
+            {
+                seen.SetException(Missing(part));
+            }
+            else
+            {
+                _watchers.Add((part, seen));
+            }
+
+            return seen.Task;
+        }
+    }
+
+    /// <summary>Reads until the process closes this stream.</summary>
+    internal async Task ReadAsync(TextReader from)
+    {
+        while (await from.ReadLineAsync() is { } line)
+        {
+            Add(line);
+        }
+
+        lock (_gate)
+        {
+            _ended = true;
+            _watchers.ForEach(w => w.Seen.SetException(Missing(w.Part)));
+            _watchers.Clear();
+        }
+    }
+
+    private void Add(string line)
+    {
+        lock (_gate)
+        {
+            _lines.Add(line);
+            foreach (var watcher in _watchers.Where(w => line.Contains(w.Part, StringComparison.Ordinal)).ToList())
+            {
+                _watchers.Remove(watcher);
+                watcher.Seen.SetResult(line);
+            }
+        }
+    }
+
+    private InvalidOperationException Missing(string part) => new($"the process ended without saying '{part}'; it said:\n{string.Join('\n', _lines)}");
+}
