@@ -39,6 +39,8 @@ public sealed partial class BackgroundParts(
     private readonly CancellationTokenSource _stopWebserver = new();
     private Task _events = Task.CompletedTask;
     private volatile bool _live;
+    private bool _engineSeen;
+    private string _status = "";
     private Task _webserver = Task.CompletedTask;
 
     private IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(facts.Current.Identity.InstanceName));
@@ -141,17 +143,36 @@ public sealed partial class BackgroundParts(
     private async Task TellSystemdAsync()
     {
         var host = await Host.Describe();
-        systemd.Status(host.NotReady.Count > 0
-            ? $"{host.Mandelboxes} mandelboxes, {host.Slots.Free} of {host.Slots.Capacity} slots free; not ready: {string.Join("; ", host.NotReady)}"
-            : $"{host.Mandelboxes} mandelboxes, {host.Slots.Free} of {host.Slots.Capacity} slots free");
+        var status = $"{host.Mandelboxes} mandelboxes, {host.Slots.Free} of {host.Slots.Capacity} slots free";
+        if (host.NotReady.Count > 0)
+        {
+            status += $"; not ready: {string.Join("; ", host.NotReady)}";
+        }
+
+        if (status != _status)
+        {
+            _status = status;
+            systemd.Status(status);
+        }
     }
 
     private async Task WatchStatusAsync()
     {
         while (!_stopRest.IsCancellationRequested)
         {
+            await Tell("engine", TellOfEngineAsync);
             await Tell("status", TellSystemdAsync);
-            await Task.WhenAny(Task.Delay(TimeSpan.FromSeconds(5), time, _stopRest.Token));
+            await Task.WhenAny(Task.Delay(TimeSpan.FromSeconds(1), time, _stopRest.Token));
+        }
+    }
+
+    /// <summary>A host whose engine is away takes no work. Before the first connection start-up itself has just asked the engine.</summary>
+    private async Task TellOfEngineAsync()
+    {
+        _engineSeen |= stream.IsConnected;
+        if (_engineSeen)
+        {
+            await Host.SetNotReady("engine", stream.IsConnected ? null : "the container engine does not answer");
         }
     }
 
