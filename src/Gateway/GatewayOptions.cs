@@ -60,11 +60,21 @@ public sealed class GatewayOptions
     }
 }
 
-/// <summary>Section <c>Ecs</c>, as far as the gateway looks at it.</summary>
+/// <summary>Section <c>Ecs</c>: hosts on which the ECS agent makes the containers.</summary>
 public sealed class EcsOptions
 {
     public const string Section = "Ecs";
 
     /// <summary>Whether containers may be made by the ECS agent (B29).</summary>
     public bool Enabled { get; set; }
+
+    /// <summary>The agent's own systemd unit; started by the service in deployed environments, once the agent's calls are taken.</summary>
+    public string AgentUnit { get; set; } = "ecs.service";
+
+    /// <summary>Every fault of these settings; empty when there is none.</summary>
+    public IEnumerable<string> Faults()
+    {
+        if (Enabled && (AgentUnit.Length == 0 || AgentUnit.StartsWith('-') || AgentUnit.Any(char.IsWhiteSpace)))
+            yield return $"Ecs:AgentUnit is '{AgentUnit}'; give the name of the agent's systemd unit, for example ecs.service.";
+    }
 }

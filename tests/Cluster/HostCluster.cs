@@ -103,6 +103,7 @@ public sealed class HostCluster : IAsyncDisposable
         Assert.Empty(Engine.Containers);
         Assert.Equal(0, Input.Open);
         Assert.Empty(CloudStorage.Mounted);
+        Assert.Empty(CloudStorage.Prepared);
         Assert.Empty(Database.Rows);
         Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(Root, "*", SearchOption.AllDirectories), path => !IsShared(path));
     }

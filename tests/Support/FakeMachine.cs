@@ -191,6 +191,15 @@ public sealed class FakeCloudStorage : ICloudStorage
     /// <summary>When set, mounting fails with this reason.</summary>
     public string? Refusal { get; set; }
 
+    /// <summary>Mandelboxes that have their directory.</summary>
+    public ConcurrentDictionary<string, bool> Prepared { get; } = new();
+
+    public Task PrepareAsync(string mandelboxId, CancellationToken cancellationToken)
+    {
+        Prepared[mandelboxId] = true;
+        return Task.CompletedTask;
+    }
+
     public async Task<string?> MountAsync(string mandelboxId, CloudDrive drive, CancellationToken cancellationToken)
     {
         if (HoldMount is { } hold)
@@ -209,6 +218,7 @@ public sealed class FakeCloudStorage : ICloudStorage
     public Task UnmountAllAsync(string mandelboxId, CancellationToken cancellationToken)
     {
         Mounted.TryRemove(mandelboxId, out _);
+        Prepared.TryRemove(mandelboxId, out _);
         return Task.CompletedTask;
     }
 }

@@ -1,4 +1,5 @@
 using HostService.GrainInterfaces;
+using HostService.Machine.Docker;
 
 namespace HostService.Grains.Mandelbox;
 
@@ -19,14 +20,13 @@ public sealed partial class MandelboxGrain
         }
 
         var life = _life ??= ExpectContainer();
-        if (life.Run.InputDevices is null)
+
+        // Asked for twice at once, they are made once.
+        life.Devices ??= Climb(life, plans.ForDevices());
+        if (await life.Devices is { } failure)
         {
-            var climb = Climb(life, plans.ForDevices());
-            if (await climb is { } failure)
-            {
-                await EndAsync(life, failure.Reason);
-                return new InputDevicesAnswer(null, failure.Reason);
-            }
+            await EndAsync(life, failure.Reason);
+            return new InputDevicesAnswer(null, failure.Reason);
         }
 
         var nodes = life.Run.InputDevices?.DeviceNodes ?? [];
@@ -41,21 +41,48 @@ public sealed partial class MandelboxGrain
             return fault;
         }
 
-        if (_life is { Adopted: false })
+        ContainerDescription? container;
+        try
         {
-            return $"mandelbox {Id} exists already and has a container of this host's own";
+            // The engine's events name containers in full; the agent may know the short form.
+            container = await engine.InspectAsync(containerId, CancellationToken.None);
+        }
+        catch (ContainerEngineException error)
+        {
+            return error.Message;
+        }
+
+        // If it runs, its start event may have come and gone before it was registered.
+        return await ExpectAsync(container?.Id ?? containerId) ?? (container is { Running: true } ? await ContainerStarted(container.Id) : null);
+    }
+
+    private async Task<string?> ExpectAsync(string containerId)
+    {
+        switch (_life)
+        {
+            case { Adopted: false }:
+                return $"mandelbox {Id} exists already and has a container of this host's own";
+            case { IsAlive: false }:
+                return $"mandelbox {Id} is being taken down; its container can be registered once it has gone";
+            case { ExpectedContainerId: { } other } when other != containerId:
+                return $"mandelbox {Id} has another container";
         }
 
         var life = _life ??= ExpectContainer();
-        if (await Host.RegisterContainer(containerId, Id) is { } refusal)
+        life.ExpectedContainerId = containerId;
+        if (await Host.RegisterContainer(containerId, Id) is not { } refusal)
         {
-            return refusal;
+            return null;
         }
 
-        life.ExpectedContainerId = containerId;
+        life.ExpectedContainerId = null;
+        if (life.Devices is null)
+        {
+            // Nothing else is known of this mandelbox: it must not wait for what will not come.
+            await EndAsync(life, refusal);
+        }
 
-        // Its start event may have come and gone before it was registered.
-        return await engine.InspectAsync(containerId, life.Ending.Token) is { Running: true } ? await ContainerStarted(containerId) : null;
+        return refusal;
     }
 
     public async Task<string?> ContainerStarted(string containerId)
@@ -90,6 +117,7 @@ public sealed partial class MandelboxGrain
     private MandelboxLife ExpectContainer()
     {
         var life = NewLife(null, null);
+        Watch(TellHostAsync(life), "tell the host");
         Watch(GiveUpExpectingAsync(life), "wait for its container");
         return life;
     }
@@ -107,6 +135,11 @@ public sealed partial class MandelboxGrain
     private async Task<string?> AdoptAsync(MandelboxLife life, string containerId)
     {
         await TellHostAsync(life);
+        if (life.Devices is { } devices && await devices is { } noDevices)
+        {
+            return noDevices.Reason;
+        }
+
         if (await engine.InspectAsync(containerId, life.Ending.Token) is not { Running: true } container)
         {
             await EndAsync(life, "its container ended before it was taken over");

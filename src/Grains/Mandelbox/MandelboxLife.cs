@@ -30,6 +30,9 @@ internal sealed class MandelboxLife(MandelboxRun run, StepRunner runner, Mandelb
     /// <summary>The way up of a container that somebody else made.</summary>
     public Task<string?>? Adoption { get; set; }
 
+    /// <summary>ECS mode: the making of input devices ahead of the container.</summary>
+    public Task<SpinUpFailure?>? Devices { get; set; }
+
     /// <summary>The steps that are under way, if any are; giving back waits for them.</summary>
     public Task<SpinUpFailure?>? Climb { get; set; }
 

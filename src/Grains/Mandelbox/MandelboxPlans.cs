@@ -49,7 +49,7 @@ public sealed class MandelboxPlans(
         {
             new(null, claim),
             new(null, new CheckEncryptionToken()),
-            new(null, new MakeDirectories(files), new KeepUserConfigs(userConfigs, Key, _logger), new ReleaseCloudStorage(cloudStorage)),
+            new(null, new MakeDirectories(files), new KeepUserConfigs(userConfigs, Key, _logger), new PlaceCloudStorage(cloudStorage)),
             new(MandelboxState.Leased, new TakeLease(hostGrain), new FindImage(FindImageAsync)),
             new(null, new MakeInputDevices(inputDevices, () => surroundings.Current.Fuse, environment.IsLocal, _logger)),
             new(
@@ -74,7 +74,7 @@ public sealed class MandelboxPlans(
     /// <summary>ECS mode: input devices ahead of a container that somebody else is going to make (B29).</summary>
     public IReadOnlyList<Stage> ForDevices() =>
     [
-        new(null, new MakeDirectories(files), new ReleaseCloudStorage(cloudStorage)),
+        new(null, new MakeDirectories(files), new PlaceCloudStorage(cloudStorage)),
         new(null, new MakeInputDevices(inputDevices, () => surroundings.Current.Fuse, mayBeLeftOut: false, _logger)),
     ];
 
@@ -84,7 +84,7 @@ public sealed class MandelboxPlans(
         var stages = new List<Stage>();
         if (!hasDirectories)
         {
-            stages.Add(new(null, new MakeDirectories(files), new ReleaseCloudStorage(cloudStorage)));
+            stages.Add(new(null, new MakeDirectories(files), new PlaceCloudStorage(cloudStorage)));
         }
 
         stages.Add(new(MandelboxState.Leased, new AdoptLease(hostGrain, ports)));

@@ -9,8 +9,25 @@ namespace HostService.Machine.CloudStorage;
 internal sealed class RcloneCloudStorage(
     IOptions<CloudStorageOptions> options, IOptions<HostOptions> host, TimeProvider clock, ILogger<RcloneCloudStorage> log) : ICloudStorage
 {
+    private const UnixFileMode ReadableByAll = (UnixFileMode)0b111_101_101;
     private readonly CloudStorageOptions _options = options.Value;
     private readonly ConcurrentDictionary<string, Drives> _drives = new(StringComparer.Ordinal);
+
+    public async Task PrepareAsync(string mandelboxId, CancellationToken cancellationToken)
+    {
+        var drives = await EnterAsync(mandelboxId, cancellationToken);
+        try
+        {
+            Directory.CreateDirectory(DirectoryOf(mandelboxId));
+
+            // The umask may have taken away what the users inside need.
+            File.SetUnixFileMode(DirectoryOf(mandelboxId), ReadableByAll);
+        }
+        finally
+        {
+            drives.Gate.Release();
+        }
+    }
 
     public async Task<string?> MountAsync(string mandelboxId, CloudDrive drive, CancellationToken cancellationToken)
     {

@@ -126,6 +126,7 @@ public static class ServiceHost
         services.AddSingleton<Registration>();
         services.AddSingleton<StartUp>();
         services.AddHostedService<GoLive>();
+        services.AddHostedService<EcsAgent>();
         services.AddWatchdogProbe("grain calls", (provider, cancellationToken) => provider.GetRequiredService<BackgroundParts>().ProveProgressAsync(cancellationToken));
     }
 

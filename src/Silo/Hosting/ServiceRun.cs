@@ -96,6 +96,12 @@ public static partial class ServiceRun
             return await asked.Asked;
         }
 
+        if (asked.Asked.IsCompleted)
+        {
+            // Its end has been asked for meanwhile: nobody is to be told that it is ready.
+            return await asked.Asked;
+        }
+
         await SayReadyAsync(app);
         return null;
     }

@@ -1,4 +1,5 @@
 using HostService.GrainInterfaces;
+using HostService.Machine.Database;
 using HostService.Silo.Background;
 using HostService.Silo.Hosting;
 using HostService.Silo.Shutdown;
@@ -14,12 +15,16 @@ public sealed class GoLive(RunningEnvironment running, StartedParts started, Reg
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         started.Silo = true;
+        var registered = false;
         if (running.Value.HasDatabase)
         {
-            started.Registered = await registration.RegisterAsync(cancellationToken);
+            registered = await registration.RegisterAsync(cancellationToken) == RegistrationOutcome.Registered;
+
+            // Not wanted any more is not refused: that row, too, goes at the end.
+            started.Registered = true;
         }
 
-        await background.StartAsync(started.Registered, started.Lacking);
+        await background.StartAsync(registered, started.Lacking);
     }
 
     /// <summary>Nothing: the one way out has done it all by the time the silo is stopped.</summary>

@@ -9,8 +9,11 @@ namespace HostService.Silo.Startup;
 /// <summary>Takes this host's row in the backend's database over (B23).</summary>
 public sealed class Registration(IBackendDatabase database, HostFactsSource facts, MachineReadings readings, WayOutRequest wayOut)
 {
-    /// <summary>True when the row is ours. False when the webserver no longer wants this host: the way out has been asked for.</summary>
-    public async Task<bool> RegisterAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// What came of it. Where the webserver no longer wants this host the way out has been asked for; the row is ours to remove then, as in every other end (B26).
+    /// </summary>
+    /// <exception cref="StartRefusedException">The row is not ours.</exception>
+    public async Task<RegistrationOutcome> RegisterAsync(CancellationToken cancellationToken)
     {
         var known = facts.Current;
         var identity = known.Identity;
@@ -22,12 +25,14 @@ public sealed class Registration(IBackendDatabase database, HostFactsSource fact
         switch (answer.Outcome)
         {
             case RegistrationOutcome.Registered:
-                return true;
+                break;
             case RegistrationOutcome.NotWanted:
                 wayOut.Request(new End(EndCause.NotWanted, answer.Reason ?? "the webserver no longer wants this host", ExitCodes.Ended));
-                return false;
+                break;
             default:
                 throw new StartRefusedException(ExitCodes.Refused, $"This host's row in the database is not ours to take: {answer.Reason}");
         }
+
+        return answer.Outcome;
     }
 }

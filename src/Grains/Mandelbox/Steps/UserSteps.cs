@@ -67,12 +67,19 @@ public sealed partial class FetchUserConfigs(IUserConfigStore store, Func<Mandel
     private partial void LogFailed(string mandelboxId, string? why);
 }
 
-/// <summary>Drives are mounted when the user asks; whatever was mounted goes with the mandelbox.</summary>
-public sealed class ReleaseCloudStorage(ICloudStorage storage) : IMandelboxStep
+/// <summary>
+/// A place for the user's drives, there before the container that has it bound: the engine would make it as it likes. Drives are mounted when the user asks;
+/// whatever was mounted goes with the mandelbox, and the place too, if nothing lies in it.
+/// </summary>
+public sealed class PlaceCloudStorage(ICloudStorage storage) : IMandelboxStep
 {
     public string Name => "cloud storage";
 
-    public Task<StepResult> DoAsync(MandelboxRun run, CancellationToken cancellationToken) => Task.FromResult(StepResult.Done);
+    public async Task<StepResult> DoAsync(MandelboxRun run, CancellationToken cancellationToken)
+    {
+        await storage.PrepareAsync(run.MandelboxId, cancellationToken);
+        return StepResult.Done;
+    }
 
     public Task UndoAsync(MandelboxRun run, CancellationToken cancellationToken) => storage.UnmountAllAsync(run.MandelboxId, cancellationToken);
 }
