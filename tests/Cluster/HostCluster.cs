@@ -46,6 +46,9 @@ public sealed class HostCluster : IAsyncDisposable
 
     public Action<MandelboxOptions> Configure { get; init; } = _ => { };
 
+    /// <summary>Puts something real in the place of a fake.</summary>
+    public Action<IServiceCollection> Replace { get; init; } = _ => { };
+
     /// <summary>What the grains asked of the service's way out.</summary>
     public IReadOnlyCollection<string> Shutdowns => _shutdowns;
 
@@ -73,6 +76,7 @@ public sealed class HostCluster : IAsyncDisposable
             services.AddSingleton<IMandelboxFiles>(new MandelboxFiles(TimeProvider.System));
             services.AddSingleton<IMandelboxWatcher>(Watcher);
             services.AddSingleton<IServiceEnd>(new RecordingEnd(_shutdowns));
+            Replace(services);
             services.AddMandelboxes();
             services.Configure<HostOptions>(o => o.Root = Root);
             services.Configure<MandelboxOptions>(o =>
@@ -116,11 +120,39 @@ public sealed class HostCluster : IAsyncDisposable
         return Events.HappenedAsync(new ContainerEvent("die", container.Id, container.Labels, exitCode, DateTimeOffset.UtcNow), CancellationToken.None);
     }
 
+    /// <summary>A container that somebody else has made, with labels of their own (ECS mode).</summary>
+    public Task<string> MakeForeignAsync(string name, params PublishedPort[] ports) => Engine.CreateAsync(
+        new ContainerSpec
+        {
+            Name = name,
+            Image = FakeContainerEngine.DemoImage,
+            Labels = new Dictionary<string, string> { ["com.amazonaws.ecs.container-name"] = name },
+            Ports = ports,
+        },
+        CancellationToken.None);
+
+    /// <summary>Starts a container and tells of it, as the event stream does.</summary>
+    public async Task StartForeignAsync(string containerId)
+    {
+        await Engine.StartAsync(containerId, CancellationToken.None);
+        await HappenedAsync("start", containerId);
+    }
+
+    /// <summary>Ends a container and tells of it.</summary>
+    public async Task DieForeignAsync(string containerId)
+    {
+        Engine.Die(containerId);
+        await HappenedAsync("die", containerId);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _cluster.DisposeAsync();
         Directory.Delete(Root, recursive: true);
     }
+
+    private Task HappenedAsync(string action, string containerId) => Events.HappenedAsync(
+        new ContainerEvent(action, containerId, Engine.Containers.Single(c => c.Id == containerId).Labels, null, DateTimeOffset.UtcNow), CancellationToken.None);
 
     // Directories that belong to the host and not to one mandelbox.
     private bool IsShared(string path) => path == Path.Combine(Root, "temp") || path == Path.Combine(Root, "temp", "logs");

@@ -169,18 +169,6 @@ public sealed partial class MandelboxGrain
         return null;
     }
 
-    private async Task<string?> BecomeReadyAsync(MandelboxLife life)
-    {
-        if (life.Adoption is not { } adoption || await adoption is not null)
-        {
-            return $"mandelbox {Id} has no running container yet";
-        }
-
-        if (life.Run.MarkedReady)
-        {
-            return null;
-        }
-
-        return (await Climb(life, plans.ForReadiness()))?.Reason;
-    }
+    private async Task<string?> BecomeReadyAsync(MandelboxLife life) =>
+        life.Run.MarkedReady ? null : (await Climb(life, plans.ForReadiness()))?.Reason;
 }

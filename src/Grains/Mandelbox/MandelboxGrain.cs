@@ -97,6 +97,11 @@ public sealed partial class MandelboxGrain(
             return $"there is no mandelbox {Id}";
         }
 
+        if (life.Adopted && (life.Adoption is not { } adoption || await adoption is not null))
+        {
+            return $"mandelbox {Id} has no running container yet";
+        }
+
         await files.WriteAsync(life.Run.Paths.ResourceMappings, "DPI", dpi.ToString(System.Globalization.CultureInfo.InvariantCulture), life.Ending.Token);
         return life.Adopted ? await BecomeReadyAsync(life) : null;
     }

@@ -1,0 +1,179 @@
+using System.Diagnostics;
+using System.Net;
+using HostService.Tests.Gateway.Fakes;
+using HostService.Tests.Support;
+using HostService.Tests.Unit.Ec2;
+
+namespace HostService.Tests.EndToEnd;
+
+/// <summary>
+/// A deployed environment from the real process, on loopback in place of EC2 and Auth0 and with a stand-in for the GPUs' library. Only what takes root over the machine
+/// (systemd, AppArmor, shutdown) is left to the virtual machine's tests.
+/// </summary>
+[Collection(BackendCollection.Name)]
+public sealed class DeployedTests(EngineFixture engine, PostgresFixture database) : IAsyncLifetime
+{
+    private const string User = "auth0|5f7c8ec7c33c6c004bbafe82";
+    private readonly ScratchDirectory _directory = new();
+    private readonly string _instance = $"deployed-{Guid.NewGuid():N}";
+    private FakeMetadataService _metadata = null!;
+    private Issuer _issuer = null!;
+    private RowHistory _rows = null!;
+    private ServiceSettings _settings = null!;
+
+    /// <summary>In a deployed environment no mandelbox comes up without these.</summary>
+    private static bool MachineHasAll => File.Exists("/dev/uinput") && File.Exists("/dev/fuse");
+
+    public async Task InitializeAsync()
+    {
+        if (Backend.WhyNot(["cc"]) is not null)
+        {
+            return;
+        }
+
+        _metadata = await FakeMetadataService.StartAsync();
+        _metadata.Values["tags/instance/Name"] = _instance;
+        _issuer = await Issuer.StartAsync();
+        _rows = await RowHistory.StartAsync(database.Server);
+        _settings = ServiceSettings.Local(engine.Endpoint, _directory).With(
+            ("APP_ENV", "DEV"),
+            ("Ec2__MetadataEndpoint", _metadata.Address),
+            ("Auth__Issuer", _issuer.Url),
+            ("Database__ConnectionString", database.Server.ConnectionString),
+            ("Docker__ImageTemplate", "fractal/{app}:current-build"),
+            ("Gpu__NvmlLibrary", await CompileGpusAsync(2)),
+            ("UserConfigs__Enabled", "false"),
+            ("Shutdown__Grace", "00:00:05"));
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (_rows is not null)
+        {
+            await _rows.DisposeAsync();
+            await _issuer.DisposeAsync();
+            await _metadata.DisposeAsync();
+        }
+    }
+
+    [BackendFact("cc")]
+    public async Task It_starts_in_its_order_takes_tokens_and_ends_with_its_grace()
+    {
+        await AddRowAsync();
+        await using var service = await RunningService.StartAsync(_directory, engine.Endpoint, _settings);
+
+        // Identity from metadata, slots from GPUs, two warm-ups before the row was taken.
+        Assert.Contains("https://203.0.113.7:", service.Process.ReadyLine, StringComparison.Ordinal);
+        Assert.EndsWith("(DEV, 4 slots)", service.Process.ReadyLine, StringComparison.Ordinal);
+        AssertInOrder(
+            service.Process.Log.Text,
+            "Starting: test the database", "Starting: find this host's identity", "Starting: make directories", "Starting: reach the container engine", "Starting: warm up the engine", "Warm-up 1 with", "Warm-up 2 with");
+        Assert.Equal(["PRE_CONNECTION", "ACTIVE"], await _rows.OfAsync(_instance));
+        Assert.Equal(
+            ["aws-i-0123456789abcdef0|203.0.113.7|4"],
+            await database.Server.QueryAsync($"SELECT cloud_provider_id || '|' || ip || '|' || mandelbox_capacity FROM hardware.instance_info WHERE instance_name = '{_instance}'"));
+
+        await RefusedTokensAsync(service);
+        await SpinUpAsync(service, "early");
+
+        // TERM: DRAINING at once, and for the grace what was assigned already still comes in.
+        await _rows.AllocateAsync(_instance, User, ["graced"]);
+        var end = service.Process.EndAsync();
+        await _rows.ReachedAsync(_instance, "DRAINING");
+        await SpinUpAsync(service, "graced", allocated: true);
+        Assert.Equal(0, await end);
+        await _rows.GoneAsync("graced");
+        Assert.Equal(["PRE_CONNECTION", "ACTIVE", "DRAINING", "gone"], await _rows.OfAsync(_instance));
+        Assert.False(Directory.Exists(_settings.Root));
+    }
+
+    [BackendFact("cc")]
+    public async Task Without_instance_metadata_a_gpu_or_an_image_it_refuses_to_start_and_says_why()
+    {
+        await AddRowAsync();
+        Assert.Contains("runs on EC2 only", await RefusalAsync(("Ec2__MetadataEndpoint", $"http://127.0.0.1:{ServiceProcess.FreePort()}")), StringComparison.Ordinal);
+        Assert.Contains("no GPU", await RefusalAsync(("Gpu__NvmlLibrary", "/nowhere/libnvidia-ml.so.1")), StringComparison.Ordinal);
+        Assert.Equal(["PRE_CONNECTION"], await _rows.OfAsync(_instance));
+    }
+
+    private static void AssertInOrder(string text, params string[] parts)
+    {
+        var at = 0;
+        foreach (var part in parts)
+        {
+            at = text.IndexOf(part, at, StringComparison.Ordinal);
+            Assert.True(at >= 0, $"'{part}' is missing, or out of order, in\n{text}");
+        }
+    }
+
+    private async Task RefusedTokensAsync(RunningService service)
+    {
+        var now = DateTimeOffset.UtcNow;
+        var claims = _issuer.Claims(now);
+        var old = new Dictionary<string, object?>(claims, StringComparer.Ordinal) { ["exp"] = now.AddHours(-1).ToUnixTimeSeconds() };
+        var foreign = new Dictionary<string, object?>(claims, StringComparer.Ordinal) { ["iss"] = "https://somebody.else/" };
+        var wrong = new[] { "", "not a token", _issuer.Sign(old), _issuer.Sign(foreign), _issuer.Sign(claims, alg: "none"), _issuer.Sign(claims, alg: "HS256"), _issuer.Sign(claims)[..^8] + "AAAAAAAA" };
+        foreach (var token in wrong)
+        {
+            var (status, answer) = await service.SpinUpAsync(RunningService.SpinUp("tokens", jwt: token));
+            Assert.Equal((HttpStatusCode.Unauthorized, "Unauthorized"), (status, (string)answer!));
+        }
+
+        // A user is not the backend; the backend's scope is.
+        var (asUser, _) = await service.CallAsync(HttpMethod.Put, "/set_container_dpi", new() { ["auth_secret"] = _issuer.Sign(claims), ["host_port"] = 1, ["dpi"] = 1 });
+        Assert.Equal(HttpStatusCode.Unauthorized, asUser);
+        var (asBackend, why) = await service.CallAsync(HttpMethod.Put, "/set_container_dpi", new() { ["auth_secret"] = _issuer.Sign(_issuer.Claims(now, "openid backend")), ["host_port"] = 1, ["dpi"] = 1 });
+        Assert.Equal(HttpStatusCode.NotAcceptable, asBackend);
+        Assert.Contains("no mandelbox has host port 1/tcp", (string)why["error"]!, StringComparison.Ordinal);
+    }
+
+    /// <summary>With a good token: up, or as far as this machine allows, and not further.</summary>
+    private async Task SpinUpAsync(RunningService service, string id, bool allocated = false)
+    {
+        if (!allocated)
+        {
+            await _rows.AllocateAsync(_instance, User, [id]);
+        }
+
+        var (status, answer) = await service.SpinUpAsync(RunningService.SpinUp(id, jwt: _issuer.Sign(_issuer.Claims(DateTimeOffset.UtcNow))));
+        if (MachineHasAll)
+        {
+            Assert.True(status == HttpStatusCode.OK, $"{answer}");
+            return;
+        }
+
+        Assert.Equal(HttpStatusCode.NotAcceptable, status);
+        Assert.Matches("input devices cannot be made|/dev/fuse cannot be given", (string)answer["error"]!);
+        Assert.Equal(["ALLOCATED", "CONNECTING", "DYING", "gone"], await _rows.OfAsync(id));
+    }
+
+    private async Task<string> RefusalAsync(params (string Key, string Value)[] settings)
+    {
+        await using var service = await ServiceProcess.LaunchAsync(_settings.With(settings));
+        Assert.Equal(3, await service.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.False(Directory.Exists(_settings.Root));
+        return service.Log.Text;
+    }
+
+    private async Task AddRowAsync() => await (await HostRow.ForAsync(_settings) with
+    {
+        InstanceName = _instance,
+        Ami = _metadata.Values["ami-id"],
+        Region = _metadata.Values["placement/region"],
+        InstanceType = _metadata.Values["instance-type"],
+    }).AddAsync(database.Server);
+
+    /// <summary>The GPU library's stand-in, with GPUs in it from the start.</summary>
+    private async Task<string> CompileGpusAsync(int gpus)
+    {
+        var start = _directory["start.c"];
+        var library = _directory["libnvidia-ml.so.1"];
+        await File.WriteAllTextAsync(start, $"void standin_set_gpus(unsigned); __attribute__((constructor)) static void start(void) {{ standin_set_gpus({gpus}); }}\n");
+        var source = Directory.EnumerateFiles(AppContext.BaseDirectory, "nvml_standin.c", SearchOption.AllDirectories).First();
+        using var compiler = Process.Start(new ProcessStartInfo("cc", ["-shared", "-fPIC", "-O1", "-pthread", "-o", library, source, start]) { RedirectStandardError = true, UseShellExecute = false })!;
+        var errors = await compiler.StandardError.ReadToEndAsync();
+        await compiler.WaitForExitAsync();
+        Assert.True(compiler.ExitCode == 0, errors);
+        return library;
+    }
+}

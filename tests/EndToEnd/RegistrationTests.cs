@@ -1,0 +1,104 @@
+using HostService.Tests.Support;
+
+namespace HostService.Tests.EndToEnd;
+
+/// <summary>B23, B24 and B26 through the process and a real database.</summary>
+[Collection(BackendCollection.Name)]
+public sealed class RegistrationTests(EngineFixture engine, PostgresFixture database) : IAsyncLifetime
+{
+    private readonly ScratchDirectory _directory = new();
+    private RowHistory _rows = null!;
+    private ServiceSettings _settings = null!;
+
+    public async Task InitializeAsync()
+    {
+        if (Backend.WhyNot([]) is null)
+        {
+            _rows = await RowHistory.StartAsync(database.Server);
+            _settings = ServiceSettings.Local(engine.Endpoint, _directory).With(("APP_ENV", "LOCALDEVWITHDB"), ("Database__ConnectionString", database.Server.ConnectionString));
+        }
+    }
+
+    public async Task DisposeAsync()
+    {
+        _directory.Dispose();
+        if (_rows is not null)
+        {
+            await _rows.DisposeAsync();
+        }
+    }
+
+    [BackendFact]
+    public async Task The_row_is_taken_over_beats_says_draining_and_is_gone_at_the_end()
+    {
+        await (await HostRow.ForAsync(_settings)).AddAsync(database.Server);
+        var before = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        await using var service = await ServiceProcess.StartAsync(_settings);
+
+        var name = _settings.InstanceName;
+        Assert.Equal([$"ACTIVE|aws-{name}|127.0.0.1|54"], await ColumnsAsync("status || '|' || cloud_provider_id || '|' || ip || '|' || mandelbox_capacity"));
+        Assert.InRange(long.Parse(Assert.Single(await ColumnsAsync("last_updated_utc_unix_ms"))), before, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
+        var memory = Assert.Single(await ColumnsAsync("memory_remaining_kb"));
+        Assert.True(long.Parse(memory) > 2000, memory);
+
+        Assert.Equal(0, await service.EndAsync());
+        Assert.Equal(["PRE_CONNECTION", "ACTIVE", "DRAINING", "gone"], await _rows.OfAsync(name));
+    }
+
+    [BackendTheory]
+    [InlineData("aws_ami_id", "ami-other", "column aws_ami_id is \"ami-other\", expected \"local\"")]
+    [InlineData("location", "eu-west-1", "column location is \"eu-west-1\", expected \"local\"")]
+    [InlineData("aws_instance_type", "p4d.24xlarge", "column aws_instance_type is \"p4d.24xlarge\", expected \"local\"")]
+    [InlineData("commit_hash", "0123456789", "column commit_hash is \"0123456789\", expected a beginning of")]
+    [InlineData("commit_hash", "", "column commit_hash is empty")]
+    [InlineData("status", "ACTIVE", "column status is \"ACTIVE\", expected \"PRE_CONNECTION\"")]
+    public async Task A_row_that_does_not_match_is_refused_with_its_column_and_left_as_it_was(string column, string found, string why)
+    {
+        await (await HostRow.ForAsync(_settings)).AddAsync(database.Server);
+        await database.Server.ExecuteAsync($"UPDATE hardware.instance_info SET {column} = '{found}' WHERE instance_name = '{_settings.InstanceName}'");
+        await using var service = await ServiceProcess.LaunchAsync(_settings);
+
+        Assert.Equal(3, await service.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Contains(why, service.Log.Text, StringComparison.Ordinal);
+        Assert.Empty(service.Output.Text);
+        Assert.Equal([found], await ColumnsAsync(column));
+        Assert.False(Directory.Exists(_settings.Root), "what start-up had made is taken back");
+    }
+
+    [BackendFact]
+    public async Task A_host_that_the_webserver_does_not_know_is_refused()
+    {
+        await using var service = await ServiceProcess.LaunchAsync(_settings);
+        Assert.Equal(3, await service.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Contains($"no row with instance_name \"{_settings.InstanceName}\"", service.Log.Text, StringComparison.Ordinal);
+    }
+
+    [BackendTheory]
+    [InlineData("DRAINING")]
+    [InlineData("HOST_SERVICE_UNRESPONSIVE")]
+    public async Task A_host_that_is_not_wanted_any_more_ends_cleanly_and_gives_its_row_back(string status)
+    {
+        await (await HostRow.ForAsync(_settings) with { Status = status }).AddAsync(database.Server);
+        await using var service = await ServiceProcess.LaunchAsync(_settings);
+
+        Assert.Equal(0, await service.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Contains("no longer wants instance", service.Log.Text, StringComparison.Ordinal);
+        Assert.Empty(service.Output.Text);
+        Assert.Equal("gone", (await _rows.OfAsync(_settings.InstanceName))[^1]);
+        Assert.DoesNotContain("ACTIVE", await _rows.OfAsync(_settings.InstanceName));
+        Assert.False(Directory.Exists(_settings.Root));
+    }
+
+    [BackendFact]
+    public async Task A_database_that_does_not_answer_keeps_the_service_from_starting()
+    {
+        var nowhere = _settings.With(("Database__ConnectionString", $"Host={_directory.Path};Username=postgres"), ("Database__StartTimeout", "00:00:02"));
+        await using var service = await ServiceProcess.LaunchAsync(nowhere);
+        Assert.Equal(1, await service.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Contains("test the database", service.Log.Text, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_settings.Root));
+    }
+
+    private Task<IReadOnlyList<string>> ColumnsAsync(string columns) =>
+        database.Server.QueryAsync($"SELECT {columns} FROM hardware.instance_info WHERE instance_name = '{_settings.InstanceName}'");
+}

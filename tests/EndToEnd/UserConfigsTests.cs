@@ -1,0 +1,81 @@
+using HostService.Tests.Storage.UserConfigs;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.EndToEnd;
+
+/// <summary>B22 over a user's sessions: a real engine, a real S3 server.</summary>
+[Collection(BackendCollection.Name)]
+public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : IClassFixture<S3Server>, IAsyncLifetime
+{
+    private const string Token = "the user's own token";
+    private RunningService _service = null!;
+
+    public async Task InitializeAsync()
+    {
+        if (EngineFixture.WhyNot is null && store.Url.Length > 0)
+        {
+            _service = await RunningService.StartLocalAsync(
+                new ScratchDirectory(), engine, ("UserConfigs__ServiceUrl", store.Url), ("UserConfigs__AccessKey", "S3RVER"), ("UserConfigs__SecretKey", "S3RVER"));
+        }
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (_service is not null)
+        {
+            await _service.DisposeAsync();
+        }
+    }
+
+    [EngineAndFact("node", Needs.S3Server)]
+    public async Task What_a_user_set_in_one_session_is_there_in_the_next_and_survives_a_wrong_token()
+    {
+        // The first session finds nothing, and leaves something.
+        await _service.UpAsync(RunningService.SpinUp("first", token: Token));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(OnHost("first")));
+        await File.WriteAllTextAsync(await _service.InsideAsync("first", "/fractal/userConfigs/settings.json"), """{"theme":"dark"}""");
+        Directory.CreateDirectory(Path.Combine(OnHost("first"), "profile"));
+        await File.WriteAllTextAsync(Path.Combine(OnHost("first"), "profile", "bookmarks"), "a b c");
+        await _service.EndAsync("first");
+        Assert.False(Directory.Exists(OnHost("first")));
+
+        // The next one has it, on both sides.
+        await _service.UpAsync(RunningService.SpinUp("second", token: Token));
+        Assert.Equal("""{"theme":"dark"}""", await File.ReadAllTextAsync(Path.Combine(OnHost("second"), "settings.json")));
+        Assert.Equal("a b c", await File.ReadAllTextAsync(await _service.InsideAsync("second", "/fractal/userConfigs/profile/bookmarks")));
+        Assert.DoesNotContain((await _service.DescribeAsync("second"))["warnings"]!.AsArray(), w => ((string)w!).StartsWith("user configs", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(Path.Combine(OnHost("second"), "settings.json"), """{"theme":"light"}""");
+        await _service.EndAsync("second");
+
+        // A wrong token: a session without settings, a warning, and nothing overwritten.
+        await _service.UpAsync(RunningService.SpinUp("wrong", token: "not the user's token"));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(OnHost("wrong")));
+        Assert.Contains((await _service.DescribeAsync("wrong"))["warnings"]!.AsArray(), w => ((string)w!).StartsWith("user configs", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(Path.Combine(OnHost("wrong"), "settings.json"), "{}");
+        await _service.EndAsync("wrong");
+
+        await _service.UpAsync(RunningService.SpinUp("third", token: Token));
+        Assert.Equal("""{"theme":"light"}""", await File.ReadAllTextAsync(Path.Combine(OnHost("third"), "settings.json")));
+        Assert.Equal("a b c", await File.ReadAllTextAsync(Path.Combine(OnHost("third"), "profile", "bookmarks")));
+        await _service.EndAsync("third");
+        Assert.DoesNotContain(Token, _service.Process.Log.Text, StringComparison.Ordinal);
+        await _service.AssertNothingIsHeldAsync();
+    }
+
+    [EngineAndFact("node", Needs.S3Server)]
+    public async Task The_service_s_own_end_saves_what_every_user_has_set()
+    {
+        await _service.UpAsync(RunningService.SpinUp("ended", token: Token));
+        await File.WriteAllTextAsync(Path.Combine(OnHost("ended"), "unsaved"), "kept");
+        Assert.Equal(0, await _service.Process.EndAsync());
+
+        var directory = new ScratchDirectory();
+        var settings = _service.Process.Settings;
+        await using var next = await RunningService.StartAsync(directory, engine.Endpoint, settings.With(
+            ("Host__Root", directory["fractal"]), ("Host__PrivateRoot", directory["private"]), ("Host__CloudStorageRoot", directory["cloud"])));
+        await next.UpAsync(RunningService.SpinUp("again", token: Token));
+        Assert.Equal("kept", await File.ReadAllTextAsync(Path.Combine(next.Root, "again", "userConfigs", "unpacked_configs", "unsaved")));
+    }
+
+    private string OnHost(string id) => Path.Combine(_service.Root, id, "userConfigs", "unpacked_configs");
+}

@@ -1,0 +1,85 @@
+using System.Text.Json.Nodes;
+using HostService.Tests.Backend;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.EndToEnd;
+
+/// <summary>B28 from the real process: handshake, heartbeats, and the dying one whatever the cause.</summary>
+[Collection(BackendCollection.Name)]
+public sealed class WebserverTests(EngineFixture engine) : IAsyncLifetime
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private LoopbackServer _webserver = null!;
+
+    public async Task InitializeAsync() =>
+        _webserver = await LoopbackServer.StartAsync(r => (200, r.Path == "/host_service/auth" ? """{"AuthToken":"token-1"}""" : "{}"));
+
+    public async Task DisposeAsync() => await _webserver.DisposeAsync();
+
+    [EngineFact]
+    public async Task It_shakes_hands_beats_at_once_and_says_goodbye_when_told_to_end()
+    {
+        await using var service = await RunningService.StartLocalAsync(new ScratchDirectory(), engine, ("Webserver__Url", _webserver.Url));
+        await GreetedAsync(service);
+        Assert.Equal(0, await service.Process.EndAsync());
+        await GoodbyeAsync(service);
+    }
+
+    [EngineFact]
+    public async Task It_says_goodbye_when_the_backend_drains_it()
+    {
+        await using var service = await RunningService.StartLocalAsync(new ScratchDirectory(), engine, ("Webserver__Url", _webserver.Url));
+        await GreetedAsync(service);
+        var (_, answer) = await service.BackendAsync(HttpMethod.Post, "/drain_and_shutdown", []);
+        Assert.Equal("""{"result":"request successful"}""", answer.ToJsonString());
+        Assert.Equal(0, await service.Process.Exited.WaitAsync(Patience));
+        await GoodbyeAsync(service);
+    }
+
+    [EngineFact]
+    public async Task It_says_goodbye_and_cleans_up_when_an_exception_was_not_handled()
+    {
+        var directory = new ScratchDirectory();
+        await using var service = await RunningService.StartLocalAsync(
+            directory,
+            engine,
+            ("Webserver__Url", _webserver.Url),
+            ("DOTNET_STARTUP_HOOKS", typeof(WebserverTests).Assembly.Location),
+            (StartupHook.Directory, directory.Path));
+        await GreetedAsync(service);
+        await service.UpAsync(RunningService.SpinUp("crashed"));
+        var container = await service.ContainerAsync("crashed");
+
+        await File.WriteAllTextAsync(directory[StartupHook.Signal], "");
+        Assert.Equal(1, await service.Process.Exited.WaitAsync(Patience));
+        Assert.Contains(StartupHook.Message, service.Process.Log.Text, StringComparison.Ordinal);
+        await GoodbyeAsync(service);
+        Assert.Null(await service.Engine.InspectAsync(container.Id, default));
+        Assert.False(Directory.Exists(service.Root));
+    }
+
+    private async Task GreetedAsync(RunningService service)
+    {
+        var handshake = await _webserver.NextAsync().WaitAsync(Patience);
+        Assert.Equal(("POST", "/host_service/auth", service.Instance), (handshake.Method, handshake.Path, (string?)JsonNode.Parse(handshake.Body)!["InstanceID"]));
+        var first = await HeartbeatAsync();
+        Assert.Equal(
+            ("token-1", 0, service.Instance, "local", false),
+            ((string?)first["AuthToken"], (int)first["HeartbeatNumber"]!, (string?)first["InstanceID"], (string?)first["InstanceType"], (bool)first["IsDyingHeartbeat"]!));
+        Assert.All(new[] { "TotalRAMinKB", "FreeRAMinKB", "AvailRAMinKB" }, field => Assert.True(long.Parse((string)first[field]!) > 0));
+    }
+
+    private async Task GoodbyeAsync(RunningService service)
+    {
+        var last = await HeartbeatAsync();
+        Assert.Equal(("token-1", 1, service.Instance, true), ((string?)last["AuthToken"], (int)last["HeartbeatNumber"]!, (string?)last["InstanceID"], (bool)last["IsDyingHeartbeat"]!));
+        Assert.Equal(0, _webserver.Waiting);
+    }
+
+    private async Task<JsonNode> HeartbeatAsync()
+    {
+        var request = await _webserver.NextAsync().WaitAsync(Patience);
+        Assert.Equal(("POST", "/host_service/heartbeat"), (request.Method, request.Path));
+        return JsonNode.Parse(request.Body)!;
+    }
+}
