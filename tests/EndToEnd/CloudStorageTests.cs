@@ -43,7 +43,7 @@ public sealed class CloudStorageTests(EngineFixture engine) : IAsyncLifetime
     {
         if (_service is not null)
         {
-            await _service.Process.DisposeAsync();
+            await _service.Process.EndAsync();
             if (_shared)
             {
                 SharedMount.Release(_directory.Path);
