@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using HostService.Machine.CloudStorage;
+using HostService.Machine.Files;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.EndToEnd;
@@ -18,6 +18,9 @@ public sealed class CloudStorageTests(EngineFixture engine) : IAsyncLifetime
     private readonly ScratchDirectory _backing = new();
     private readonly ScratchDirectory _directory = new();
     private RunningService _service = null!;
+    private bool _made;
+
+    /// <summary>Without root nothing can be made shared, and a look into a container is not allowed: then it is seen on the host only.</summary>
     private bool _shared;
 
     public async Task InitializeAsync()
@@ -28,7 +31,8 @@ public sealed class CloudStorageTests(EngineFixture engine) : IAsyncLifetime
         }
 
         // As on a host with systemd: what is mounted there later reaches into containers.
-        _shared = Environment.IsPrivilegedProcess && SharedMount.Ensure(_directory.Path);
+        _shared = Environment.IsPrivilegedProcess;
+        _made = _shared && SharedMount.Ensure(_directory.Path);
         _service = await RunningService.StartLocalAsync(
             _directory,
             engine,
@@ -44,7 +48,7 @@ public sealed class CloudStorageTests(EngineFixture engine) : IAsyncLifetime
         if (_service is not null)
         {
             await _service.Process.EndAsync();
-            if (_shared)
+            if (_made)
             {
                 SharedMount.Release(_directory.Path);
             }
