@@ -88,7 +88,10 @@ docs: build ## docs/command-line.md from the binary, docs/configuration.md from 
 .PHONY: bench
 bench: packages ## What the README's figures come from
 	@eng/prerequisites.sh run
-	@dotnet run --project bench/Bench.csproj -c Release
+	@eng/engine.sh
+	@DOCKER_HOST=$${Docker__Endpoint:-unix:///var/run/docker.sock} mandelboxes/demo/build.sh
+	@dotnet build bench/Bench.csproj -c Release --nologo -v quiet
+	@for what in spin-up grain-calls; do dotnet run --project bench/Bench.csproj -c Release --no-build -- $$what; done
 
 .PHONY: upload
 upload: build ## build/host-service to the bucket fractal-host-service, under the branch's name

@@ -4,6 +4,7 @@ using HostService.Bench;
 var benchmarks = new Dictionary<string, Func<string[], Task<int>>>
 {
     ["grain-calls"] = GrainCalls.Run,
+    ["spin-up"] = SpinUp.Run,
 };
 
 if (args is [var verb, .. var rest] && benchmarks.TryGetValue(verb, out var run))

@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Net;
+using System.Text;
+
+namespace HostService.Bench;
+
+/// <summary>The service as a process of its own, in LOCALDEV, called over one kept HTTPS connection.</summary>
+internal sealed class ServiceUnderMeasure : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly string _directory;
+    private readonly HttpClient _http;
+
+    private ServiceUnderMeasure(Process process, string directory, Uri address)
+    {
+        _process = process;
+        _directory = directory;
+        var handler = new SocketsHttpHandler { UseProxy = false };
+#pragma warning disable CA5359 // Its own certificate is self-signed, and there is nobody in between on loopback.
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+#pragma warning restore CA5359
+        _http = new HttpClient(handler) { BaseAddress = address };
+    }
+
+    public string Root => Path.Combine(_directory, "fractal");
+
+    public static async Task<ServiceUnderMeasure> StartAsync(Uri engine)
+    {
+        var directory = Directory.CreateTempSubdirectory("hs-bench-").FullName;
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "host-service"), "run")
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        var settings = new Dictionary<string, string>
+        {
+            ["APP_ENV"] = "LOCALDEV",
+            ["Docker__Endpoint"] = engine.ToString(),
+            ["Gateway__Port"] = "0",
+            ["Host__ManageSystem"] = "false",
+            ["Host__InstanceName"] = $"bench-{Environment.ProcessId}",
+            ["Host__Root"] = Path.Combine(directory, "fractal"),
+            ["Host__PrivateRoot"] = Path.Combine(directory, "private"),
+            ["Host__CloudStorageRoot"] = Path.Combine(directory, "cloud"),
+        };
+        foreach (var (key, value) in settings)
+            start.Environment[key] = value;
+
+        var process = Process.Start(start)!;
+        var log = new StringBuilder();
+        process.ErrorDataReceived += (_, line) => log.AppendLine(line.Data);
+        process.BeginErrorReadLine();
+        var ready = await process.StandardOutput.ReadLineAsync();
+        if (ready is null)
+        {
+            await process.WaitForExitAsync();
+            throw new InvalidOperationException($"the service did not start:\n{log}");
+        }
+
+        // host-service ready on https://<address>:<port> (…)
+        var port = ready.Split(' ')[3].Split(':')[^1];
+        return new ServiceUnderMeasure(process, directory, new Uri($"https://127.0.0.1:{port}"));
+    }
+
+    public async Task SpinUpAsync(string id)
+    {
+        using var content = new StringContent(
+            $$"""{"app_name":"mandelboxes/demo","config_encryption_token":"0123456789","jwt_access_token":"","mandelbox_id":"{{id}}","session_id":1}""");
+        using var response = await _http.PutAsync("/spin_up_mandelbox", content);
+        if (response.StatusCode != HttpStatusCode.OK)
+            throw new InvalidOperationException($"{id}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+    }
+
+    public async Task StopAsync(string id)
+    {
+        using var response = await _http.DeleteAsync($"/v1/mandelboxes/{id}");
+        response.EnsureSuccessStatusCode();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        using (var kill = Process.Start("/bin/sh", ["-c", $"kill -TERM {_process.Id}"]))
+            await kill.WaitForExitAsync();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        Directory.Delete(_directory, recursive: true);
+    }
+}
