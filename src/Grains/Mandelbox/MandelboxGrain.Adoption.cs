@@ -10,7 +10,6 @@ public sealed partial class MandelboxGrain
     {
         if (MandelboxIds.Fault(Id) is { } fault)
         {
-            DeactivateOnIdle();
             return new InputDevicesAnswer(null, fault);
         }
 
@@ -37,7 +36,6 @@ public sealed partial class MandelboxGrain
     {
         if (MandelboxIds.Fault(Id) is { } fault)
         {
-            DeactivateOnIdle();
             return fault;
         }
 

@@ -5,11 +5,16 @@ namespace HostService.Grains.Mandelbox;
 /// <summary>The way up, and the one way down.</summary>
 public sealed partial class MandelboxGrain
 {
-    private MandelboxLife NewLife(SpinUpRequest? request, MandelboxPlan? plan) => new(
-        new MandelboxRun(Id, request, plans.Root),
-        new StepRunner(time, options.Value.StepDeadline, options.Value.CleanUpDeadline),
-        plan,
-        time.GetUtcNow());
+    private MandelboxLife NewLife(SpinUpRequest? request, MandelboxPlan? plan)
+    {
+        // An activation with a life is never collected, however quiet it is.
+        DelayDeactivation(Timeout.InfiniteTimeSpan);
+        return new MandelboxLife(
+            new MandelboxRun(Id, request, plans.Root),
+            new StepRunner(time, options.Value.StepDeadline, options.Value.CleanUpDeadline),
+            plan,
+            time.GetUtcNow());
+    }
 
     private async Task<SpinUpAnswer> BringUpAsync(MandelboxLife life, MandelboxPlan plan)
     {
@@ -143,8 +148,9 @@ public sealed partial class MandelboxGrain
         await MoveAsync(life, MandelboxState.Gone);
         if (_life == life)
         {
+            // Not at once: an activation that was told to go takes a life with it that begins in the meantime. It is collected when nobody has asked for a while.
             _life = null;
-            DeactivateOnIdle();
+            DelayDeactivation(TimeSpan.Zero);
         }
 
         life.Gone.TrySetResult();

@@ -11,7 +11,6 @@ namespace HostService.Grains.Mandelbox;
 /// One mandelbox's life. Every call interleaves: a status query, a stop and a container's death are served while a spin-up runs. What crosses an
 /// <c>await</c> is one <see cref="MandelboxLife"/>, and there is at most one that has not gone.
 /// </summary>
-[KeepAlive]
 public sealed partial class MandelboxGrain(
     HostFactsSource facts,
     MandelboxPlans plans,
@@ -32,7 +31,6 @@ public sealed partial class MandelboxGrain(
     {
         if (MandelboxIds.Fault(Id) is { } fault)
         {
-            DeactivateOnIdle();
             return Task.FromResult(SpinUpAnswer.Failed("id", fault));
         }
 
@@ -46,23 +44,12 @@ public sealed partial class MandelboxGrain(
         return life.Answer = BringUpAsync(life, plan);
     }
 
-    public Task<MandelboxDescription?> Describe()
-    {
-        if (_life is { } life)
-        {
-            return Task.FromResult<MandelboxDescription?>(Describe(life));
-        }
-
-        // Asking about an id must not keep an activation of it for ever.
-        DeactivateOnIdle();
-        return Task.FromResult<MandelboxDescription?>(null);
-    }
+    public Task<MandelboxDescription?> Describe() => Task.FromResult(_life is { } life ? Describe(life) : null);
 
     public async Task<bool> Stop(string reason)
     {
         if (_life is not { } life)
         {
-            DeactivateOnIdle();
             return false;
         }
 
