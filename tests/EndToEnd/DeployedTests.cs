@@ -88,8 +88,9 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
     }
 
     [BackendFact("cc")]
-    public async Task Without_instance_metadata_a_gpu_or_an_image_it_refuses_to_start_and_says_why()
+    public async Task Without_instance_metadata_or_a_gpu_it_refuses_to_start_and_says_why()
     {
+        using var directory = _directory;
         await AddRowAsync();
         Assert.Contains("runs on EC2 only", await RefusalAsync(("Ec2__MetadataEndpoint", $"http://127.0.0.1:{ServiceProcess.FreePort()}")), StringComparison.Ordinal);
         Assert.Contains("no GPU", await RefusalAsync(("Gpu__NvmlLibrary", "/nowhere/libnvidia-ml.so.1")), StringComparison.Ordinal);

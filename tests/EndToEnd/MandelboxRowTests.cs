@@ -21,7 +21,7 @@ public sealed class MandelboxRowTests(EngineFixture engine, PostgresFixture data
         _rows = await RowHistory.StartAsync(database.Server);
         var directory = new ScratchDirectory();
         var settings = ServiceSettings.Local(engine.Endpoint, directory).With(
-            ("APP_ENV", "LOCALDEVWITHDB"), ("Database__ConnectionString", database.Server.ConnectionString), ("Database__RetryDelay", "00:00:00.1"), ("Database__MaxRetryDelay", "00:00:00.5"));
+            ("APP_ENV", "LOCALDEVWITHDB"), ("Database__ConnectionString", database.Server.ConnectionString), ("Database__RetryDelay", "00:00:00.1"), ("Database__MaxRetryDelay", "00:00:00.5"), ("Database__FlushTimeout", "00:00:02"));
         await (await HostRow.ForAsync(settings)).AddAsync(database.Server);
         _service = await RunningService.StartAsync(directory, engine.Endpoint, settings);
     }
@@ -111,6 +111,26 @@ public sealed class MandelboxRowTests(EngineFixture engine, PostgresFixture data
         await _rows.GoneAsync("lives");
         Assert.Equal(["ALLOCATED", "CONNECTING", "RUNNING", "gone"], (await _rows.OfAsync("lives")).Where(s => s != "DYING"));
         Assert.Equal("ALLOCATED", (await _rows.OfAsync("late"))[0]);
+    }
+
+    [BackendFact]
+    public async Task A_database_that_stays_away_does_not_keep_the_service_from_ending_and_what_it_is_owed_is_named()
+    {
+        await AllocateAsync("owed");
+        await _service.UpAsync(RunningService.SpinUp("owed"));
+        await database.Server.StopAsync();
+        try
+        {
+            Assert.Equal(0, await _service.Process.EndAsync());
+            var log = _service.Process.Log.Text;
+            Assert.Contains(log.Split('\n'), line => line.Contains("owed", StringComparison.Ordinal) && line.Contains(_service.Instance, StringComparison.Ordinal));
+            Assert.False(Directory.Exists(_service.Root));
+            Assert.Empty(await _service.Engine.ListAsync(new Dictionary<string, string> { [Grains.Mandelbox.ContainerLabels.Host] = _service.Instance }, default));
+        }
+        finally
+        {
+            await database.Server.StartAsync();
+        }
     }
 
     private async Task<string> RefusalAsync(string id)

@@ -33,8 +33,19 @@ internal sealed class RunningService : IAsyncDisposable
 
     public IContainerEngine Engine => _engine.GetRequiredService<IContainerEngine>();
 
-    public static async Task<RunningService> StartAsync(ScratchDirectory directory, Uri engine, ServiceSettings settings) =>
-        new(directory, engine, await ServiceProcess.StartAsync(settings));
+    /// <summary>The directory goes with the service, also when that does not start.</summary>
+    public static async Task<RunningService> StartAsync(ScratchDirectory directory, Uri engine, ServiceSettings settings)
+    {
+        try
+        {
+            return new(directory, engine, await ServiceProcess.StartAsync(settings));
+        }
+        catch
+        {
+            directory.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>A service in LOCALDEV.</summary>
     public static Task<RunningService> StartLocalAsync(ScratchDirectory directory, EngineFixture engine, params (string Key, string Value)[] more) =>
