@@ -176,6 +176,24 @@ public sealed class AdoptionTests
         Assert.Equal(MandelboxState.Started, (await cluster.Mandelbox("m1").Describe())!.State);
     }
 
+    [Fact]
+    public async Task An_engine_that_fails_at_the_start_event_costs_nothing_but_another_try()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        Assert.Null(await cluster.Mandelbox("m1").RegisterContainer(container));
+        cluster.Engine.FailNext(EngineCall.Inspect, EngineFailure.Unreachable);
+        await cluster.StartForeignAsync(container);
+        Assert.Equal(MandelboxState.Allocated, (await cluster.Mandelbox("m1").Describe())!.State);
+        Assert.Contains("no running container", await cluster.Mandelbox("m1").SetDpi(96), StringComparison.Ordinal);
+
+        Assert.Null(await cluster.Mandelbox("m1").RegisterContainer(container));
+        Assert.Null(await cluster.Mandelbox("m1").SetDpi(96));
+        await cluster.DieForeignAsync(container);
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
     private static List<(string Name, string Content)> Mappings(HostCluster cluster, string id) =>
         [.. Directory.EnumerateFiles(new MandelboxPaths(cluster.Root, id).ResourceMappings)
             .Order(StringComparer.Ordinal).Select(file => (Path.GetFileName(file), File.ReadAllText(file)))];

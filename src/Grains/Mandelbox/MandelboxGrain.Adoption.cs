@@ -102,8 +102,23 @@ public sealed partial class MandelboxGrain
             return $"mandelbox {Id} has another container";
         }
 
-        life.Adoption ??= AdoptAsync(life, containerId);
-        var why = await life.Adoption;
+        var adoption = life.Adoption ??= AdoptAsync(life, containerId);
+        string? why;
+        try
+        {
+            why = await adoption;
+        }
+        catch (ContainerEngineException error)
+        {
+            // Nothing is known of the container but that the engine did not say: whoever tells of it again makes another try, until the wait for it is over.
+            if (life.Adoption == adoption)
+            {
+                life.Adoption = null;
+            }
+
+            why = error.Message;
+        }
+
         if (why is not null)
         {
             LogNotAdopted(Id, containerId, why);
