@@ -18,7 +18,7 @@ public sealed class LostEngineTests
         await daemon.KillAsync();
 
         Assert.Equal(4, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
-        Assert.Contains($"has been away for", service.Process.Log.Text, StringComparison.Ordinal);
+        Assert.Contains("has been away for", service.Process.Log.Text, StringComparison.Ordinal);
         Assert.False(Path.Exists(service.Settings.PrivateRoot), service.Process.Log.Text);
     }
 
@@ -41,6 +41,32 @@ public sealed class LostEngineTests
         Assert.NotEqual("", (string)answer["error"]!);
         await service.UpAsync("after");
         Assert.Equal(HttpStatusCode.NoContent, await service.DeleteAsync("after"));
+        await service.AssertNothingIsLeftAsync();
+        Assert.Equal(0, await service.Process.EndAsync());
+    }
+
+    [PrivateEngineFact]
+    public async Task An_engine_that_dies_in_the_middle_of_a_spin_up_leaves_nothing_of_it_once_it_is_back()
+    {
+        await using var daemon = await DockerDaemon.StartNewAsync();
+        await EngineFixture.BuildDemoAsync(daemon.Endpoint);
+        await using var service = await TestService.StartAsync(
+            daemon.Endpoint,
+            ("Docker__ReconnectDelay", "00:00:00.1"),
+            ("Mandelbox__AnswerWithin", "00:00:01"), ("Mandelbox__RetryAfter", "00:00:00.2"), ("Mandelbox__RetryAtMost", "00:00:01"));
+
+        var spinUp = service.SpinUpAsync(TestService.Body("middle"));
+        await service.Process.Log.LineAsync("Mandelbox middle: Leased -> Created").WaitAsync(TimeSpan.FromSeconds(60));
+        await daemon.KillAsync();
+
+        // Its start may just have been answered; as a rule it has not, and the caller does not wait for the engine to come back.
+        var (status, answer) = await spinUp;
+        Assert.True(status is HttpStatusCode.OK || $"{answer["error"]}".Contains("container", StringComparison.Ordinal), $"{status} {answer}");
+        var held = await service.GetAsync("/v1/host");
+        Assert.Equal((1, 0), ((int)held["slots"]!["used"]!, (int)held["leaks"]!));
+
+        await daemon.StartAsync();
+        await service.GoneAsync("middle");
         await service.AssertNothingIsLeftAsync();
         Assert.Equal(0, await service.Process.EndAsync());
     }
