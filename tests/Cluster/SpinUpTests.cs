@@ -115,12 +115,12 @@ public sealed class SpinUpTests
     public async Task A_mandelbox_that_hangs_blocks_no_other()
     {
         await using var cluster = await new HostCluster().StartAsync();
-        var held = cluster.Engine.Hold(EngineCall.Start);
+        var held = new TaskCompletionSource();
+        cluster.Database.HeldClaims["hangs"] = held.Task;
         var hanging = cluster.Mandelbox("hangs").SpinUp(HostCluster.Request());
-        await cluster.Engine.Until(e => e.CallsOf(EngineCall.Start) == 1);
-        held.Dispose();
-        using var again = cluster.Engine.Hold(EngineCall.Ping);
         Assert.Null((await cluster.Mandelbox("other").SpinUp(HostCluster.Request())).Failure);
+        Assert.False(hanging.IsCompleted);
+        held.SetResult();
         Assert.Null((await hanging).Failure);
     }
 

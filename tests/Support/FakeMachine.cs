@@ -94,6 +94,9 @@ public sealed class FakeDatabase : IBackendDatabase
     /// <summary>Set: claims are refused with this reason.</summary>
     public string? ClaimRefusal { get; set; }
 
+    /// <summary>Claims of these mandelboxes wait for what stands beside them.</summary>
+    public ConcurrentDictionary<string, Task> HeldClaims { get; } = new();
+
     /// <summary>Rows that are there, with their status.</summary>
     public ConcurrentDictionary<string, string> Rows { get; } = new();
 
@@ -111,15 +114,20 @@ public sealed class FakeDatabase : IBackendDatabase
 
     public Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task<string?> ClaimMandelboxAsync(string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken)
+    public async Task<string?> ClaimMandelboxAsync(string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken)
     {
+        if (HeldClaims.TryGetValue(mandelboxId, out var held))
+        {
+            await held.WaitAsync(cancellationToken);
+        }
+
         Claim.Meet();
         if (ClaimRefusal is null)
         {
             Write(mandelboxId, "CONNECTING");
         }
 
-        return Task.FromResult(ClaimRefusal);
+        return ClaimRefusal;
     }
 
     public Task SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken)
