@@ -1,3 +1,5 @@
+using System.Runtime.Loader;
+
 #pragma warning disable MA0047, CA1050 // The runtime looks for a startup hook by this name, in no namespace.
 
 /// <summary>
@@ -13,6 +15,11 @@ internal static class StartupHook
 
     public static void Initialize()
     {
+        // Whoever looks through the loaded assemblies follows this one's references, which lie beside it and not beside the service.
+        var here = Path.GetDirectoryName(typeof(StartupHook).Assembly.Location)!;
+        AssemblyLoadContext.Default.Resolving += (context, name) =>
+            Path.Combine(here, name.Name + ".dll") is var beside && File.Exists(beside) ? context.LoadFromAssemblyPath(beside) : null;
+
         // The environment reaches children of the service too; and a directory that is not there is not ours to watch.
         if (Environment.GetEnvironmentVariable(Directory) is { } directory && System.IO.Directory.Exists(directory))
         {

@@ -113,12 +113,12 @@ public sealed class CancellationTests(Cluster cluster) : IClassFixture<Cluster>
         await Gates.Reached("first" + _key);
         var second = Grain.WaitForCancellation("second" + _key, cancellation.Token);
         await cancellation.CancelAsync();
+
+        // Its caller is told at once, while the grain is still busy. Whether the turn then comes with a cancelled token or not at all, the package leaves open.
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second);
+        Assert.False(first.IsCompleted);
         Gates.Open("first" + _key);
         await first;
-        Gates.Open("third" + _key);
-        await Grain.Wait("third" + _key);
-        Assert.False(Gates.IsReached("second" + _key));
     }
 
     [Fact]

@@ -135,7 +135,10 @@ public sealed class SiloTests
     public async Task A_silo_without_clustering_does_not_start()
     {
         using var host = new HostBuilder().UseOrleans(_ => { }).Build();
-        await Assert.ThrowsAsync<OrleansConfigurationException>(() => host.StartAsync());
+
+        // The package's own check, or the injection that comes before it: which of the two speaks differs between its versions.
+        var exception = await Record.ExceptionAsync(() => host.StartAsync());
+        Assert.True(exception is OrleansConfigurationException or InvalidOperationException, $"{exception}");
     }
 
     [Fact]
