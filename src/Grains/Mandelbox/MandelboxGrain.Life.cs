@@ -152,8 +152,6 @@ public sealed partial class MandelboxGrain
             _life = null;
             DelayDeactivation(TimeSpan.Zero);
         }
-
-        life.Gone.TrySetResult();
     }
 
     private Task ReachAsync(MandelboxLife life, MandelboxState state) =>

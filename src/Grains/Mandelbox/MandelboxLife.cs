@@ -45,9 +45,6 @@ internal sealed class MandelboxLife(MandelboxRun run, StepRunner runner, Mandelb
     /// <summary>Completed when giving back is to be tried again at once.</summary>
     public TaskCompletionSource TryAgain { get; set; } = NewSignal();
 
-    /// <summary>Completed once nothing is left.</summary>
-    public TaskCompletionSource Gone { get; } = NewSignal();
-
     /// <summary>Calls that give the mandelbox something while it lives; giving back waits for them.</summary>
     public List<Task> Pending { get; } = [];
 

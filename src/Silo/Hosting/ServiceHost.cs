@@ -121,7 +121,6 @@ public static class ServiceHost
         services.AddSingleton<Identification>();
         services.AddSingleton<Surroundings>();
         services.AddSingleton<Engine>();
-        services.AddSingleton<Inventory>();
         services.AddSingleton<WarmUp>();
         services.AddSingleton<Registration>();
         services.AddSingleton<StartUp>();

@@ -1,6 +1,7 @@
 using HostService.GrainInterfaces;
 using HostService.Machine.Database;
 using HostService.Machine.Files;
+using HostService.Machine.Gpu;
 using HostService.Machine.Systemd;
 using HostService.Silo.Hosting;
 using HostService.Silo.Shutdown;
@@ -22,7 +23,7 @@ public sealed partial class StartUp(
     Identification identification,
     Surroundings surroundings,
     Engine engine,
-    Inventory inventory,
+    GpuMonitor gpuMonitor,
     WarmUp warmUp,
     ISystemd systemd,
     ILogger<StartUp> logger)
@@ -46,7 +47,7 @@ public sealed partial class StartUp(
 
         var engineInfo = await Step("reach the container engine", () => engine.ReachAsync(cancellationToken));
         await Step("clear what the last run left in the engine", () => leftovers.ClearEngineAsync(identity, cancellationToken));
-        var gpus = await Step("take stock of GPUs", () => inventory.ReadAsync(cancellationToken));
+        var gpus = await Step("take stock of GPUs", () => gpuMonitor.ReadAsync(cancellationToken));
         identification.Publish(identity, gpus);
         started.Facts = true;
         started.Lacking = surroundings.Find(engineInfo);
