@@ -16,7 +16,7 @@ if [ ${#projects[@]} = 0 ]; then
   done
 fi
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 cut_short=()
 count() { sed -n 's/.*<Counters \(.*\)\/>.*/\1/p' "$1" | grep -o "\b$2=\"[0-9]*\"" | head -n 1 | tr -dc '0-9'; }
 
 for name in "${projects[@]}"; do
@@ -30,7 +30,7 @@ for name in "${projects[@]}"; do
   code=$?
   if [ ! -s "$trx" ]; then
     if [ $code = 0 ]; then echo "tests/$name: no test matches"; continue; fi
-    echo "tests/$name: ended with $code and left no results: counted as one failure" >&2
+    cut_short+=("  tests/$name: ended with $code and left no results: counted as one failure")
     failed=$((failed + 1))
     continue
   fi
@@ -38,7 +38,7 @@ for name in "${projects[@]}"; do
   bad=$((executed - ok))
   # The run may have been cut short although every test that reported had passed.
   if [ $code != 0 ] && [ $bad = 0 ]; then
-    echo "tests/$name: ended with $code: counted as one failure" >&2
+    cut_short+=("  tests/$name: ended with $code: counted as one failure")
     bad=1
   fi
   passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + total - executed))
@@ -47,6 +47,15 @@ done
 reasons=$(awk '/<UnitTestResult/ { skip = /outcome="NotExecuted"/ } skip && /<Message>/ { sub(/.*<Message>/, ""); sub(/<\/Message>.*/, ""); n[$0]++ }
   END { for (r in n) printf "  %d: %s\n", n[r], r }' "$results"/*.trx 2>/dev/null | sort -k2)
 [ -z "$reasons" ] || printf 'Skipped, and why:\n%s\n' "$reasons"
+
+# Again at the end, with the first lines of why: whoever reads only the tail of a long log must find them there.
+failures=$(awk '
+  /<UnitTestResult / { name = ""; if (/outcome="Failed"/) { name = $0; sub(/.* testName="/, "", name); sub(/".*/, "", name) } }
+  name != "" && /<Message>/ { sub(/.*<Message>/, ""); printf "  %s\n", name; name = ""; lines = 8 }
+  lines > 0 { end = /<\/Message>/; sub(/<\/Message>.*/, ""); printf "      %s\n", $0; lines = end ? 0 : lines - 1 }' "$results"/*.trx 2>/dev/null |
+  sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#xD;//g; s/&amp;/\&/g')
+failures=$(printf '%s\n' "${cut_short[@]}" "$failures" | sed '/^$/d')
+[ -z "$failures" ] || printf 'Failed, and how:\n%s\n' "$failures" | tee "$results/failures"
 
 line="$passed passed, $failed failed"
 [ $skipped = 0 ] || line="$line, $skipped skipped"
