@@ -51,7 +51,7 @@ public sealed class Identification(
         {
             throw new StartRefusedException(
                 ExitCodes.Refused,
-                "This host has no GPU (or its driver does not answer: see 'host-service gpus'), and a host without one may only run in a local running.Value.");
+                "This host has no GPU (or its driver does not answer: see 'host-service gpus'), and a host without one may only run in a local environment (APP_ENV=LOCALDEV).");
         }
 
         facts.Set(new HostFacts
