@@ -127,7 +127,7 @@ public sealed class ConcurrencyTests(Cluster cluster) : IClassFixture<Cluster>
     [Fact]
     public async Task A_call_that_comes_back_where_it_is_not_allowed_waits_for_itself_until_its_time_is_up()
     {
-        var impatient = await Cluster.Start(silo => silo.Configure<global::Orleans.Configuration.SiloMessagingOptions>(o => o.ResponseTimeout = TimeSpan.FromMilliseconds(300)));
+        var impatient = await Cluster.Start(silo => silo.Configure<global::Orleans.Configuration.SiloMessagingOptions>(o => o.ResponseTimeout = TimeSpan.FromSeconds(3)));
         await Assert.ThrowsAsync<TimeoutException>(() => impatient.Grains.GetGrain<ICircleGrain>(_key).Around("other" + _key, letIn: false));
         await impatient.DisposeAsync();
     }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Reflection;
 using System.Text.Json;
@@ -9,7 +8,7 @@ using Orleans.TestingHost;
 
 namespace HostService.Tests.Packages.Orleans.StandIn;
 
-/// <summary>What is the stand-in's own: its limits, its cost, its page.</summary>
+/// <summary>What is the stand-in's own: its limits, its page. (Its speed is measured by <c>bench grain-calls</c>.)</summary>
 public sealed class StandInTests
 {
     [Fact]
@@ -47,42 +46,6 @@ public sealed class StandInTests
         var assembly = typeof(IGrain).Assembly;
         Assert.Equal("10.4.2 (compat/Orleans)", assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion);
         Assert.Equal("HostService.Compat.Orleans", assembly.GetName().Name);
-    }
-
-    [Fact]
-    public async Task A_call_allocates_at_most_500_bytes()
-    {
-        var cluster = await Cluster.Start(_ => { });
-        var grain = cluster.Grains.GetGrain<IIntegerKeyGrain>(1);
-        for (var i = 0; i < 2_000; i++)
-            await grain.Key();
-        var best = double.MaxValue;
-        for (var round = 0; round < 5; round++)
-        {
-            // Whatever else the process does meanwhile can only add.
-            var before = GC.GetTotalAllocatedBytes(precise: true);
-            for (var i = 0; i < 2_000; i++)
-                await grain.Key();
-            best = Math.Min(best, (GC.GetTotalAllocatedBytes(precise: true) - before) / 2_000.0);
-        }
-
-        await cluster.DisposeAsync();
-        Assert.InRange(best, 1, 500);
-    }
-
-    [Fact]
-    public async Task A_cluster_is_up_and_down_again_in_no_time()
-    {
-        await (await Cluster.Start(_ => { })).DisposeAsync();
-        var best = TimeSpan.MaxValue;
-        for (var i = 0; i < 5; i++)
-        {
-            var started = Stopwatch.GetTimestamp();
-            await (await Cluster.Start(_ => { })).DisposeAsync();
-            best = TimeSpan.FromTicks(Math.Min(best.Ticks, Stopwatch.GetElapsedTime(started).Ticks));
-        }
-
-        Assert.True(best < TimeSpan.FromMilliseconds(100), $"{best}");
     }
 
     [Fact]
