@@ -8,7 +8,8 @@ public sealed class PackageSwitchTests : IDisposable
 {
     private const string OrleansNotice = "Microsoft.Orleans 10.4.2 is not in your NuGet feed: building on compat/Orleans (one process, same API)";
 
-    // Answers "dotnet restore project …" from two files beside it: the packages that are missing, and whether anybody answers at all.
+    // Answers "dotnet restore project …" from files beside it: the packages that are missing, those of which there is only a newer version, and whether
+    // anybody answers at all.
     private const string Feed = """
         #!/bin/sh
         cd "$(dirname "$0")"
@@ -17,6 +18,14 @@ public sealed class PackageSwitchTests : IDisposable
         for package in $(cat missing 2>/dev/null); do
           if grep -q "\"$package\"" "../$2"; then echo "error NU1101: Unable to find package $package."; exit 1; fi
         done
+        [ -e newer ] || exit 0
+        while read -r package version; do
+          if grep -q "\"$package\" Version=\"\[[0-9.]*\]\"" "../$2" && ! grep -q "\"$package\" Version=\"\[$version\]\"" "../$2"; then
+            echo "error NU1102: Unable to find package $package with version"; exit 1
+          fi
+          mkdir -p "../$(dirname "$2")/obj"
+          printf '      "%s/%s": {\n' "$package" "$version" >>"../$(dirname "$2")/obj/project.assets.json"
+        done <newer
         """;
 
     private readonly DirectoryInfo _checkout = Directory.CreateTempSubdirectory("packages");
@@ -59,6 +68,33 @@ public sealed class PackageSwitchTests : IDisposable
 
         Assert.Equal(3, Run().Output.Length);
         Assert.Equal(("true", "true", "true"), Switches());
+    }
+
+    [Fact]
+    public void A_newer_release_of_the_same_major_version_stands_for_one_that_the_feed_lacks()
+    {
+        Newer("Sentry 6.12.1");
+
+        var notice = "Sentry 6.9.0 is not in your NuGet feed: building on Sentry 6.12.1";
+        Assert.Equal([notice], Run().Output);
+        Assert.Equal([notice], Run().Output);
+        Assert.Equal(("false", "false", "false"), Switches());
+        Assert.Contains("<SentryVersion>6.12.1</SentryVersion>", File.ReadAllText(InCheckout("Packages.switch.props")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_family_is_of_one_version()
+    {
+        Newer("Microsoft.Orleans.Server 10.5.0", "Microsoft.Orleans.Client 10.6.0");
+
+        Assert.Equal([OrleansNotice], Run().Output);
+        Assert.Equal(("true", "false", "false"), Switches());
+
+        Newer("Microsoft.Orleans.Server 10.5.0", "Microsoft.Orleans.Client 10.5.0");
+        File.SetLastWriteTimeUtc(InCheckout("Packages.switch.props"), DateTime.UtcNow.AddHours(-25));
+
+        Assert.Equal(["Microsoft.Orleans 10.4.2 is not in your NuGet feed: building on Microsoft.Orleans 10.5.0"], Run().Output);
+        Assert.Equal(("false", "false", "false"), Switches());
     }
 
     [Fact]
@@ -143,6 +179,9 @@ public sealed class PackageSwitchTests : IDisposable
     private string InCheckout(string path) => Path.Combine(_checkout.FullName, path);
 
     private void Missing(params string[] packages) => File.WriteAllLines(InCheckout("feed/missing"), packages);
+
+    /// <summary>Lines of a package and the one version of it that the feed has.</summary>
+    private void Newer(params string[] packages) => File.WriteAllLines(InCheckout("feed/newer"), packages);
 
     private int Asked() => File.Exists(InCheckout("feed/asked")) ? File.ReadAllLines(InCheckout("feed/asked")).Length : 0;
 
