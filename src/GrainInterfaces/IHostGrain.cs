@@ -119,6 +119,7 @@ public sealed record PoolFigures(
 [GenerateSerializer, Immutable]
 public sealed record GpuDescription
 {
+    /// <summary>The host's own, the same for as long as it runs: NVML's when the GPU was first seen.</summary>
     [Id(0)] public required int Index { get; init; }
     [Id(1)] public required string Name { get; init; }
     [Id(2)] public required string Uuid { get; init; }
@@ -133,6 +134,9 @@ public sealed record GpuDescription
     [Id(7)] public string? Unhealthy { get; init; }
     [Id(8)] public int? MemoryUtilisationPercent { get; init; }
     [Id(9)] public int? EncoderSessions { get; init; }
+
+    /// <summary>What NVML calls it now, where that is no longer <see cref="Index"/> because a GPU before it vanished; a mandelbox placed on it is told this.</summary>
+    [Id(10)] public int? NvmlIndex { get; init; }
 }
 
 /// <summary>The host as an operator sees it.</summary>

@@ -42,7 +42,7 @@ public static class MandelboxPorts
 /// <param name="Id">Tells this lease from an earlier one of the same mandelbox; giving back needs it.</param>
 /// <param name="MandelboxId">The owner.</param>
 /// <param name="Tty">TTY number within [10, 64).</param>
-/// <param name="GpuIndex">NVML index of the GPU, or −1 on a host that has none (CPU-only slot).</param>
+/// <param name="GpuIndex">NVML index of the GPU when it was given, or −1 on a host that has none (CPU-only slot).</param>
 /// <param name="Ports">The three port bindings.</param>
 [GenerateSerializer, Immutable]
 public sealed record Lease(

@@ -19,5 +19,6 @@ public static class GpuDescriptions
         MemoryUtilisationPercent = status.Gpu.MemoryUtilisationPercent,
         EncoderSessions = status.Gpu.EncoderSessions,
         Unhealthy = status.Unhealthy,
+        NvmlIndex = status.NvmlIndex == status.Gpu.Index ? null : status.NvmlIndex,
     };
 }

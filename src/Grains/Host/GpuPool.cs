@@ -6,10 +6,11 @@ namespace HostService.Grains.Host;
 
 /// <summary>
 /// Which GPU a mandelbox is placed on (B12): at most so many on a GPU, the least used first, the lowest index on a tie. A GPU that is sick, or short of
-/// video memory, gets nothing new; what is on it stays counted until it is released. A host without a GPU has CPU-only slots instead
+/// video memory, gets nothing new; what is on it stays counted until it is released. GPUs are counted by the host's own index, and given by NVML's, which is
+/// another one once a GPU has vanished. A host without a GPU has CPU-only slots instead
 /// (<see cref="CpuOnly"/>). Decides only, and is used by one caller at a time.
 /// </summary>
-/// <param name="gpuIndexes">NVML indexes of the GPUs known so far, all taken for healthy until <see cref="Update"/> says otherwise; may be empty.</param>
+/// <param name="gpuIndexes">Indexes of the GPUs known so far, all taken for healthy until <see cref="Update"/> says otherwise; may be empty.</param>
 /// <param name="perGpu">Mandelboxes on one GPU, 1 or more.</param>
 /// <param name="cpuOnlySlots">Mandelboxes on a host that has no GPU; 0 where a GPU is a must.</param>
 /// <param name="minimumFreeMemoryKb">Video memory that must be free before one more mandelbox is placed; 0 to not look. A GPU that does not say
@@ -19,7 +20,7 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
     /// <summary>The index of a CPU-only slot.</summary>
     public const int CpuOnly = -1;
 
-    private readonly Dictionary<string, int> _gpuByOwner = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Placement> _gpuByOwner = new(StringComparer.Ordinal);
     private readonly SortedDictionary<int, Slot> _gpus = new(gpuIndexes.Distinct().ToDictionary(i => i, i => new Slot(Unknown(i))));
     private readonly int _perGpu = perGpu >= 1 ? perGpu : throw new ArgumentOutOfRangeException(nameof(perGpu), perGpu, "A GPU takes at least one mandelbox.");
     private readonly int _cpuOnlySlots = cpuOnlySlots >= 0 ? cpuOnlySlots : throw new ArgumentOutOfRangeException(nameof(cpuOnlySlots), cpuOnlySlots, "A number of slots is not negative.");
@@ -39,51 +40,52 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
     }
 
     /// <summary>Gives a slot to <paramref name="owner"/>; one that it holds already is given again.</summary>
-    /// <param name="gpuIndex">The GPU, or <see cref="CpuOnly"/>.</param>
+    /// <param name="gpuIndex">What NVML called the GPU when it was given, or <see cref="CpuOnly"/>.</param>
     /// <param name="refusal">Why there is none.</param>
     public bool TryPlace(string owner, out int gpuIndex, [NotNullWhen(false)] out GpuRefusal? refusal)
     {
         refusal = null;
-        if (_gpuByOwner.TryGetValue(owner, out gpuIndex))
+        if (_gpuByOwner.TryGetValue(owner, out var held))
         {
+            gpuIndex = held.NvmlIndex;
             return true;
         }
 
+        gpuIndex = CpuOnly;
         if (_gpus.Count == 0 && _cpuOnlyUsed < _cpuOnlySlots)
         {
-            gpuIndex = CpuOnly;
+            Take(owner, new Placement(CpuOnly, CpuOnly));
         }
         else if (_gpus.Values.Where(CanTakeOneMore).MinBy(g => g.Used) is { } gpu)
         {
             // MinBy keeps the first of equals, and the dictionary goes by index.
-            gpuIndex = gpu.Index;
+            gpuIndex = gpu.Gpu.NvmlIndex ?? gpu.Index;
+            Take(owner, new Placement(gpu.Index, gpuIndex));
         }
         else
         {
-            gpuIndex = CpuOnly;
             refusal = WhyNone();
             return false;
         }
 
-        Take(owner, gpuIndex);
         return true;
     }
 
     /// <summary>Gives the slot of <paramref name="owner"/> back. False when it holds none, which is harmless.</summary>
     public bool Release(string owner)
     {
-        if (!_gpuByOwner.Remove(owner, out var index))
+        if (!_gpuByOwner.Remove(owner, out var held))
         {
             return false;
         }
 
-        if (index == CpuOnly)
+        if (held.Index == CpuOnly)
         {
             _cpuOnlyUsed--;
         }
         else
         {
-            _gpus[index].Used--;
+            _gpus[held.Index].Used--;
         }
 
         return true;
@@ -97,7 +99,7 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
     {
         if (_gpuByOwner.TryGetValue(owner, out var held))
         {
-            return held == gpuIndex;
+            return held.NvmlIndex == gpuIndex;
         }
 
         if (gpuIndex < CpuOnly)
@@ -110,7 +112,7 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
             _gpus.Add(gpuIndex, new Slot(Unknown(gpuIndex) with { Unhealthy = "the driver has not reported it" }));
         }
 
-        Take(owner, gpuIndex);
+        Take(owner, new Placement(gpuIndex, gpuIndex));
         return true;
     }
 
@@ -143,16 +145,16 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
 
     private static GpuDescription Unknown(int index) => new() { Index = index, Name = "unknown", Uuid = "unknown" };
 
-    private void Take(string owner, int gpuIndex)
+    private void Take(string owner, Placement placement)
     {
-        _gpuByOwner.Add(owner, gpuIndex);
-        if (gpuIndex == CpuOnly)
+        _gpuByOwner.Add(owner, placement);
+        if (placement.Index == CpuOnly)
         {
             _cpuOnlyUsed++;
         }
         else
         {
-            _gpus[gpuIndex].Used++;
+            _gpus[placement.Index].Used++;
         }
     }
 
@@ -188,6 +190,9 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
     }
 
     private static string List(IEnumerable<Slot> gpus, Func<Slot, string> what) => string.Join(", ", gpus.Select(g => $"GPU {g.Index}: {what(g)}"));
+
+    /// <summary>The GPU that an owner is counted on, and what the owner was told.</summary>
+    private sealed record Placement(int Index, int NvmlIndex);
 
     private sealed class Slot(GpuDescription gpu)
     {

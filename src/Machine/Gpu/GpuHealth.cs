@@ -4,8 +4,8 @@ namespace HostService.Machine.Gpu;
 
 /// <summary>
 /// Decides from one reading after another which GPUs may be used. A GPU is taken out by a fatal XID, by vanishing, or by so many failed readings in a row;
-/// it comes back once it has been well for a configured time. Known by their UUIDs: a GPU whose NVML index moves (because one before it vanished) is
-/// taken out too, since mandelboxes are told an index. Decides only, and is used by one caller at a time.
+/// it comes back once it has been well for a configured time. GPUs are known by their UUIDs, and keep the index under which they were first seen whatever NVML
+/// calls them: it counts anew when one before them vanishes. Decides only, and is used by one caller at a time.
 /// </summary>
 public sealed class GpuHealth(GpuOptions options, TimeProvider clock)
 {
@@ -32,6 +32,7 @@ public sealed class GpuHealth(GpuOptions options, TimeProvider clock)
 
         foreach (var missing in _patients.Values.Where(p => !seen.Contains(p.Index)))
         {
+            missing.NvmlIndex = null;
             missing.Bad("it has vanished: the driver no longer lists it");
         }
 
@@ -51,6 +52,7 @@ public sealed class GpuHealth(GpuOptions options, TimeProvider clock)
 
     private void Observe(Patient patient, GpuInfo gpu)
     {
+        patient.NvmlIndex = gpu.Index;
         patient.Last = gpu.Fault is null ? gpu : patient.Last with { FreeMemoryBytes = null, UtilisationPercent = null, Fault = gpu.Fault, Lost = gpu.Lost };
         var fatal = gpu.Xids.Where(_fatal.Contains).ToList();
         if (fatal.Count > 0)
@@ -64,10 +66,6 @@ public sealed class GpuHealth(GpuOptions options, TimeProvider clock)
         else if (gpu.Fault is not null)
         {
             Failed(patient, gpu.Fault);
-        }
-        else if (gpu.Index != patient.Index)
-        {
-            patient.Bad($"NVML now lists it as GPU {gpu.Index}, and it is known here as {patient.Index}; restart the service to use it under its new index");
         }
         else
         {
@@ -89,29 +87,42 @@ public sealed class GpuHealth(GpuOptions options, TimeProvider clock)
         }
     }
 
-    /// <summary>By UUID; one that cannot say its UUID is taken for the one that was seen at its index, unless that one shows up elsewhere.</summary>
+    /// <summary>By UUID; one that cannot say its UUID is taken for the one that was seen at its NVML index last, unless that one shows up elsewhere.</summary>
     private Patient Find(GpuInfo gpu, GpuReading reading)
     {
         var known = gpu.Uuid is null
-            ? _patients.Values.FirstOrDefault(p => p.Index == gpu.Index && !reading.Gpus.Any(g => g.Uuid is not null && g.Uuid == p.Last.Uuid))
-            : _patients.Values.FirstOrDefault(p => p.Last.Uuid == gpu.Uuid) ?? _patients.Values.FirstOrDefault(p => p.Index == gpu.Index && p.Last.Uuid is null);
+            ? SeenAt(gpu.Index, p => !reading.Gpus.Any(g => g.Uuid is not null && g.Uuid == p.Last.Uuid))
+            : _patients.Values.FirstOrDefault(p => p.Last.Uuid == gpu.Uuid) ?? SeenAt(gpu.Index, p => p.Last.Uuid is null);
         if (known is not null)
         {
             return known;
         }
 
-        // A new card in another's place gets an index that no mandelbox was ever told, and so is never used under it.
-        var index = _patients.ContainsKey(gpu.Index) ? _patients.Keys.Max() + 1 : gpu.Index;
-        var added = new Patient(index, gpu with { Index = index });
+        // A card in another's place is counted apart from it, and used once it has shown that it is well: whoever was placed on the other one may still be there.
+        var inAnothersPlace = _patients.ContainsKey(gpu.Index);
+        var index = inAnothersPlace ? _patients.Keys.Max() + 1 : gpu.Index;
+        var added = new Patient(index, gpu with { Index = index })
+        {
+            TakenOut = inAnothersPlace ? $"it is new, in the place of GPU {gpu.Index}, and not used before it has been well for {options.HealthyFor}" : null,
+        };
         _patients.Add(index, added);
         return added;
     }
 
-    private List<GpuStatus> Statuses() => [.. _patients.Values.Select(p => new GpuStatus(p.Last with { Index = p.Index, Xids = [] }, p.TakenOut))];
+    /// <summary>The GPU that NVML listed at an index last; else the one that was first seen there and is not listed now.</summary>
+    private Patient? SeenAt(int nvmlIndex, Func<Patient, bool> mayBe) =>
+        _patients.Values.FirstOrDefault(p => p.NvmlIndex == nvmlIndex && mayBe(p))
+        ?? _patients.Values.FirstOrDefault(p => p.NvmlIndex is null && p.Index == nvmlIndex && mayBe(p));
+
+    private List<GpuStatus> Statuses() =>
+        [.. _patients.Values.Select(p => new GpuStatus(p.Last with { Index = p.Index, Xids = [] }, p.TakenOut) { NvmlIndex = p.NvmlIndex ?? p.Index })];
 
     private sealed class Patient(int index, GpuInfo first)
     {
         public int Index { get; } = index;
+
+        /// <summary>What NVML calls it; null while it is not listed.</summary>
+        public int? NvmlIndex { get; set; }
 
         public GpuInfo Last { get; set; } = first;
 
@@ -145,4 +156,8 @@ public sealed class GpuHealth(GpuOptions options, TimeProvider clock)
 /// <summary>A GPU and whether it may be used.</summary>
 /// <param name="Gpu">The figures of its last good reading, under the index by which the host knows it.</param>
 /// <param name="Unhealthy">Null when it may be used; otherwise why it was taken out.</param>
-public sealed record GpuStatus(GpuInfo Gpu, string? Unhealthy);
+public sealed record GpuStatus(GpuInfo Gpu, string? Unhealthy)
+{
+    /// <summary>What NVML calls it now, and every process that opens NVML from now on; the host's own index where it is not listed.</summary>
+    public int NvmlIndex { get; init; } = Gpu.Index;
+}

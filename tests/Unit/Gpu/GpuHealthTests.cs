@@ -169,7 +169,33 @@ public sealed class GpuHealthTests
         Assert.Equal(["GPU-0", "GPU-1", "GPU-2"], statuses.Select(s => s.Gpu.Uuid));
         Assert.Null(statuses[0].Unhealthy);
         Assert.Contains("vanished", statuses[1].Unhealthy, StringComparison.Ordinal);
-        Assert.Contains("NVML now lists it as GPU 1, and it is known here as 2", statuses[2].Unhealthy, StringComparison.Ordinal);
+        Assert.Equal((null, 2, 1), (statuses[2].Unhealthy, statuses[2].Gpu.Index, statuses[2].NvmlIndex));
+    }
+
+    [Fact]
+    public void Gpus_that_moved_up_are_known_by_their_old_index_and_come_back_to_it_with_the_one_that_vanished()
+    {
+        var health = Health();
+        health.Observe(Reading(Gpu(0), Gpu(1), Gpu(2), Gpu(3)));
+        health.Observe(Reading(Gpu(0), Gpu(2) with { Index = 1 }, Gpu(3) with { Index = 2 }));
+
+        var statuses = health.Observe(Reading(Gpu(0), Gpu(1), Gpu(2), Gpu(3)));
+
+        Assert.Equal([0, 1, 2, 3], statuses.Select(s => s.NvmlIndex));
+        Assert.Equal([true, false, true, true], statuses.Select(s => s.Unhealthy is null));
+    }
+
+    [Fact]
+    public void After_a_move_one_that_cannot_say_its_uuid_is_the_one_that_moved_there()
+    {
+        var health = Health();
+        health.Observe(Reading(Gpu(0), Gpu(1), Gpu(2)));
+        health.Observe(Reading(Gpu(0), Gpu(2) with { Index = 1 }));
+
+        var statuses = health.Observe(Reading(Gpu(0), new GpuInfo { Index = 1, Fault = "handle: GPU is lost", Lost = true }));
+
+        Assert.Contains("the driver no longer lists it", statuses[1].Unhealthy, StringComparison.Ordinal);
+        Assert.Equal("it has vanished: handle: GPU is lost", statuses[2].Unhealthy);
     }
 
     [Fact]
@@ -182,6 +208,10 @@ public sealed class GpuHealthTests
 
         Assert.Equal([(0, "GPU-0"), (1, "GPU-new")], statuses.Select(s => (s.Gpu.Index, s.Gpu.Uuid!)));
         Assert.All(statuses, s => Assert.NotNull(s.Unhealthy));
+        _clock.Advance(TimeSpan.FromMinutes(5));
+        var later = health.Observe(Reading(Gpu(0) with { Uuid = "GPU-new" }));
+        Assert.Equal((null, 1, 0), (later[1].Unhealthy, later[1].Gpu.Index, later[1].NvmlIndex));
+        Assert.NotNull(later[0].Unhealthy);
     }
 
     [Fact]

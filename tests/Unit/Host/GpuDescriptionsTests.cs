@@ -37,6 +37,15 @@ public sealed class GpuDescriptionsTests
     }
 
     [Fact]
+    public void What_nvml_calls_a_gpu_is_told_where_it_is_not_its_index()
+    {
+        var status = new GpuStatus(new GpuInfo { Index = 2 }, null);
+
+        Assert.Null(Assert.Single(GpuDescriptions.From([status])).NvmlIndex);
+        Assert.Equal(1, Assert.Single(GpuDescriptions.From([status with { NvmlIndex = 1 }])).NvmlIndex);
+    }
+
+    [Fact]
     public void What_is_not_known_stays_unknown()
     {
         var description = Assert.Single(GpuDescriptions.From([new GpuStatus(new GpuInfo { Index = 0 }, null)]));

@@ -176,6 +176,24 @@ public sealed class GpuPoolTests
     }
 
     [Fact]
+    public void After_a_gpu_vanished_the_others_are_given_by_what_nvml_calls_them_now_and_counted_as_before()
+    {
+        var pool = new GpuPool([0, 1, 2], perGpu: 2, cpuOnlySlots: 0);
+        Assert.Equal([0, 1, 2], [Place(pool, "a"), Place(pool, "b"), Place(pool, "c")]);
+
+        pool.Update([Gpu(0), Gpu(1) with { Unhealthy = "it has vanished" }, Gpu(2) with { NvmlIndex = 1 }]);
+
+        Assert.Equal([0, 1], [Place(pool, "d"), Place(pool, "e")]);
+        Assert.Equal((2, 1), (Place(pool, "c"), Place(pool, "e")));
+        Assert.Equal([2, 1, 2], pool.Describe().Select(g => g.Used));
+        Assert.Equal(GpuRefusalKind.AllInUse, Refused(pool, "f").Kind);
+
+        Assert.True(pool.Release("c"));
+        Assert.True(pool.Release("e"));
+        Assert.Equal([2, 1, 0], pool.Describe().Select(g => g.Used));
+    }
+
+    [Fact]
     public void Impossible_sizes_are_refused()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => new GpuPool([0], perGpu: 0, cpuOnlySlots: 0));
