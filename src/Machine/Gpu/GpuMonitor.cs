@@ -6,13 +6,13 @@ namespace HostService.Machine.Gpu;
 
 /// <summary>
 /// Reads the GPUs over and over, on a thread of its own and with a deadline, and says how each of them is. One caller at a time: take a first reading with
-/// <see cref="ReadAsync"/> where start-up needs one, then follow <see cref="WatchAsync"/>.
+/// <see cref="TakeStockAsync"/> where start-up needs one, then follow <see cref="WatchAsync"/>.
 /// </summary>
 public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOptions> options, TimeProvider clock, ILogger<GpuMonitor> logger)
 {
     private readonly GpuOptions _options = options.Value;
     private readonly GpuHealth _health = new(options.Value, clock);
-    private readonly Dictionary<int, string?> _told = [];
+    private readonly Dictionary<int, GpuStatus> _told = [];
     private Task<GpuReading>? _underWay;
     private volatile GpuReading? _last;
     private GpuAvailability? _availability;
@@ -31,18 +31,32 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
     }
 
     /// <summary>
+    /// Takes the first reading, for which a cold driver is given <see cref="GpuOptions.FirstReadingDeadline"/>. Where there are no GPUs it says why: a driver that
+    /// does not answer is not a machine that has none.
+    /// </summary>
+    public async Task<GpuStock> TakeStockAsync(CancellationToken cancellationToken)
+    {
+        var (statuses, failure) = await ReadAsync(_options.FirstReadingDeadline, cancellationToken);
+        return failure is null ? GpuStock.From(_last!, statuses) : GpuStock.Unread(failure);
+    }
+
+    /// <summary>
     /// Takes a reading. Comes back within <see cref="GpuOptions.ReadingDeadline"/> whatever the driver does: a reading that hangs is counted as failed, and
     /// waited for again at the next call instead of starting another.
     /// </summary>
     /// <returns>Every GPU seen so far; empty on a machine that has none.</returns>
-    public async Task<IReadOnlyList<GpuStatus>> ReadAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<GpuStatus>> ReadAsync(CancellationToken cancellationToken) =>
+        (await ReadAsync(_options.ReadingDeadline, cancellationToken)).Statuses;
+
+    private async Task<(IReadOnlyList<GpuStatus> Statuses, string? Failure)> ReadAsync(TimeSpan deadline, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var reading = _underWay ??= Task.Factory.StartNew(inventory.Read, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         IReadOnlyList<GpuStatus> statuses;
+        string? failure = null;
         try
         {
-            var done = await reading.WaitAsync(_options.ReadingDeadline, clock, cancellationToken);
+            var done = await reading.WaitAsync(deadline, clock, cancellationToken);
             _underWay = null;
             _last = done;
             Tell(done);
@@ -51,7 +65,8 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
         catch (TimeoutException) when (!reading.IsFaulted)
         {
             _last = null;
-            statuses = _health.ReadingFailed($"the driver did not answer within {_options.ReadingDeadline.TotalSeconds:0.###} s");
+            failure = $"the driver did not answer within {deadline.TotalSeconds:0.###} s";
+            statuses = _health.ReadingFailed(failure);
         }
         catch (Exception e) when (reading.IsFaulted)
         {
@@ -59,7 +74,8 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
             _underWay = null;
             _last = null;
             LogReadingFailed(e);
-            statuses = _health.ReadingFailed(e.Message);
+            failure = e.Message;
+            statuses = _health.ReadingFailed(failure);
         }
 
         foreach (var status in statuses)
@@ -67,7 +83,7 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
             Tell(status);
         }
 
-        return statuses;
+        return (statuses, failure);
     }
 
     private void Tell(GpuReading reading)
@@ -81,18 +97,23 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
 
     private void Tell(GpuStatus status)
     {
-        var known = _told.TryGetValue(status.Gpu.Index, out var before);
-        _told[status.Gpu.Index] = status.Unhealthy;
+        var before = _told.GetValueOrDefault(status.Gpu.Index);
+        _told[status.Gpu.Index] = status;
         if (status.Unhealthy is { } why)
         {
-            if (before is null)
+            if (before?.Unhealthy is null)
             {
                 LogTakenOut(status.Gpu.Index, status.Gpu.Name, status.Gpu.Uuid, why);
             }
         }
-        else if (known && before is not null)
+        else if (before?.Unhealthy is not null)
         {
             LogBack(status.Gpu.Index, status.Gpu.Name, status.Gpu.Uuid, _options.HealthyFor);
+        }
+
+        if (before is not null && before.NvmlIndex != status.NvmlIndex)
+        {
+            LogMoved(status.Gpu.Index, status.Gpu.Name, status.Gpu.Uuid, status.NvmlIndex);
         }
     }
 
@@ -104,6 +125,9 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
 
     [LoggerMessage(3, LogLevel.Warning, "GPU {GpuIndex} ({Name}, {Uuid}) has been well for {HealthyFor} and is used again")]
     private partial void LogBack(int gpuIndex, string? name, string? uuid, TimeSpan healthyFor);
+
+    [LoggerMessage(5, LogLevel.Warning, "GPU {GpuIndex} ({Name}, {Uuid}) is GPU {NvmlIndex} to NVML from now on, and to the mandelboxes that are placed on it")]
+    private partial void LogMoved(int gpuIndex, string? name, string? uuid, int nvmlIndex);
 
     [LoggerMessage(4, LogLevel.Error, "A reading of the GPUs failed")]
     private partial void LogReadingFailed(Exception exception);

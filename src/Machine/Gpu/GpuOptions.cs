@@ -22,6 +22,9 @@ public sealed class GpuOptions
     /// <summary>A reading that takes longer counts as failed for every GPU; the next one waits until it has ended.</summary>
     public TimeSpan ReadingDeadline { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>The same for the reading that start-up waits for: a driver that has just been loaded takes its time over the first one.</summary>
+    public TimeSpan FirstReadingDeadline { get; set; } = TimeSpan.FromSeconds(60);
+
     /// <summary>So many failed readings in a row take a GPU out.</summary>
     public int FailedReadings { get; set; } = 3;
 
@@ -50,6 +53,7 @@ internal sealed class GpuOptionsValidator : IValidateOptions<GpuOptions>
         Require(options.FatalXids is null || Array.TrueForAll(options.FatalXids, x => x > 0), "Gpu:FatalXids holds a number below 1; XIDs begin at 1");
         Positive(options.ReadingInterval, nameof(GpuOptions.ReadingInterval));
         Positive(options.ReadingDeadline, nameof(GpuOptions.ReadingDeadline));
+        Positive(options.FirstReadingDeadline, nameof(GpuOptions.FirstReadingDeadline));
         Positive(options.HealthyFor, nameof(GpuOptions.HealthyFor));
         Positive(options.ReopenAfter, nameof(GpuOptions.ReopenAfter));
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);

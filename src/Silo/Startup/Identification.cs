@@ -45,13 +45,13 @@ public sealed class Identification(
     }
 
     /// <summary>From here on the rest of the service can ask.</summary>
-    public void Publish(HostIdentity identity, IReadOnlyList<GpuStatus> gpus)
+    public void Publish(HostIdentity identity, GpuStock stock)
     {
-        if (gpus.Count == 0 && running.Value.IsDeployed)
+        if (stock.WhyNone is { } why && running.Value.IsDeployed)
         {
             throw new StartRefusedException(
                 ExitCodes.Refused,
-                "This host has no GPU (or its driver does not answer: see 'host-service gpus'), and a host without one may only run in a local environment (APP_ENV=LOCALDEV).");
+                $"This host has no GPU that it can use: {why} (see 'host-service gpus'). A host without one may only run in a local environment (APP_ENV=LOCALDEV).");
         }
 
         facts.Set(new HostFacts
@@ -60,7 +60,7 @@ public sealed class Identification(
             Environment = running.Value,
             Version = ServiceVersion.Line,
             StartedAt = time.GetUtcNow(),
-            Gpus = GpuDescriptions.From(gpus),
+            Gpus = GpuDescriptions.From(stock.Gpus),
             MandelboxesPerGpu = gpu.Value.MandelboxesPerGpu,
             MinimumFreeGpuMemoryKb = gpu.Value.MinimumFreeMemoryBytes / 1024,
             CpuOnlySlots = host.Value.CpuOnlySlots,

@@ -47,8 +47,8 @@ public sealed partial class StartUp(
 
         var engineInfo = await Step("reach the container engine", () => engine.ReachAsync(cancellationToken));
         await Step("clear what the last run left in the engine", () => leftovers.ClearEngineAsync(identity, cancellationToken));
-        var gpus = await Step("take stock of GPUs", () => gpuMonitor.ReadAsync(cancellationToken));
-        identification.Publish(identity, gpus);
+        var stock = await Step("take stock of GPUs", () => gpuMonitor.TakeStockAsync(cancellationToken));
+        identification.Publish(identity, stock);
         started.Facts = true;
         started.Lacking = surroundings.Find(engineInfo);
         if (running.Value.IsDeployed)

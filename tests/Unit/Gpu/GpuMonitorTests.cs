@@ -104,6 +104,51 @@ public sealed class GpuMonitorTests
         release.SetResult();
     }
 
+    [Fact]
+    public async Task A_cold_driver_is_waited_for_at_start_beyond_the_deadline_of_later_readings()
+    {
+        var release = _inventory.Hang();
+        var stock = Monitor().TakeStockAsync(default);
+        await _inventory.Reached;
+        _clock.Advance(TimeSpan.FromSeconds(59));
+        release.SetResult();
+
+        Assert.Equal((2, null), ((await stock).Gpus.Count, (await stock).WhyNone));
+        Assert.Equal(1, _inventory.Readings);
+    }
+
+    [Fact]
+    public async Task A_driver_that_does_not_answer_at_start_is_not_taken_for_a_machine_without_gpus()
+    {
+        var release = _inventory.Hang();
+        var stock = Monitor().TakeStockAsync(default);
+        await _inventory.Reached;
+        _clock.Advance(TimeSpan.FromSeconds(60));
+
+        Assert.Empty((await stock).Gpus);
+        Assert.Equal("the driver did not answer within 60 s", (await stock).WhyNone);
+        release.SetResult();
+    }
+
+    [Theory]
+    [InlineData(GpuAvailability.NoLibrary, "libnvidia-ml.so.1: cannot open", "NVIDIA's library is not installed (libnvidia-ml.so.1: cannot open)")]
+    [InlineData(GpuAvailability.NoDriver, "Driver Not Loaded", "NVIDIA's driver is not loaded, or refuses (Driver Not Loaded)")]
+    [InlineData(GpuAvailability.Available, null, "NVIDIA's driver 550 answers and lists none")]
+    public async Task Why_there_are_no_gpus_is_told_apart(GpuAvailability availability, string? detail, string why)
+    {
+        _inventory.Instead = new GpuReading(availability, detail, "550", []);
+
+        Assert.Equal(why, (await Monitor().TakeStockAsync(default)).WhyNone);
+    }
+
+    [Fact]
+    public async Task A_first_reading_that_throws_says_what_it_met()
+    {
+        _inventory.Throws = new InvalidOperationException("broken");
+
+        Assert.Equal("broken", (await Monitor().TakeStockAsync(default)).WhyNone);
+    }
+
     private GpuMonitor Monitor() => new(_inventory, Options.Create(_options), _clock, NullLogger<GpuMonitor>.Instance);
 
     /// <summary>Lets the deadline pass once the monitor waits for it.</summary>
@@ -130,6 +175,8 @@ public sealed class GpuMonitorTests
 
         public IReadOnlyList<int> Xids { get; set; } = [];
 
+        public GpuReading? Instead { get; set; }
+
         public TaskCompletionSource Hang() => _hang = new TaskCompletionSource();
 
         public GpuReading Read()
@@ -143,7 +190,7 @@ public sealed class GpuMonitorTests
             }
 
             return Throws is null
-                ? new GpuReading(GpuAvailability.Available, null, "550", [Gpu(0) with { Xids = Xids }, Gpu(1)])
+                ? Instead ?? new GpuReading(GpuAvailability.Available, null, "550", [Gpu(0) with { Xids = Xids }, Gpu(1)])
                 : throw Throws;
         }
 

@@ -33,11 +33,12 @@ public sealed class GpuOptionsTests
             ["Gpu:FatalXids:0"] = "0",
             ["Gpu:ReadingInterval"] = "00:00:00",
             ["Gpu:ReadingDeadline"] = "-00:00:01",
+            ["Gpu:FirstReadingDeadline"] = "00:00:00",
             ["Gpu:HealthyFor"] = "00:00:00",
             ["Gpu:ReopenAfter"] = "00:00:00",
         }));
 
-        Assert.Equal(9, error.Failures.Count());
+        Assert.Equal(10, error.Failures.Count());
         Assert.Contains("Gpu:MandelboxesPerGpu is 0; it must be 1 to 54", error.Failures);
     }
 
