@@ -48,7 +48,11 @@ internal static class DockerAnswers
         apiVersion.ToString(),
         [.. (info.Runtimes?.Keys ?? []).Order(StringComparer.Ordinal)],
         // "name=seccomp,profile=default": the name is what anybody asks for.
-        [.. (info.SecurityOptions ?? []).Select(o => o.Split(',')[0]).Select(o => o.StartsWith("name=", StringComparison.Ordinal) ? o[5..] : o)]);
+        [.. (info.SecurityOptions ?? []).Select(o => o.Split(',')[0]).Select(o => o.StartsWith("name=", StringComparison.Ordinal) ? o[5..] : o)])
+    {
+        DefaultRuntime = info.DefaultRuntime ?? "",
+        CgroupDriver = info.CgroupDriver ?? "",
+    };
 
     /// <summary>An event, or null for what is none of a container's. Throws <see cref="JsonException"/> on what is no JSON.</summary>
     public static ContainerEvent? Event(string line)

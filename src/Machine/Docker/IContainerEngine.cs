@@ -77,7 +77,14 @@ public sealed class ContainerEngineException(EngineFailure failure, string messa
 /// <param name="ApiVersion">The API version agreed on.</param>
 /// <param name="Runtimes">Names of container runtimes, for example <c>runc</c>, <c>nvidia</c>.</param>
 /// <param name="SecurityOptions">For example <c>apparmor</c>.</param>
-public sealed record EngineInfo(string Version, string ApiVersion, IReadOnlyList<string> Runtimes, IReadOnlyList<string> SecurityOptions);
+public sealed record EngineInfo(string Version, string ApiVersion, IReadOnlyList<string> Runtimes, IReadOnlyList<string> SecurityOptions)
+{
+    /// <summary>The runtime of containers that name none, for example <c>runc</c>; empty where the engine does not say.</summary>
+    public string DefaultRuntime { get; init; } = "";
+
+    /// <summary>Who makes containers' cgroups: <c>systemd</c> or <c>cgroupfs</c>; empty where the engine does not say.</summary>
+    public string CgroupDriver { get; init; } = "";
+}
 
 /// <summary>Everything that a container is created with.</summary>
 public sealed record ContainerSpec

@@ -6,6 +6,11 @@ public static class NvidiaRuntime
     public const string Name = "nvidia";
 
     /// <summary>
+    /// Whether the engine can give a container GPUs: it has NVIDIA's runtime, or runs on one of its kinds (<c>nvidia-cdi</c>, say) whatever a container names.
+    /// </summary>
+    public static bool IsIn(EngineInfo engine) => engine.Runtimes.Contains(Name) || engine.DefaultRuntime.StartsWith(Name, StringComparison.Ordinal);
+
+    /// <summary>
     /// The runtime for a mandelbox: NVIDIA's where the engine has it and the mandelbox is given a GPU, else null, the engine's own. The driver then comes
     /// in by <c>NVIDIA_VISIBLE_DEVICES</c> and <c>NVIDIA_DRIVER_CAPABILITIES</c> (B17).
     /// </summary>

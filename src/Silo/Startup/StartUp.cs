@@ -50,7 +50,7 @@ public sealed partial class StartUp(
         var stock = await Step("take stock of GPUs", () => gpuMonitor.TakeStockAsync(cancellationToken));
         identification.Publish(identity, stock);
         started.Facts = true;
-        started.Lacking = surroundings.Find(engineInfo);
+        started.Lacking = surroundings.Find(engineInfo, stock.Gpus.Count);
         if (running.Value.IsDeployed)
         {
             await Step("warm up the engine", () => warmUp.RunAsync(cancellationToken));

@@ -10,8 +10,8 @@ using Microsoft.Extensions.Options;
 namespace HostService.Silo.Startup;
 
 /// <summary>
-/// What containers can be given on this machine (B13, B17). What is missing is left out with a warning in a local environment; in a deployed one no mandelbox
-/// comes up without it, and the host says that it is not ready.
+/// What containers can be given on this machine (B13, B17). What is missing is left out with a warning in a local environment; in a deployed one the host says
+/// that it is not ready, and no mandelbox comes up without devices.
 /// </summary>
 public sealed partial class Surroundings(
     RunningEnvironment running,
@@ -42,8 +42,10 @@ public sealed partial class Surroundings(
         _profileLoaded = true;
     }
 
-    /// <returns>Why no mandelbox can come up on this machine; null when one can.</returns>
-    public string? Find(EngineInfo engine)
+    /// <param name="engine">The engine that is to give it to them.</param>
+    /// <param name="gpus">How many GPUs this host has.</param>
+    /// <returns>Why no mandelbox can come up on this machine as it should; null when one can.</returns>
+    public string? Find(EngineInfo engine, int gpus)
     {
         var lacking = new List<string>();
         if (inputDevices.Unavailable is { } noInput)
@@ -55,6 +57,11 @@ public sealed partial class Surroundings(
         if (!fuse)
         {
             lacking.Add("/dev/fuse: the kernel has no FUSE");
+        }
+
+        if (gpus > 0 && !NvidiaRuntime.IsIn(engine))
+        {
+            lacking.Add("GPUs: the container engine has no runtime 'nvidia' (nvidia-ctk runtime configure --runtime=docker, then restart the engine)");
         }
 
         foreach (var what in lacking)

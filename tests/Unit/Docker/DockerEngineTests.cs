@@ -20,7 +20,7 @@ public sealed class DockerEngineTests
     {
         await using var loopback = await LoopbackEngine.StartAsync(Answers(
             ("/version", 200, $$"""{"Version":"1","ApiVersion":"{{theirs}}","MinAPIVersion":"{{oldest}}"}"""),
-            ($"/v{spoken}/info", 200, """{"Runtimes":{"runc":{},"nvidia":{}},"SecurityOptions":["name=seccomp,profile=default","name=apparmor"]}""")));
+            ($"/v{spoken}/info", 200, """{"Runtimes":{"runc":{},"nvidia":{}},"DefaultRuntime":"runc","CgroupDriver":"systemd","SecurityOptions":["name=seccomp,profile=default","name=apparmor"]}""")));
         using var engine = Engine(loopback, o => o.ApiVersion = configured);
 
         var info = await engine.PingAsync(default);
@@ -28,6 +28,7 @@ public sealed class DockerEngineTests
         Assert.Equal(("1", spoken), (info.Version, info.ApiVersion));
         Assert.Equal(["nvidia", "runc"], info.Runtimes);
         Assert.Equal(["seccomp", "apparmor"], info.SecurityOptions);
+        Assert.Equal(("runc", "systemd"), (info.DefaultRuntime, info.CgroupDriver));
     }
 
     [Fact]

@@ -14,4 +14,16 @@ public sealed class NvidiaRuntimeTests
     {
         Assert.Equal(expected, NvidiaRuntime.For(runtimes.Split(','), gpu));
     }
+
+    [Theory]
+    [InlineData("runc,nvidia", "runc", true)]
+    [InlineData("runc,nvidia", "nvidia", true)]
+    [InlineData("runc,nvidia-cdi", "nvidia-cdi", true)]
+    [InlineData("runc,nvidia-cdi", "runc", false)]
+    [InlineData("runc,io.containerd.runc.v2", "runc", false)]
+    [InlineData("", "", false)]
+    public void An_engine_can_give_gpus_by_nvidias_runtime_or_by_one_of_its_kinds_that_all_containers_have(string runtimes, string ofAll, bool can)
+    {
+        Assert.Equal(can, NvidiaRuntime.IsIn(new EngineInfo("28.2.2", "1.50", runtimes.Split(','), []) { DefaultRuntime = ofAll }));
+    }
 }
