@@ -23,7 +23,13 @@ public interface ISystemd
 
     /// <summary><c>systemctl start unit</c>; throws <see cref="SystemdException"/> with systemctl's own words.</summary>
     Task StartUnitAsync(string unit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// When systemd last loaded its units, in microseconds of its own clock: another figure after each <c>systemctl daemon-reload</c>. Null where systemd is too old to
+    /// say; throws <see cref="SystemdException"/> with systemctl's own words.
+    /// </summary>
+    Task<long?> UnitsLoadedAtAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>systemctl is not there, refused, failed or took too long; the message names the unit and holds systemctl's own words.</summary>
+/// <summary>systemctl is not there, refused, failed or took too long; the message says what was asked of it and holds systemctl's own words.</summary>
 public sealed class SystemdException(string message, Exception? inner = null) : Exception(message, inner);

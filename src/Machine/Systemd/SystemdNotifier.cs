@@ -50,6 +50,8 @@ public sealed partial class SystemdNotifier : ISystemd, IDisposable
 
     public Task StartUnitAsync(string unit, CancellationToken cancellationToken) => _systemctl.StartAsync(unit, cancellationToken);
 
+    public Task<long?> UnitsLoadedAtAsync(CancellationToken cancellationToken) => _systemctl.UnitsLoadedAtAsync(cancellationToken);
+
     public void Dispose() => _socket?.Dispose();
 
     private static TimeSpan? ReadWatchdog(Func<string, string?> environment)

@@ -11,10 +11,12 @@ public static class SystemdServices
         services.AddOptions<SystemdOptions>()
             .BindConfiguration("Systemd")
             .Validate(o => o.StartTimeout > TimeSpan.Zero, "Systemd:StartTimeout must be above zero")
+            .Validate(o => o.ReloadCheckInterval > TimeSpan.Zero, "Systemd:ReloadCheckInterval must be above zero")
             .Validate(o => o.Systemctl.Length > 0, "Systemd:Systemctl must name a program")
             .ValidateOnStart();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ISystemd, SystemdNotifier>();
+        services.AddSingleton<ReloadWatch>();
         services.AddHostedService<WatchdogService>();
         return services;
     }

@@ -30,6 +30,7 @@ public sealed partial class BackgroundParts(
     ISystemd systemd,
     WayOutRequest wayOut,
     MetricsWatch metrics,
+    GpuReloads reloads,
     TimeProvider time,
     ILogger<BackgroundParts> logger) : IDisposable
 {
@@ -54,6 +55,7 @@ public sealed partial class BackgroundParts(
         _rest.Add(Task.Run(WatchMetricsAsync));
         _rest.Add(Task.Run(WatchGpusAsync));
         _rest.Add(Task.Run(WatchStatusAsync));
+        _rest.Add(Task.Run(() => reloads.RunAsync(_stopRest.Token)));
         _webserver = Task.Run(() => webserver.RunAsync(_stopWebserver.Token));
         if (registered)
         {

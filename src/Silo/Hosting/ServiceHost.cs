@@ -116,6 +116,7 @@ public static class ServiceHost
         services.AddSingleton<Grains.IServiceEnd>(provider => provider.GetRequiredService<WayOutRequest>());
         services.AddSingleton<WayOut>();
         services.AddSingleton<MachineReadings>();
+        services.AddSingleton<GpuReloads>();
         services.AddSingleton<BackgroundParts>();
         services.AddSingleton<Leftovers>();
         services.AddSingleton<Identification>();

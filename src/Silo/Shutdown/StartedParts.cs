@@ -9,6 +9,9 @@ public sealed class StartedParts
     /// <summary>Why no mandelbox can come up on this machine; null when one can.</summary>
     public string? Lacking { get; set; }
 
+    /// <summary>A reload of systemd can take the GPUs from mandelboxes that run, and this service is the one to notice it.</summary>
+    public bool ReloadsTakeGpus { get; set; }
+
     /// <summary>The silo takes grain calls.</summary>
     public bool Silo { get; set; }
 

@@ -51,6 +51,7 @@ public sealed partial class StartUp(
         identification.Publish(identity, stock);
         started.Facts = true;
         started.Lacking = surroundings.Find(engineInfo, stock.Gpus.Count);
+        started.ReloadsTakeGpus = surroundings.ReloadsTakeGpus(engineInfo, stock.Gpus.Count) && host.Value.ManageSystem;
         if (running.Value.IsDeployed)
         {
             await Step("warm up the engine", () => warmUp.RunAsync(cancellationToken));

@@ -87,6 +87,21 @@ public sealed partial class Surroundings(
         return running.Value.IsDeployed && lacking.Count > 0 ? $"mandelboxes cannot be given {string.Join(", ", lacking)}" : null;
     }
 
+    /// <summary>
+    /// Whether a reload of systemd can take the GPUs from mandelboxes that run: where systemd makes their cgroups it writes the list of allowed devices anew, and does
+    /// not know of those that NVIDIA's runtime added. Warns of it.
+    /// </summary>
+    public bool ReloadsTakeGpus(EngineInfo engine, int gpus)
+    {
+        var take = gpus > 0 && engine.CgroupDriver == "systemd";
+        if (take)
+        {
+            LogReloadsTakeGpus();
+        }
+
+        return take;
+    }
+
     private void Missing(string what)
     {
         if (running.Value.IsDeployed)
@@ -101,6 +116,12 @@ public sealed partial class Surroundings(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "This machine lacks what every mandelbox needs: {What}")]
     private partial void LogMissing(string what);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The container engine leaves cgroups to systemd: 'systemctl daemon-reload' can take the GPUs from mandelboxes that run. "
+            + "Set \"exec-opts\": [\"native.cgroupdriver=cgroupfs\"] in /etc/docker/daemon.json and restart the engine")]
+    private partial void LogReloadsTakeGpus();
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelboxes do without {What}")]
     private partial void LogLeftOut(string what);

@@ -294,6 +294,8 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
         {
         }
 
+        public Task<long?> UnitsLoadedAtAsync(CancellationToken cancellationToken) => Task.FromResult<long?>(null);
+
         public Task StartUnitAsync(string unit, CancellationToken cancellationToken)
         {
             Started.Add(unit);

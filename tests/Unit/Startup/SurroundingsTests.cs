@@ -44,6 +44,17 @@ public sealed class SurroundingsTests
         Assert.DoesNotContain(_log.Lines, l => l.Contains("GPUs", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("systemd", 1, true)]
+    [InlineData("systemd", 0, false)]
+    [InlineData("cgroupfs", 1, false)]
+    [InlineData("", 1, false)]
+    public void Gpus_in_cgroups_of_systemds_making_are_warned_of(string cgroupDriver, int gpus, bool take)
+    {
+        Assert.Equal(take, Machine(HostEnvironment.Dev).ReloadsTakeGpus(Plain with { CgroupDriver = cgroupDriver }, gpus));
+        Assert.Equal(take, _log.Lines.Any(l => l.StartsWith("Warning", StringComparison.Ordinal) && l.Contains("native.cgroupdriver=cgroupfs", StringComparison.Ordinal)));
+    }
+
     private Surroundings Machine(HostEnvironment environment) => new(
         new RunningEnvironment(environment),
         Options.Create(new HostOptions()),

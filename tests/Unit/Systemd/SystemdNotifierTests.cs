@@ -124,6 +124,27 @@ public sealed class SystemdNotifierTests : IDisposable
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => starting);
     }
 
+    [Theory]
+    [InlineData("36319852", 36319852L)]
+    [InlineData("", null)]
+    public async Task When_units_were_loaded_is_asked_of_systemctl(string answer, long? loadedAt)
+    {
+        using var systemd = NotifierWith($"echo \"$@\" >{_directory.FullName}/said; echo {answer}");
+
+        Assert.Equal(loadedAt, await systemd.UnitsLoadedAtAsync(CancellationToken.None));
+        Assert.Equal("show --property=UnitsLoadTimestampMonotonic --value\n", await File.ReadAllTextAsync(Path.Combine(_directory.FullName, "said")));
+    }
+
+    [Fact]
+    public async Task A_systemd_that_cannot_be_asked_is_reported_in_systemctls_own_words()
+    {
+        using var systemd = NotifierWith("echo 'Failed to connect to bus' >&2; exit 1");
+
+        var e = await Assert.ThrowsAsync<SystemdException>(() => systemd.UnitsLoadedAtAsync(CancellationToken.None));
+
+        Assert.Contains("ended with 1: Failed to connect to bus", e.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_machine_without_systemctl_is_told_so()
     {

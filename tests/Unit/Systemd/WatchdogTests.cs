@@ -147,6 +147,8 @@ public sealed class WatchdogTests
 
         public void ExtendTimeout(TimeSpan by) => throw new NotSupportedException();
 
+        public Task<long?> UnitsLoadedAtAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
         public Task StartUnitAsync(string unit, CancellationToken cancellationToken) => throw new NotSupportedException();
     }
 }
