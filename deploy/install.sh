@@ -4,6 +4,7 @@
 #   SYSCONFDIR=/etc      where configuration and the AppArmor profile go
 #   DESTDIR=             a root to install below, for making packages and images: then nothing is loaded or enabled
 #   BINARY=build/host-service
+#   FORCE=1              install although mandelboxes that run may lose their GPUs
 # Configuration that is already there is kept, by install and by uninstall.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -12,8 +13,8 @@ binary=${BINARY:-../build/host-service}
 bin=$prefix/bin libexec=$prefix/libexec share=$prefix/share/host-service
 units=$prefix/lib/systemd/system udev=$prefix/lib/udev/rules.d sysctl=$prefix/lib/sysctl.d modules=$prefix/lib/modules-load.d
 installed=(
-  "$bin/host-service" "$libexec/host-service/firewall.sh" "$share/README.md"
-  "$units/host-service.service" "$units/host-service-firewall.service" "$units/docker.service.d/host-service.conf"
+  "$bin/host-service" "$libexec/host-service/firewall.sh" "$libexec/host-service/nvidia-devices.sh" "$share/README.md"
+  "$units/host-service.service" "$units/host-service-firewall.service" "$units/host-service-gpu.service" "$units/docker.service.d/host-service.conf"
   "$udev/90-fractal-input.rules" "$sysctl/60-host-service.conf" "$modules/host-service.conf" "$sysconfdir/apparmor.d/mandelbox-apparmor-profile"
 )
 
@@ -30,6 +31,12 @@ put_unit() {
   chmod 644 "$dest$units/$1"
 }
 
+# Where systemd makes containers' cgroups, a reload takes the GPUs from those that run. Enabling and disabling units reloads, too.
+reload_takes_gpus() {
+  [ -e /dev/nvidiactl ] && command -v docker >/dev/null && [ "$(docker info --format '{{.CgroupDriver}}' 2>/dev/null)" = systemd ] || return 1
+  [ -n "$(docker ps --quiet --filter label=host-service.mandelbox-id 2>/dev/null)" ]
+}
+
 reload() {
   systemctl daemon-reload
   udevadm control --reload
@@ -38,6 +45,9 @@ reload() {
 
 do_install() {
   [ -x "$binary" ] || fail "there is no $binary; run \"make build\" first, or name it with BINARY=…" 2
+  if live && [ "${FORCE:-}" != 1 ] && reload_takes_gpus; then
+    fail 'mandelboxes run, and would lose their GPUs when systemd is reloaded; stop host-service first, or set FORCE=1 (README.md, "GPUs and reloads of systemd")'
+  fi
   if [ -z "$dest" ]; then
     for program in docker iptables apparmor_parser; do
       command -v "$program" >/dev/null || echo "note: $program is not installed (Debian and Ubuntu: apt-get install docker.io iptables apparmor)"
@@ -48,9 +58,11 @@ do_install() {
   put 755 "$binary" "$bin/.host-service.new"
   mv -f "$dest$bin/.host-service.new" "$dest$bin/host-service"
   put 755 firewall.sh "$libexec/host-service/firewall.sh"
+  put 755 nvidia-devices.sh "$libexec/host-service/nvidia-devices.sh"
   put 644 README.md "$share/README.md"
   put_unit host-service.service
   put_unit host-service-firewall.service
+  put_unit host-service-gpu.service
   put 644 systemd/docker-host-service.conf "$units/docker.service.d/host-service.conf"
   put 644 udev/90-fractal-input.rules "$udev/90-fractal-input.rules"
   put 644 sysctl/60-host-service.conf "$sysctl/60-host-service.conf"
@@ -69,8 +81,11 @@ do_install() {
 
 do_uninstall() {
   if live; then
-    systemctl -q disable --now host-service.service host-service-firewall.service 2>/dev/null || true
+    # Stopped before anything is reloaded: its mandelboxes end with their GPUs.
+    systemctl -q stop host-service.service 2>/dev/null || true
     ! systemctl -q is-active host-service.service || fail 'host-service.service did not stop; see: systemctl status host-service'
+    ! reload_takes_gpus || echo 'note: mandelboxes of a service that crashed still run, and lose their GPUs now'
+    systemctl -q disable --now host-service.service host-service-firewall.service 2>/dev/null || true
   fi
   if [ -z "$dest" ] && [ -e /sys/kernel/security/apparmor/profiles ] && grep -q '^mandelbox-apparmor-profile ' /sys/kernel/security/apparmor/profiles; then
     apparmor_parser -R "$sysconfdir/apparmor.d/mandelbox-apparmor-profile" || echo 'note: the AppArmor profile stays loaded until the next boot'

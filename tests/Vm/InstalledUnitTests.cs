@@ -191,6 +191,60 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
     }
 
     [VmFact]
+    public async Task Each_reload_of_systemd_changes_what_the_service_compares()
+    {
+        const string asked = "systemctl show --property=UnitsLoadTimestampMonotonic --value";
+        var before = await machine.MustAsync(asked);
+        Assert.Equal(before, await machine.MustAsync(asked));
+
+        await machine.MustAsync("systemctl daemon-reload");
+
+        Assert.Matches("^[0-9]+$", before);
+        Assert.NotEqual(before, await machine.MustAsync(asked));
+    }
+
+    [VmFact]
+    public async Task An_installation_that_would_take_the_gpus_from_mandelboxes_is_refused_unless_it_is_forced()
+    {
+        await ServiceAsync();
+        await using var mandelbox = await SpinUpAsync("reload");
+        await machine.MustAsync("touch /dev/nvidiactl");
+        try
+        {
+            Assert.Equal("systemd", await machine.MustAsync("docker info --format '{{.CgroupDriver}}'"));
+            var refused = await machine.RunAsync("/share/deploy/install.sh install 2>&1", Start);
+            Assert.Equal(1, refused.Code);
+            Assert.Contains("mandelboxes run, and would lose their GPUs", refused.Output, StringComparison.Ordinal);
+
+            await machine.MustAsync("FORCE=1 /share/deploy/install.sh install", Start);
+        }
+        finally
+        {
+            await machine.MustAsync("rm /dev/nvidiactl");
+        }
+    }
+
+    [VmFact]
+    public async Task The_modules_and_nodes_of_nvidias_driver_are_there_before_the_service_starts()
+    {
+        await machine.MustAsync("systemctl stop host-service", Start);
+        await machine.MustAsync("printf '#!/bin/sh\\necho \"nvidia-modprobe $*\"\\n' >/usr/local/bin/nvidia-modprobe; chmod 755 /usr/local/bin/nvidia-modprobe");
+        try
+        {
+            await ServiceAsync();
+
+            Assert.Equal("success", await machine.MustAsync("systemctl show --property=Result --value host-service-gpu"));
+            var log = await machine.MustAsync("journalctl --no-pager -o cat -u host-service-gpu -u host-service");
+            var made = log.LastIndexOf("nvidia-modprobe -u -c 0", StringComparison.Ordinal);
+            Assert.InRange(made, 0, log.LastIndexOf("environment LOCALDEV", StringComparison.Ordinal));
+        }
+        finally
+        {
+            await machine.MustAsync("rm /usr/local/bin/nvidia-modprobe");
+        }
+    }
+
+    [VmFact]
     public async Task An_engine_that_crashes_is_started_again_and_the_service_lives_on()
     {
         await ServiceAsync();
