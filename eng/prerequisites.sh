@@ -21,6 +21,7 @@ test|fusermount3|fuse3|the same, mounted by an ordinary process
 test|apparmor_parser|apparmor|checking and loading the mandelbox profile
 test|cc|gcc|compiling the stand-in for the GPU library
 test|/usr/include/stdio.h|libc6-dev|the same
+test|python3|python3|running what the AMI does to the settings of Docker
 test|/usr/lib/postgresql/*/bin/postgres|postgresql|a throw-away database
 test|node|nodejs|the S3 server below
 test|npm|npm|installing it

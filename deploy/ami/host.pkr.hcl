@@ -1,5 +1,6 @@
 # The AMI of a host (B35): Ubuntu with NVIDIA's driver, Docker, and the host service installed and enabled.
-#   make build && packer init deploy/ami && packer build -var branch=$(git branch --show-current) deploy/ami
+#   make build && packer init deploy/ami
+#   packer build -var branch=$(git branch --show-current) -var 'images=["ghcr.io/fractal/dev/browsers/chrome:current-build"]' deploy/ami
 packer {
   required_version = ">= 1.7.0"
   required_plugins {
@@ -37,6 +38,34 @@ variable "nvidia_driver" {
 variable "branch" {
   type        = string
   description = "The branch that build/host-service was built from; part of the AMI's name."
+}
+
+variable "images" {
+  type        = list(string)
+  description = "Full names of the mandelboxes' images, as Docker__ImageTemplate makes them: ghcr.io/fractal/{env}/{app}:current-build. Hosts pull none."
+  validation {
+    condition     = length(var.images) > 0
+    error_message = "A host of an AMI without an image does not start."
+  }
+}
+
+variable "registry" {
+  type        = string
+  default     = "ghcr.io"
+  description = "Where registry_user may pull the images."
+}
+
+variable "registry_user" {
+  type        = string
+  default     = ""
+  description = "Empty where the images are public."
+}
+
+variable "registry_password" {
+  type        = string
+  default     = ""
+  sensitive   = true
+  description = "A token that may read packages; best set as PKR_VAR_registry_password. It is not in the AMI."
 }
 
 locals {
@@ -101,8 +130,16 @@ build {
   }
 
   provisioner "shell" {
-    execute_command  = "sudo env {{ .Vars }} bash '{{ .Path }}'"
-    environment_vars = ["NVIDIA_DRIVER=${var.nvidia_driver}"]
-    script           = "${path.root}/provision.sh"
+    # By a file, which Packer removes: on a command line every process of the builder could read the password.
+    use_env_var_file = true
+    execute_command  = "sudo bash -c '. {{ .EnvVarFile }} && bash {{ .Path }}'"
+    environment_vars = [
+      "NVIDIA_DRIVER=${var.nvidia_driver}",
+      "IMAGES=${join(" ", var.images)}",
+      "REGISTRY=${var.registry}",
+      "REGISTRY_USER=${var.registry_user}",
+      "REGISTRY_PASSWORD=${var.registry_password}",
+    ]
+    script = "${path.root}/provision.sh"
   }
 }
