@@ -131,11 +131,12 @@ public sealed class HostCluster : IAsyncDisposable
         },
         CancellationToken.None);
 
-    /// <summary>Starts a container and tells of it, as the event stream does.</summary>
+    /// <summary>Starts a container and tells of it, as the event stream does; returns once it is taken over, or is not going to be.</summary>
     public async Task StartForeignAsync(string containerId)
     {
         await Engine.StartAsync(containerId, CancellationToken.None);
         await HappenedAsync("start", containerId);
+        await Events.WhenDoneAsync();
     }
 
     /// <summary>Ends a container and tells of it.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox;
 using HostService.Machine.Docker;
@@ -7,35 +8,37 @@ namespace HostService.Grains.Host;
 
 /// <summary>
 /// Takes the engine's events to the mandelboxes that they are about, and after every connect compares what the grains believe with what the engine has
-/// (B19–B21). What is not ours is ignored.
+/// (B19–B21). What is not ours is ignored. What can take long goes on beside the events.
 /// </summary>
-public sealed partial class MandelboxEvents(IContainerEngine engine, IGrainFactory grains, HostFactsSource facts, ILogger<MandelboxEvents> logger) : IContainerEventHandler
+public sealed partial class MandelboxEvents(IContainerEngine engine, IGrainFactory grains, HostFactsSource facts, ILogger<MandelboxEvents> logger)
+    : IContainerEventHandler, IDisposable
 {
+    private readonly WorkBesideEvents _beside = new();
+
     private string HostName => facts.Current.Identity.InstanceName;
 
     private IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(HostName));
 
+    /// <summary>Each mandelbox is compared whatever came of the others; all that failed is thrown together.</summary>
     public async Task ConnectedAsync(CancellationToken cancellationToken)
     {
+        var failures = new ConcurrentQueue<Exception>();
         var believed = await Host.ListMandelboxes();
-        foreach (var mandelbox in believed.Where(m => m.ContainerId is not null && m.State >= MandelboxState.Started))
+
+        // Side by side: a host full of mandelboxes takes no longer than the slowest of them.
+        await Task.WhenAll(believed
+            .Where(m => m.ContainerId is not null && m.State >= MandelboxState.Started)
+            .Select(m => AttemptAsync(() => FindDeathAsync(m, cancellationToken), failures)));
+        await AttemptAsync(() => FindStraysAsync(failures, cancellationToken), failures);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (failures.OfType<ContainerEngineException>().FirstOrDefault(f => f.Failure == EngineFailure.Unreachable) is { } gone)
         {
-            var container = await engine.InspectAsync(mandelbox.ContainerId!, cancellationToken);
-            if (container is not { Running: true })
-            {
-                LogMissed(mandelbox.MandelboxId, mandelbox.ContainerId!);
-                await TellOfDeathAsync(mandelbox.MandelboxId, mandelbox.ContainerId!, container?.ExitCode, container?.FinishedAt);
-            }
+            throw new ContainerEngineException(gone.Failure, gone.Message, gone);
         }
 
-        var ours = await engine.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = HostName }, cancellationToken);
-        foreach (var container in ours)
+        if (!failures.IsEmpty)
         {
-            if (ContainerLabels.MandelboxOf(container.Labels, HostName) is { } id && container.CreatedAt >= facts.Current.StartedAt
-                && await grains.GetGrain<IMandelboxGrain>(id).Describe() is null)
-            {
-                await RemoveStrayAsync(id, container.Id, cancellationToken);
-            }
+            throw new AggregateException("Not every mandelbox could be compared with the engine.", failures);
         }
     }
 
@@ -52,36 +55,111 @@ public sealed partial class MandelboxEvents(IContainerEngine engine, IGrainFacto
             return;
         }
 
-        if (happened.Action == "create")
+        switch (happened.Action)
         {
-            if (ours is not null && await grains.GetGrain<IMandelboxGrain>(id).Describe() is null)
-            {
-                await RemoveStrayAsync(id, happened.ContainerId, cancellationToken);
-            }
+            case "create" when ours is not null && await grains.GetGrain<IMandelboxGrain>(id).Describe() is null:
+                RemoveStray(id, happened.ContainerId);
+                break;
+            case "die":
+                await TellOfDeathAsync(id, happened.ContainerId, happened.ExitCode, happened.At);
+                break;
+            case "start" when ours is null:
+                // Taking it over means directories, devices and a lease, which may hang like any step of a spin-up.
+                _beside.Begin($"start {happened.ContainerId}", _ => TakeOverAsync(id, happened.ContainerId));
+                break;
+            case "start" when await grains.GetGrain<IMandelboxGrain>(id).ContainerStarted(happened.ContainerId) is { } why:
+                LogUnknown(id, happened.ContainerId, why);
+                RemoveStray(id, happened.ContainerId);
+                break;
         }
-        else if (happened.Action == "die")
+    }
+
+    /// <summary>Ends once what events have begun until now is done.</summary>
+    public Task WhenDoneAsync() => _beside.WhenDoneAsync();
+
+    /// <summary>Waits for what events have begun, until the token is cancelled; what is not done by then is given up.</summary>
+    public Task EndAsync(CancellationToken cancellationToken) => _beside.EndAsync(cancellationToken);
+
+    public void Dispose() => _beside.Dispose();
+
+    private static async Task AttemptAsync(Func<Task> compare, ConcurrentQueue<Exception> failures)
+    {
+        try
         {
-            await TellOfDeathAsync(id, happened.ContainerId, happened.ExitCode, happened.At);
+            await compare();
         }
-        else if (await grains.GetGrain<IMandelboxGrain>(id).ContainerStarted(happened.ContainerId) is { } why)
+        catch (Exception error)
         {
-            LogUnknown(id, happened.ContainerId, why);
-            if (ours is not null)
+            // Whatever it is, it costs the others nothing; all of them are thrown together.
+            failures.Enqueue(error);
+        }
+    }
+
+    private async Task FindDeathAsync(MandelboxDescription mandelbox, CancellationToken cancellationToken)
+    {
+        var (id, containerId) = (mandelbox.MandelboxId, mandelbox.ContainerId!);
+        var container = await engine.InspectAsync(containerId, cancellationToken);
+        if (container is not { Running: true })
+        {
+            if (mandelbox.State < MandelboxState.Dying)
             {
-                await RemoveStrayAsync(id, happened.ContainerId, cancellationToken);
+                LogMissed(id, containerId);
             }
+
+            await TellOfDeathAsync(id, containerId, container?.ExitCode, container?.FinishedAt);
+        }
+    }
+
+    private async Task FindStraysAsync(ConcurrentQueue<Exception> failures, CancellationToken cancellationToken)
+    {
+        var ours = await engine.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = HostName }, cancellationToken);
+        await Task.WhenAll(ours.Where(c => c.CreatedAt >= facts.Current.StartedAt).Select(c => AttemptAsync(() => FindStrayAsync(c), failures)));
+    }
+
+    private async Task FindStrayAsync(ContainerDescription container)
+    {
+        if (ContainerLabels.MandelboxOf(container.Labels, HostName) is { } id && await grains.GetGrain<IMandelboxGrain>(id).Describe() is null)
+        {
+            RemoveStray(id, container.Id);
         }
     }
 
     private Task TellOfDeathAsync(string mandelboxId, string containerId, int? exitCode, DateTimeOffset? at) =>
         grains.GetGrain<IMandelboxGrain>(mandelboxId).ContainerDied(new ContainerDeath(containerId, exitCode, at ?? DateTimeOffset.UnixEpoch));
 
-    /// <summary>A container with our labels that no mandelbox knows: its creation was answered too late, or somebody started an old one.</summary>
-    private async Task RemoveStrayAsync(string mandelboxId, string containerId, CancellationToken cancellationToken)
+    private async Task TakeOverAsync(string mandelboxId, string containerId)
+    {
+        try
+        {
+            if (await grains.GetGrain<IMandelboxGrain>(mandelboxId).ContainerStarted(containerId) is { } why)
+            {
+                LogUnknown(mandelboxId, containerId, why);
+            }
+        }
+        catch (Exception error)
+        {
+            // Boundary: nobody awaits this. The agent's next call about the container makes another try.
+            LogNotTakenOver(mandelboxId, containerId, error);
+        }
+    }
+
+    /// <summary>
+    /// A container with our labels that no mandelbox knows: its creation was answered too late, or somebody started an old one. Where the engine cannot remove it, the
+    /// next comparison finds it again.
+    /// </summary>
+    private void RemoveStray(string mandelboxId, string containerId) => _beside.Begin($"remove {containerId}", async cancellationToken =>
     {
         LogStray(mandelboxId, containerId);
-        await engine.RemoveAsync(containerId, cancellationToken);
-    }
+        try
+        {
+            await engine.RemoveAsync(containerId, cancellationToken);
+        }
+        catch (Exception error)
+        {
+            // Boundary: nobody awaits this.
+            LogStrayLeft(mandelboxId, containerId, error.Message, error);
+        }
+    });
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: its container {ContainerId} ended while the engine's events were not to be had")]
     private partial void LogMissed(string mandelboxId, string containerId);
@@ -89,6 +167,12 @@ public sealed partial class MandelboxEvents(IContainerEngine engine, IGrainFacto
     [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: container {ContainerId} started and is not taken: {Why}")]
     private partial void LogUnknown(string mandelboxId, string containerId, string why);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: container {ContainerId} started and could not be taken over")]
+    private partial void LogNotTakenOver(string mandelboxId, string containerId, Exception error);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: container {ContainerId} belongs to no living mandelbox and is removed")]
     private partial void LogStray(string mandelboxId, string containerId);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: container {ContainerId}, which belongs to no living mandelbox, is left: {Why}")]
+    private partial void LogStrayLeft(string mandelboxId, string containerId, string why, Exception error);
 }

@@ -13,6 +13,7 @@ public sealed partial class ContainerEventStream(
     ISystemd systemd,
     IOptions<HostOptions> host,
     IOptions<DockerOptions> options,
+    IOptions<SystemdOptions> systemdOptions,
     TimeProvider clock,
     ILogger<ContainerEventStream> log)
 {
@@ -21,9 +22,11 @@ public sealed partial class ContainerEventStream(
 
     private readonly DockerOptions _options = options.Value;
     private readonly ContainerEventMemory _memory = new(Overlap);
+    private readonly SecondLook _secondLook = new(options.Value.MaxReconnectDelay, options.Value.GiveUpAfter, clock);
     private long _progressAt = clock.GetTimestamp();
     private volatile bool _running;
     private volatile bool _connected;
+    private volatile bool _startingEngine;
 
     /// <summary>Whether events can be told now.</summary>
     public bool IsConnected => _connected;
@@ -31,9 +34,12 @@ public sealed partial class ContainerEventStream(
     /// <summary>Time since the stream last did anything: an event, a sign of life from the engine, a try to connect.</summary>
     public TimeSpan SinceProgress => clock.GetElapsedTime(Interlocked.Read(ref _progressAt));
 
-    /// <summary>The longest that the stream can be without progress when all is well: a quiet engine that takes its time to answer.</summary>
+    /// <summary>
+    /// The longest that the stream can be without progress when all is well: a quiet engine that takes its time to answer. While the engine's unit is being started:
+    /// as long as systemctl has for that.
+    /// </summary>
     public TimeSpan LongestPause =>
-        (_options.KeepAlive > _options.MaxReconnectDelay ? _options.KeepAlive : _options.MaxReconnectDelay) + _options.CallTimeout;
+        (_startingEngine ? systemdOptions.Value.StartTimeout : Longer(_options.KeepAlive, _options.MaxReconnectDelay)) + _options.CallTimeout;
 
     /// <summary>For the watchdog: fails when the stream hangs.</summary>
     public Task ProveProgressAsync(CancellationToken cancellationToken) => !_running || SinceProgress <= LongestPause
@@ -126,10 +132,20 @@ public sealed partial class ContainerEventStream(
         {
             while (true)
             {
+                if (_secondLook.DueIn == TimeSpan.Zero)
+                {
+                    await CompareAsync(handler, cancellationToken);
+                    Progress();
+                }
+
                 ContainerEvent happened;
                 try
                 {
-                    happened = await next.WaitAsync(_options.KeepAlive, clock, cancellationToken);
+                    happened = await next.WaitAsync(_secondLook.DueIn is { } due && due < _options.KeepAlive ? due : _options.KeepAlive, clock, cancellationToken);
+                }
+                catch (TimeoutException) when (_secondLook.DueIn == TimeSpan.Zero)
+                {
+                    continue;
                 }
                 catch (TimeoutException)
                 {
@@ -161,11 +177,13 @@ public sealed partial class ContainerEventStream(
         try
         {
             await handler.ConnectedAsync(cancellationToken);
+            _secondLook.Compared(whole: true);
         }
         catch (Exception e) when (e is not ContainerEngineException && !cancellationToken.IsCancellationRequested)
         {
-            // A fault of the handler's own would be there the next time, too. (The engine's is not: then it is tried again from the start.)
+            // A fault of the handler's own ends no connection: events are told meanwhile. (The engine's does: then it is tried again from the start.)
             LogHandlerFailed("the comparison with the list of containers", e);
+            _secondLook.Compared(whole: false);
         }
     }
 
@@ -177,8 +195,9 @@ public sealed partial class ContainerEventStream(
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // No single event ends the loop.
+            // No single event ends the loop. What it said can be seen from the list, too.
             LogHandlerFailed($"{happened.Action} of container {happened.ContainerId}", e);
+            _secondLook.Need();
         }
     }
 
@@ -189,6 +208,8 @@ public sealed partial class ContainerEventStream(
             return;
         }
 
+        Progress();
+        _startingEngine = true;
         try
         {
             LogStarting(_options.Unit);
@@ -199,9 +220,14 @@ public sealed partial class ContainerEventStream(
             // The engine may still come back by itself; if not, it is given up in time.
             LogNotStarted(_options.Unit, e.Message);
         }
-
-        Progress();
+        finally
+        {
+            Progress();
+            _startingEngine = false;
+        }
     }
+
+    private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
     private void Progress() => Interlocked.Exchange(ref _progressAt, clock.GetTimestamp());
 

@@ -8,7 +8,7 @@ public interface IContainerEventHandler
 {
     /// <summary>
     /// The engine answers and events from now on will be told: after the start, and after every break. What happened meanwhile may not be told by events:
-    /// compare with the list of containers.
+    /// compare with the list of containers. Called again soon when it, or the telling of an event, failed.
     /// </summary>
     Task ConnectedAsync(CancellationToken cancellationToken);
 

@@ -14,6 +14,7 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
     private readonly RecordingHandler _handler = new();
     private readonly RecordingSystemd _systemd = new();
     private readonly HostOptions _host = new();
+    private readonly SystemdOptions _systemdOptions = new();
     private readonly DockerOptions _options = new()
     {
         ReconnectDelay = TimeSpan.FromSeconds(1),
@@ -112,6 +113,34 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
         _clock.Advance(_options.ReconnectDelay);
 
         await _handler.Until(h => h.Connections == 2);
+    }
+
+    [Fact]
+    public async Task A_comparison_that_fails_otherwise_is_made_again_soon_while_events_go_on_to_be_told()
+    {
+        _handler.FailConnected = new AggregateException("one mandelbox did not answer");
+        await StartAsync();
+        await _clock.TimerSetAsync(_options.MaxReconnectDelay).WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.True(_stream!.IsConnected);
+        _engine.Emit(Happening("die", "meanwhile"));
+        await _handler.Until(h => h.Told.Count == 1);
+
+        _clock.Advance(_options.MaxReconnectDelay);
+
+        await _handler.Until(h => h.Connections == 2);
+        Assert.Equal(1, _engine.CallsOf(EngineCall.Watch));
+    }
+
+    [Fact]
+    public async Task What_an_event_said_that_could_not_be_told_is_looked_for_in_the_list_soon()
+    {
+        await RunAsync();
+        _handler.FailOn = "bad";
+        _engine.Emit(Happening("die", "bad"));
+        await AdvanceFromWaitAsync(_options.MaxReconnectDelay.TotalSeconds);
+
+        await _handler.Until(h => h.Connections == 2);
+        Assert.Equal(1, _engine.CallsOf(EngineCall.Watch));
     }
 
     [Fact]
@@ -224,6 +253,23 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task An_engine_that_takes_as_long_to_start_as_systemctl_allows_is_no_standstill_and_one_that_takes_longer_is()
+    {
+        var starting = new TaskCompletionSource();
+        _systemd.Starting = starting.Task;
+        _engine.FailNext(EngineCall.Ping, EngineFailure.Unreachable);
+        await StartAsync();
+        await _systemd.Asked.WaitAsync(TimeSpan.FromSeconds(30));
+
+        _clock.Advance(_systemdOptions.StartTimeout);
+        await _stream!.ProveProgressAsync(default);
+        _clock.Advance(_options.CallTimeout + TimeSpan.FromSeconds(1));
+        await Assert.ThrowsAsync<TimeoutException>(() => _stream.ProveProgressAsync(default));
+
+        starting.SetResult();
+    }
+
+    [Fact]
     public async Task Cancelling_ends_it_without_an_error()
     {
         await RunAsync();
@@ -261,16 +307,24 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
     private Task StartAsync()
     {
         _stream = new ContainerEventStream(
-            _engine, _systemd, Options.Create(_host), Options.Create(_options), _clock, NullLogger<ContainerEventStream>.Instance);
+            _engine, _systemd, Options.Create(_host), Options.Create(_options), Options.Create(_systemdOptions), _clock, NullLogger<ContainerEventStream>.Instance);
         _running = Task.Run(() => _stream.RunAsync(_handler, _end.Token));
         return Task.CompletedTask;
     }
 
     private sealed class RecordingSystemd : ISystemd
     {
+        private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
         public List<string> Started { get; } = [];
 
         public SystemdException? Failure { get; set; }
+
+        /// <summary>Ends when a start was asked for.</summary>
+        public Task Asked => _asked.Task;
+
+        /// <summary>How long a start takes.</summary>
+        public Task Starting { get; set; } = Task.CompletedTask;
 
         public TimeSpan? WatchdogInterval => null;
 
@@ -299,7 +353,8 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
         public Task StartUnitAsync(string unit, CancellationToken cancellationToken)
         {
             Started.Add(unit);
-            return Failure is null ? Task.CompletedTask : Task.FromException(Failure);
+            _asked.TrySetResult();
+            return Failure is null ? Starting.WaitAsync(cancellationToken) : Task.FromException(Failure);
         }
     }
 }
