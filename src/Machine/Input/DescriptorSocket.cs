@@ -9,7 +9,7 @@ namespace HostService.Machine.Input;
 
 /// <summary>
 /// Offers descriptors on a unix socket to the first client, once. A client that went away before it had them is not counted, a further one
-/// finds the connection closed. Disposing ends it and removes the socket's file.
+/// finds the connection closed. Disposing ends it and removes the socket's file, unless something else has taken its place.
 /// </summary>
 internal sealed partial class DescriptorSocket : IAsyncDisposable
 {
@@ -66,12 +66,23 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
         }
 
         _disposed = true;
-        await _end.CancelAsync();
-        await _serving;
-        _holder?.Dispose();
-        _listener.Dispose();
-        _directory?.Dispose();
-        _end.Dispose();
+        try
+        {
+            await _end.CancelAsync();
+            await _serving;
+        }
+        finally
+        {
+            _holder?.Dispose();
+            _listener.Dispose();
+            _directory?.Dispose();
+            _end.Dispose();
+            RemoveFile();
+        }
+    }
+
+    private void RemoveFile()
+    {
         try
         {
             File.Delete(_path);
@@ -79,6 +90,11 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
         catch (DirectoryNotFoundException)
         {
             // The mandelbox's directory went first, and the socket's file with it.
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Programs in the mandelbox may put there what they like, a directory for example. It goes with the mandelbox's directory.
+            LogFileLeft(_path, e.Message);
         }
     }
 
@@ -184,4 +200,7 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
 
     [LoggerMessage(4, LogLevel.Warning, "A client of {Socket} could not be accepted")]
     private partial void LogAcceptFailed(Exception exception, string socket);
+
+    [LoggerMessage(5, LogLevel.Information, "What lies at {Socket} is not the socket any more and is left there: {Reason}")]
+    private partial void LogFileLeft(string socket, string reason);
 }

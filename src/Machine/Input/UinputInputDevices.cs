@@ -77,7 +77,8 @@ internal sealed class UinputInputDevices(IUinputKernel kernel, IOptions<InputOpt
             Task removal;
             lock (_gate)
             {
-                removal = _removal ??= Task.Run(RemoveAsync);
+                // One that failed is tried again: whoever asks again must not be told of it for ever.
+                removal = _removal = _removal is { IsFaulted: false } begun ? begun : Task.Run(RemoveAsync);
             }
 
             await removal;

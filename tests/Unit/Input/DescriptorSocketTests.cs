@@ -176,6 +176,19 @@ public sealed class DescriptorSocketTests : IDisposable
         Assert.False(Path.Exists(SocketPath));
     }
 
+    [Fact]
+    public async Task A_directory_that_a_program_put_in_the_sockets_place_does_not_keep_it_from_ending()
+    {
+        var socket = Listen();
+        File.Delete(SocketPath);
+        Directory.CreateDirectory(Path.Combine(SocketPath, "with something in it"));
+
+        await socket.DisposeAsync();
+
+        // It goes with the mandelbox's own directory.
+        Assert.True(Directory.Exists(SocketPath));
+    }
+
     public void Dispose()
     {
         _files.ForEach(f => f.Dispose());

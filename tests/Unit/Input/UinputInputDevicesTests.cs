@@ -209,6 +209,18 @@ public sealed class UinputInputDevicesTests : IDisposable
     }
 
     [Fact]
+    public async Task A_removal_that_failed_is_tried_again_and_does_not_fail_for_ever()
+    {
+        var set = await Devices().CreateAsync(SocketPath, default);
+        _kernel.RefusedName = "UI_DEV_DESTROY";
+        await Assert.ThrowsAsync<InputDeviceException>(() => set.DisposeAsync().AsTask());
+
+        await set.DisposeAsync();
+
+        Assert.Equal(0, _kernel.OpenFiles);
+    }
+
+    [Fact]
     public void A_machine_with_uinput_can_make_them()
     {
         Assert.Null(Devices().Unavailable);
