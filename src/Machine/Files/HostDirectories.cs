@@ -10,7 +10,11 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode ForAll = (UnixFileMode)0b111_111_111;
     private const string Marker = ".host-service";
+
+    /// <summary>Begins a line of the marker: this directory was bound to itself by the run that wrote it.</summary>
+    private const string Bound = "bound ";
     private readonly HostOptions _options = options.Value;
+    private readonly HashSet<string> _bound = new(StringComparer.Ordinal);
     private FileStream? _marker;
     private bool _made;
 
@@ -33,7 +37,8 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
 
         ThrowIfInUse();
         LogReclaimed(_options.Root);
-        Remove(_options.Root);
+        _bound.UnionWith(File.ReadLines(MarkerPath).Where(l => l.StartsWith(Bound, StringComparison.Ordinal)).Select(l => l[Bound.Length..]));
+        RemoveRoot();
         Release(_options.CloudStorageRoot);
     }
 
@@ -64,8 +69,7 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
 
         // Held open and locked for as long as this process lives: that is how another one tells a running service from a crashed one.
         _marker = new FileStream(MarkerPath, FileMode.Create, FileAccess.Write, FileShare.None);
-        _marker.Write(Encoding.ASCII.GetBytes($"made by process {Environment.ProcessId}\n"));
-        _marker.Flush();
+        Note($"made by process {Environment.ProcessId}");
         if (_options.ManageSystem)
         {
             Ownership.GiveTo("ubuntu", _options.Root);
@@ -79,8 +83,8 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         if (_options.ManageSystem)
         {
             // What is mounted below them later is to be seen in mandelboxes that run already.
-            SharedMount.Ensure(_options.Root);
-            SharedMount.Ensure(_options.CloudStorageRoot);
+            Share(_options.Root);
+            Share(_options.CloudStorageRoot);
         }
     }
 
@@ -93,7 +97,7 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         var failures = new List<Exception>();
         if (_made)
         {
-            Try(() => Remove(_options.Root), failures);
+            Try(RemoveRoot, failures);
             Try(() => Release(_options.CloudStorageRoot), failures);
         }
 
@@ -131,21 +135,53 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         File.SetUnixFileMode(path, OwnerOnly);
     }
 
-    private void Remove(string path)
+    private void Note(string line)
     {
-        if (Directory.Exists(path))
+        _marker!.Write(Encoding.UTF8.GetBytes(line + "\n"));
+        _marker.Flush();
+    }
+
+    private void Share(string path)
+    {
+        if (SharedMount.WantsBind(path))
         {
-            Mounts.DetachBelow(path);
-            Release(path);
-            Directory.Delete(path, recursive: true);
+            // Noted first: whatever becomes of this run, the mount that it made is known as its own. What is mounted there already is somebody else's and stays.
+            _bound.Add(path);
+            Note(Bound + path);
         }
+
+        SharedMount.Ensure(path);
+    }
+
+    private void RemoveRoot()
+    {
+        if (!Directory.Exists(_options.Root))
+        {
+            return;
+        }
+
+        // The marker last: a removal that failed or was cut short can be taken up by the next start.
+        var failures = new List<Exception>();
+        foreach (var directory in Directory.GetDirectories(_options.Root))
+        {
+            Try(() => Tree.Remove(directory), failures);
+        }
+
+        if (failures.Count > 0)
+        {
+            throw new IOException(string.Join("; ", failures.Select(f => f.Message)), failures[0]);
+        }
+
+        Release(_options.Root);
+        Tree.Remove(_options.Root);
     }
 
     private void Release(string path)
     {
-        if (_options.ManageSystem)
+        if (_options.ManageSystem && _bound.Contains(path))
         {
             SharedMount.Release(path);
+            _bound.Remove(path);
         }
     }
 

@@ -47,21 +47,5 @@ public sealed class MandelboxFiles(TimeProvider time) : IMandelboxFiles
         }
     }
 
-    public void Remove(string path)
-    {
-        if (!Directory.Exists(path))
-        {
-            return;
-        }
-
-        Mounts.DetachBelow(path);
-        try
-        {
-            Directory.Delete(path, recursive: true);
-        }
-        catch (DirectoryNotFoundException)
-        {
-            // Somebody else removed it in the meantime: that is what was wanted.
-        }
-    }
+    public void Remove(string path) => Tree.Remove(path);
 }

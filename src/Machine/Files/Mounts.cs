@@ -1,13 +1,10 @@
-using System.Runtime.InteropServices;
+using System.ComponentModel;
 
 namespace HostService.Machine.Files;
 
 /// <summary>What is mounted below a directory of ours.</summary>
-public static partial class Mounts
+public static class Mounts
 {
-    private const int MntDetach = 2;
-    private const int UmountNoFollow = 8;
-
     /// <summary>Whether the mount that a path lies on passes mounts made below it on to containers that have it bound.</summary>
     public static bool IsShared(string path) => MountTable.Of(Path.GetFullPath(path)).Shared;
 
@@ -20,14 +17,14 @@ public static partial class Mounts
         // Deepest first: what lies on another mount goes before it.
         foreach (var point in MountTable.Below(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory))).OrderByDescending(point => point.Length))
         {
-            if (Unmount(point, MntDetach | UmountNoFollow) != 0)
+            try
             {
-                var error = Marshal.GetLastPInvokeErrorMessage();
-                throw new IOException($"{point} cannot be unmounted ({error}), so {directory} is left as it is: removing it could delete what is mounted there.");
+                MountSystemCalls.Unmount(point, MountSystemCalls.Detach | MountSystemCalls.NoFollow);
+            }
+            catch (Win32Exception e)
+            {
+                throw new IOException($"{point} cannot be unmounted ({e.Message}), so {directory} is left as it is: removing it could delete what is mounted there.", e);
             }
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Unmount(string target, int flags);
 }

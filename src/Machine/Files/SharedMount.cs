@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Runtime.InteropServices;
 
 namespace HostService.Machine.Files;
 
@@ -7,44 +6,50 @@ namespace HostService.Machine.Files;
 /// Makes a directory's mounts visible in containers that have it bound already: that needs a shared mount. systemd makes the whole tree
 /// shared; where it does not run, the directory is bound to itself and that mount made shared. Needs root.
 /// </summary>
-public static partial class SharedMount
+public static class SharedMount
 {
-    private const ulong Bind = 0x1000;
-    private const ulong Shared = 0x100000;
-    private const int Detach = 2;
+    /// <summary>Whether <see cref="Ensure"/> would have to make a mount.</summary>
+    public static bool WantsBind(string directory)
+    {
+        var path = Plain(directory);
+        return !MountTable.Of(path).Shared && !MountTable.IsMounted(path);
+    }
 
     /// <summary>Harmless when repeated.</summary>
-    /// <returns>Whether a mount had to be made, which <see cref="Release"/> takes away.</returns>
+    /// <returns>Whether a mount was made, which <see cref="Release"/> takes away; one that was there already, somebody else's, is only made shared.</returns>
     /// <exception cref="IOException">It could not be made.</exception>
     public static bool Ensure(string directory)
     {
-        var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
+        var path = Plain(directory);
         if (MountTable.Of(path).Shared)
             return false;
 
-        if (!MountTable.IsMounted(path))
-            Check(MountSystemCall(path, path, null, Bind, 0), $"bind {path} to itself");
-        Check(MountSystemCall(null, path, null, Shared, 0), $"make {path} a shared mount");
-        return true;
+        var bind = !MountTable.IsMounted(path);
+        if (bind)
+            Attempt(() => MountSystemCalls.Mount(path, path, MountSystemCalls.Bind), $"bind {path} to itself");
+        Attempt(() => MountSystemCalls.Mount(null, path, MountSystemCalls.Shared), $"make {path} a shared mount");
+        return bind;
     }
 
-    /// <summary>Takes away what <see cref="Ensure"/> made; nothing where it made nothing.</summary>
+    /// <summary>Takes away what <see cref="Ensure"/> made; to be called only where it has made something. Nothing where nothing is mounted any more.</summary>
     public static void Release(string directory)
     {
-        var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
+        var path = Plain(directory);
         if (MountTable.IsMounted(path))
-            Check(UnmountSystemCall(path, Detach), $"unmount {path}");
+            Attempt(() => MountSystemCalls.Unmount(path, MountSystemCalls.Detach | MountSystemCalls.NoFollow), $"unmount {path}");
     }
 
-    private static void Check(int result, string attempt)
+    private static string Plain(string directory) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
+
+    private static void Attempt(Action call, string attempt)
     {
-        if (result != 0)
-            throw new IOException($"Could not {attempt}: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
+        try
+        {
+            call();
+        }
+        catch (Win32Exception e)
+        {
+            throw new IOException($"Could not {attempt}: {e.Message}", e);
+        }
     }
-
-    [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int MountSystemCall(string? source, string target, string? type, ulong flags, nint data);
-
-    [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int UnmountSystemCall(string target, int flags);
 }

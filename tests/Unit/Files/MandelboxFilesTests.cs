@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using HostService.Machine.Files;
 using HostService.Tests.Support;
 
@@ -92,5 +93,49 @@ public sealed class MandelboxFilesTests : IDisposable
         _files.Remove(home);
         Assert.False(Directory.Exists(home));
         Assert.True(File.Exists(Path.Combine(outside, "kept")));
+    }
+
+    [Fact]
+    public void A_tree_that_is_deeper_than_any_path_can_say_is_removed()
+    {
+        var home = Path.Combine(_directory, "home");
+        Nest(home);
+        for (var i = 0; i < 2; i++)
+        {
+            var outer = Path.Combine(_directory, $"outer{i}");
+            Directory.Move(home, Path.Combine(Nest(outer), "inner"));
+            Directory.Move(outer, home);
+        }
+
+        _files.Remove(home);
+
+        Assert.False(Directory.Exists(home));
+
+        // As long a path as there can be, nearly.
+        static string Nest(string root)
+        {
+            for (var deeper = root; deeper.Length < 3500; deeper = Path.Combine(deeper, new string('d', 200)))
+            {
+                root = Directory.CreateDirectory(deeper).FullName;
+            }
+
+            return root;
+        }
+    }
+
+    [NeedsFact("bash")]
+    public async Task A_name_that_is_no_text_is_removed()
+    {
+        var home = Path.Combine(_directory, "home");
+        _files.MakeDirectory(home);
+        using (var bash = Process.Start("bash", ["-c", "mkdir \"$0\"/$'\\xff' && touch \"$0\"/$'\\xff/\\xfe'", home]))
+        {
+            await bash.WaitForExitAsync();
+            Assert.Equal(0, bash.ExitCode);
+        }
+
+        _files.Remove(home);
+
+        Assert.False(Directory.Exists(home));
     }
 }
