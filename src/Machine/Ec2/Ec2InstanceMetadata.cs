@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -32,11 +31,11 @@ public sealed partial class Ec2InstanceMetadata : IInstanceMetadata, IDisposable
         try
         {
             var metadata = new MetadataClient(_http, _options, _time, _log);
-            var id = await ValueAsync(metadata, "instance-id", InstanceId(), cancellationToken);
-            var type = await ValueAsync(metadata, "instance-type", InstanceType(), cancellationToken);
-            var ami = await ValueAsync(metadata, "ami-id", AmiId(), cancellationToken);
-            var region = await ValueAsync(metadata, "placement/region", Region(), cancellationToken);
-            var address = await ValueAsync(metadata, "public-ipv4", Ipv4(), cancellationToken);
+            var id = await ValueAsync(metadata, "instance-id", v => IsId(v, "i-"), cancellationToken);
+            var type = await ValueAsync(metadata, "instance-type", IsWord, cancellationToken);
+            var ami = await ValueAsync(metadata, "ami-id", v => IsId(v, "ami-"), cancellationToken);
+            var region = await ValueAsync(metadata, "placement/region", IsRegion, cancellationToken);
+            var address = await ValueAsync(metadata, "public-ipv4", IsIpv4, cancellationToken);
             var name = await NameAsync(metadata, id, region, cancellationToken);
             return new InstanceIdentity(name, id, type, ami, region, address);
         }
@@ -52,13 +51,13 @@ public sealed partial class Ec2InstanceMetadata : IInstanceMetadata, IDisposable
         _turn.Dispose();
     }
 
-    private async Task<string> ValueAsync(MetadataClient metadata, string path, Regex shape, CancellationToken cancellationToken)
+    private async Task<string> ValueAsync(MetadataClient metadata, string path, Func<string, bool> isUsable, CancellationToken cancellationToken)
     {
         if (_known.TryGetValue(path, out var known))
             return known;
-        var value = await metadata.GetAsync(path, cancellationToken)
+        var value = (await metadata.GetAsync(path, cancellationToken))?.Trim()
             ?? throw new InstanceMetadataException($"instance metadata at {_options.MetadataEndpoint} has no {path} (HTTP 404){Advice(path)}");
-        if (!shape.IsMatch(value) || (path == "public-ipv4" && !IsIpv4(value)))
+        if (!isUsable(value))
             throw new InstanceMetadataException($"instance metadata at {_options.MetadataEndpoint} gave no usable {path}: {Quoted(value)}");
         return _known[path] = value;
     }
@@ -77,31 +76,27 @@ public sealed partial class Ec2InstanceMetadata : IInstanceMetadata, IDisposable
 
         if (string.IsNullOrWhiteSpace(name))
             throw new InstanceMetadataException($"instance {instanceId} has no Name tag; the web backend knows its hosts by that name");
-        return _known[path] = name;
+        return _known[path] = name.Trim();
     }
 
     private static string Advice(string path) => path == "public-ipv4" ? ": the instance needs a public IPv4 address" : "";
 
-    private static bool IsIpv4(string value) => IPAddress.TryParse(value, out var address) && address.AddressFamily == AddressFamily.InterNetwork;
+    // Only what cannot be one at all is refused: a page from something in between, or an end that is plainly missing. Which ids, types and regions there are is
+    // Amazon's to say, and whether an answer is whole is told by HTTP's own length.
+    private static bool IsWord(string value) =>
+        value.Length > 0 && !value.Any(c => char.IsWhiteSpace(c) || char.IsControl(c) || c == '<') && value[^1] is not ('-' or '.');
+
+    private static bool IsId(string value, string prefix) => IsWord(value) && value.StartsWith(prefix, StringComparison.Ordinal);
+
+    /// <summary>It becomes part of a host's name, too.</summary>
+    private static bool IsRegion(string value) => IsWord(value) && value.All(c => char.IsAsciiLetterOrDigit(c) || c == '-');
+
+    private static bool IsIpv4(string value) =>
+        value.Split('.') is { Length: 4 } parts && parts.All(p => p.Length > 0 && p.All(char.IsAsciiDigit))
+        && IPAddress.TryParse(value, out var address) && address.AddressFamily == AddressFamily.InterNetwork;
 
     private static string Quoted(string value) =>
         $"\"{string.Concat(value.Take(80).Select(c => char.IsControl(c) ? '?' : c))}\" ({value.Length} characters)";
-
-    // Half an answer may look whole to HTTP; it does not look whole here. Ids are 8 or 17 hexadecimal digits.
-    [GeneratedRegex("^i-([0-9a-f]{8}|[0-9a-f]{17})$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex InstanceId();
-
-    [GeneratedRegex("^ami-([0-9a-f]{8}|[0-9a-f]{17})$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex AmiId();
-
-    [GeneratedRegex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex Region();
-
-    [GeneratedRegex(@"^[a-z0-9-]+\.[a-z0-9-]+$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex InstanceType();
-
-    [GeneratedRegex(@"^[0-9]+(\.[0-9]+){3}$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex Ipv4();
 
     [LoggerMessage(LogLevel.Information, "Instance {InstanceId} has no Name among its metadata tags: asking the EC2 API")]
     private partial void LogNoMetadataTags(string instanceId);

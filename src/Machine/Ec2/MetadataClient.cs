@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace HostService.Machine.Ec2;
 
 /// <summary>
-/// EC2's instance metadata protocol: version 2 (a token, got by PUT and sent with every read), version 1 (no token) where none is offered.
+/// EC2's instance metadata protocol: version 2 (a token, got by PUT and sent with every read), version 1 (no token) where none is to be had. One request is
+/// one try.
 /// AWSSDK.Core's own client is static: one endpoint from the process's environment, one cache, its own time-outs and no version 1;
 /// so it can be given neither B34's limits nor a test's listener.
 /// </summary>
@@ -27,35 +28,41 @@ internal sealed partial class MetadataClient(HttpMessageInvoker http, Ec2Options
         var tries = new Tries(options.Tries, options.Pause, time);
         while (true)
         {
+            var token = await TokenAsync(cancellationToken);
             try
             {
-                return await TryAsync(path, cancellationToken);
+                return await TryAsync(path, token, cancellationToken);
             }
             catch (AttemptFailedException e)
             {
                 if (!await tries.AgainAsync(cancellationToken))
-                    throw new InstanceMetadataException($"instance metadata {path} could not be read from {options.MetadataEndpoint}: {e.Message} ({tries.Made} tries)", e);
+                {
+                    var noToken = _noToken is null ? "" : $"; no token: {_noToken}";
+                    throw new InstanceMetadataException($"instance metadata {path} could not be read from {options.MetadataEndpoint}: {e.Message} ({tries.Made} tries){noToken}", e);
+                }
             }
         }
     }
 
-    private async Task<string?> TryAsync(string path, CancellationToken cancellationToken)
+    private async Task<string?> TryAsync(string path, string? token, CancellationToken cancellationToken)
     {
-        var (status, text) = await ReadAsync(path, await TokenAsync(cancellationToken), cancellationToken);
-        if (status == HttpStatusCode.Unauthorized && _token is not null)
-        {
-            // It ran out, or the service forgot it: a new one, in the same try.
-            _token = null;
-            (status, text) = await ReadAsync(path, await TokenAsync(cancellationToken), cancellationToken);
-        }
-
+        var request = new HttpRequestMessage(HttpMethod.Get, _root + "meta-data/" + path);
+        if (token is not null)
+            request.Headers.Add(TokenHeader, token);
+        var (status, text) = await http.AskAsync(request, options.Timeout, time, cancellationToken);
         return status switch
         {
             HttpStatusCode.OK => text,
             HttpStatusCode.NotFound => null,
-            HttpStatusCode.Unauthorized when _noToken is not null => throw TokenWanted(),
+            HttpStatusCode.Unauthorized => throw (token is null ? TokenWanted() : TokenSpent()),
             _ => throw new AttemptFailedException($"HTTP {(int)status}"),
         };
+    }
+
+    private AttemptFailedException TokenSpent()
+    {
+        _token = null; // It ran out, or the service forgot it: the next try asks for a new one.
+        return new AttemptFailedException("HTTP 401, because it does not take its own token");
     }
 
     private AttemptFailedException TokenWanted()
@@ -65,38 +72,59 @@ internal sealed partial class MetadataClient(HttpMessageInvoker http, Ec2Options
         return new AttemptFailedException($"HTTP 401, because it wants a token and gave none: {reason}");
     }
 
-    private Task<(HttpStatusCode Status, string Text)> ReadAsync(string path, string? token, CancellationToken cancellationToken)
-    {
-        var request = new HttpRequestMessage(HttpMethod.Get, _root + "meta-data/" + path);
-        if (token is not null)
-            request.Headers.Add(TokenHeader, token);
-        return http.AskAsync(request, options.Timeout, time, cancellationToken);
-    }
-
-    /// <summary>Null where the service speaks version 1 only: it refuses the request, or never answers it (as behind a router hop too many).</summary>
+    /// <summary>
+    /// Null where none is to be had, and version 1 may do: the service refuses the request, never answers it (as behind a router hop too many), or, having no notion of
+    /// it, answers all tries with an error or a closed connection.
+    /// </summary>
     private async Task<string?> TokenAsync(CancellationToken cancellationToken)
     {
         if (_token is not null || _noToken is not null)
             return _token;
 
-        var request = new HttpRequestMessage(HttpMethod.Put, _root + "api/token");
-        request.Headers.Add(TokenLifetimeHeader, ((int)options.TokenLifetime.TotalSeconds).ToString(CultureInfo.InvariantCulture));
-        try
+        var tries = new Tries(options.Tries, options.Pause, time);
+        while (true)
         {
-            var (status, text) = await http.AskAsync(request, options.Timeout, time, cancellationToken);
-            if (status == HttpStatusCode.OK && text.Length > 0 && !text.Any(char.IsWhiteSpace))
-                return _token = text;
-            if (status is not (HttpStatusCode.Forbidden or HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented))
-                throw new AttemptFailedException($"no token: HTTP {(int)status}");
-            _noToken = $"HTTP {(int)status}";
-        }
-        catch (AttemptTimedOutException e)
-        {
-            _noToken = e.Message;
+            try
+            {
+                _noToken = await TryForTokenAsync(cancellationToken);
+                break;
+            }
+            catch (AttemptTimedOutException e)
+            {
+                _noToken = e.Message;
+                break;
+            }
+            catch (AttemptFailedException e)
+            {
+                if (!await tries.AgainAsync(cancellationToken))
+                {
+                    _noToken = $"{e.Message} ({tries.Made} tries)";
+                    break;
+                }
+            }
         }
 
-        LogVersionOne(_noToken);
-        return null;
+        if (_noToken is not null)
+            LogVersionOne(_noToken);
+        return _token;
+    }
+
+    /// <summary>Null when there is one now, else why the service gives none, whoever asks.</summary>
+    private async Task<string?> TryForTokenAsync(CancellationToken cancellationToken)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Put, _root + "api/token");
+        request.Headers.Add(TokenLifetimeHeader, ((int)options.TokenLifetime.TotalSeconds).ToString(CultureInfo.InvariantCulture));
+        var (status, text) = await http.AskAsync(request, options.Timeout, time, cancellationToken);
+        var token = text.Trim();
+        if (status == HttpStatusCode.OK && token.Length > 0 && !token.Any(char.IsWhiteSpace))
+        {
+            _token = token;
+            return null;
+        }
+
+        return status is HttpStatusCode.Forbidden or HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented
+            ? $"HTTP {(int)status}"
+            : throw new AttemptFailedException($"HTTP {(int)status}");
     }
 
     [LoggerMessage(LogLevel.Warning, "The instance metadata service gave no token ({Reason}): reading without one")]

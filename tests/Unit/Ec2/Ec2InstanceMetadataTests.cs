@@ -52,6 +52,35 @@ public sealed class Ec2InstanceMetadataTests : IAsyncLifetime
         Assert.Single(_service.Requests, r => r == "PUT token");
     }
 
+    [Theory]
+    [InlineData(400)]
+    [InlineData(500)]
+    public async Task A_service_that_answers_the_token_request_with_an_error_only_is_read_without_a_token_after_a_few_tries(int status)
+    {
+        _service.TokenStatus = status;
+        _service.TokensRequired = false;
+
+        Assert.Equal(Whole, await ReadAsync());
+
+        Assert.Equal(["PUT token", "PUT token", "PUT token", "GET instance-id"], _service.Requests.Take(4));
+        Assert.Equal(3, _service.Requests.Count(r => r == "PUT token"));
+    }
+
+    [Fact]
+    public async Task A_service_that_closes_the_connection_on_the_token_request_is_read_without_a_token_after_a_few_tries()
+    {
+        _service.TokensRequired = false;
+        _service.Next(Close, Close, Close);
+
+        Assert.Equal(Whole, await ReadAsync());
+
+        static Task Close(Microsoft.AspNetCore.Http.HttpContext context)
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        }
+    }
+
     [Fact]
     public async Task A_token_request_that_is_never_answered_falls_back_to_version_1()
     {
@@ -129,9 +158,9 @@ public sealed class Ec2InstanceMetadataTests : IAsyncLifetime
     [Fact]
     public async Task A_service_error_that_lasts_is_reported_and_nothing_of_it_is_kept()
     {
-        _service.Next(Status(500), Status(500), Status(500));
+        _service.Next([.. Enumerable.Repeat(Status(500), 6)]);
 
-        Assert.Contains("no token: HTTP 500 (3 tries)", await FailureAsync(), StringComparison.Ordinal);
+        Assert.Contains("HTTP 500 (3 tries); no token: HTTP 500 (3 tries)", await FailureAsync(), StringComparison.Ordinal);
         Assert.Equal(Whole, await ReadAsync());
     }
 
@@ -174,18 +203,57 @@ public sealed class Ec2InstanceMetadataTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("instance-id", "i-01234567")]
-    [InlineData("instance-id", "i-0123456789abcdef0")]
-    [InlineData("ami-id", "ami-0f0f0f0f0f0f0f0f0")]
-    [InlineData("public-ipv4", "203.0.113.7")]
-    public async Task A_value_cut_short_that_looks_whole_to_HTTP_is_still_refused_and_not_kept(string path, string whole)
+    [InlineData("instance-id", "", "i-01234567")]
+    [InlineData("instance-id", "i-", "i-01234567")]
+    [InlineData("ami-id", "ami", "ami-0f0f0f0f0f0f0f0f0")]
+    [InlineData("ami-id", "ami-", "ami-0f0f0f0f0f0f0f0f0")]
+    [InlineData("instance-type", "g4dn.", "g4dn.xlarge")]
+    [InlineData("placement/region", "us-east-", "us-east-1")]
+    [InlineData("public-ipv4", "203.0.11", "203.0.113.7")]
+    [InlineData("public-ipv4", "203.0.113.", "203.0.113.7")]
+    public async Task A_value_cut_short_that_looks_whole_to_HTTP_is_still_refused_where_it_cannot_be_one_and_not_kept(string path, string cut, string whole)
     {
-        _service.Values[path] = whole[..^3];
-        Assert.Contains($"no usable {path}: \"{whole[..^3]}\"", await FailureAsync(), StringComparison.Ordinal);
+        _service.Values[path] = cut;
+        Assert.Contains($"no usable {path}: \"{cut}\"", await FailureAsync(), StringComparison.Ordinal);
 
         _service.Values[path] = whole;
         var identity = await ReadAsync();
         Assert.Contains(whole, identity.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("instance-id", "i-test")]
+    [InlineData("instance-id", "i-0123456789abcdef0\n")]
+    [InlineData("ami-id", "ami-0abc123")]
+    [InlineData("ami-id", " ami-0f0f0f0f0f0f0f0f0\r\n")]
+    [InlineData("instance-type", "u-6tb1.metal\n")]
+    [InlineData("placement/region", "eusc-de-east-1")]
+    [InlineData("placement/region", "us-gov-west-1\n")]
+    [InlineData("public-ipv4", "203.0.113.8\n")]
+    [InlineData("tags/instance/Name", "host-8\n")]
+    public async Task What_Amazon_may_call_things_is_taken_as_it_is_but_for_space_around_it(string path, string value)
+    {
+        _service.Values[path] = value;
+
+        var identity = await ReadAsync();
+
+        Assert.Contains($" = {value.Trim()}", identity.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', identity.ToString());
+    }
+
+    [Fact]
+    public async Task A_token_with_a_newline_behind_it_is_a_token()
+    {
+        _service.Next(async context =>
+        {
+            Assert.Equal("PUT", context.Request.Method);
+            await Text(context, 200, "a-token\n");
+        });
+        _service.TokensRequired = false;
+
+        Assert.Equal(Whole, await ReadAsync());
+
+        Assert.Single(_service.Requests, r => r == "PUT token");
     }
 
     [Fact]
