@@ -30,7 +30,8 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
                 Load15 = ProcFiles.Number(text, 2),
             });
             reading = From("uptime", reading, (text, r) => r with { UptimeSeconds = ProcFiles.Number(text, 0) });
-            return WithGpus(Try("the disk", reading, WithDisk), gpus());
+            reading = Try("the disk", reading, WithDisk);
+            return Try("the GPUs' last reading", reading, r => WithGpus(r, gpus()));
         }
     }
 
@@ -114,9 +115,9 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
             _unreadable.Remove(source);
             return result;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
-            // Told once, until it can be read again; the other figures go on.
+            // Whatever it is: no figure costs the others (B33). Told once, until it can be read again; the other figures go on.
             if (_unreadable.Add(source))
             {
                 LogUnreadable(e, source);

@@ -180,6 +180,20 @@ public sealed class MachineMetricsTests : IDisposable
     }
 
     [Fact]
+    public void Gpus_whose_figures_make_no_sense_cost_the_others_nothing_and_are_told_of_once()
+    {
+        _gpus = Gpus(new GpuInfo { Index = 0, TotalMemoryBytes = long.MaxValue }, new GpuInfo { Index = 1, TotalMemoryBytes = long.MaxValue });
+
+        var metrics = Metrics();
+        metrics.Read();
+        var reading = metrics.Read();
+
+        Assert.NotNull(reading.DiskTotalKb);
+        Assert.Null(reading.TotalGpuMemoryKb);
+        Assert.Equal(1, _logger.Warnings);
+    }
+
+    [Fact]
     public void This_machine_has_all_its_figures()
     {
         var reading = new MachineMetrics("/proc", "/", () => null, TimeProvider.System, _logger).Read();
