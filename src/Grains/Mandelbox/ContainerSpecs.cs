@@ -37,6 +37,9 @@ public static class ContainerSpecs
     /// <summary>Bytes of <c>/dev/shm</c>.</summary>
     public const long Shm = 2147483648;
 
+    /// <summary>What NVIDIA's runtime brings of the driver into a container; nothing to any other runtime.</summary>
+    public static IReadOnlyList<string> Driver { get; } = ["NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all"];
+
     private const string TmpfsSize = "size=52428800";
 
     private static readonly string[] Capabilities =
@@ -83,8 +86,7 @@ public static class ContainerSpecs
             Environment =
             [
                 $"FRACTAL_AES_KEY={run.AesKey}",
-                "NVIDIA_VISIBLE_DEVICES=all",
-                "NVIDIA_DRIVER_CAPABILITIES=all",
+                .. Driver,
                 $"SENTRY_ENV={environment.Name}",
             ],
             Ports = [.. lease.Ports.Select(p => new PublishedPort(p.MandelboxPort, p.Transport == Transport.Udp ? "udp" : "tcp", p.HostPort))],

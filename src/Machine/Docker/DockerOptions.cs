@@ -32,7 +32,7 @@ public sealed class DockerOptions
     /// <summary>After this long without an event the engine is asked whether it is still there.</summary>
     public TimeSpan KeepAlive { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Started when nothing answers, where the service manages the system; empty: never.</summary>
+    /// <summary>Started at start-up, and later when nothing answers, where the service manages the system; empty: never.</summary>
     public string Unit { get; set; } = "docker.service";
 }
 

@@ -9,7 +9,7 @@ public interface ISystemd
     /// <summary><c>READY=1</c>.</summary>
     void Ready();
 
-    /// <summary><c>STATUS=</c>, one line.</summary>
+    /// <summary><c>STATUS=</c>, one line. Said through <see cref="StatusLine"/>, which knows whose turn it is.</summary>
     void Status(string line);
 
     /// <summary><c>STOPPING=1</c>.</summary>

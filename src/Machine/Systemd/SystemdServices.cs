@@ -17,6 +17,7 @@ public static class SystemdServices
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ISystemd, SystemdNotifier>();
         services.AddSingleton<ReloadWatch>();
+        services.AddSingleton<StatusLine>();
         services.AddHostedService<WatchdogService>();
         return services;
     }

@@ -12,7 +12,7 @@ public sealed record WatchdogProbe(string Name, Func<CancellationToken, Task> Wo
 /// ends the pings, and so the service is killed by systemd between half an interval and one and a half after it got stuck.
 /// </summary>
 public sealed partial class WatchdogService(
-    ISystemd systemd, IEnumerable<WatchdogProbe> probes, TimeProvider time, ILogger<WatchdogService> log) : BackgroundService
+    ISystemd systemd, StatusLine statusLine, IEnumerable<WatchdogProbe> probes, TimeProvider time, ILogger<WatchdogService> log) : BackgroundService
 {
     private string? _reason;
 
@@ -51,11 +51,15 @@ public sealed partial class WatchdogService(
             systemd.Watchdog();
 
         if (reason is null && _reason is not null)
+        {
             LogRecovered();
+            statusLine.Trouble(null);
+        }
+
         if (reason is not null && _reason is null)
         {
             LogStalled(reason);
-            systemd.Status("no watchdog ping: " + reason);
+            statusLine.Trouble("no watchdog ping: " + reason);
         }
 
         _reason = reason;

@@ -27,13 +27,14 @@ public sealed partial class BackgroundParts(
     HeartbeatLoop heartbeat,
     StaleRowSweep sweep,
     IWebserver webserver,
-    ISystemd systemd,
+    StatusLine statusLine,
     WayOutRequest wayOut,
     MetricsWatch metrics,
     GpuReloads reloads,
     TimeProvider time,
     ILogger<BackgroundParts> logger) : IDisposable
 {
+    private readonly Following _following = new(time, logger);
     private readonly CancellationTokenSource _stopEvents = new();
     private readonly CancellationTokenSource _stopRest = new();
     private readonly List<Task> _rest = [];
@@ -41,7 +42,6 @@ public sealed partial class BackgroundParts(
     private Task _events = Task.CompletedTask;
     private volatile bool _live;
     private bool _engineSeen;
-    private string _status = "";
     private Task _webserver = Task.CompletedTask;
 
     private IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(facts.Current.Identity.InstanceName));
@@ -71,10 +71,12 @@ public sealed partial class BackgroundParts(
     public Task ProveProgressAsync(CancellationToken cancellationToken) =>
         _live ? Host.Describe().WaitAsync(cancellationToken) : Task.CompletedTask;
 
+    /// <summary>No event is told any more, and what the last ones began is done, or given up when the token is cancelled.</summary>
     public async Task StopEventsAsync(CancellationToken cancellationToken)
     {
         await _stopEvents.CancelAsync();
         await _events.WaitAsync(cancellationToken);
+        await events.EndAsync(cancellationToken);
     }
 
     /// <summary>No heartbeat to the webserver follows; the dying one may.</summary>
@@ -111,36 +113,14 @@ public sealed partial class BackgroundParts(
         }
     }
 
-    private async Task WatchGpusAsync()
-    {
-        try
-        {
-            await foreach (var statuses in gpus.WatchAsync(_stopRest.Token))
-            {
-                await Tell("GPUs", () => Host.ReportGpus(GpuDescriptions.From(statuses)));
-            }
-        }
-        catch (OperationCanceledException) when (_stopRest.IsCancellationRequested)
-        {
-            // Stopped.
-        }
-    }
+    private Task WatchGpusAsync() =>
+        _following.RunAsync("GPUs", gpus.WatchAsync, statuses => Host.ReportGpus(GpuDescriptions.From(statuses)), _stopRest.Token);
 
-    private async Task WatchMetricsAsync()
+    private Task WatchMetricsAsync() => _following.RunAsync("metrics", metrics.WatchAsync, reading =>
     {
-        try
-        {
-            await foreach (var reading in metrics.WatchAsync(_stopRest.Token))
-            {
-                readings.Latest = reading;
-                await Tell("metrics", () => Host.ReportMetrics(Describe.Figures(reading)));
-            }
-        }
-        catch (OperationCanceledException) when (_stopRest.IsCancellationRequested)
-        {
-            // Stopped.
-        }
-    }
+        readings.Latest = reading;
+        return Host.ReportMetrics(Describe.Figures(reading));
+    }, _stopRest.Token);
 
     private async Task TellSystemdAsync()
     {
@@ -151,19 +131,15 @@ public sealed partial class BackgroundParts(
             status += $"; not ready: {string.Join("; ", host.NotReady)}";
         }
 
-        if (status != _status)
-        {
-            _status = status;
-            systemd.Status(status);
-        }
+        statusLine.Say(status);
     }
 
     private async Task WatchStatusAsync()
     {
         while (!_stopRest.IsCancellationRequested)
         {
-            await Tell("engine", TellOfEngineAsync);
-            await Tell("status", TellSystemdAsync);
+            await _following.TryAsync("engine", TellOfEngineAsync, _stopRest.Token);
+            await _following.TryAsync("status", TellSystemdAsync, _stopRest.Token);
             await Task.WhenAny(Task.Delay(TimeSpan.FromSeconds(1), time, _stopRest.Token));
         }
     }
@@ -177,22 +153,6 @@ public sealed partial class BackgroundParts(
             await Host.SetNotReady("engine", stream.IsConnected ? null : "the container engine does not answer");
         }
     }
-
-    private async Task Tell(string what, Func<Task> work)
-    {
-        try
-        {
-            await work();
-        }
-        catch (Exception error)
-        {
-            // Boundary: one reading that fails is reported, the next one is due soon.
-            LogNotTold(what, error.Message, error);
-        }
-    }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{What} could not be read or told: {Why}")]
-    private partial void LogNotTold(string what, string why, Exception error);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The engine's events are lost")]
     private partial void LogEventsLost(Exception error);

@@ -25,6 +25,7 @@ public sealed partial class WayOut(
     IWebserver webserver,
     HostDirectories directories,
     ISystemd systemd,
+    StatusLine statusLine,
     IPower power,
     IServiceProvider services,
     BackgroundParts background,
@@ -120,7 +121,7 @@ public sealed partial class WayOut(
 
     private async Task Step(string what, Func<CancellationToken, Task> action, TimeSpan? deadline = null)
     {
-        systemd.Status($"shutting down: {what}");
+        statusLine.End($"shutting down: {what}");
         using var late = new CancellationTokenSource(deadline ?? _options.StepDeadline, time);
         try
         {

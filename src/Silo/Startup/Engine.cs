@@ -1,12 +1,38 @@
+using HostService.GrainInterfaces;
 using HostService.Machine.Docker;
+using HostService.Machine.Systemd;
 using HostService.Silo.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Startup;
 
 /// <summary>The container engine, which must answer before anything else makes sense.</summary>
-public sealed partial class Engine(IContainerEngine engine, IOptions<DockerOptions> options, ILogger<Engine> logger)
+public sealed partial class Engine(
+    IContainerEngine engine, ISystemd systemd, RunningEnvironment running, IOptions<HostOptions> host, IOptions<DockerOptions> options, ILogger<Engine> logger)
 {
+    /// <summary>
+    /// Starts the engine's unit where the service manages the system (B3). On a developer's machine the engine may run without systemd: there a failure is a warning, and
+    /// <see cref="ReachAsync"/> decides.
+    /// </summary>
+    /// <exception cref="SystemdException">It did not start, and the environment is deployed.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var unit = options.Value.Unit;
+        if (!host.Value.ManageSystem || unit.Length == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            await systemd.StartUnitAsync(unit, cancellationToken);
+        }
+        catch (SystemdException error) when (running.Value.IsLocal)
+        {
+            LogNotStarted(unit, error.Message);
+        }
+    }
+
     public async Task<EngineInfo> ReachAsync(CancellationToken cancellationToken)
     {
         try
@@ -23,6 +49,9 @@ public sealed partial class Engine(IContainerEngine engine, IOptions<DockerOptio
                 error);
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Unit} was not started, which does no harm where the engine runs without it: {Why}")]
+    private partial void LogNotStarted(string unit, string why);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Container engine at {Endpoint}: {Version}, API {ApiVersion}")]
     private partial void LogEngine(string endpoint, string version, string apiVersion);

@@ -36,6 +36,7 @@ public sealed partial class Leftovers(
         }
 
         OrRefuse(directories.ThrowIfInUse);
+        await reach.StartAsync(cancellationToken);
         await reach.ReachAsync(cancellationToken);
         await ClearEngineAsync(identity, cancellationToken);
         OrRefuse(directories.Reclaim);

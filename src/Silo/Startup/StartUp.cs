@@ -25,7 +25,7 @@ public sealed partial class StartUp(
     Engine engine,
     GpuMonitor gpuMonitor,
     WarmUp warmUp,
-    ISystemd systemd,
+    StatusLine statusLine,
     ILogger<StartUp> logger)
 {
     /// <summary>Prepares the machine; <see cref="GoLive"/> goes on from there.</summary>
@@ -40,11 +40,7 @@ public sealed partial class StartUp(
         await Step("take back what the last run left", () => leftovers.ReclaimAsync(identity, cancellationToken));
         await Step("load the AppArmor profile", () => surroundings.LoadProfileAsync(cancellationToken));
         await Step("make directories", () => Task.Run(directories.Make, cancellationToken));
-        if (host.Value.ManageSystem && running.Value.IsDeployed)
-        {
-            await Step("start docker.service", () => systemd.StartUnitAsync("docker.service", cancellationToken));
-        }
-
+        await Step("start the container engine", () => engine.StartAsync(cancellationToken));
         var engineInfo = await Step("reach the container engine", () => engine.ReachAsync(cancellationToken));
         await Step("clear what the last run left in the engine", () => leftovers.ClearEngineAsync(identity, cancellationToken));
         var stock = await Step("take stock of GPUs", () => gpuMonitor.TakeStockAsync(cancellationToken));
@@ -77,7 +73,7 @@ public sealed partial class StartUp(
 
     private async Task<T> Step<T>(string what, Func<Task<T>> action)
     {
-        systemd.Status($"starting: {what}");
+        statusLine.Say($"starting: {what}");
         LogStep(what);
         try
         {

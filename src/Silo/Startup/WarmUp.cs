@@ -8,7 +8,8 @@ namespace HostService.Silo.Startup;
 /// <summary>
 /// The first container that is started on a fresh host takes over a minute: two throw-away ones take that time before users come (B5).
 /// </summary>
-public sealed partial class WarmUp(IContainerEngine engine, HostFactsSource facts, TimeProvider time, ILogger<WarmUp> logger)
+public sealed partial class WarmUp(
+    IContainerEngine engine, HostFactsSource facts, ContainerSurroundingsSource surroundings, TimeProvider time, ILogger<WarmUp> logger)
 {
     /// <summary>No mandelbox may have this id.</summary>
     public const string MandelboxId = "host-service-warmup";
@@ -39,20 +40,37 @@ public sealed partial class WarmUp(IContainerEngine engine, HostFactsSource fact
             throw new InvalidOperationException("there is no image to warm up with: the AMI must hold at least one mandelbox image");
         }
 
+        await ClearAsync(known.Identity.InstanceName, cancellationToken);
         for (var i = 1; i <= Times; i++)
         {
-            await OnceAsync(image, known.Identity.InstanceName, i, cancellationToken);
+            await OnceAsync(image, known, i, cancellationToken);
         }
     }
 
-    private async Task OnceAsync(string image, string host, int number, CancellationToken cancellationToken)
+    /// <summary>A run that crashed while it warmed up has left one under the name that is wanted now, and nobody needs it.</summary>
+    private async Task ClearAsync(string host, CancellationToken cancellationToken)
+    {
+        foreach (var left in await engine.ListAsync(Labels(host), cancellationToken))
+        {
+            await engine.RemoveAsync(left.Id, cancellationToken);
+            LogCleared(left.Name, left.Id);
+        }
+    }
+
+    private static Dictionary<string, string> Labels(string host) => new() { [ContainerLabels.Host] = host, [ContainerLabels.App] = MandelboxId };
+
+    private async Task OnceAsync(string image, HostFacts known, int number, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
         var spec = new ContainerSpec
         {
             Name = $"{MandelboxId}-{number}",
             Image = image,
-            Labels = new Dictionary<string, string> { [ContainerLabels.Host] = host, [ContainerLabels.App] = MandelboxId },
+            Labels = Labels(known.Identity.InstanceName),
+
+            // It is the driver's first use, more than the container's, that takes the minute.
+            Environment = ContainerSpecs.Driver,
+            Runtime = NvidiaRuntime.For(surroundings.Current.Runtimes, known.Gpus.Count > 0 ? known.Gpus[0].Index : -1),
             MemoryBytes = ContainerSpecs.Memory,
             CpuShares = ContainerSpecs.CpuShares,
             ShmBytes = ContainerSpecs.Shm,
@@ -71,6 +89,9 @@ public sealed partial class WarmUp(IContainerEngine engine, HostFactsSource fact
         var milliseconds = (long)time.GetElapsedTime(began).TotalMilliseconds;
         LogWarm(number, image, milliseconds);
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Container {Name} ({ContainerId}), with which an earlier run warmed up, is removed")]
+    private partial void LogCleared(string name, string containerId);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Warm-up {Number} with {Image}: {Milliseconds} ms")]
     private partial void LogWarm(int number, string image, long milliseconds);

@@ -11,6 +11,9 @@ public sealed class WatchdogTests
 
     private readonly ManualClock _clock = new();
     private readonly RecordingSystemd _systemd = new(TimeSpan.FromSeconds(60));
+    private readonly StatusLine _statusLine;
+
+    public WatchdogTests() => _statusLine = new StatusLine(_systemd);
 
     [Fact]
     public void All_is_well_while_every_sign_advances_within_its_limit()
@@ -115,11 +118,34 @@ public sealed class WatchdogTests
     }
 
     [Fact]
+    public async Task The_status_line_says_the_usual_again_once_there_is_progress_again()
+    {
+        _statusLine.Say("2 mandelboxes");
+        Assert.Equal("2 mandelboxes", await _systemd.NextAsync());
+        var looks = 0;
+        using var service = Service(new WatchdogProbe("grain calls", _ => ++looks <= 3 ? throw new TimeoutException() : Task.CompletedTask));
+        await service.StartAsync(CancellationToken.None);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("ping", await _systemd.NextAsync());
+            _clock.Advance(Tick);
+        }
+
+        Assert.StartsWith("no watchdog ping: grain calls", await _systemd.NextAsync(), StringComparison.Ordinal);
+        _statusLine.Say("3 mandelboxes");
+        _clock.Advance(Tick);
+
+        Assert.Equal("ping", await _systemd.NextAsync());
+        Assert.Equal("3 mandelboxes", await _systemd.NextAsync());
+        await service.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
     public async Task Without_a_watchdog_nothing_is_asked()
     {
         var systemd = new RecordingSystemd(null);
         using var service = new WatchdogService(
-            systemd, [new WatchdogProbe("grain calls", _ => throw new InvalidOperationException("asked"))], _clock, NullLogger<WatchdogService>.Instance);
+            systemd, new StatusLine(systemd), [new WatchdogProbe("grain calls", _ => throw new InvalidOperationException("asked"))], _clock, NullLogger<WatchdogService>.Instance);
 
         await service.StartAsync(CancellationToken.None);
         await service.ExecuteTask!;
@@ -127,7 +153,7 @@ public sealed class WatchdogTests
         Assert.Equal(0, _clock.PendingTimers);
     }
 
-    private WatchdogService Service(params WatchdogProbe[] probes) => new(_systemd, probes, _clock, NullLogger<WatchdogService>.Instance);
+    private WatchdogService Service(params WatchdogProbe[] probes) => new(_systemd, _statusLine, probes, _clock, NullLogger<WatchdogService>.Instance);
 
     private sealed class RecordingSystemd(TimeSpan? interval) : ISystemd
     {

@@ -1,0 +1,57 @@
+using HostService.GrainInterfaces;
+using HostService.Machine.Docker;
+using HostService.Machine.Systemd;
+using HostService.Silo.Hosting;
+using HostService.Tests.Support;
+using Microsoft.Extensions.Options;
+using NSubstitute;
+using NSubstitute.ExceptionExtensions;
+
+namespace HostService.Tests.Unit.Startup;
+
+/// <summary>B3: the engine's own unit.</summary>
+public sealed class EngineTests
+{
+    private readonly ISystemd _systemd = Substitute.For<ISystemd>();
+    private readonly RecordingLogger<Silo.Startup.Engine> _log = new();
+
+    [Theory]
+    [InlineData(HostEnvironment.Prod, true, "docker.service", 1)]
+    [InlineData(HostEnvironment.LocalDev, true, "docker.service", 1)]
+    [InlineData(HostEnvironment.LocalDevWithDb, true, "docker.service", 1)]
+    [InlineData(HostEnvironment.LocalDev, false, "docker.service", 0)]
+    [InlineData(HostEnvironment.Prod, false, "docker.service", 0)]
+    [InlineData(HostEnvironment.Prod, true, "", 0)]
+    public async Task It_is_started_wherever_the_service_manages_the_system(HostEnvironment environment, bool manageSystem, string unit, int times)
+    {
+        await Engine(environment, manageSystem, unit).StartAsync(CancellationToken.None);
+        await _systemd.Received(times).StartUnitAsync("docker.service", Arg.Any<CancellationToken>());
+    }
+
+    [Theory]
+    [InlineData(HostEnvironment.LocalDev)]
+    [InlineData(HostEnvironment.LocalDevWithDb)]
+    public async Task One_that_does_not_start_locally_is_a_warning_because_the_engine_may_run_without_systemd(HostEnvironment environment)
+    {
+        _systemd.StartUnitAsync(default!, default).ThrowsAsyncForAnyArgs(new SystemdException("System has not been booted with systemd"));
+        await Engine(environment, true, "docker.service").StartAsync(CancellationToken.None);
+        var line = Assert.Single(_log.Lines);
+        Assert.StartsWith("Warning", line, StringComparison.Ordinal);
+        Assert.Contains("System has not been booted with systemd", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task One_that_does_not_start_on_EC2_is_a_failure()
+    {
+        _systemd.StartUnitAsync(default!, default).ThrowsAsyncForAnyArgs(new SystemdException("Unit docker.service not found."));
+        await Assert.ThrowsAsync<SystemdException>(() => Engine(HostEnvironment.Prod, true, "docker.service").StartAsync(CancellationToken.None));
+    }
+
+    private Silo.Startup.Engine Engine(HostEnvironment environment, bool manageSystem, string unit) => new(
+        Substitute.For<IContainerEngine>(),
+        _systemd,
+        new RunningEnvironment(environment),
+        Options.Create(new Machine.HostOptions { ManageSystem = manageSystem }),
+        Options.Create(new DockerOptions { Unit = unit }),
+        _log);
+}
