@@ -120,6 +120,9 @@ public sealed class HostCluster : IAsyncDisposable
         return Events.HappenedAsync(new ContainerEvent("die", container.Id, container.Labels, exitCode, DateTimeOffset.UtcNow), CancellationToken.None);
     }
 
+    /// <summary>Sends a mandelbox's activation away, and returns once it has gone.</summary>
+    public Task SendAwayAsync(string id) => _cluster.DeactivateAsync(Mandelbox(id)).WaitAsync(TimeSpan.FromSeconds(20));
+
     /// <summary>A container that somebody else has made, with labels of their own (ECS mode).</summary>
     public Task<string> MakeForeignAsync(string name, params PublishedPort[] ports) => Engine.CreateAsync(
         new ContainerSpec

@@ -150,7 +150,10 @@ public sealed partial class MandelboxGrain
         {
             // Not at once: an activation that was told to go takes a life with it that begins in the meantime. It is collected when nobody has asked for a while.
             _life = null;
-            DelayDeactivation(TimeSpan.Zero);
+            if (!_leaving)
+            {
+                DelayDeactivation(TimeSpan.Zero);
+            }
         }
     }
 

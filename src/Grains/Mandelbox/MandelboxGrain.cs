@@ -22,10 +22,13 @@ public sealed partial class MandelboxGrain(
     ILogger<MandelboxGrain> logger) : Grain, IMandelboxGrain
 {
     private MandelboxLife? _life;
+    private IHostGrain? _host;
+    private bool _leaving;
 
     private string Id => this.GetPrimaryKeyString();
 
-    private IHostGrain Host => GrainFactory.GetGrain<IHostGrain>(HostKeys.Host(facts.Current.Identity.InstanceName));
+    // Kept from the first time, which is while the activation is there: giving back may outlive it, and must still be able to tell the host.
+    private IHostGrain Host => _host ??= GrainFactory.GetGrain<IHostGrain>(HostKeys.Host(facts.Current.Identity.InstanceName));
 
     public Task<SpinUpAnswer> SpinUp(SpinUpRequest request)
     {
@@ -128,6 +131,8 @@ public sealed partial class MandelboxGrain(
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        _leaving = true;
+
         // The one way out has ended every mandelbox before the silo stops. One that is still here is ended now: whatever it holds must not be forgotten.
         if (_life is { } life)
         {
