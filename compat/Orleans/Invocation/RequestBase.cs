@@ -61,6 +61,9 @@ public abstract class RequestBase : IRequest
 
     internal bool IsOneWay => (Options & InvokeMethodOptions.OneWay) != InvokeMethodOptions.None;
 
+    /// <summary>The interface that filters are told.</summary>
+    internal virtual GrainInterfaceType InterfaceType => Target?.InterfaceType ?? default;
+
     /// <summary>A tick of the activation's own timer: never forwarded, and does not count as use unless the timer says so.</summary>
     internal virtual bool IsLocalOnly => false;
 
@@ -190,8 +193,13 @@ public abstract class RequestBase : IRequest
     internal void Fail(Activation activation, Exception exception)
     {
         HasFailed = true;
-        if (exception is Storage.InconsistentStateException)
-            activation.Deactivate(new(DeactivationReasonCode.ApplicationError, "The state was written by somebody else."));
+        if (exception is Storage.InconsistentStateException { IsSourceActivation: true } conflict)
+        {
+            // Only the activation whose state it is goes; those that it passes through on its way to the caller stay.
+            conflict.IsSourceActivation = false;
+            activation.Deactivate(new(DeactivationReasonCode.ApplicationError, conflict.ToString()));
+        }
+
         if (Caller is { } caller)
             caller.Fail(exception);
         else

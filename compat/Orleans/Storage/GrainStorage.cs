@@ -16,19 +16,47 @@ public interface IGrainStorage
 [GenerateSerializer]
 public class InconsistentStateException : OrleansException
 {
+    public InconsistentStateException()
+    {
+    }
+
     public InconsistentStateException(string message)
         : base(message)
     {
     }
 
-    public InconsistentStateException(string message, string storedEtag, string currentEtag)
-        : base($"{message}. Stored: {storedEtag}, ours: {currentEtag}")
+    public InconsistentStateException(string message, Exception? innerException)
+        : base(message, innerException!)
+    {
+    }
+
+    public InconsistentStateException(string errorMsg, string? storedEtag, string? currentEtag, Exception? storageException)
+        : base(errorMsg, storageException!)
     {
         StoredEtag = storedEtag;
         CurrentEtag = currentEtag;
     }
 
-    public string? StoredEtag { get; }
+    public InconsistentStateException(string errorMsg, string? storedEtag, string? currentEtag)
+        : this(errorMsg, storedEtag, currentEtag, null)
+    {
+    }
 
-    public string? CurrentEtag { get; }
+    public InconsistentStateException(string? storedEtag, string? currentEtag, Exception storageException)
+        : this(storageException.Message, storedEtag, currentEtag, storageException)
+    {
+    }
+
+    /// <summary>Until the activation that has met it was told to go.</summary>
+    [Id(0)]
+    internal bool IsSourceActivation { get; set; } = true;
+
+    [Id(1)]
+    public string? StoredEtag { get; private set; }
+
+    [Id(2)]
+    public string? CurrentEtag { get; private set; }
+
+    public override string ToString() =>
+        $"{nameof(InconsistentStateException)}: {Message} Expected Etag={StoredEtag} Received Etag={CurrentEtag} {InnerException}";
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Storage;
 
@@ -78,6 +79,27 @@ public sealed class HomelessGrain([PersistentState("x", "no such store")] IPersi
     public Task Call() => Task.FromResult(state.State);
 }
 
+/// <summary>Meets a conflict, or calls one that does.</summary>
+public interface IConflictGrain : IGrainWithStringKey
+{
+    Task<Guid> Activation();
+
+    Task Conflict();
+
+    Task ConflictOf(string other);
+}
+
+public sealed class ConflictGrain : Grain, IConflictGrain
+{
+    private readonly Guid _activation = Guid.NewGuid();
+
+    public Task<Guid> Activation() => Task.FromResult(_activation);
+
+    public Task Conflict() => throw new InconsistentStateException("written by another", "2", "1");
+
+    public Task ConflictOf(string other) => GrainFactory.GetGrain<IConflictGrain>(other).Conflict();
+}
+
 public sealed class StorageTests(StorageTests.StoringCluster cluster) : IClassFixture<StorageTests.StoringCluster>
 {
     private readonly string _key = Guid.NewGuid().ToString("N");
@@ -143,6 +165,49 @@ public sealed class StorageTests(StorageTests.StoringCluster cluster) : IClassFi
         await storage.ReadStateAsync("s", id, theirs);
         await storage.WriteStateAsync("s", id, theirs);
         await Assert.ThrowsAnyAsync<InconsistentStateException>(() => storage.WriteStateAsync("s", id, mine));
+    }
+
+    [Fact]
+    public async Task A_conflict_costs_the_activation_that_has_met_it_and_not_those_that_it_passes_through()
+    {
+        var near = cluster.Grains.GetGrain<IConflictGrain>("near" + _key);
+        var far = cluster.Grains.GetGrain<IConflictGrain>("far" + _key);
+        var (nearFirst, farFirst) = (await near.Activation(), await far.Activation());
+        var conflict = await Assert.ThrowsAsync<InconsistentStateException>(() => near.ConflictOf("far" + _key));
+        Assert.Equal(("written by another", "2", "1"), (conflict.Message, conflict.StoredEtag, conflict.CurrentEtag));
+        Assert.NotEqual(farFirst, await far.Activation());
+        Assert.Equal(nearFirst, await near.Activation());
+    }
+
+    [Fact]
+    public async Task The_state_of_a_grain_with_a_state_of_its_own_is_called_state()
+    {
+        var storage = new NamingStorage();
+        var named = await Cluster.Start(silo =>
+        {
+            silo.Services.AddSingleton<IGrainStorage>(storage);
+            silo.Services.AddKeyedSingleton<IGrainStorage>("Default", storage);
+        });
+        await named.Grains.GetGrain<IStateGrain>(_key).Increment();
+        Assert.Equal(["state"], storage.Names.Distinct());
+        await named.DisposeAsync();
+    }
+
+    private sealed class NamingStorage : IGrainStorage
+    {
+        public ConcurrentQueue<string> Names { get; } = new();
+
+        public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => Note(stateName);
+
+        public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => Note(stateName);
+
+        public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => Note(stateName);
+
+        private Task Note(string name)
+        {
+            Names.Enqueue(name);
+            return Task.CompletedTask;
+        }
     }
 
     private sealed class State : IGrainState<Counter>
