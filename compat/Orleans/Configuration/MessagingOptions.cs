@@ -31,12 +31,16 @@ public class SiloMessagingOptions : MessagingOptions
 {
     public const int DEFAULT_MAX_ENQUEUED_REQUESTS_HARD_LIMIT = 0;
     public const int DEFAULT_MAX_ENQUEUED_REQUESTS_STATELESS_WORKER_HARD_LIMIT = 0;
+    public static readonly TimeSpan DEFAULT_MAX_REQUEST_PROCESSING_TIME = TimeSpan.FromHours(2);
 
     /// <summary>How often a call is passed on from an activation that goes.</summary>
     public int MaxForwardCount { get; set; } = 2;
 
     /// <summary>Calls beyond so many on one activation are refused; 0 for no limit.</summary>
     public int MaxEnqueuedRequestsHardLimit { get; set; } = DEFAULT_MAX_ENQUEUED_REQUESTS_HARD_LIMIT;
+
+    /// <summary>How long a call may keep others waiting, or an activation take to go, before those that wait get another activation.</summary>
+    public TimeSpan MaxRequestProcessingTime { get; set; } = DEFAULT_MAX_REQUEST_PROCESSING_TIME;
 
     public int MaxEnqueuedRequestsHardLimit_StatelessWorker { get; set; } = DEFAULT_MAX_ENQUEUED_REQUESTS_STATELESS_WORKER_HARD_LIMIT;
 }

@@ -57,6 +57,23 @@ public class GrainCollectionOptions
     public TimeSpan DeactivationTimeout { get; set; } = DEFAULT_DEACTIVATION_TIMEOUT;
 }
 
+/// <summary>Whether stateless workers that the load no longer asks for go before they are collected as idle.</summary>
+public class StatelessWorkerOptions
+{
+    public const bool DEFAULT_REMOVE_IDLE_WORKERS = true;
+    public static readonly TimeSpan DEFAULT_IDLE_WORKERS_INSPECTION_PERIOD = TimeSpan.FromMilliseconds(500);
+    public const int DEFAULT_MIN_IDLE_CYCLES_BEFORE_REMOVAL = 1;
+
+    /// <summary>False holds for all classes; true for those whose attribute does not say otherwise.</summary>
+    public bool RemoveIdleWorkers { get; set; } = DEFAULT_REMOVE_IDLE_WORKERS;
+
+    /// <summary>How often the workers are looked at.</summary>
+    public TimeSpan IdleWorkersInspectionPeriod { get; set; } = DEFAULT_IDLE_WORKERS_INSPECTION_PERIOD;
+
+    /// <summary>How many looks in a row must find too many of them before one goes.</summary>
+    public int MinIdleCyclesBeforeRemoval { get; set; } = DEFAULT_MIN_IDLE_CYCLES_BEFORE_REMOVAL;
+}
+
 /// <summary>Settings of memory storage. It has none that one process needs.</summary>
 public class MemoryGrainStorageOptions
 {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace Orleans.Runtime;
@@ -29,12 +30,17 @@ internal sealed partial class Activation
     private CancellationToken _deactivationToken;
     private bool _wasActive;
     private bool _deactivationPending;
+    private bool _abandoned;
+    private long _deactivatingSince;
 
     // Activation or deactivation is running on the scheduler, and calls do not.
     private bool _operating;
     private DateTimeOffset _keepAliveUntil = DateTimeOffset.MinValue;
 
     public ActivationState State => _state;
+
+    /// <summary>Given up for being at one call, or at its end, for too long: it is no longer this grain's activation.</summary>
+    public bool IsAbandoned => _abandoned;
 
     public DeactivationReason Reason => _reason;
 
@@ -57,6 +63,7 @@ internal sealed partial class Activation
             _wasActive = _state is ActivationState.Active;
             interrupted = _state is ActivationState.Activating;
             _state = ActivationState.Deactivating;
+            _deactivatingSince = Stopwatch.GetTimestamp();
             _deactivationPending = true;
             if (_running.Count == 0)
                 StartPendingDeactivation();
@@ -100,16 +107,6 @@ internal sealed partial class Activation
             _timers.Remove(timer);
     }
 
-    /// <summary>Serves an object that is there already and has no life cycle of its own.</summary>
-    public void Adopt(object instance)
-    {
-        lock (_gate)
-        {
-            GrainInstance = instance;
-            _state = ActivationState.Active;
-        }
-    }
-
     private async Task ActivateAsync(Dictionary<string, object>? requestContext, CancellationToken cancellationToken)
     {
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _activation.Token);
@@ -146,6 +143,10 @@ internal sealed partial class Activation
         }
     }
 
+    private bool IsStuck =>
+        (_blocking is not null && Stopwatch.GetElapsedTime(_blockingSince) > Silo.MaxRequestProcessingTime)
+        || (_state is ActivationState.Deactivating && Stopwatch.GetElapsedTime(_deactivatingSince) > Silo.MaxRequestProcessingTime);
+
     private void StartPendingDeactivation()
     {
         if (!_deactivationPending || _operating)
@@ -170,23 +171,50 @@ internal sealed partial class Activation
             LogDeactivationFailed(Silo.Logger, exception, GrainId);
         }
 
-        await _lifecycle.OnStop(cancellation.Token);
+        try
+        {
+            await _lifecycle.OnStop(cancellation.Token).WaitAsync(cancellation.Token);
+        }
+        catch (Exception exception)
+        {
+            LogDeactivationFailed(Silo.Logger, exception, GrainId);
+        }
+
         _onGone(this);
-        await DisposeAll();
-        List<RequestBase> left = [];
+        Silo.Forget(this);
+        List<RequestBase> left;
         lock (_gate)
         {
             _state = ActivationState.Gone;
-            while (_waiting.First is { } request)
-            {
-                _waiting.Remove(request);
-                left.Add(request);
-            }
+            left = TakeWaiting();
         }
 
-        foreach (var request in left.Where(r => !r.IsLocalOnly))
+        await DisposeAll();
+        foreach (var request in left)
             PassOn(request);
         _gone.TrySetResult();
+    }
+
+    /// <summary>Those who wait for an activation that is stuck, and all who come after them, get another. What it is at goes on, and then it goes.</summary>
+    private void GiveUp(List<RequestBase> left)
+    {
+        Deactivate(new(DeactivationReasonCode.ActivationUnresponsive, $"{this} has been at {_blocking} for longer than {Silo.MaxRequestProcessingTime}."));
+        _onGone(this);
+        foreach (var request in left)
+            PassOn(request);
+    }
+
+    private List<RequestBase> TakeWaiting()
+    {
+        List<RequestBase> left = [];
+        while (_waiting.First is { } request)
+        {
+            _waiting.Remove(request);
+            if (!request.IsLocalOnly)
+                left.Add(request);
+        }
+
+        return left;
     }
 
     /// <summary>A call that came too late goes to the next activation, or, where this one never came up, back to its caller with the reason.</summary>
@@ -228,7 +256,7 @@ internal sealed partial class Activation
     [LoggerMessage(Level = LogLevel.Error, Message = "Grain {GrainId} could not be activated.")]
     private static partial void LogActivationFailed(ILogger logger, Exception exception, GrainId grainId);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Grain {GrainId} failed in OnDeactivateAsync.")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "Grain {GrainId} failed while it was being deactivated.")]
     private static partial void LogDeactivationFailed(ILogger logger, Exception exception, GrainId grainId);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Grain {GrainId} or one of its services could not be disposed.")]

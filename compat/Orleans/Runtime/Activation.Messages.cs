@@ -10,16 +10,22 @@ internal sealed partial class Activation
 
     // The running call that others wait for; a call that interleaves is never it.
     private RequestBase? _blocking;
+    private long _blockingSince;
     private long _idleSince;
 
     /// <summary>Calls that wait or run, at a glance.</summary>
     public int Load => _waiting.Count + _running.Count;
 
+    public int Waiting => _waiting.Count;
+
     public bool TryReceive(RequestBase request)
     {
+        if (_observer is { IsAlive: false })
+            return false;
+        List<RequestBase> left;
         lock (_gate)
         {
-            if (_state is ActivationState.Gone)
+            if (_state is ActivationState.Gone || _abandoned)
                 return false;
             if (Silo.Overload(this, _waiting.Count + _running.Count) is { } overload && !request.IsLocalOnly)
             {
@@ -34,9 +40,18 @@ internal sealed partial class Activation
                 return true;
             }
 
-            _waiting.Add(request);
-            return true;
+            if (!IsStuck)
+            {
+                _waiting.Add(request);
+                return true;
+            }
+
+            _abandoned = true;
+            left = TakeWaiting();
         }
+
+        GiveUp(left);
+        return false;
     }
 
     public void ReceiveMessage(object message)
@@ -62,7 +77,7 @@ internal sealed partial class Activation
             request.PrepareCancellation();
             if (Silo.Profiler.IsOn && !request.IsLocalOnly)
                 request.StartedAt = Stopwatch.GetTimestamp();
-            if (request.IsLocalOnly || (!Silo.HasIncomingFilters && GrainInstance is not IIncomingGrainCallFilter))
+            if (!Silo.HasIncomingFilters && GrainInstance is not IIncomingGrainCallFilter)
                 request.Run();
             else
                 _ = RunThroughFilters(request);
@@ -223,7 +238,11 @@ internal sealed partial class Activation
     {
         _running.Add(request);
         if (_blocking is null && !request.AlwaysInterleaves)
+        {
             _blocking = request;
+            _blockingSince = Stopwatch.GetTimestamp();
+        }
+
         _scheduler.Enqueue(request);
     }
 

@@ -14,7 +14,9 @@ internal sealed partial class Activation : IGrainContext, IRequestTarget
     private readonly Dictionary<Type, object> _components = [];
     private readonly LifecycleSubject _lifecycle;
     private readonly AsyncServiceScope _scope;
+    private readonly WeakReference? _observer;
     private GrainReference? _reference;
+    private object? _instance;
 
     public Activation(SiloRuntime silo, GrainClass grainClass, GrainId grainId, Action<Activation> onGone)
     {
@@ -30,6 +32,14 @@ internal sealed partial class Activation : IGrainContext, IRequestTarget
         _idleSince = silo.Time.GetTimestamp();
     }
 
+    /// <summary>Serves an object that is there already and has no life cycle of its own. It does not keep it.</summary>
+    public Activation(SiloRuntime silo, GrainClass observerClass, GrainId grainId, object observer)
+        : this(silo, observerClass, grainId, static _ => { })
+    {
+        _observer = new WeakReference(observer);
+        _state = ActivationState.Active;
+    }
+
     public SiloRuntime Silo { get; }
 
     public GrainClass Class { get; }
@@ -38,7 +48,13 @@ internal sealed partial class Activation : IGrainContext, IRequestTarget
 
     public ActivationId ActivationId { get; }
 
-    public object? GrainInstance { get; private set; }
+    public object? GrainInstance
+    {
+        get => _instance ?? _observer?.Target;
+        private set => _instance = value;
+    }
+
+    public bool IsObserver => _observer is not null;
 
     public GrainReference GrainReference => _reference ??= Silo.Calls.Factory.ReferTo(GrainId);
 

@@ -19,7 +19,9 @@ internal sealed class GrainClass
         Type = type;
         GrainType = grainType;
         IsReentrant = type.IsDefined(typeof(ReentrantAttribute), true);
-        Workers = (type.GetCustomAttribute<PlacementAttribute>()?.PlacementStrategy as StatelessWorkerPlacement)?.MaxLocal;
+        var workers = type.GetCustomAttribute<PlacementAttribute>()?.PlacementStrategy as StatelessWorkerPlacement;
+        Workers = workers?.MaxLocal;
+        RemovesIdleWorkers = workers is { RemoveIdleWorkers: true };
         var ageLimit = type.GetCustomAttribute<CollectionAgeLimitAttribute>();
         IsKeptAlive = type.IsDefined(typeof(KeepAliveAttribute), true) || ageLimit is { AlwaysActive: true };
         CollectionAge = ageLimit?.AgeLimit;
@@ -36,6 +38,8 @@ internal sealed class GrainClass
 
     /// <summary>At most so many activations of one id; null for grains of which there is one.</summary>
     public int? Workers { get; }
+
+    public bool RemovesIdleWorkers { get; }
 
     public bool IsKeptAlive { get; }
 

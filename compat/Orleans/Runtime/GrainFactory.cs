@@ -9,7 +9,6 @@ internal sealed class GrainFactory(CallRuntime runtime) : IGrainFactory
 
     private readonly ConcurrentDictionary<(Type Interface, string? Prefix), ReferenceMaker> _makers = new();
     private readonly ConcurrentDictionary<(Type Interface, GrainType Type), ReferenceMaker> _makersByType = new();
-    private readonly ConcurrentDictionary<IGrainObserver, GrainReference> _observers = new(ReferenceEqualityComparer.Instance);
 
     public TGrainInterface GetGrain<TGrainInterface>(Guid primaryKey, string? grainClassNamePrefix = null)
         where TGrainInterface : IGrainWithGuidKey => Get<TGrainInterface>(GrainIdKeyExtensions.CreateGuidKey(primaryKey), grainClassNamePrefix);
@@ -56,32 +55,24 @@ internal sealed class GrainFactory(CallRuntime runtime) : IGrainFactory
         where TGrainObserverInterface : IGrainObserver
     {
         ArgumentNullException.ThrowIfNull(obj);
-        if (obj is GrainReference)
-            throw new ArgumentException("A reference needs no reference to it.", nameof(obj));
-        var reference = _observers.GetOrAdd(obj, o =>
-        {
-            var id = GrainId.Create(s_observer, GrainIdKeyExtensions.CreateGuidKey(Guid.NewGuid()));
-            var activation = new Activation(runtime.Silo, new GrainClass(o.GetType(), s_observer), id, static _ => { });
-            activation.Adopt(o);
-            runtime.Silo.AddObserver(id, activation);
-            return Refer(id, typeof(TGrainObserverInterface));
-        });
-        return (TGrainObserverInterface)reference.CastTo(typeof(TGrainObserverInterface));
+        if (!typeof(TGrainObserverInterface).IsInterface)
+            throw new ArgumentException($"{typeof(TGrainObserverInterface)} is not an interface.");
+        if (obj is not TGrainObserverInterface)
+            throw new ArgumentException($"The object does not implement {typeof(TGrainObserverInterface)}.", nameof(obj));
+        RefuseGrains();
+        if (obj is GrainReference or IGrainBase)
+            throw new ArgumentException("A grain, and a reference to one, need no reference to them.", nameof(obj));
+        var id = GrainId.Create(s_observer, GrainIdKeyExtensions.CreateGuidKey(Guid.NewGuid()));
+        runtime.Silo.AddObserver(id, new Activation(runtime.Silo, new GrainClass(obj.GetType(), s_observer), id, obj));
+        return (TGrainObserverInterface)(object)Refer(id, typeof(TGrainObserverInterface));
     }
 
     public void DeleteObjectReference<TGrainObserverInterface>(IGrainObserver obj)
         where TGrainObserverInterface : IGrainObserver
     {
-        foreach (var (known, reference) in _observers)
-        {
-            if (!ReferenceEquals(known, obj) && !reference.Equals(obj as GrainReference))
-                continue;
-            _observers.TryRemove(known, out _);
-            runtime.Silo.RemoveObserver(reference.GrainId);
-            return;
-        }
-
-        throw new ArgumentException("The object has no reference of this factory.", nameof(obj));
+        RefuseGrains();
+        if (obj is not GrainReference { GrainId: var id } || id.Type != s_observer || !runtime.Silo.RemoveObserver(id))
+            throw new ArgumentException("This is no reference to an object of this process.", nameof(obj));
     }
 
     public GrainReference Refer(GrainId grainId, Type interfaceType) =>
@@ -95,6 +86,12 @@ internal sealed class GrainFactory(CallRuntime runtime) : IGrainFactory
             ? Array.Find(grainClass.Type.GetInterfaces(), i => classes.Interfaces.Contains(i) && !IsKeyInterface(i)) ?? typeof(IGrain)
             : typeof(IAddressable);
         return Refer(grainId, main);
+    }
+
+    private static void RefuseGrains()
+    {
+        if (RuntimeContext.Current is Activation { IsObserver: false })
+            throw new InvalidOperationException("References to objects are made and deleted outside of grains.");
     }
 
     private static bool IsKeyInterface(Type type) => type.Assembly == typeof(IGrain).Assembly;

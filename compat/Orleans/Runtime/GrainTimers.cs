@@ -83,6 +83,7 @@ internal sealed partial class GrainTimer : IGrainTimer
         _activation.Disown(this);
     }
 
+    /// <summary>Throws what the callback throws: the filters see it, then the log. The timer goes on.</summary>
     public async Task Tick()
     {
         _changed = false;
@@ -90,10 +91,6 @@ internal sealed partial class GrainTimer : IGrainTimer
         {
             if (!_stopped.IsCancellationRequested)
                 await _callback(_stopped.Token);
-        }
-        catch (Exception exception)
-        {
-            LogTickFailed(_logger, exception, _activation.GrainId);
         }
         finally
         {
@@ -112,20 +109,24 @@ internal sealed partial class GrainTimer : IGrainTimer
     private void Fire()
     {
         _firing = true;
-        _activation.TryReceive(new TimerTick(this, _options.Interleave, _options.KeepAlive));
+        _activation.TryReceive(new TimerTick(this, _options.Interleave, _options.KeepAlive) { Source = _activation });
     }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A timer of grain {GrainId} failed; it goes on.")]
-    private static partial void LogTickFailed(ILogger logger, Exception exception, GrainId grainId);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A timer of grain {GrainId} failed while it was being stopped.")]
     private static partial void LogCancellationFailed(ILogger logger, Exception exception, GrainId grainId);
 }
 
+/// <summary>What filters see of a tick.</summary>
+internal interface IGrainTimerInvoker
+{
+    Task InvokeCallbackAsync();
+}
+
 /// <summary>A timer's tick as a call.</summary>
 internal sealed class TimerTick : TaskRequest
 {
-    private static readonly MethodInfo s_method = typeof(GrainTimer).GetMethod(nameof(GrainTimer.Tick))!;
+    private static readonly MethodInfo s_method = typeof(IGrainTimerInvoker).GetMethod(nameof(IGrainTimerInvoker.InvokeCallbackAsync))!;
+    private static readonly GrainInterfaceType s_interfaceType = GrainClasses.InterfaceTypeOf(typeof(IGrainTimerInvoker));
 
     private readonly GrainTimer _timer;
     private readonly bool _keepAlive;
@@ -137,6 +138,8 @@ internal sealed class TimerTick : TaskRequest
         Options = InvokeMethodOptions.OneWay | (interleave ? InvokeMethodOptions.AlwaysInterleave : InvokeMethodOptions.None);
     }
 
+    internal override GrainInterfaceType InterfaceType => s_interfaceType;
+
     internal override bool IsLocalOnly => true;
 
     internal override bool KeepsAlive => _keepAlive;
@@ -147,19 +150,21 @@ internal sealed class TimerTick : TaskRequest
     {
     }
 
-    public override string GetMethodName() => nameof(GrainTimer.Tick);
+    public override string GetMethodName() => nameof(IGrainTimerInvoker.InvokeCallbackAsync);
 
-    public override string GetInterfaceName() => nameof(IGrainTimer);
+    public override string GetInterfaceName() => nameof(IGrainTimerInvoker);
 
-    public override string GetActivityName() => $"{nameof(IGrainTimer)}/{nameof(GrainTimer.Tick)}";
+    public override string GetActivityName() => $"{GetInterfaceName()}/{GetMethodName()}";
 
-    public override Type GetInterfaceType() => typeof(IGrainTimer);
+    public override Type GetInterfaceType() => typeof(IGrainTimerInvoker);
 
     public override MethodInfo GetMethod() => s_method;
 
     public override void Dispose()
     {
     }
+
+    public override string ToString() => $"{Source?.GrainId}: tick of a timer";
 
     protected override Task InvokeInner() => _timer.Tick();
 }

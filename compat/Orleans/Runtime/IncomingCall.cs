@@ -20,7 +20,7 @@ internal sealed class IncomingCall(Activation activation, RequestBase request, I
 
     public IGrainContext TargetContext => activation;
 
-    public GrainInterfaceType InterfaceType => request.Target?.InterfaceType ?? default;
+    public GrainInterfaceType InterfaceType => request.InterfaceType;
 
     public string InterfaceName => request.GetInterfaceName();
 

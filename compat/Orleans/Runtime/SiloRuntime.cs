@@ -21,7 +21,8 @@ internal sealed class SiloRuntime
     private ITimer? _overdue;
 
     public SiloRuntime(
-        IServiceProvider services, IOptions<SiloMessagingOptions> messaging, IOptions<GrainCollectionOptions> collection, IOptions<EndpointOptions> endpoint,
+        IServiceProvider services, IOptions<SiloMessagingOptions> messaging, IOptions<GrainCollectionOptions> collection,
+        IOptions<StatelessWorkerOptions> workers, IOptions<EndpointOptions> endpoint,
         IOptions<SiloOptions> options, GrainClasses classes, TimeProvider time, ILogger<SiloRuntime> logger, GrainProfiler profiler)
     {
         Services = services;
@@ -30,6 +31,7 @@ internal sealed class SiloRuntime
         Logger = logger;
         Profiler = profiler;
         Collection = collection.Value;
+        Workers = workers.Value;
         Name = options.Value.SiloName ?? $"Silo_{Guid.NewGuid():N}"[..10];
         _messaging = messaging.Value;
         Address = SiloAddress.New(endpoint.Value.AdvertisedIPAddress ?? IPAddress.Loopback, endpoint.Value.SiloPort, Interlocked.Increment(ref s_generation));
@@ -49,6 +51,8 @@ internal sealed class SiloRuntime
 
     public GrainCollectionOptions Collection { get; }
 
+    public StatelessWorkerOptions Workers { get; }
+
     public string Name { get; }
 
     public SiloAddress Address { get; }
@@ -62,6 +66,8 @@ internal sealed class SiloRuntime
     public bool DropsExpired => _messaging.DropExpiredMessages;
 
     public int MaxForwards => _messaging.MaxForwardCount;
+
+    public TimeSpan MaxRequestProcessingTime => _messaging.MaxRequestProcessingTime;
 
     /// <summary>Whether new activations are made: from start until the grains are told to go.</summary>
     public bool IsAccepting => _accepting;
@@ -109,10 +115,10 @@ internal sealed class SiloRuntime
 
     public void Forget(Activation activation) => _activations.TryRemove(activation, out _);
 
-    /// <summary>An object outside the grains takes calls under this id until it is removed.</summary>
+    /// <summary>An object outside the grains takes calls under this id until it is removed, or until nobody else holds it.</summary>
     public void AddObserver(GrainId grainId, IRequestTarget target) => _targets[grainId] = target;
 
-    public void RemoveObserver(GrainId grainId) => _targets.TryRemove(grainId, out _);
+    public bool RemoveObserver(GrainId grainId) => _targets.TryRemove(grainId, out _);
 
     public LimitExceededException? Overload(Activation activation, int load)
     {
@@ -137,6 +143,8 @@ internal sealed class SiloRuntime
         {
             foreach (var activation in Activations)
                 activation.ExpireOverdue();
+            foreach (var observer in _targets.Values.OfType<Activation>().Where(a => a.IsObserver))
+                observer.ExpireOverdue();
         },
         null, runtime.ScanPeriod, runtime.ScanPeriod);
 
@@ -153,7 +161,7 @@ internal sealed class SiloRuntime
         lock (_making)
         {
             _accepting = false;
-            going = [.. Activations];
+            going = [.. Activations.Where(a => !a.IsAbandoned)];
         }
 
         foreach (var activation in going)
@@ -204,9 +212,5 @@ internal sealed class SiloRuntime
         }
     }
 
-    private void Unregister(Activation activation)
-    {
-        _targets.TryRemove(KeyValuePair.Create(activation.GrainId, (IRequestTarget)activation));
-        Forget(activation);
-    }
+    private void Unregister(Activation activation) => _targets.TryRemove(KeyValuePair.Create(activation.GrainId, (IRequestTarget)activation));
 }

@@ -43,6 +43,15 @@ public class Cluster : IAsyncLifetime
     {
     }
 
+    /// <summary>Lets time pass: as long as a grain's timer takes to tick so often, every 10 ms at best.</summary>
+    public async Task Pass(string name, int ticks)
+    {
+        var clock = Grains.GetGrain<ITickingGrain>("clock" + name);
+        await clock.Start(interleave: false, failures: 0);
+        await Gates.Reached($"clock{name}{ticks}");
+        await clock.StopTicking();
+    }
+
     /// <summary>A cluster that one test alone uses.</summary>
     public static async Task<Cluster> Start(Action<ISiloBuilder> configure, Action<IClientBuilder>? configureClient = null)
     {

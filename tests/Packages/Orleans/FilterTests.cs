@@ -76,6 +76,35 @@ public sealed class LoggingFilter(Log log, string name) : IIncomingGrainCallFilt
     }
 }
 
+public interface IFilteredTimerGrain : IGrainWithStringKey
+{
+    Task Start();
+}
+
+public sealed class FilteredTimerGrain(Log log) : Grain, IFilteredTimerGrain, IIncomingGrainCallFilter
+{
+    private IGrainTimer? _timer;
+
+    public Task Invoke(IIncomingGrainCallContext context)
+    {
+        log.Write("grain " + context.MethodName);
+        return context.Invoke();
+    }
+
+    public Task Start()
+    {
+        _timer = this.RegisterGrainTimer(
+            () =>
+            {
+                log.Write("tick");
+                _timer!.Dispose();
+                throw new InvalidOperationException("tick");
+            },
+            TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        return Task.CompletedTask;
+    }
+}
+
 public sealed class FilterTests
 {
     [Fact]
@@ -160,6 +189,44 @@ public sealed class FilterTests
         });
         await Assert.ThrowsAsync<InvalidOperationException>(() => cluster.Grains.GetGrain<IFilteredGrain>("a").Fail());
         Assert.Contains("filtered", log.Lines);
+        await cluster.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_tick_of_a_timer_passes_the_filters_as_a_call_does()
+    {
+        var log = new Log();
+        var failed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var cluster = await Cluster.Start(silo =>
+        {
+            silo.Services.AddSingleton(log);
+            silo.AddIncomingGrainCallFilter(async context =>
+            {
+                // A silo may have timers of its own.
+                if (context.InterfaceName != "IGrainTimerInvoker" || context.Grain is not FilteredTimerGrain)
+                {
+                    await context.Invoke();
+                    return;
+                }
+
+                log.Write($"silo {context.MethodName} {context.InterfaceType} {context.SourceId} {context.TargetId}");
+                try
+                {
+                    await context.Invoke();
+                }
+                catch (InvalidOperationException exception)
+                {
+                    log.Write("failed: " + exception.Message);
+                    failed.SetResult();
+                    throw;
+                }
+            });
+        });
+        await cluster.Grains.GetGrain<IFilteredTimerGrain>("a").Start();
+        await failed.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal(
+            ["silo InvokeCallbackAsync Orleans.Runtime.IGrainTimerInvoker filteredtimer/a filteredtimer/a", "grain InvokeCallbackAsync", "tick", "failed: tick"],
+            log.Lines.Where(l => l != "grain Start"));
         await cluster.DisposeAsync();
     }
 
