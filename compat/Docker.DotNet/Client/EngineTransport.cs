@@ -34,7 +34,9 @@ internal static class EngineTransport
                 throw new PlatformNotSupportedException("Named pipes are Windows'; use the real Docker.DotNet there.");
 
             default:
-                throw new NotSupportedException($"Unknown URL scheme {endpoint.Scheme}: an engine is at unix:, tcp:, http: or https:.");
+#pragma warning disable CA2201 // No better type: whoever catches it must be able to catch the package's.
+                throw new Exception($"Unknown URL scheme {endpoint.Scheme}");
+#pragma warning restore CA2201
         }
     }
 

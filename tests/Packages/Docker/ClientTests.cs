@@ -159,6 +159,6 @@ public sealed class ClientTests
     {
         using var configuration = new DockerClientConfiguration(new Uri("gopher://x"));
 
-        Assert.Contains("gopher", Assert.ThrowsAny<Exception>(() => configuration.CreateClient()).Message, StringComparison.Ordinal);
+        Assert.Contains("gopher", Assert.Throws<Exception>(() => configuration.CreateClient()).Message, StringComparison.Ordinal);
     }
 }
