@@ -34,6 +34,7 @@ public class Scope : IEventLike
 
     public IReadOnlyDictionary<string, string> Tags => _tags;
 
+    /// <summary>Of this scope alone: a copy has captured nothing yet.</summary>
     internal SentryId LastEventId { get; set; }
 
     internal Trace Trace { get; private set; } = Trace.Create();
@@ -108,7 +109,7 @@ public class Scope : IEventLike
 
     public Scope Clone()
     {
-        var copy = new Scope(_options) { Trace = Trace, LastEventId = LastEventId };
+        var copy = new Scope(_options) { Trace = Trace };
         Apply(copy);
         return copy;
     }

@@ -57,10 +57,15 @@ public sealed class SentryEvent : IEventLike
     /// <summary>The trace of the scope on which it was captured.</summary>
     internal Internal.Trace? Trace { get; set; }
 
+    /// <summary>Contexts beside those that every event has.</summary>
+    internal Dictionary<string, object> OtherContexts { get; } = [];
+
     /// <summary>Where it was captured, when there is no exception that tells.</summary>
     internal SentryStackTrace? CallerStack { get; set; }
 
     public void AddBreadcrumb(Breadcrumb breadcrumb) => _breadcrumbs.Add(breadcrumb);
+
+    internal void Redact() => _breadcrumbs.ForEach(b => b.Redact());
 
     public void SetExtra(string key, object? value) => _extra[key] = value;
 

@@ -7,9 +7,12 @@ namespace Sentry;
 /// <summary>How the SDK behaves.</summary>
 public class SentryOptions
 {
+    private readonly Lazy<string> _installationId;
     private float? _sampleRate;
     private int _maxQueueItems = 30;
     private IDiagnosticLogger? _diagnosticLogger;
+
+    public SentryOptions() => _installationId = new(() => Internal.InstallationId.Find(this));
 
     /// <summary>Where to send to: <c>scheme://key@host/project</c>. Null asks SENTRY_DSN; empty disables the SDK.</summary>
     public string? Dsn { get; set; }
@@ -29,6 +32,9 @@ public class SentryOptions
 
     /// <summary>One scope for the whole process instead of one that follows the flow of each asynchronous call.</summary>
     public bool IsGlobalModeEnabled { get; set; }
+
+    /// <summary>Whether the SDK leaves no file on this machine, not even one with an id of the installation.</summary>
+    public bool DisableFileWrite { get; set; }
 
     public int MaxBreadcrumbs { get; set; } = 100;
 
@@ -85,6 +91,8 @@ public class SentryOptions
         get => Debug ? _diagnosticLogger : null;
         set => _diagnosticLogger = value;
     }
+
+    internal string InstallationId => _installationId.Value;
 
     internal Func<SentryEvent, SentryHint, SentryEvent?>? BeforeSend { get; private set; }
 

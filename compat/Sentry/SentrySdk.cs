@@ -105,7 +105,15 @@ public static class SentrySdk
     private static Exception Marked(Exception exception, bool handled, bool terminal)
     {
         exception.Data[Protocol.Mechanism.HandledKey] = handled;
-        exception.Data[Protocol.Mechanism.TerminalKey] = terminal;
+        if (handled)
+        {
+            exception.Data.Remove(Protocol.Mechanism.TerminalKey);
+        }
+        else
+        {
+            exception.Data[Protocol.Mechanism.TerminalKey] = terminal;
+        }
+
         return exception;
     }
 

@@ -18,10 +18,20 @@ internal static class EventFacts
             sentryEvent.ServerName ??= Environment.MachineName;
         }
 
-        if (options.SendDefaultPii && !sentryEvent.HasUser())
+        if (options.SendDefaultPii)
         {
-            sentryEvent.User.Username = Environment.UserName;
+            if (!sentryEvent.HasUser())
+            {
+                sentryEvent.User.Username = Environment.UserName;
+            }
+
             sentryEvent.User.IpAddress ??= "{{auto}}";
+        }
+
+        // In global mode it is on the scope, where the program may have put another.
+        if (!options.IsGlobalModeEnabled)
+        {
+            sentryEvent.User.Id ??= options.InstallationId;
         }
 
         foreach (var (key, value) in options.DefaultTags.Where(tag => !sentryEvent.Tags.ContainsKey(tag.Key)))

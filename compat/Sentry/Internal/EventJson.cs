@@ -122,10 +122,29 @@ internal static class EventJson
         level = breadcrumb.Level == default ? null : breadcrumb.Level.ToString().ToLowerInvariant(),
     };
 
-    private static object Contexts(SentryEvent e) => new
+    private static Dictionary<string, object?> Contexts(SentryEvent e)
     {
-        runtime = new { type = "runtime", name = ".NET", version = Environment.Version.ToString(), raw_description = RuntimeInformation.FrameworkDescription },
-        os = new { type = "os", raw_description = RuntimeInformation.OSDescription },
-        trace = e.Trace is not { } trace ? null : new { type = "trace", trace_id = trace.TraceId.ToString(), span_id = trace.SpanId },
-    };
+        var contexts = new Dictionary<string, object?>
+        {
+            ["runtime"] = new
+            {
+                type = "runtime",
+                name = ".NET",
+                version = Environment.Version.ToString(),
+                raw_description = RuntimeInformation.FrameworkDescription,
+            },
+            ["os"] = new { type = "os", raw_description = RuntimeInformation.OSDescription },
+        };
+        if (e.Trace is { } trace)
+        {
+            contexts["trace"] = new { type = "trace", trace_id = trace.TraceId.ToString(), span_id = trace.SpanId };
+        }
+
+        foreach (var (name, value) in e.OtherContexts)
+        {
+            contexts[name] = Safe(value);
+        }
+
+        return contexts;
+    }
 }

@@ -30,7 +30,7 @@ internal sealed class HttpTransport : IDisposable
         var items = new List<EnvelopeItem>();
         foreach (var item in envelope.Items)
         {
-            if (_limits.Silent(now) || _limits.Forbids(item.Category, now))
+            if (_limits.Forbids(item.Category, now))
             {
                 _reports.Count("ratelimit_backoff", item.Category);
                 _options.Log(SentryLevel.Debug, "An item of type {0} is dropped: the server asked for a pause.", null, item.Type);
@@ -41,11 +41,6 @@ internal sealed class HttpTransport : IDisposable
             }
         }
 
-        if (_limits.Silent(now))
-        {
-            return;
-        }
-
         var report = _reports.Take();
         if (report is not null)
         {
@@ -54,6 +49,13 @@ internal sealed class HttpTransport : IDisposable
 
         if (items.Count == 0)
         {
+            return;
+        }
+
+        if (_limits.Silent(now))
+        {
+            // As if the server had refused it with another 429, which nobody counts: neither what it holds nor the report with it.
+            _options.Log(SentryLevel.Debug, "Envelope {0} is dropped: the server asked for a pause.", null, envelope.EventId);
             return;
         }
 

@@ -15,6 +15,11 @@ internal sealed class Hub : IDisposable
         _client = new SentryClient(options, dsn);
         _scopes = new ScopeStack(options);
         _scopes.Push();
+        if (options.IsGlobalModeEnabled)
+        {
+            _scopes.Current.User.Id ??= options.InstallationId;
+        }
+
         _process = new ProcessEvents(this, options);
     }
 
@@ -65,7 +70,6 @@ internal sealed class Hub : IDisposable
             configure(own);
             sentryEvent.Trace ??= own.Trace;
             id = _client.Capture(sentryEvent, own, hint);
-            current.LastEventId = id;
             LeaveBreadcrumb(sentryEvent, current);
         });
         return id;

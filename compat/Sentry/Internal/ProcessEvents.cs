@@ -1,3 +1,4 @@
+using System.Net.Quic;
 using Sentry.Protocol;
 
 namespace Sentry.Internal;
@@ -28,19 +29,15 @@ internal sealed class ProcessEvents : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        AppDomain.CurrentDomain.UnhandledException -= OnUnhandled;
-        TaskScheduler.UnobservedTaskException -= OnUnobserved;
-        AppDomain.CurrentDomain.ProcessExit -= OnExit;
-    }
+    // As in the package, the other two listen for as long as the process lives: a hub that is closed captures nothing, but a crash still waits for
+    // what is on its way.
+    public void Dispose() => AppDomain.CurrentDomain.ProcessExit -= OnExit;
 
     private void OnUnhandled(object sender, UnhandledExceptionEventArgs e)
     {
         if (e.ExceptionObject is Exception exception)
         {
-            exception.Data[Mechanism.HandledKey] = false;
-            exception.Data[Mechanism.MechanismKey] = "AppDomain.UnhandledException";
+            Mark(exception, "AppDomain.UnhandledException", "Nobody caught this exception: it reached the process's own handler, and has probably ended the process.");
             _hub.Capture(new SentryEvent(exception));
         }
 
@@ -52,11 +49,24 @@ internal sealed class ProcessEvents : IDisposable
 
     private void OnUnobserved(object? sender, UnobservedTaskExceptionEventArgs e)
     {
-        e.Exception.Data[Mechanism.HandledKey] = false;
+        // .NET's own QUIC connections leave such tasks behind; nothing is wrong with the program.
+        if (e.Exception.InnerExceptions.All(inner => inner is QuicException))
+        {
+            return;
+        }
+
+        Mark(e.Exception, "UnobservedTaskException", "Nobody awaited the task that threw this exception, or looked at it. The process has probably gone on.");
         e.Exception.Data[Mechanism.TerminalKey] = false;
-        e.Exception.Data[Mechanism.MechanismKey] = "UnobservedTaskException";
         _hub.Capture(new SentryEvent(e.Exception));
     }
 
     private void OnExit(object? sender, EventArgs e) => _hub.Dispose();
+
+    private static void Mark(Exception exception, string mechanism, string description)
+    {
+        exception.Data[Mechanism.HandledKey] = false;
+        exception.Data.Remove(Mechanism.TerminalKey);
+        exception.Data[Mechanism.MechanismKey] = mechanism;
+        exception.Data[Mechanism.DescriptionKey] = description;
+    }
 }

@@ -41,13 +41,24 @@ internal sealed class RateLimits
             }
             else if (response.StatusCode == HttpStatusCode.TooManyRequests)
             {
-                _silentUntil = RetryAfter(response.Headers.RetryAfter, now);
+                _silentUntil = RetryAfter(response.Headers, now);
             }
         }
     }
 
-    private static DateTimeOffset RetryAfter(RetryConditionHeaderValue? header, DateTimeOffset now)
-        => header?.Date ?? now + (header?.Delta ?? TimeSpan.FromSeconds(60));
+    private static DateTimeOffset RetryAfter(HttpResponseHeaders headers, DateTimeOffset now)
+    {
+        if (headers.RetryAfter is { } header)
+        {
+            return header.Date ?? now + header.Delta!.Value;
+        }
+
+        // Fractions of a second are no valid value of this header, and are sent nevertheless.
+        return headers.TryGetValues("Retry-After", out var values)
+            && double.TryParse(values.First(), NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds)
+            ? now + TimeSpan.FromSeconds(seconds)
+            : now + TimeSpan.FromSeconds(60);
+    }
 
     private bool Active(string category, DateTimeOffset now) => _until.TryGetValue(category, out var until) && until > now;
 

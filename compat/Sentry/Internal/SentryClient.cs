@@ -24,7 +24,9 @@ internal sealed class SentryClient : IDisposable
         sentryEvent.Level = scope.Level ?? sentryEvent.Level;
         if (sentryEvent.Exception is { } exception)
         {
-            sentryEvent.SentryExceptions = ExceptionChain.Describe(exception);
+            var chain = ExceptionChain.Describe(exception);
+            ExceptionData.Move(chain, sentryEvent);
+            sentryEvent.SentryExceptions = chain;
         }
 
         if (_repetitions.Seen(sentryEvent))
@@ -42,6 +44,11 @@ internal sealed class SentryClient : IDisposable
         if (_options.SampleRate is { } rate && Random.Shared.NextDouble() >= rate)
         {
             return Dropped("sample_rate");
+        }
+
+        if (!_options.SendDefaultPii)
+        {
+            kept.Redact();
         }
 
         return _queue.Enqueue(Envelope.Of(kept)) ? kept.EventId : SentryId.Empty;

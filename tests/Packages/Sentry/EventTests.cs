@@ -77,6 +77,27 @@ public sealed class EventTests : SentryTest
         Assert.False(exception.GetProperty("mechanism").GetProperty("handled").GetBoolean());
     }
 
+    [Fact]
+    public async Task What_an_exception_carries_for_the_event_is_moved_there()
+    {
+        Init();
+        var exception = Thrown(new InvalidOperationException());
+        exception.Data["sentry:tag:MandelboxId"] = "m1";
+        exception.Data["sentry:context:lease"] = new Dictionary<string, object> { ["tty"] = 7 };
+        exception.Data["sentry:note"] = "noted";
+        exception.Data["plain"] = "stays";
+
+        SentrySdk.CaptureException(exception);
+
+        var sent = await Server.NextEventAsync();
+        Assert.Equal("m1", sent.GetProperty("tags").GetProperty("MandelboxId").GetString());
+        Assert.Equal(7, sent.GetProperty("contexts").GetProperty("lease").GetProperty("tty").GetInt32());
+        Assert.Equal("noted", sent.GetProperty("extra").GetProperty("Exception[0][sentry:note]").GetString());
+        var data = Assert.Single(Exceptions(sent)).GetProperty("mechanism").GetProperty("data");
+        Assert.Equal("stays", data.GetProperty("plain").GetString());
+        Assert.DoesNotContain(data.EnumerateObject(), p => p.Name.StartsWith("sentry:", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData(SentryLevel.Info, "info")]
     [InlineData(SentryLevel.Warning, "warning")]

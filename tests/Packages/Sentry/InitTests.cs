@@ -54,6 +54,37 @@ public sealed class InitTests : SentryTest
         Assert.False(SentrySdk.IsEnabled);
     }
 
+    [Fact]
+    public async Task An_installation_has_an_id_that_is_kept_in_a_file_where_files_may_be_written()
+    {
+        const string Variable = "XDG_DATA_HOME";
+        var before = Environment.GetEnvironmentVariable(Variable);
+        var home = Directory.CreateTempSubdirectory("sentry-");
+        Environment.SetEnvironmentVariable(Variable, home.FullName);
+        try
+        {
+            Init();
+            SentrySdk.CaptureMessage("leaves nothing");
+            Assert.NotEmpty(await NextUserIdAsync());
+            Assert.Empty(home.EnumerateFileSystemInfos());
+
+            Init(options => options.DisableFileWrite = false);
+            SentrySdk.CaptureMessage("leaves its id");
+            var id = await NextUserIdAsync();
+            var file = Assert.Single(home.EnumerateFiles("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None }));
+            Assert.Equal(id, await File.ReadAllTextAsync(file.FullName));
+
+            Init(options => options.DisableFileWrite = false);
+            SentrySdk.CaptureMessage("finds its id");
+            Assert.Equal(id, await NextUserIdAsync());
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(Variable, before);
+            home.Delete(recursive: true);
+        }
+    }
+
     [Theory]
     [InlineData(0f)]
     [InlineData(-0.5f)]
@@ -64,4 +95,6 @@ public sealed class InitTests : SentryTest
     [Fact]
     public void A_queue_without_room_is_refused()
         => Assert.Throws<ArgumentOutOfRangeException>(() => new SentryOptions().MaxQueueItems = 0);
+
+    private async Task<string> NextUserIdAsync() => (await Server.NextEventAsync()).GetProperty("user").GetProperty("id").GetString()!;
 }

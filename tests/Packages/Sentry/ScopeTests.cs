@@ -156,6 +156,46 @@ public sealed class ScopeTests : SentryTest
     }
 
     [Fact]
+    public async Task Credentials_in_addresses_are_taken_out_of_breadcrumbs_unless_all_may_be_sent()
+    {
+        Init();
+        Leave();
+        SentrySdk.CaptureMessage("careful");
+        SentrySdk.Close();
+        Init(options => options.SendDefaultPii = true);
+        Leave();
+        SentrySdk.CaptureMessage("careless");
+
+        var careful = Breadcrumbs(await Server.NextEventAsync());
+        Assert.Equal("asks https://[Filtered]:[Filtered]@engine/x now", careful[0].GetProperty("message").GetString());
+        Assert.Equal("HTTP://[Filtered]@engine/y", careful[0].GetProperty("data").GetProperty("url").GetString());
+        Assert.Equal("no address: me@home", careful[1].GetProperty("message").GetString());
+        var careless = Breadcrumbs(await Server.NextEventAsync());
+        Assert.Equal("asks https://user:secret@engine/x now", careless[0].GetProperty("message").GetString());
+
+        static void Leave()
+        {
+            SentrySdk.AddBreadcrumb("asks https://user:secret@engine/x now", data: new Dictionary<string, string> { ["url"] = "HTTP://token@engine/y" });
+            SentrySdk.AddBreadcrumb("no address: me@home");
+        }
+    }
+
+    [Fact]
+    public void A_scope_knows_the_last_event_of_its_own_only()
+    {
+        Init();
+        var outer = SentrySdk.CaptureMessage("outer");
+        using (SentrySdk.PushScope())
+        {
+            Assert.Equal(SentryId.Empty, SentrySdk.LastEventId);
+            SentrySdk.CaptureMessage("inner");
+        }
+
+        SentrySdk.CaptureMessage("on a scope of its own", scope => scope.SetTag("own", "yes"));
+        Assert.Equal(outer, SentrySdk.LastEventId);
+    }
+
+    [Fact]
     public async Task Before_breadcrumb_may_drop_one()
     {
         Init(options => options.SetBeforeBreadcrumb(breadcrumb => breadcrumb.Message == "token" ? null : breadcrumb));

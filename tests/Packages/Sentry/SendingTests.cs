@@ -123,6 +123,31 @@ public sealed class SendingTests : SentryTest
     }
 
     [Fact]
+    public async Task What_a_pause_of_all_costs_is_not_counted()
+    {
+        Server.Answer = context =>
+        {
+            context.Response.StatusCode = StatusCodes.Status429TooManyRequests;
+            context.Response.Headers.RetryAfter = "0.2";
+            return Task.CompletedTask;
+        };
+        Init();
+        SentrySdk.CaptureMessage("too much");
+        await SentrySdk.FlushAsync(Long);
+        await Server.NextEventAsync();
+        Server.Answer = _ => Task.CompletedTask;
+
+        // Nothing but time ends the pause.
+        while (Server.Unread == 0)
+        {
+            SentrySdk.CaptureMessage("again");
+            await SentrySdk.FlushAsync(Long);
+        }
+
+        Assert.DoesNotContain((await Server.NextAsync()).Items, item => item.Type == "client_report");
+    }
+
+    [Fact]
     public async Task What_the_server_refuses_is_counted_in_the_next_envelope()
     {
         Server.Answer = context =>

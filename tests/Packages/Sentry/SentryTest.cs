@@ -23,11 +23,12 @@ public abstract class SentryTest : IAsyncLifetime
         await Server.DisposeAsync();
     }
 
-    // Other tests of this process leave tasks unobserved; they are no business of these.
+    // Other tests of this process leave tasks unobserved; they are no business of these. And they leave no file in anybody's home.
     protected void Init(Action<SentryOptions>? configure = null) => SentrySdk.Init(options =>
     {
         options.Dsn = Server.Dsn;
         options.DisableUnobservedTaskExceptionCapture();
+        options.DisableFileWrite = true;
         configure?.Invoke(options);
     });
 
