@@ -27,6 +27,9 @@ public static class ErrorReporting
                 options.ServerName = Environment.MachineName;
                 options.AttachStacktrace = true;
                 options.SendDefaultPii = false;
+
+                // No file with an id of this installation in root's home: what tells hosts apart is on every event already.
+                options.DisableFileWrite = true;
             });
         }
         catch (ArgumentException error)
