@@ -144,6 +144,9 @@ public sealed record MandelboxDescription
 
     /// <summary>What went less than well without ending it: for example user configs that could not be fetched.</summary>
     [Id(11)] public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>ECS mode: the container that was registered and has not been taken over yet.</summary>
+    [Id(12)] public string? ExpectedContainerId { get; init; }
 }
 
 /// <summary>A user's cloud drive to mount (B29).</summary>

@@ -29,6 +29,12 @@ public sealed partial class MandelboxEvents(IContainerEngine engine, IGrainFacto
         await Task.WhenAll(believed
             .Where(m => m.ContainerId is not null && m.State >= MandelboxState.Started)
             .Select(m => AttemptAsync(() => FindDeathAsync(m, cancellationToken), failures)));
+        foreach (var waiting in believed.Where(m => m.ExpectedContainerId is not null))
+        {
+            // Its start or its end may have been missed, or could not be looked at: registering it again looks.
+            TakeOver(waiting.MandelboxId, waiting.ExpectedContainerId!, mandelbox => mandelbox.RegisterContainer(waiting.ExpectedContainerId!));
+        }
+
         await AttemptAsync(() => FindStraysAsync(failures, cancellationToken), failures);
         cancellationToken.ThrowIfCancellationRequested();
         if (failures.OfType<ContainerEngineException>().FirstOrDefault(f => f.Failure == EngineFailure.Unreachable) is { } gone)
@@ -64,8 +70,7 @@ public sealed partial class MandelboxEvents(IContainerEngine engine, IGrainFacto
                 await TellOfDeathAsync(id, happened.ContainerId, happened.ExitCode, happened.At);
                 break;
             case "start" when ours is null:
-                // Taking it over means directories, devices and a lease, which may hang like any step of a spin-up.
-                _beside.Begin($"start {happened.ContainerId}", _ => TakeOverAsync(id, happened.ContainerId));
+                TakeOver(id, happened.ContainerId, mandelbox => mandelbox.ContainerStarted(happened.ContainerId));
                 break;
             case "start" when await grains.GetGrain<IMandelboxGrain>(id).ContainerStarted(happened.ContainerId) is { } why:
                 LogUnknown(id, happened.ContainerId, why);
@@ -127,21 +132,22 @@ public sealed partial class MandelboxEvents(IContainerEngine engine, IGrainFacto
     private Task TellOfDeathAsync(string mandelboxId, string containerId, int? exitCode, DateTimeOffset? at) =>
         grains.GetGrain<IMandelboxGrain>(mandelboxId).ContainerDied(new ContainerDeath(containerId, exitCode, at ?? DateTimeOffset.UnixEpoch));
 
-    private async Task TakeOverAsync(string mandelboxId, string containerId)
+    /// <summary>Taking a container over means directories, devices and a lease, which may hang like any step of a spin-up.</summary>
+    private void TakeOver(string mandelboxId, string containerId, Func<IMandelboxGrain, Task<string?>> take) => _beside.Begin($"take over {containerId}", async _ =>
     {
         try
         {
-            if (await grains.GetGrain<IMandelboxGrain>(mandelboxId).ContainerStarted(containerId) is { } why)
+            if (await take(grains.GetGrain<IMandelboxGrain>(mandelboxId)) is { } why)
             {
                 LogUnknown(mandelboxId, containerId, why);
             }
         }
         catch (Exception error)
         {
-            // Boundary: nobody awaits this. The agent's next call about the container makes another try.
+            // Boundary: nobody awaits this. The agent's next call about the container makes another try, and so does the next comparison.
             LogNotTakenOver(mandelboxId, containerId, error);
         }
-    }
+    });
 
     /// <summary>
     /// A container with our labels that no mandelbox knows: its creation was answered too late, or somebody started an old one. Where the engine cannot remove it, the
@@ -164,10 +170,10 @@ public sealed partial class MandelboxEvents(IContainerEngine engine, IGrainFacto
     [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: its container {ContainerId} ended while the engine's events were not to be had")]
     private partial void LogMissed(string mandelboxId, string containerId);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: container {ContainerId} started and is not taken: {Why}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: container {ContainerId} is not taken: {Why}")]
     private partial void LogUnknown(string mandelboxId, string containerId, string why);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: container {ContainerId} started and could not be taken over")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: container {ContainerId} could not be taken over")]
     private partial void LogNotTakenOver(string mandelboxId, string containerId, Exception error);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: container {ContainerId} belongs to no living mandelbox and is removed")]

@@ -21,10 +21,20 @@ public sealed partial class MandelboxGrain
         var life = _life ??= ExpectContainer();
 
         // Asked for twice at once, they are made once.
-        life.Devices ??= Climb(life, plans.ForDevices());
-        if (await life.Devices is { } failure)
+        var making = life.Devices ??= WhilePending(life, MakeDevicesAsync(life));
+        if (await making is { } failure)
         {
-            await EndAsync(life, failure.Reason);
+            if (life.Devices == making)
+            {
+                life.Devices = null;
+            }
+
+            if (life.ExpectedContainerId is null)
+            {
+                // Nothing else is known of this mandelbox. A container that was registered is taken over all the same, and the agent may ask for devices again.
+                await EndAsync(life, failure.Reason);
+            }
+
             return new InputDevicesAnswer(null, failure.Reason);
         }
 
@@ -39,19 +49,47 @@ public sealed partial class MandelboxGrain
             return fault;
         }
 
-        ContainerDescription? container;
         try
         {
             // The engine's events name containers in full; the agent may know the short form.
-            container = await engine.InspectAsync(containerId, CancellationToken.None);
+            var id = (await engine.InspectAsync(containerId, CancellationToken.None))?.Id ?? containerId;
+            return await ExpectAsync(id) ?? await CatchUpAsync(id);
         }
         catch (ContainerEngineException error)
         {
             return error.Message;
         }
+    }
 
-        // If it runs, its start event may have come and gone before it was registered.
-        return await ExpectAsync(container?.Id ?? containerId) ?? (container is { Running: true } ? await ContainerStarted(container.Id) : null);
+    /// <summary>What became of a container before it was registered: only from then on are its events brought here, so this is looked at after it.</summary>
+    private async Task<string?> CatchUpAsync(string containerId)
+    {
+        switch (await engine.InspectAsync(containerId, CancellationToken.None))
+        {
+            case { Running: true }:
+                return await ContainerStarted(containerId);
+            case { Ended: true } container:
+                await ContainerDied(new ContainerDeath(containerId, container.ExitCode, container.FinishedAt ?? DateTimeOffset.UnixEpoch));
+                return $"container {containerId} has ended already";
+            default:
+                return null;
+        }
+    }
+
+    private async Task<SpinUpFailure?> MakeDevicesAsync(MandelboxLife life)
+    {
+        var stages = plans.ForDevices(life.Run.HasDirectories);
+        var failure = await ClimbAsync(life, stages);
+        if (failure is not null && life.EndReason is null)
+        {
+            // The directories stay: a container may be on its way that has them bound.
+            foreach (var left in await life.Runner.UndoAsync(stages[^1], life.Run))
+            {
+                LogNotUndone(Id, left.Step, left.Error.Message, left.Error);
+            }
+        }
+
+        return failure;
     }
 
     private async Task<string?> ExpectAsync(string containerId)
@@ -70,6 +108,7 @@ public sealed partial class MandelboxGrain
         life.ExpectedContainerId = containerId;
         if (await Host.RegisterContainer(containerId, Id) is not { } refusal)
         {
+            await TellHostAsync(life);
             return null;
         }
 
@@ -118,6 +157,10 @@ public sealed partial class MandelboxGrain
 
             why = error.Message;
         }
+        catch (OperationCanceledException) when (life.Ending.IsCancellationRequested)
+        {
+            why = $"mandelbox {Id} ended while it was being taken over";
+        }
 
         if (why is not null)
         {
@@ -148,13 +191,20 @@ public sealed partial class MandelboxGrain
     private async Task<string?> AdoptAsync(MandelboxLife life, string containerId)
     {
         await TellHostAsync(life);
-        if (life.Devices is { } devices && await devices is { } noDevices)
+        if (life.Devices is { } devices)
         {
-            return noDevices.Reason;
+            // Its failure is the answer of whoever asked for them: the container is there, with devices or without.
+            await devices;
         }
 
-        if (await engine.InspectAsync(containerId, life.Ending.Token) is not { Running: true } container)
+        var container = await engine.InspectAsync(containerId, life.Ending.Token);
+        if (container is not { Running: true })
         {
+            if (container is { Ended: true })
+            {
+                life.Runner.Owe(plans.ForRemoval(containerId));
+            }
+
             await EndAsync(life, "its container ended before it was taken over");
             return "the container does not run";
         }
@@ -171,17 +221,28 @@ public sealed partial class MandelboxGrain
             return $"container {containerId} does not publish {MandelboxPorts.Control}/tcp";
         }
 
-        var plan = plans.ForAdoption(Host, containerId, ports, hasDirectories: life.Runner.HasUndo);
+        var plan = plans.ForAdoption(Host, containerId, ports, life.Run.HasDirectories);
         life.Plan = plan;
         if (await Climb(life, plan.Stages) is { } failure)
         {
+            var isOurs = life.Run.ContainerId is not null;
             await EndAsync(life, failure.Reason);
-            return failure.Reason;
+            return isOurs ? failure.Reason : $"{failure.Reason}; the container is left to whoever made it";
         }
 
         return null;
     }
 
-    private async Task<string?> BecomeReadyAsync(MandelboxLife life) =>
-        life.Run.MarkedReady ? null : (await Climb(life, plans.ForReadiness()))?.Reason;
+    private async Task<string?> BecomeReadyAsync(MandelboxLife life)
+    {
+        // Two figures at once make it ready once.
+        var readiness = life.Readiness ??= Climb(life, plans.ForReadiness());
+        var failure = await readiness;
+        if (failure is not null && life.Readiness == readiness)
+        {
+            life.Readiness = null;
+        }
+
+        return failure?.Reason;
+    }
 }

@@ -33,7 +33,21 @@ public sealed partial class MandelboxGrain
     }
 
     /// <summary>Runs stages until all are done or one fails; the life's end counts as a failure, with its own reason.</summary>
-    private Task<SpinUpFailure?> Climb(MandelboxLife life, IReadOnlyList<Stage> stages) => life.Climb = ClimbAsync(life, stages);
+    private Task<SpinUpFailure?> Climb(MandelboxLife life, IReadOnlyList<Stage> stages) => WhilePending(life, ClimbAsync(life, stages));
+
+    /// <summary>While this runs, giving back waits for it.</summary>
+    private static async Task<T> WhilePending<T>(MandelboxLife life, Task<T> work)
+    {
+        life.Pending.Add(work);
+        try
+        {
+            return await work;
+        }
+        finally
+        {
+            life.Pending.Remove(work);
+        }
+    }
 
     private async Task<SpinUpFailure?> ClimbAsync(MandelboxLife life, IReadOnlyList<Stage> stages)
     {
@@ -96,14 +110,8 @@ public sealed partial class MandelboxGrain
     /// <summary>Waits until no step and no call works on this life any more: what they take must be known before it is given back.</summary>
     private static async Task WhenStillAsync(MandelboxLife life)
     {
-        var working = new List<Task>(life.Pending);
-        if (life.Climb is { } climb)
-        {
-            working.Add(climb);
-        }
-
         // Their failures are answers that their own callers get.
-        await Task.WhenAll(working).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await Task.WhenAll([.. life.Pending]).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
     private async Task MarkDyingAsync(MandelboxLife life)
@@ -198,6 +206,7 @@ public sealed partial class MandelboxGrain
         Lease = life.Run.Lease,
         Step = life.Runner.Running,
         Adopted = life.Adopted,
+        ExpectedContainerId = life.Run.ContainerId is null ? life.ExpectedContainerId : null,
         Warnings = [.. life.Run.Warnings],
     };
 

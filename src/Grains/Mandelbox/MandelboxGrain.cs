@@ -73,6 +73,12 @@ public sealed partial class MandelboxGrain(
         life.TryAgain.TrySetResult();
         if (life.IsAlive)
         {
+            if (life.Adopted && life.Run.ContainerId is null)
+            {
+                // It was registered and so is ours to remove, although it was never taken over.
+                life.Runner.Owe(plans.ForRemoval(death.ContainerId));
+            }
+
             // Not awaited: giving back can take as long as an upload, and the caller is the event stream.
             Watch(EndAsync(life, $"its container ended{(death.ExitCode is { } code ? $" with exit code {code}" : "")}"), "end");
         }
@@ -113,19 +119,13 @@ public sealed partial class MandelboxGrain(
             ClientId = request.ClientId,
             ClientSecret = request.ClientSecret,
         };
-        var mount = cloudStorage.MountAsync(Id, drive, life.Ending.Token);
-        life.Pending.Add(mount);
         try
         {
-            return await mount;
+            return await WhilePending(life, cloudStorage.MountAsync(Id, drive, life.Ending.Token));
         }
         catch (OperationCanceledException) when (life.Ending.IsCancellationRequested)
         {
             return $"mandelbox {Id} ended while its drive was being mounted";
-        }
-        finally
-        {
-            life.Pending.Remove(mount);
         }
     }
 

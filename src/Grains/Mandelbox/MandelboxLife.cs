@@ -30,11 +30,11 @@ internal sealed class MandelboxLife(MandelboxRun run, StepRunner runner, Mandelb
     /// <summary>The way up of a container that somebody else made.</summary>
     public Task<string?>? Adoption { get; set; }
 
-    /// <summary>ECS mode: the making of input devices ahead of the container.</summary>
+    /// <summary>ECS mode: the making of input devices ahead of the container; null again once it has failed.</summary>
     public Task<SpinUpFailure?>? Devices { get; set; }
 
-    /// <summary>The steps that are under way, if any are; giving back waits for them.</summary>
-    public Task<SpinUpFailure?>? Climb { get; set; }
+    /// <summary>ECS mode: the last steps, once the user's DPI has come; null again once they have failed.</summary>
+    public Task<SpinUpFailure?>? Readiness { get; set; }
 
     /// <summary>ECS mode: the container that was registered or has started, before it is taken over.</summary>
     public string? ExpectedContainerId { get; set; }
@@ -45,7 +45,7 @@ internal sealed class MandelboxLife(MandelboxRun run, StepRunner runner, Mandelb
     /// <summary>Completed when giving back is to be tried again at once.</summary>
     public TaskCompletionSource TryAgain { get; set; } = NewSignal();
 
-    /// <summary>Calls that give the mandelbox something while it lives; giving back waits for them.</summary>
+    /// <summary>Steps and calls that give the mandelbox something while it lives; giving back waits for them.</summary>
     public List<Task> Pending { get; } = [];
 
     /// <summary>Whether its user may still come, or is there; not once its end has been decided.</summary>

@@ -71,27 +71,28 @@ public sealed class MandelboxPlans(
         return new MandelboxPlan(stages, claim.MarkDyingAsync);
     }
 
-    /// <summary>ECS mode: input devices ahead of a container that somebody else is going to make (B29).</summary>
-    public IReadOnlyList<Stage> ForDevices() =>
+    /// <summary>ECS mode: input devices ahead of a container that somebody else is going to make (B29); they are the last stage.</summary>
+    public IReadOnlyList<Stage> ForDevices(bool hasDirectories) =>
     [
-        new(null, new MakeDirectories(files), new PlaceCloudStorage(cloudStorage)),
-        new(null, new MakeInputDevices(inputDevices, () => surroundings.Current.Fuse, mayBeLeftOut: false, _logger)),
+        .. ForDirectories(hasDirectories),
+        new(null, new MakeInputDevices(inputDevices, () => surroundings.Current.Fuse, facts.Current.Environment.IsLocal, _logger)),
     ];
 
     /// <summary>ECS mode: a container that somebody else made has started (B29). It is marked ready when its DPI arrives.</summary>
     public MandelboxPlan ForAdoption(IHostGrain hostGrain, string containerId, IReadOnlyList<PortBinding> ports, bool hasDirectories)
     {
-        var stages = new List<Stage>();
-        if (!hasDirectories)
-        {
-            stages.Add(new(null, new MakeDirectories(files), new PlaceCloudStorage(cloudStorage)));
-        }
-
-        stages.Add(new(MandelboxState.Leased, new AdoptLease(hostGrain, ports)));
-        stages.Add(new(MandelboxState.Created, new AdoptContainer(engine, containerId, options.Value.StopGrace)));
-        stages.Add(new(MandelboxState.Started, new WriteMappings(files, WriteMappings.ForAdopted)));
+        List<Stage> stages =
+        [
+            .. ForDirectories(hasDirectories),
+            new(MandelboxState.Leased, new AdoptLease(hostGrain, ports)),
+            new(MandelboxState.Created, new AdoptContainer(engine, containerId, options.Value.StopGrace)),
+            new(MandelboxState.Started, new WriteMappings(files, WriteMappings.ForAdopted)),
+        ];
         return new MandelboxPlan(stages, (_, _) => Task.CompletedTask);
     }
+
+    /// <summary>ECS mode: a registered container that has ended before it was taken over; its way back removes it.</summary>
+    public IMandelboxStep ForRemoval(string containerId) => new AdoptContainer(engine, containerId, options.Value.StopGrace);
 
     /// <summary>ECS mode: the user's client has told its DPI; the app may begin.</summary>
     public IReadOnlyList<Stage> ForReadiness() =>
@@ -99,6 +100,9 @@ public sealed class MandelboxPlans(
         new(MandelboxState.Connecting),
         new(MandelboxState.Running, new MarkReady(files)),
     ];
+
+    private IEnumerable<Stage> ForDirectories(bool areThere) =>
+        areThere ? [] : [new(null, new MakeDirectories(files), new PlaceCloudStorage(cloudStorage))];
 
     private async Task<string?> FindImageAsync(string app, CancellationToken cancellationToken) => facts.Current.Environment.IsLocal
         ? await engine.FindImageAsync(ContainerNames.LocalImagePatterns(app), cancellationToken)

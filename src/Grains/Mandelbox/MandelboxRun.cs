@@ -37,6 +37,9 @@ public sealed class MandelboxRun(string mandelboxId, SpinUpRequest? request, str
     /// <summary>What came of fetching the user's settings; null for a user who never came.</summary>
     public FetchOutcome? Configs { get; set; }
 
+    /// <summary>True while its directories on the host are there.</summary>
+    public bool HasDirectories { get; set; }
+
     /// <summary>True once <c>.ready</c> is there.</summary>
     public bool MarkedReady { get; set; }
 

@@ -70,12 +70,20 @@ public sealed class StepRunner(TimeProvider time, TimeSpan stepDeadline, TimeSpa
         return null;
     }
 
+    /// <summary>Owes the way back of a step whose way up somebody else went.</summary>
+    public void Owe(IMandelboxStep step) => _begun.Add(step);
+
     /// <summary>Takes back everything that was begun, in reverse; every step is tried whatever came of the others. What failed stays for the next call.</summary>
     /// <remarks>Runs on deadlines of its own, one a step: what is being ended may have been cancelled long ago.</remarks>
-    public async Task<IReadOnlyList<UndoFailure>> UndoAsync(MandelboxRun run)
+    public Task<IReadOnlyList<UndoFailure>> UndoAsync(MandelboxRun run) => UndoAsync([.. _begun], run);
+
+    /// <summary>As <see cref="UndoAsync(MandelboxRun)"/>, for one stage only: the rest goes on.</summary>
+    public Task<IReadOnlyList<UndoFailure>> UndoAsync(Stage stage, MandelboxRun run) => UndoAsync([.. _begun.Where(stage.Steps.Contains)], run);
+
+    private async Task<IReadOnlyList<UndoFailure>> UndoAsync(IReadOnlyList<IMandelboxStep> steps, MandelboxRun run)
     {
         var failures = new List<UndoFailure>();
-        foreach (var step in Enumerable.Reverse(_begun.ToList()))
+        foreach (var step in steps.Reverse())
         {
             using var deadline = new CancellationTokenSource(undoDeadline, time);
             try

@@ -140,6 +140,9 @@ public sealed record ContainerDescription
     /// <summary><c>created</c>, <c>running</c>, <c>paused</c>, <c>restarting</c>, <c>removing</c>, <c>exited</c>, <c>dead</c>.</summary>
     public required string Status { get; init; }
     public bool Running => Status is "running" or "paused" or "restarting";
+
+    /// <summary>It has run and does so no more; a container that was only created has not.</summary>
+    public bool Ended => Status is "exited" or "dead";
     public int? ExitCode { get; init; }
 
     /// <summary>The process id of its first process on the host; 0 when it does not run.</summary>

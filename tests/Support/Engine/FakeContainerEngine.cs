@@ -37,6 +37,7 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
     private readonly List<Channel<ContainerEvent>> _watchers = [];
     private readonly List<PlannedFailure> _failures = [];
     private readonly List<HeldEngineCalls> _holds = [];
+    private readonly List<(EngineCall Call, Func<Task> Then)> _between = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _lastTick;
     private int _created;
@@ -90,6 +91,13 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
         });
         return held;
     }
+
+    /// <summary>The next call of this kind does its work; then this happens; only then its caller gets the answer.</summary>
+    public void BeforeAnswerOf(EngineCall call, Func<Task> then) => Locked(() =>
+    {
+        _between.Add((call, then));
+        return 0;
+    });
 
     /// <summary>Sends an event to every watcher.</summary>
     public void Emit(ContainerEvent happening)
@@ -237,7 +245,7 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
     private async Task<T> Perform<T>(EngineCall call, string subject, Func<T> effect, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var (planned, holds) = Locked(() =>
+        var (planned, holds, between) = Locked(() =>
         {
             _calls.Add(new RecordedEngineCall(call, subject));
             Changed();
@@ -247,7 +255,9 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
                 _failures.Remove(failure);
             }
 
-            return (failure, _holds.Where(h => h.Call == call).ToArray());
+            var then = _between.Find(b => b.Call == call);
+            _between.Remove(then);
+            return (failure, _holds.Where(h => h.Call == call).ToArray(), then.Then);
         });
 
         foreach (var held in holds)
@@ -266,6 +276,11 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             Changed();
             return done;
         });
+        if (between is not null)
+        {
+            await between();
+        }
+
         return planned is null ? result : throw planned.Failure();
     }
 

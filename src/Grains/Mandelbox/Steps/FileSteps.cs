@@ -20,11 +20,14 @@ public sealed class MakeDirectories(IMandelboxFiles files) : IMandelboxStep
         }
 
         wanted.ForEach(files.MakeDirectory);
+        run.HasDirectories = true;
         return Task.FromResult(StepResult.Done);
     }
 
-    public Task UndoAsync(MandelboxRun run, CancellationToken cancellationToken) =>
-        Task.Run(
+    public Task UndoAsync(MandelboxRun run, CancellationToken cancellationToken)
+    {
+        run.HasDirectories = false;
+        return Task.Run(
             () =>
             {
                 // A deep tree of a user's settings can take a while: not on the grain's turn.
@@ -33,6 +36,7 @@ public sealed class MakeDirectories(IMandelboxFiles files) : IMandelboxStep
                 files.Remove(run.Paths.AllLogs);
             },
             cancellationToken);
+    }
 }
 
 /// <summary>What the mandelbox is told of its lease (B15).</summary>

@@ -1,0 +1,185 @@
+using HostService.GrainInterfaces;
+using HostService.Machine.Docker;
+using HostService.Machine.Input;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.Cluster;
+
+/// <summary>B29 where something goes wrong or comes in another order: the container that was registered stays known, and nothing of it leaks.</summary>
+public sealed class AdoptionFaultTests
+{
+    private const int HostPort = 23457;
+    private static readonly PublishedPort Control = new(MandelboxPorts.Control, "tcp", HostPort);
+    private static readonly GpuDescription Gpu = new() { Index = 0, Name = "T4", Uuid = "GPU-0" };
+
+    [Fact]
+    public async Task Without_uinput_a_local_container_is_taken_over_with_no_devices_and_a_warning()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        cluster.Input.Unavailable = "the kernel has no uinput";
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        Assert.Null(await cluster.Mandelbox("m1").RegisterContainer(container));
+        Assert.Empty((await cluster.Mandelbox("m1").CreateInputDevices()).Devices!);
+        await cluster.StartForeignAsync(container);
+
+        var mandelbox = (await cluster.Mandelbox("m1").Describe())!;
+        Assert.Equal(MandelboxState.Started, mandelbox.State);
+        Assert.Contains("the kernel has no uinput", Assert.Single(mandelbox.Warnings), StringComparison.Ordinal);
+        await EndAsync(cluster, container);
+    }
+
+    [Fact]
+    public async Task Without_uinput_a_deployed_host_refuses_the_devices_and_still_takes_over_the_container_that_was_registered()
+    {
+        await using var cluster = await new HostCluster { Environment = HostEnvironment.Dev, Gpus = [Gpu] }.StartAsync();
+        cluster.Input.Unavailable = "the kernel has no uinput";
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        Assert.Null(await cluster.Mandelbox("m1").RegisterContainer(container));
+        Assert.Contains("the kernel has no uinput", (await cluster.Mandelbox("m1").CreateInputDevices()).Refusal, StringComparison.Ordinal);
+        Assert.Equal(container, (await cluster.Mandelbox("m1").Describe())!.ExpectedContainerId);
+
+        await cluster.StartForeignAsync(container);
+        Assert.Equal(MandelboxState.Started, (await cluster.Mandelbox("m1").Describe())!.State);
+        await EndAsync(cluster, container);
+    }
+
+    [Fact]
+    public async Task After_devices_that_failed_the_agent_may_ask_again()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        Assert.Null(await cluster.Mandelbox("m1").RegisterContainer(container));
+        cluster.Input.Create.FailNext(1, () => new InputDeviceException("not just now"));
+        Assert.Contains("not just now", (await cluster.Mandelbox("m1").CreateInputDevices()).Refusal, StringComparison.Ordinal);
+
+        Assert.Equal(3, (await cluster.Mandelbox("m1").CreateInputDevices()).Devices!.Count);
+        await cluster.StartForeignAsync(container);
+        Assert.Equal((1, MandelboxState.Started), (cluster.Input.Open, (await cluster.Mandelbox("m1").Describe())!.State));
+        await EndAsync(cluster, container);
+    }
+
+    [Fact]
+    public async Task A_container_that_starts_between_the_first_look_and_its_registration_is_taken_over()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        cluster.Engine.BeforeAnswerOf(EngineCall.Inspect, () => cluster.StartForeignAsync(container));
+
+        Assert.Null(await cluster.Mandelbox("m1").RegisterContainer(container));
+        Assert.Equal((MandelboxState.Started, container), ((await cluster.Mandelbox("m1").Describe())!.State, (await cluster.Mandelbox("m1").Describe())!.ContainerId));
+        await EndAsync(cluster, container);
+    }
+
+    [Fact]
+    public async Task A_container_that_has_come_and_gone_before_its_registration_is_refused_and_removed()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        cluster.Engine.BeforeAnswerOf(EngineCall.Inspect, async () =>
+        {
+            await cluster.StartForeignAsync(container);
+            await cluster.DieForeignAsync(container);
+        });
+
+        Assert.Contains("has ended already", await cluster.Mandelbox("m1").RegisterContainer(container), StringComparison.Ordinal);
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+        Assert.Null(await cluster.Host.FindByContainer(container));
+    }
+
+    [Fact]
+    public async Task A_registered_container_that_dies_before_it_is_taken_over_is_removed()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        Assert.NotNull((await cluster.Mandelbox("m1").CreateInputDevices()).Devices);
+        Assert.Null(await cluster.Mandelbox("m1").RegisterContainer(container));
+        await cluster.Engine.StartAsync(container, CancellationToken.None);
+
+        await cluster.DieForeignAsync(container);
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
+    public async Task A_registered_container_that_is_found_dead_at_its_start_event_is_removed()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        Assert.Null(await cluster.Mandelbox("m1").RegisterContainer(container));
+        cluster.Engine.ExitsAtOnceWith = 1;
+        await cluster.StartForeignAsync(container);
+
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_could_not_be_looked_at_when_it_started_is_looked_at_again_after_the_next_connect(bool hasEnded)
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        Assert.Null(await cluster.Mandelbox("m1").RegisterContainer(container));
+        cluster.Engine.FailNext(EngineCall.Inspect, EngineFailure.Unreachable);
+        await cluster.StartForeignAsync(container);
+        Assert.Equal(MandelboxState.Allocated, (await cluster.Mandelbox("m1").Describe())!.State);
+        if (hasEnded)
+        {
+            cluster.Engine.Die(container);
+        }
+
+        await cluster.Events.ConnectedAsync(CancellationToken.None);
+        await cluster.Events.WhenDoneAsync();
+        if (!hasEnded)
+        {
+            Assert.Equal(MandelboxState.Started, (await cluster.Mandelbox("m1").Describe())!.State);
+            await cluster.DieForeignAsync(container);
+        }
+
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
+    public async Task A_host_without_room_leaves_the_container_to_its_maker_and_forgets_it()
+    {
+        await using var cluster = await new HostCluster { Environment = HostEnvironment.Dev, Gpus = [Gpu with { Unhealthy = "it fell off the bus" }] }.StartAsync();
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        Assert.NotNull((await cluster.Mandelbox("m1").CreateInputDevices()).Devices);
+        await cluster.StartForeignAsync(container);
+
+        var refusal = await cluster.Mandelbox("m1").RegisterContainer(container);
+        Assert.Contains("it fell off the bus", refusal, StringComparison.Ordinal);
+        Assert.EndsWith("; the container is left to whoever made it", refusal, StringComparison.Ordinal);
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        Assert.True(Assert.Single(cluster.Engine.Containers).Running);
+        Assert.Null(await cluster.Host.FindByContainer(container));
+
+        // Its end is its maker's, too; what was held for it is back long before.
+        await cluster.DieForeignAsync(container);
+        await cluster.Engine.RemoveAsync(container, CancellationToken.None);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
+    public async Task Two_DPIs_at_once_make_it_ready_once()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        Assert.Null(await cluster.Mandelbox("m1").RegisterContainer(container));
+        await cluster.StartForeignAsync(container);
+
+        Assert.All(await Task.WhenAll(Enumerable.Range(1, 4).Select(i => cluster.Mandelbox("m1").SetDpi(96 * i))), Assert.Null);
+        Assert.Single(cluster.Watcher.Seen, s => s is { MandelboxId: "m1", State: MandelboxState.Connecting });
+        await EndAsync(cluster, container);
+    }
+
+    private static async Task EndAsync(HostCluster cluster, string container)
+    {
+        await cluster.DieForeignAsync(container);
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+}
