@@ -1,6 +1,7 @@
 using System.Globalization;
 using HostService.Machine.Database;
 using HostService.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace HostService.Tests.Backend;
@@ -13,12 +14,16 @@ internal sealed class DatabaseUnderTest : IAsyncDisposable
     public DatabaseUnderTest(PostgresServer server, Action<DatabaseOptions>? configure = null)
         : this(server.ConnectionString, configure) => _server = server;
 
+    /// <summary>Reaches the server by a way of its own.</summary>
+    public DatabaseUnderTest(PostgresServer server, string connectionString)
+        : this(connectionString) => _server = server;
+
     public DatabaseUnderTest(string connectionString, Action<DatabaseOptions>? configure = null)
     {
         var settings = new DatabaseOptions { ConnectionString = connectionString };
         configure?.Invoke(settings);
         var options = Options.Create(settings);
-        var source = new ConnectionStringSource(options, Options.Create(new HerokuOptions()), new HerokuConfigVars(new HttpClient()));
+        var source = new ConnectionStringSource(options, Options.Create(new HerokuOptions()), new HerokuConfigVars(new HttpClient()), NullLogger<ConnectionStringSource>.Instance);
         Database = new BackendDatabase(new DatabaseSession(source, options, Clock), options, Clock, Log);
     }
 

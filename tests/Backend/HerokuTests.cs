@@ -1,5 +1,6 @@
 using System.Globalization;
 using HostService.Machine.Database;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -61,5 +62,6 @@ public sealed class HerokuTests
     private static ConnectionStringSource Source(string endpoint) => new(
         Options.Create(new DatabaseOptions()),
         Options.Create(new HerokuOptions { ApiKey = ApiKey, App = "fractal-dev", Endpoint = endpoint }),
-        new HerokuConfigVars(new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false })));
+        new HerokuConfigVars(new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false })),
+        NullLogger<ConnectionStringSource>.Instance);
 }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -11,8 +12,8 @@ internal interface IConnectionStringSource
 }
 
 /// <summary>In this order: <c>Database:ConnectionString</c>, <c>DATABASE_URL</c>, the config vars of a Heroku app.</summary>
-internal sealed class ConnectionStringSource(IOptions<DatabaseOptions> database, IOptions<HerokuOptions> heroku, HerokuConfigVars configVars)
-    : IConnectionStringSource
+internal sealed class ConnectionStringSource(
+    IOptions<DatabaseOptions> database, IOptions<HerokuOptions> heroku, HerokuConfigVars configVars, ILogger<ConnectionStringSource> logger) : IConnectionStringSource
 {
     private const string ConnectionStringName = "Database:ConnectionString";
     private const string UrlName = "DATABASE_URL";
@@ -44,12 +45,12 @@ internal sealed class ConnectionStringSource(IOptions<DatabaseOptions> database,
     {
         if (options.ConnectionString.Length > 0)
         {
-            return TryRead(options.ConnectionString, ConnectionStringName, out _);
+            return TryRead(options.ConnectionString, ConnectionStringName, out _, out _);
         }
 
         if (options.Url.Length > 0)
         {
-            return TryRead(options.Url, UrlName, out _);
+            return TryRead(options.Url, UrlName, out _, out _);
         }
 
         return (heroku.ApiKey.Length > 0, heroku.App.Length > 0) switch
@@ -61,15 +62,29 @@ internal sealed class ConnectionStringSource(IOptions<DatabaseOptions> database,
         };
     }
 
-    private static NpgsqlConnectionStringBuilder Read(string value, string name) =>
-        TryRead(value, name, out var result) is { } fault ? throw new BackendDatabaseException(fault) : result!;
+    private NpgsqlConnectionStringBuilder Read(string value, string name)
+    {
+        if (TryRead(value, name, out var result, out var unused) is { } fault)
+        {
+            throw new BackendDatabaseException(fault);
+        }
 
-    private static string? TryRead(string value, string name, out NpgsqlConnectionStringBuilder? result)
+        if (unused.Count > 0)
+        {
+            DatabaseLog.ParametersUnused(logger, name, string.Join(", ", unused));
+        }
+
+        return result!;
+    }
+
+    private static string? TryRead(string value, string name, out NpgsqlConnectionStringBuilder? result, out IReadOnlyList<string> unused)
     {
         if (PostgresUrl.LooksLikeOne(value) || name != ConnectionStringName)
         {
-            return PostgresUrl.TryParse(value, out result) is { } fault ? $"{name} {fault}" : null;
+            return PostgresUrl.TryParse(value, out result, out unused) is { } fault ? $"{name} {fault}" : null;
         }
+
+        unused = [];
 
         try
         {

@@ -28,6 +28,12 @@ internal static partial class DatabaseLog
     [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId} could not be claimed: {Reason}")]
     public static partial void ClaimFailed(ILogger logger, string mandelboxId, string reason);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Whether instance {InstanceName} was registered is not known, so its row is looked at again: {Reason}")]
+    public static partial void RegistrationUnclear(ILogger logger, string instanceName, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Setting} has parameters that have no effect here: {Parameters}")]
+    public static partial void ParametersUnused(ILogger logger, string setting, string parameters);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "Heartbeat to the database failed")]
     public static partial void HeartbeatFailed(ILogger logger, Exception exception);
 

@@ -36,7 +36,7 @@ public static class DatabaseServices
             var clock = provider.GetRequiredService<TimeProvider>();
             // It lives as long as the process, and a redirect would carry the key elsewhere.
             var configVars = new HerokuConfigVars(new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = Timeout.InfiniteTimeSpan });
-            var source = new ConnectionStringSource(options, provider.GetRequiredService<IOptions<HerokuOptions>>(), configVars);
+            var source = new ConnectionStringSource(options, provider.GetRequiredService<IOptions<HerokuOptions>>(), configVars, provider.GetRequiredService<ILogger<ConnectionStringSource>>());
             return new BackendDatabase(
                 new DatabaseSession(source, options, clock), options, clock, provider.GetRequiredService<ILogger<BackendDatabase>>());
         });

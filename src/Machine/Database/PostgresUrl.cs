@@ -13,9 +13,12 @@ internal static class PostgresUrl
     /// Null and the parsed URL, or what is wrong with it in words that follow the setting's name and never repeat the value. Without an <c>sslmode</c> a
     /// server on another machine is only spoken to over TLS: Heroku's accepts nothing else.
     /// </summary>
-    public static string? TryParse(string value, out NpgsqlConnectionStringBuilder? result)
+    /// <param name="unused">Names of parameters that libpq knows and that have no effect here.</param>
+    public static string? TryParse(string value, out NpgsqlConnectionStringBuilder? result, out IReadOnlyList<string> unused)
     {
         result = null;
+        var without = new List<string>();
+        unused = without;
         if (!LooksLikeOne(value))
         {
             return "is not a postgres:// URL.";
@@ -54,9 +57,20 @@ internal static class PostgresUrl
         foreach (var pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             var (key, encoded) = Cut(pair, pair.IndexOf('=', StringComparison.Ordinal));
-            if (SetParameter(builder, key, Uri.UnescapeDataString(encoded.Replace('+', ' '))) is { } fault)
+            var setting = Uri.UnescapeDataString(encoded.Replace('+', ' '));
+            if (SetPlace(builder, key, setting))
+            {
+                continue;
+            }
+
+            if (PostgresParameters.Set(builder, key, setting, out var isUsed) is { } fault)
             {
                 return fault;
+            }
+
+            if (!isUsed)
+            {
+                without.Add(key);
             }
 
             sslModeGiven |= key == "sslmode";
@@ -100,52 +114,28 @@ internal static class PostgresUrl
         return null;
     }
 
-    private static string? SetParameter(NpgsqlConnectionStringBuilder builder, string key, string value)
+    /// <summary>What also has a place of its own in a URL.</summary>
+    private static bool SetPlace(NpgsqlConnectionStringBuilder builder, string key, string value)
     {
         switch (key)
         {
-            case "sslmode":
-                SslMode? mode = value switch
-                {
-                    "disable" => SslMode.Disable,
-                    "allow" => SslMode.Allow,
-                    "prefer" => SslMode.Prefer,
-                    "require" => SslMode.Require,
-                    "verify-ca" => SslMode.VerifyCA,
-                    "verify-full" => SslMode.VerifyFull,
-                    _ => null,
-                };
-                if (mode is null)
-                {
-                    return "has an sslmode that is not one of disable, allow, prefer, require, verify-ca, verify-full.";
-                }
-
-                builder.SslMode = mode.Value;
-                return null;
-            case "sslrootcert":
-                builder.RootCertificate = value;
-                return null;
             case "host":
                 builder.Host = value;
-                return null;
+                return true;
             case "port" when ushort.TryParse(value, out var port) && port > 0:
                 builder.Port = port;
-                return null;
+                return true;
             case "user":
                 builder.Username = value;
-                return null;
+                return true;
             case "password":
                 builder.Password = value;
-                return null;
+                return true;
             case "dbname":
                 builder.Database = value;
-                return null;
-            case "application_name":
-                builder.ApplicationName = value;
-                return null;
+                return true;
             default:
-                return "has a parameter that is not supported or has a bad value; "
-                    + "known are sslmode, sslrootcert, host, port, user, password, dbname, application_name.";
+                return false;
         }
     }
 

@@ -1,4 +1,5 @@
 using HostService.Machine.Database;
+using HostService.Tests.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
@@ -75,12 +76,24 @@ public sealed class ConnectionSettingsTests
         Assert.IsType<BackendDatabase>(services.GetRequiredService<IBackendDatabase>());
     }
 
-    private static async Task<string?> Resolve(params (string Key, string Value)[] settings)
+    [Fact]
+    public async Task Parameters_without_effect_are_a_warning_that_names_them_and_no_value()
+    {
+        var log = new RecordingLogger<ConnectionStringSource>();
+
+        Assert.Equal("first", await Resolve(log, ("DATABASE_URL", "postgres://u:hunter2@first/d?connect_timeout=7&sslmode=require&service=hunter2")));
+
+        Assert.Equal("Warning: DATABASE_URL has parameters that have no effect here: connect_timeout, service", Assert.Single(log.Lines));
+    }
+
+    private static Task<string?> Resolve(params (string Key, string Value)[] settings) => Resolve(new RecordingLogger<ConnectionStringSource>(), settings);
+
+    private static async Task<string?> Resolve(RecordingLogger<ConnectionStringSource> log, params (string Key, string Value)[] settings)
     {
         await using var services = Services(settings);
         using var http = new HttpClient();
         var source = new ConnectionStringSource(
-            services.GetRequiredService<IOptions<DatabaseOptions>>(), services.GetRequiredService<IOptions<HerokuOptions>>(), new HerokuConfigVars(http));
+            services.GetRequiredService<IOptions<DatabaseOptions>>(), services.GetRequiredService<IOptions<HerokuOptions>>(), new HerokuConfigVars(http), log);
         return (await source.ResolveAsync(default)).Host;
     }
 
