@@ -7,6 +7,7 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
     private readonly List<ManualTimer> _timers = [];
     private readonly List<(Func<TimeSpan, bool> DueIn, TaskCompletionSource Seen)> _watchers = [];
     private DateTimeOffset _now = start;
+    private TimeSpan _set;
 
     public ManualClock()
         : this(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero))
@@ -31,11 +32,26 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
     {
         lock (_gate)
         {
-            return _now;
+            return _now + _set;
         }
     }
 
-    public override long GetTimestamp() => GetUtcNow().UtcTicks;
+    public override long GetTimestamp()
+    {
+        lock (_gate)
+        {
+            return _now.UtcTicks;
+        }
+    }
+
+    /// <summary>Somebody sets the clock: the time of day changes, and nothing that waits or measures notices.</summary>
+    public void Set(TimeSpan by)
+    {
+        lock (_gate)
+        {
+            _set += by;
+        }
+    }
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
@@ -66,7 +82,12 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
     /// <summary>Moves time on, firing every timer that falls due.</summary>
     public void Advance(TimeSpan by)
     {
-        var end = GetUtcNow() + by;
+        DateTimeOffset end;
+        lock (_gate)
+        {
+            end = _now + by;
+        }
+
         while (true)
         {
             ManualTimer? next;

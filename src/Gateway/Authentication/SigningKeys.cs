@@ -22,7 +22,9 @@ internal sealed partial class SigningKeys(
     private readonly Lock _gate = new();
     private readonly Uri _url = options.Value.KeysUrl(environment.Value);
     private KeySet? _keys;
-    private DateTimeOffset _notBefore;
+
+    /// <summary>When the issuer was last asked, on the clock that nobody sets; null when it may be asked at once.</summary>
+    private long? _askedAt;
     private Task _refresh = Task.CompletedTask;
 
     /// <summary>The key of this id, or null when the issuer has none such (or cannot be asked).</summary>
@@ -37,14 +39,13 @@ internal sealed partial class SigningKeys(
     {
         lock (_gate)
         {
-            var now = clock.GetUtcNow();
-            if (_keys is { } keys && keys.Find(keyId) is not null && now - keys.FetchedAt < RefreshEvery)
+            if (_keys is { } keys && keys.Find(keyId) is not null && clock.GetElapsedTime(keys.FetchedAt) < RefreshEvery)
                 return Task.CompletedTask;
             if (!_refresh.IsCompleted)
                 return _refresh;
-            if (now < _notBefore)
+            if (_askedAt is { } askedAt && clock.GetElapsedTime(askedAt) < BetweenTries)
                 return Task.CompletedTask;
-            _notBefore = now + BetweenTries;
+            _askedAt = clock.GetTimestamp();
             // Not tied to the request that happens to trigger it: others wait for the same fetch.
             return _refresh = Task.Run(RefreshAsync, CancellationToken.None);
         }
@@ -57,16 +58,18 @@ internal sealed partial class SigningKeys(
         {
             using var deadline = new CancellationTokenSource(options.Value.KeyTimeout, clock);
             using var client = clients.CreateClient(ClientName);
-            var keys = KeySet.Parse(await client.GetStringAsync(_url, deadline.Token), clock.GetUtcNow());
+            var keys = KeySet.Parse(await client.GetStringAsync(_url, deadline.Token), clock.GetTimestamp(), out var unreadable);
             lock (_gate)
             {
                 _keys = keys;
                 // The first load is not a refresh: a key that is rotated in right after it may still be looked up.
                 if (known is null)
-                    _notBefore = default;
+                    _askedAt = null;
             }
 
             Fetched(logger, keys.Count, _url);
+            if (unreadable > 0)
+                Unreadable(logger, unreadable, _url);
         }
         catch (Exception exception)
         {
@@ -78,23 +81,36 @@ internal sealed partial class SigningKeys(
     [LoggerMessage(Level = LogLevel.Information, Message = "Took {Count} signing keys from {Url}")]
     private static partial void Fetched(ILogger logger, int count, Uri url);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} RSA keys from {Url} cannot be read and are left out")]
+    private static partial void Unreadable(ILogger logger, int count, Uri url);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "Could not take signing keys from {Url}; the {Count} known ones stay")]
     private static partial void FetchFailed(ILogger logger, Exception exception, Uri url, int count);
 
-    private sealed record KeySet(FrozenDictionary<string, SecurityKey> Keys, DateTimeOffset FetchedAt)
+    /// <param name="FetchedAt">A timestamp of the clock's.</param>
+    private sealed record KeySet(FrozenDictionary<string, SecurityKey> Keys, long FetchedAt)
     {
         public int Count => Keys.Count;
 
         public SecurityKey? Find(string keyId) => Keys.GetValueOrDefault(keyId);
 
-        public static KeySet Parse(string json, DateTimeOffset now)
+        public static KeySet Parse(string json, long now, out int unreadable)
         {
+            unreadable = 0;
             var keys = new Dictionary<string, SecurityKey>(StringComparer.Ordinal);
             foreach (var key in new JsonWebKeySet(json).Keys.Where(IsForSigning))
             {
-                var rsa = new RsaSecurityKey(new RSAParameters { Modulus = Base64UrlEncoder.DecodeBytes(key.N), Exponent = Base64UrlEncoder.DecodeBytes(key.E) }) { KeyId = key.Kid };
-                if (rsa.KeySize >= SmallestKeyBits)
-                    keys[key.Kid] = rsa;
+                try
+                {
+                    var rsa = new RsaSecurityKey(new RSAParameters { Modulus = Base64UrlEncoder.DecodeBytes(key.N), Exponent = Base64UrlEncoder.DecodeBytes(key.E) }) { KeyId = key.Kid };
+                    if (rsa.KeySize >= SmallestKeyBits)
+                        keys[key.Kid] = rsa;
+                }
+                catch (Exception error) when (error is FormatException or ArgumentException)
+                {
+                    // One key that the issuer has got wrong must not cost the others.
+                    unreadable++;
+                }
             }
 
             return keys.Count > 0

@@ -116,6 +116,33 @@ public sealed class SigningKeyTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task One_key_that_cannot_be_read_does_not_cost_the_others()
+    {
+        _issuer.Instead = context => context.Response.WriteAsync(
+            _issuer.KeySet().Replace("[{", """[{"kty":"RSA","kid":"broken","n":"!","e":"AQAB"},{""", StringComparison.Ordinal));
+
+        Assert.Equal(HttpStatusCode.OK, await AskAsync());
+    }
+
+    [Fact]
+    public async Task A_clock_that_is_set_back_holds_no_refresh_up()
+    {
+        _issuer.AddKey("key-2");
+        Assert.Equal(HttpStatusCode.OK, await AskAsync());
+        _issuer.RemoveKey("key-2");
+        _clock.Set(-TimeSpan.FromHours(3));
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(_issuer.Sign(Claims(), "unknown", _issuer.Key())));
+        Assert.Equal(2, _issuer.Requests);
+
+        _clock.Advance(Minute);
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(_issuer.Sign(Claims(), "unknown", _issuer.Key())));
+        Assert.Equal(3, _issuer.Requests);
+        _clock.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(HttpStatusCode.OK, await AskAsync());
+        Assert.Equal(4, _issuer.Requests);
+    }
+
+    [Fact]
     public async Task An_issuer_that_is_away_from_the_start_lets_nobody_in_until_it_is_back()
     {
         _issuer.Instead = context =>
