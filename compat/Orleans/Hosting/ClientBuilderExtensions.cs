@@ -38,8 +38,22 @@ public static class ClientBuilderExtensions
             options.ClusterId = clusterId;
         });
 
+    public static IClientBuilder UseConnectionRetryFilter(this IClientBuilder builder, Func<Exception, CancellationToken, Task<bool>> connectionRetryFilter) =>
+        builder.UseConnectionRetryFilter(new DelegateConnectionRetryFilter(connectionRetryFilter));
+
+    public static IClientBuilder UseConnectionRetryFilter(this IClientBuilder builder, IClientConnectionRetryFilter connectionRetryFilter) =>
+        builder.ConfigureServices(services => services.AddSingleton(connectionRetryFilter));
+
     public static IClientBuilder UseStaticClustering(this IClientBuilder builder, params IPEndPoint[] endpoints) =>
         builder.Configure<StaticGatewayListProviderOptions>(options => options.Gateways = [.. endpoints.Select(e => new Uri($"gwy.tcp://{e}/0"))]);
+}
+
+/// <summary>A filter that is a function. Nobody asks it: a client of this stand-in never comes so far as to connect.</summary>
+internal sealed class DelegateConnectionRetryFilter(Func<Exception, CancellationToken, Task<bool>> filter) : IClientConnectionRetryFilter
+{
+    private readonly Func<Exception, CancellationToken, Task<bool>> _filter = filter ?? throw new ArgumentNullException(nameof(filter));
+
+    public Task<bool> ShouldRetryConnectionAttempt(Exception exception, CancellationToken cancellationToken) => _filter(exception, cancellationToken);
 }
 
 /// <summary>Call filters of a client.</summary>

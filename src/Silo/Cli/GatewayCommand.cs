@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using HostService.Gateway;
 using HostService.GrainInterfaces;
 using HostService.Silo.Hosting;
@@ -9,6 +10,9 @@ namespace HostService.Silo.Cli;
 /// <summary><c>host-service gateway</c>: the gateway alone, as a client of a silo in another process.</summary>
 internal static partial class GatewayCommand
 {
+    /// <summary>So long the silo may take before a word is said about it, and so long between tries.</summary>
+    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(1);
+
     public static Command Create()
     {
         var command = new Command("gateway", "Run the HTTPS gateway alone, as a client of the silo that listens on Orleans:GatewayPort of this machine.")
@@ -36,11 +40,15 @@ internal static partial class GatewayCommand
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "host-service" });
         builder.Configuration.AddConfiguration(configuration);
         builder.AddServiceLogging();
+
+        // What stops the start is said in one line, below.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddChecked<OrleansOptions>("Orleans", o => o.Faults());
         builder.Services.AddSingleton<IShutdownTrigger, RemoteShutdown>();
         try
         {
-            builder.UseOrleansClient(client => client.UseLocalhostClustering(orleans.GatewayPort));
+            builder.UseOrleansClient(client => client.UseLocalhostClustering(orleans.GatewayPort).UseConnectionRetryFilter(AgainAsync));
             builder.AddServiceGateway(environment);
             if (OptionsCheck.Faults(builder.Services) is { Count: > 0 } faults)
             {
@@ -50,15 +58,61 @@ internal static partial class GatewayCommand
 
             await using var app = builder.Build();
             app.MapGateway();
-            await app.StartAsync(cancellationToken);
+            if (await StartAsync(app, orleans, cancellationToken) is { } why)
+            {
+                await Console.Error.WriteLineAsync($"host-service: {why}");
+                return ExitCodes.Failed;
+            }
+
+            var port = new Uri(app.Urls.First().Replace("[::]", "localhost", StringComparison.Ordinal).Replace("0.0.0.0", "localhost", StringComparison.Ordinal)).Port;
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"host-service gateway ready on https://localhost:{port}"));
             await app.WaitForShutdownAsync(cancellationToken);
             return ExitCodes.Ended;
         }
-        catch (OrleansConfigurationException error)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Told to end before it had begun.
+            return ExitCodes.Ended;
+        }
+        catch (Exception error) when (error is OrleansConfigurationException or GatewayCertificateException)
         {
             await Console.Error.WriteLineAsync($"host-service: {error.Message}");
             return ExitCodes.Usage;
         }
+    }
+
+    /// <summary>Null when it is ready, else why not.</summary>
+    private static async Task<string?> StartAsync(WebApplication app, OrleansOptions orleans, CancellationToken cancellationToken)
+    {
+        using var late = new CancellationTokenSource(orleans.WaitForSilo);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        var start = app.StartAsync(either.Token);
+        if (await Task.WhenAny(start, Task.Delay(Moment, CancellationToken.None)) != start)
+        {
+            await Console.Error.WriteLineAsync($"host-service: waiting for the silo on port {orleans.GatewayPort}, for {orleans.WaitForSilo.TotalSeconds:0.#} s at most");
+        }
+
+        try
+        {
+            await start;
+            return null;
+        }
+        catch (Exception error) when (error is OrleansException || (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested))
+        {
+            return $"no silo answered on port {orleans.GatewayPort} of this machine within {orleans.WaitForSilo.TotalSeconds:0.#} s: "
+                + "is 'host-service run' up, and does it have the same Orleans:GatewayPort?";
+        }
+        catch (IOException error)
+        {
+            return error.Message;
+        }
+    }
+
+    /// <summary>Whether to try again: until the start as a whole is called off.</summary>
+    private static async Task<bool> AgainAsync(Exception error, CancellationToken cancellationToken)
+    {
+        await Task.Delay(Moment, cancellationToken);
+        return true;
     }
 
     /// <summary>The way out is the silo's: it is asked for through the host's grain.</summary>

@@ -11,6 +11,9 @@ public sealed class OrleansOptions
     /// <summary>Clients to silo, on loopback: <c>host-service gateway</c> comes here.</summary>
     public int GatewayPort { get; set; } = 30000;
 
+    /// <summary>How long <c>host-service gateway</c> waits for the silo.</summary>
+    public TimeSpan WaitForSilo { get; set; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Every fault of these settings; empty when there is none.</summary>
     public IEnumerable<string> Faults()
     {
@@ -22,6 +25,11 @@ public sealed class OrleansOptions
         if (GatewayPort is < 1 or > 65535 || GatewayPort == SiloPort)
         {
             yield return $"Orleans:GatewayPort is {GatewayPort}; it must be from 1 to 65535 and not the silo's.";
+        }
+
+        if (WaitForSilo <= TimeSpan.Zero || WaitForSilo > TimeSpan.FromHours(1))
+        {
+            yield return $"Orleans:WaitForSilo is {WaitForSilo}; it must be over zero and at most an hour, for example 00:00:30.";
         }
     }
 }

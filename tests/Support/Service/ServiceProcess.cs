@@ -84,9 +84,10 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     }
 
     /// <summary>Starts it and waits for nothing.</summary>
-    public static async Task<ServiceProcess> LaunchAsync(ServiceSettings settings)
+    /// <param name="command">What of it is started.</param>
+    public static async Task<ServiceProcess> LaunchAsync(ServiceSettings settings, string command = "run")
     {
-        var (keeper, pid) = await LaunchAsync(["run"], settings.Environment);
+        var (keeper, pid) = await LaunchAsync([command], settings.Environment);
         return new ServiceProcess(settings, keeper, pid);
     }
 

@@ -1,0 +1,75 @@
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.Engine.Service;
+
+/// <summary><c>host-service gateway</c>: the gateway as a client of a silo in another process.</summary>
+[Collection(EngineCollection.Name)]
+public sealed class GatewayCommandTests(EngineFixture engine)
+{
+    [Fact]
+    public async Task Without_a_silo_it_ends_in_time_and_says_so_in_a_line()
+    {
+        using var directory = new ScratchDirectory();
+        var settings = ServiceSettings.Local(new Uri("unix:///nowhere"), directory).With(("Orleans__WaitForSilo", "00:00:04"));
+
+        var (code, output, errors) = await ServiceProcess.CommandAsync(settings.Environment, "gateway");
+
+        Assert.Equal("", output);
+        var lines = errors.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        if (RealOrleansFactAttribute.IsStandIn)
+        {
+            Assert.Equal(2, code);
+            Assert.Contains("needs the real Microsoft.Orleans.Client package", Assert.Single(lines), StringComparison.Ordinal);
+            return;
+        }
+
+        Assert.Equal(1, code);
+        var port = settings.Environment["Orleans__GatewayPort"];
+        Assert.Equal(
+            [
+                $"host-service: waiting for the silo on port {port}, for 4 s at most",
+                $"host-service: no silo answered on port {port} of this machine within 4 s: is 'host-service run' up, and does it have the same Orleans:GatewayPort?",
+            ],
+            lines);
+    }
+
+    [RealOrleansFact]
+    public async Task It_serves_callers_for_a_silo_in_another_process()
+    {
+        await using var service = await TestService.StartAsync(engine.Endpoint);
+        using var directory = new ScratchDirectory();
+        await using var gateway = await ServiceProcess.LaunchAsync(
+            service.Settings.With(("Gateway__InstanceName", service.Settings.InstanceName), ("Host__PrivateRoot", directory["private"])), "gateway");
+        var ready = await gateway.Output.LineAsync("host-service gateway ready on ").WaitAsync(TimeSpan.FromSeconds(60));
+        using var http = ServiceProcess.NewClient(new Uri($"https://127.0.0.1:{new Uri(ready[ready.IndexOf("https:", StringComparison.Ordinal)..]).Port}"));
+
+        Assert.Equal(service.Settings.InstanceName, (string)JsonNode.Parse(await http.GetStringAsync("/v1/host"))!["identity"]!["instanceName"]!);
+        var (up, result) = await SendAsync(http, HttpMethod.Put, "/spin_up_mandelbox", TestService.Body("afar"));
+        Assert.True(up == HttpStatusCode.OK, $"{result}\n{gateway.Log.Text}");
+        Assert.Equal("Running", (string)JsonNode.Parse(await http.GetStringAsync("/v1/mandelboxes/afar"))!["state"]!);
+        Assert.Equal((HttpStatusCode.NotAcceptable, true), await RefusedAsync(http));
+
+        var (drained, answer) = await SendAsync(http, HttpMethod.Post, "/drain_and_shutdown", new JsonObject { ["auth_secret"] = ServiceProcess.Secret });
+        Assert.Equal((HttpStatusCode.OK, "request successful"), (drained, (string)answer["result"]!));
+        Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Equal(0, await gateway.EndAsync());
+        Assert.Equal(ready, gateway.Output.Text);
+    }
+
+    /// <summary>A failure within the silo comes back as the reason that it is.</summary>
+    private static async Task<(HttpStatusCode Status, bool HasReason)> RefusedAsync(HttpClient http)
+    {
+        var (status, answer) = await SendAsync(http, HttpMethod.Put, "/spin_up_mandelbox", TestService.Body("nowhere", "mandelboxes/nowhere"));
+        return (status, ((string)answer["error"]!).Contains("mandelboxes/nowhere", StringComparison.Ordinal));
+    }
+
+    private static async Task<(HttpStatusCode Status, JsonNode Answer)> SendAsync(HttpClient http, HttpMethod method, string path, JsonObject body)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json") };
+        using var response = await http.SendAsync(request);
+        return (response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!);
+    }
+}
