@@ -34,8 +34,8 @@ public static class OptionsCheck
         }
         catch (TargetInvocationException wrapped) when (wrapped.InnerException is InvalidOperationException unreadable)
         {
-            // A value that cannot be made a number, a time or a truth: the binder says which and why.
-            return [unreadable.InnerException is { } inner ? $"{unreadable.Message} {inner.Message}" : unreadable.Message];
+            // A value that cannot be made a number, a time or a truth, at which the binder stops: the others are to be named all the same.
+            return OptionsByProperty.Faults(type, provider) is { Count: > 0 } all ? all : [OptionsByProperty.Text(unreadable)];
         }
     }
 }

@@ -32,7 +32,7 @@ public static class ErrorReporting
                 options.DisableFileWrite = true;
             });
         }
-        catch (ArgumentException error)
+        catch (Exception error) when (error is ArgumentException or FormatException)
         {
             throw new StartRefusedException(ExitCodes.Usage, $"Sentry:Dsn is not a DSN: {error.Message} Take it from the project's settings, or leave it out.", error);
         }

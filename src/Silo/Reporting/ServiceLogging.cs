@@ -38,7 +38,7 @@ public static class ServiceLogging
             o.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
         });
         logging.AddProvider(new SentryLoggerProvider());
-        builder.Services.AddOptions<LogFormatOptions>().Bind(builder.Configuration.GetSection("Logging"))
+        builder.Services.AddOptions<LogFormatOptions>().Bind(builder.Configuration.GetSection(LogFormatOptions.Section))
             .Validate(o => o.Format is "" or "systemd" or "json" or "simple", "Logging:Format must be systemd, json or simple.");
     }
 
@@ -55,6 +55,8 @@ public static class ServiceLogging
 /// <summary>Section <c>Logging</c>, as far as it is ours.</summary>
 public sealed class LogFormatOptions
 {
+    public const string Section = "Logging";
+
     /// <summary><c>systemd</c>, <c>json</c> or <c>simple</c>; where it is not set, systemd under systemd and simple elsewhere.</summary>
     public string Format { get; set; } = "";
 }

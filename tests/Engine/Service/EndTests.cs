@@ -129,6 +129,19 @@ public sealed class EndTests(EngineFixture engine)
         Assert.Empty(Directory.GetFileSystemEntries(directory.Path));
     }
 
+    [Fact]
+    public async Task A_Sentry_DSN_that_is_none_is_bad_configuration()
+    {
+        using var directory = new ScratchDirectory();
+        var settings = ServiceSettings.Local(new Uri("unix:///nowhere"), directory).With(("Sentry__Dsn", "foo"));
+
+        await using var service = await ServiceProcess.LaunchAsync(settings);
+
+        Assert.Equal(2, await service.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.StartsWith("host-service: Sentry:Dsn is not a DSN:", service.Log.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("Unhandled", service.Log.Text, StringComparison.Ordinal);
+    }
+
     private static async Task AssertCleanAsync(TestService service)
     {
         Assert.Empty(await service.ContainersAsync());

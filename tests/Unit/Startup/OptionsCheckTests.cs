@@ -1,0 +1,67 @@
+using HostService.Machine.Database;
+using HostService.Silo.Hosting;
+using HostService.Silo.Reporting;
+using HostService.Silo.Shutdown;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace HostService.Tests.Unit.Startup;
+
+/// <summary>All faults are named at once, also where a value cannot even be read.</summary>
+public sealed class OptionsCheckTests
+{
+    [Fact]
+    public void A_value_that_cannot_be_read_hides_no_other_fault_of_its_section()
+    {
+        var faults = Faults(
+            ("Database:MaxPoolSize", "many"), ("Database:Deadline", "soon"), ("Database:StartTimeout", "00:00:00"), ("DATABASE_URL", "postgres://u:hunter2@h:0/d"));
+
+        Assert.Equal(4, faults.Count);
+        Assert.Single(faults, f => f.Contains("Database:MaxPoolSize", StringComparison.Ordinal));
+        Assert.Single(faults, f => f.Contains("Database:Deadline", StringComparison.Ordinal));
+        Assert.Single(faults, f => f.StartsWith("Database:StartTimeout must be over 0", StringComparison.Ordinal));
+        Assert.Single(faults, f => f.StartsWith("DATABASE_URL has a port that is not a number", StringComparison.Ordinal));
+        Assert.DoesNotContain(faults, f => f.Contains("hunter2", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_check_about_a_value_that_could_not_be_read_says_nothing()
+    {
+        // With the default in its place the delay would be longer than the longest one.
+        var faults = Faults(("Database:MaxRetryDelay", "long"), ("Database:RetryDelay", "00:00:30"), ("DATABASE_URL", "postgres://u:p@localhost/d"));
+
+        Assert.Contains("Database:MaxRetryDelay", Assert.Single(faults), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Faults_of_other_sections_are_named_beside_it()
+    {
+        var faults = Faults(("Database:Deadline", "soon"), ("Shutdown:Grace", "-00:00:01"), ("Shutdown:StepDeadline", "x"), ("DATABASE_URL", "postgres://u:p@localhost/d"));
+
+        Assert.Equal(3, faults.Count);
+        Assert.Single(faults, f => f.StartsWith("Shutdown:Grace is -00:00:01", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("foo")]
+    [InlineData("https://sentry.example/1")]
+    [InlineData("https://key@sentry.example/")]
+    public void What_is_not_a_DSN_is_bad_configuration(string dsn)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Sentry:Dsn", dsn)]).Build();
+
+        var refusal = Assert.Throws<StartRefusedException>(() => ErrorReporting.Start(configuration));
+
+        Assert.Equal(ExitCodes.Usage, refusal.ExitCode);
+        Assert.StartsWith("Sentry:Dsn is not a DSN:", refusal.Message, StringComparison.Ordinal);
+    }
+
+    private static IReadOnlyList<string> Faults(params (string Key, string Value)[] settings)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value)).Build();
+        var services = new ServiceCollection();
+        services.AddLogging().AddSingleton<IConfiguration>(configuration).AddBackendDatabase(configuration, hasDatabase: true);
+        services.AddChecked<ShutdownOptions>("Shutdown", o => o.Faults());
+        return OptionsCheck.Faults(services);
+    }
+}
