@@ -101,6 +101,32 @@ public sealed class StepRunnerTests
     }
 
     [Fact]
+    public async Task One_stage_can_be_taken_back_while_the_rest_stays()
+    {
+        var runner = Runner();
+        var stage = new Stage(null, Step("b"), Step("c"));
+        await runner.RunAsync([new(null, Step("a")), stage], _run, Nothing, CancellationToken.None);
+
+        Assert.Empty(await runner.UndoAsync(stage, _run));
+        Assert.Equal(["undo c", "undo b"], _log.Where(l => l.StartsWith("undo", StringComparison.Ordinal)));
+        await runner.UndoAsync(_run);
+        Assert.Equal("undo a", _log[^1]);
+        Assert.False(runner.HasUndo);
+    }
+
+    [Fact]
+    public async Task What_is_owed_is_taken_back_without_having_been_done()
+    {
+        var runner = Runner();
+        await runner.RunAsync([new(null, Step("a"))], _run, Nothing, CancellationToken.None);
+        runner.Owe(Step("b"));
+
+        Assert.Empty(await runner.UndoAsync(_run));
+        Assert.Equal(["do a", "undo b", "undo a"], _log);
+        Assert.False(runner.HasUndo);
+    }
+
+    [Fact]
     public async Task An_undo_that_hangs_does_not_keep_the_others_from_their_turn()
     {
         var runner = Runner();
