@@ -33,6 +33,44 @@ public sealed class ScheduleTests(PostgresFixture postgres)
     }
 
     [PostgresFact]
+    public async Task After_our_own_removal_of_the_row_a_heartbeat_that_comes_late_is_no_failure()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.RegisterAsync();
+        await it.Database.RemoveHostAsync(it.Instance, default);
+
+        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+    }
+
+    [PostgresTheory]
+    [InlineData("DRAINING")]
+    [InlineData("HOST_SERVICE_UNRESPONSIVE")]
+    public async Task A_status_by_which_the_webserver_gives_the_host_up_is_noticed_and_left_as_it_is(string status)
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.RegisterAsync();
+        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+        Assert.Null(await it.Database.WhyNotWantedAsync(it.Instance, default));
+        await postgres.Server.ExecuteAsync($"UPDATE hardware.instance_info SET status = '{status}' WHERE instance_name = '{it.Instance}'");
+
+        var expected = $"The webserver no longer wants instance \"{it.Instance}\": column status of its row is \"{status}\", expected \"ACTIVE\".";
+        Assert.Equal(expected, await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+        Assert.Equal(expected, await it.Database.WhyNotWantedAsync(it.Instance, default));
+        Assert.Equal(status, await it.InstanceAsync("status"));
+    }
+
+    [PostgresFact]
+    public async Task A_status_that_we_have_set_ourselves_is_no_word_of_the_webservers()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.RegisterAsync();
+        await it.Database.SetHostStatusAsync(it.Instance, "DRAINING", default);
+
+        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+        Assert.Null(await it.Database.WhyNotWantedAsync(it.Instance, default));
+    }
+
+    [PostgresFact]
     public async Task Only_rows_of_this_instance_that_waited_too_long_are_swept()
     {
         await using var it = new DatabaseUnderTest(postgres.Server);
@@ -85,8 +123,8 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await postgres.Server.StopAsync();
         try
         {
-            heartbeat.Start(it.Instance, () => new HostFigures(++figures, 1, 1));
-            sweep.Start(it.Instance);
+            heartbeat.Start(it.Instance, () => new HostFigures(++figures, 1, 1), _ => { });
+            sweep.Start(it.Instance, _ => { });
             await beats.LineAsync("Heartbeat to the database failed");
             await sweeps.LineAsync("Stale rows could not be removed");
         }
@@ -114,7 +152,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await using var it = new DatabaseUnderTest(postgres.Server);
         await it.RegisterAsync();
         await using var sweep = new StaleRowSweep(it.Database, it.Clock, NullLogger<StaleRowSweep>.Instance);
-        sweep.Start(it.Instance);
+        sweep.Start(it.Instance, _ => { });
         await it.Clock.TimerSetAsync(IsSweepPause);
         var id = it.NewId();
         await it.AddMandelboxAsync(id, age: TimeSpan.FromSeconds(11));

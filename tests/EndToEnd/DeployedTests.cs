@@ -88,6 +88,21 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
     }
 
     [BackendFact("cc")]
+    public async Task Not_wanted_any_more_it_still_takes_what_was_assigned_for_its_grace()
+    {
+        await AddRowAsync();
+        await using var service = await RunningService.StartAsync(_directory, engine.Endpoint, _settings);
+        await _rows.AllocateAsync(_instance, User, ["graced"]);
+        await database.Server.ExecuteAsync($"UPDATE hardware.instance_info SET status = 'DRAINING' WHERE instance_name = '{_instance}'");
+
+        await service.Process.Log.LineAsync("The service ends (NotWanted)").WaitAsync(TimeSpan.FromSeconds(60));
+        await SpinUpAsync(service, "graced", allocated: true);
+        Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        await _rows.GoneAsync("graced");
+        Assert.Equal(["PRE_CONNECTION", "ACTIVE", "DRAINING", "gone"], await _rows.OfAsync(_instance));
+    }
+
+    [BackendFact("cc")]
     public async Task Without_instance_metadata_or_a_gpu_it_refuses_to_start_and_says_why()
     {
         using var directory = _directory;

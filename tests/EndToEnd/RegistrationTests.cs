@@ -90,6 +90,20 @@ public sealed class RegistrationTests(EngineFixture engine, PostgresFixture data
     }
 
     [BackendFact]
+    public async Task A_host_that_the_webserver_gives_up_while_it_runs_ends_cleanly_within_seconds()
+    {
+        await (await HostRow.ForAsync(_settings)).AddAsync(database.Server);
+        await using var service = await ServiceProcess.StartAsync(_settings);
+        await database.Server.ExecuteAsync($"UPDATE hardware.instance_info SET status = 'HOST_SERVICE_UNRESPONSIVE' WHERE instance_name = '{_settings.InstanceName}'");
+
+        Assert.Equal(0, await service.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Contains("The service ends (NotWanted): The webserver no longer wants instance", service.Log.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("fail:", service.Log.Text, StringComparison.Ordinal);
+        Assert.Equal(["PRE_CONNECTION", "ACTIVE", "HOST_SERVICE_UNRESPONSIVE", "DRAINING", "gone"], await _rows.OfAsync(_settings.InstanceName));
+        Assert.False(Directory.Exists(_settings.Root));
+    }
+
+    [BackendFact]
     public async Task A_database_that_does_not_answer_keeps_the_service_from_starting()
     {
         var nowhere = _settings.With(("Database__ConnectionString", $"Host={_directory.Path};Username=postgres"), ("Database__StartTimeout", "00:00:02"));

@@ -58,6 +58,19 @@ public sealed class WebserverTests(EngineFixture engine) : IAsyncLifetime
         Assert.False(Directory.Exists(service.Root));
     }
 
+    [Fact]
+    public async Task A_start_that_is_refused_before_its_identity_is_known_says_no_goodbye_and_fails_at_none()
+    {
+        using var directory = new ScratchDirectory();
+        var settings = ServiceSettings.Local(new Uri("unix:///nowhere"), directory).With(("Webserver__Url", _webserver.Url));
+        Directory.CreateDirectory(settings.Root);
+        await using var service = await ServiceProcess.LaunchAsync(settings);
+
+        Assert.Equal(3, await service.Exited.WaitAsync(Patience));
+        Assert.DoesNotContain("heartbeat", service.Log.Text, StringComparison.Ordinal);
+        Assert.Equal(0, _webserver.Waiting);
+    }
+
     private async Task GreetedAsync(RunningService service)
     {
         var handshake = await _webserver.NextAsync().WaitAsync(Patience);

@@ -108,7 +108,9 @@ public sealed class FakeDatabase : IBackendDatabase
     public Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken) =>
         Task.FromResult(new RegistrationAnswer(RegistrationOutcome.Registered, null));
 
-    public Task HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task<string?> HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+
+    public Task<string?> WhyNotWantedAsync(string instanceName, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
     public Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken) => Task.CompletedTask;
 

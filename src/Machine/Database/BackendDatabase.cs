@@ -21,6 +21,12 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
     /// <summary>The instance whose row this service may write, known from a registration that was not refused.</summary>
     private volatile string? _ourInstance;
 
+    /// <summary>We ourselves have set a status that says that the host is on its way out.</summary>
+    private volatile bool _leaving;
+
+    /// <summary>We ourselves have removed the host's row, or are about to.</summary>
+    private volatile bool _left;
+
     public BackendDatabase(DatabaseSession session, IOptions<DatabaseOptions> options, TimeProvider clock, ILogger<BackendDatabase> logger)
     {
         _session = session;
@@ -40,7 +46,19 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
 
     public async Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken)
     {
-        var answer = await TakeOverAsync(registration, cancellationToken);
+        var attempt = new Attempt();
+        RegistrationAnswer answer;
+        try
+        {
+            answer = await TakeOverAsync(registration, mayBeOurs: false, attempt, cancellationToken);
+        }
+        catch (BackendDatabaseException e) when (attempt.MayHaveWritten)
+        {
+            // The row may have been taken over all the same, and then it looks like somebody else's to a service that starts anew.
+            DatabaseLog.RegistrationUnclear(_logger, registration.InstanceName, e.Message);
+            answer = await TakeOverAsync(registration, mayBeOurs: true, attempt, cancellationToken);
+        }
+
         if (answer.Outcome != RegistrationOutcome.Refused)
         {
             _ourInstance = registration.InstanceName;
@@ -49,24 +67,31 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
         return answer;
     }
 
-    private Task<RegistrationAnswer> TakeOverAsync(HostRegistration registration, CancellationToken cancellationToken) => AskAsync(
+    private Task<RegistrationAnswer> TakeOverAsync(HostRegistration registration, bool mayBeOurs, Attempt attempt, CancellationToken cancellationToken) => AskAsync(
         $"registering instance {registration.InstanceName}",
         _options.StartTimeout,
         async turn =>
         {
             var row = await turn.FindAsync<InstanceRow>(
                 """
-                SELECT location AS Location, aws_ami_id AS AmiId, aws_instance_type AS InstanceType, commit_hash AS CommitHash, status AS Status
+                SELECT location AS Location, aws_ami_id AS AmiId, aws_instance_type AS InstanceType, commit_hash AS CommitHash, status AS Status,
+                    cloud_provider_id AS CloudProviderId
                 FROM hardware.instance_info WHERE instance_name = @InstanceName FOR UPDATE
                 """,
                 new { registration.InstanceName });
+            if (mayBeOurs && RegistrationRules.IsOurs(row, registration))
+            {
+                return new RegistrationAnswer(RegistrationOutcome.Registered, null);
+            }
+
             var answer = RegistrationRules.Decide(row, registration);
             if (answer.Outcome == RegistrationOutcome.Registered)
             {
+                attempt.MayHaveWritten = true;
                 await turn.ExecuteAsync(
                     """
                     UPDATE hardware.instance_info
-                    SET cloud_provider_id = 'aws-' || @InstanceId, ip = @PublicIpv4, mandelbox_capacity = @Capacity, status = @Active,
+                    SET cloud_provider_id = @CloudProviderId, ip = @PublicIpv4, mandelbox_capacity = @Capacity, status = @Active,
                         memory_remaining_kb = COALESCE(@FreeMemoryKb, memory_remaining_kb), nanocpus_remaining = COALESCE(@NanoCpus, nanocpus_remaining),
                         gpu_vram_remaining_kb = COALESCE(@FreeGpuMemoryKb, gpu_vram_remaining_kb), last_updated_utc_unix_ms = @NowMs
                     WHERE instance_name = @InstanceName
@@ -74,7 +99,7 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
                     new
                     {
                         registration.InstanceName,
-                        registration.InstanceId,
+                        registration.CloudProviderId,
                         registration.PublicIpv4,
                         Capacity = (long)registration.Capacity,
                         InstanceStatus.Active,
@@ -89,26 +114,42 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
         },
         cancellationToken);
 
-    public Task HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken) => AskAsync(
+    public Task<string?> HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken) => AskAsync(
         $"heartbeat of instance {instanceName}",
         _options.Deadline,
-        async turn => await turn.ExecuteAsync(
+        async turn => await turn.FindAsync<string>(
             """
             UPDATE hardware.instance_info
             SET memory_remaining_kb = COALESCE(@FreeMemoryKb, memory_remaining_kb), nanocpus_remaining = COALESCE(@NanoCpus, nanocpus_remaining),
                 gpu_vram_remaining_kb = COALESCE(@FreeGpuMemoryKb, gpu_vram_remaining_kb), last_updated_utc_unix_ms = @NowMs
             WHERE instance_name = @InstanceName
+            RETURNING status
             """,
-            new { InstanceName = instanceName, figures.FreeMemoryKb, figures.NanoCpus, figures.FreeGpuMemoryKb, NowMs }) == 1
-                ? true
-                : throw new BackendDatabaseException("hardware.instance_info no longer has this row; somebody has removed it."),
+            new { InstanceName = instanceName, figures.FreeMemoryKb, figures.NanoCpus, figures.FreeGpuMemoryKb, NowMs }) is { } status
+                ? WhyNotWanted(instanceName, status)
+                : _left ? null : throw new BackendDatabaseException("hardware.instance_info no longer has this row; somebody has removed it."),
         cancellationToken);
 
-    public Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken) =>
-        PutHostAsync(new RowWrite(new RowKey(RowKind.Instance, instanceName), status), cancellationToken);
+    public Task<string?> WhyNotWantedAsync(string instanceName, CancellationToken cancellationToken) => AskAsync(
+        $"looking at the status of instance {instanceName}",
+        _options.Deadline,
+        async turn => await turn.FindAsync<string>("SELECT status FROM hardware.instance_info WHERE instance_name = @instanceName", new { instanceName }) is { } status
+            ? WhyNotWanted(instanceName, status)
+            : null,
+        cancellationToken);
 
-    public Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken) =>
-        PutHostAsync(new RowWrite(new RowKey(RowKind.Instance, instanceName), null), cancellationToken);
+    public Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken)
+    {
+        // Before it is written: whoever reads it then must know whose word it is.
+        _leaving |= RegistrationRules.SaysNotWanted(status);
+        return PutHostAsync(new RowWrite(new RowKey(RowKind.Instance, instanceName), status), cancellationToken);
+    }
+
+    public Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken)
+    {
+        _left = true;
+        return PutHostAsync(new RowWrite(new RowKey(RowKind.Instance, instanceName), null), cancellationToken);
+    }
 
     public async Task<string?> ClaimMandelboxAsync(string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken)
     {
@@ -117,7 +158,7 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
         try
         {
             return await _pump.SettleAsync(new RowKey(RowKind.Mandelbox, mandelboxId), both.Token)
-                ? await AskAsync($"claiming mandelbox {mandelboxId}", _options.Deadline, turn => ClaimAsync(turn, instanceName, mandelboxId, userId), both.Token)
+                ? await ClaimOrTakeBackAsync(instanceName, mandelboxId, userId, both.Token)
                 : $"An earlier status of mandelbox {mandelboxId} has not reached the database yet; the database cannot be written right now.";
         }
         catch (BackendDatabaseException e)
@@ -133,6 +174,23 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
         }
 
         string Unreachable() => $"The database that knows whose mandelbox {mandelboxId} is cannot be reached right now; try again later.";
+    }
+
+    /// <summary>Where it fails and the row may be <c>CONNECTING</c> all the same, its removal is owed; the next claim of it waits for that.</summary>
+    private async Task<string?> ClaimOrTakeBackAsync(string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken)
+    {
+        var attempt = new Attempt();
+        try
+        {
+            return await AskAsync(
+                $"claiming mandelbox {mandelboxId}", _options.Deadline, turn => ClaimAsync(turn, instanceName, mandelboxId, userId, attempt), cancellationToken);
+        }
+        catch (Exception) when (attempt.MayHaveWritten)
+        {
+            // Not awaited: whoever asked has waited long enough, and the outbox sees to it.
+            _ = _pump.PutAsync(new RowWrite(new RowKey(RowKind.Mandelbox, mandelboxId), null, new Claim(instanceName, userId)), CancellationToken.None);
+            throw;
+        }
     }
 
     public Task SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken)
@@ -207,7 +265,11 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
         return result;
     }
 
-    private static async Task<string?> ClaimAsync(DatabaseTurn turn, string instanceName, string mandelboxId, string userId)
+    /// <summary>What a status says of whether the webserver still wants this host; a status that we have set ourselves says nothing of it.</summary>
+    private string? WhyNotWanted(string instanceName, string status) =>
+        RegistrationRules.SaysNotWanted(status) && !_leaving ? RegistrationRules.NotWanted(instanceName, status, InstanceStatus.Active) : null;
+
+    private static async Task<string?> ClaimAsync(DatabaseTurn turn, string instanceName, string mandelboxId, string userId, Attempt attempt)
     {
         var row = await turn.FindAsync<MandelboxRow>(
             """
@@ -220,6 +282,7 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
             return refusal;
         }
 
+        attempt.MayHaveWritten = true;
         await turn.ExecuteAsync(
             "UPDATE hardware.mandelbox_info SET status = @Connecting WHERE mandelbox_id = @mandelboxId",
             new { MandelboxStatus.Connecting, mandelboxId });
@@ -237,6 +300,12 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
             _options.Deadline,
             turn => (write.Row.Kind, write.Status) switch
             {
+                (RowKind.Mandelbox, null) when write.OnlyIf is { } claim => turn.ExecuteAsync(
+                    """
+                    DELETE FROM hardware.mandelbox_info
+                    WHERE mandelbox_id = @id AND instance_name = @InstanceName AND user_id = @UserId AND status = @Connecting
+                    """,
+                    new { id, claim.InstanceName, claim.UserId, MandelboxStatus.Connecting }),
                 (RowKind.Instance, null) => turn.ExecuteAsync("DELETE FROM hardware.instance_info WHERE instance_name = @id", new { id }),
                 (RowKind.Instance, { } status) => turn.ExecuteAsync(
                     "UPDATE hardware.instance_info SET status = @status WHERE instance_name = @id", new { id, status }),
@@ -247,7 +316,7 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
                     new { id, status, before = MandelboxStatus.ClaimedBefore(status) }),
             },
             cancellationToken);
-        if (touched > 0)
+        if (touched > 0 || write.OnlyIf is not null)
         {
             return;
         }
@@ -259,6 +328,19 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
         else
         {
             DatabaseLog.NoSuchHost(_logger, id, write.What);
+        }
+    }
+
+    /// <summary>How far a transaction came whose end may not be known.</summary>
+    private sealed class Attempt
+    {
+        private volatile bool _mayHaveWritten;
+
+        /// <summary>Set before the statement that changes something.</summary>
+        public bool MayHaveWritten
+        {
+            get => _mayHaveWritten;
+            set => _mayHaveWritten = value;
         }
     }
 }

@@ -80,6 +80,9 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
             $"SET LOCAL lock_timeout = {Math.Max(1, (long)(deadline.TotalMilliseconds * 0.8))}; "
             + $"SET LOCAL statement_timeout = {Math.Max(1, (long)deadline.TotalMilliseconds)}");
         var result = await work(turn);
+
+        // An attempt that nobody waits for any more must not take effect behind the back of whoever was told that it failed.
+        cancellationToken.ThrowIfCancellationRequested();
         progress.Committing = true;
         await transaction.CommitAsync(cancellationToken);
         return result;

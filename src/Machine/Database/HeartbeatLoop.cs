@@ -12,14 +12,15 @@ public sealed class HeartbeatLoop(IBackendDatabase database, TimeProvider clock,
     private Task? _running;
 
     /// <param name="figures">Called before each heartbeat, on no particular thread.</param>
-    public void Start(string instanceName, Func<HostFigures> figures)
+    /// <param name="notWanted">Called with the reason after each heartbeat that finds that the webserver no longer wants this host (B23).</param>
+    public void Start(string instanceName, Func<HostFigures> figures, Action<string> notWanted)
     {
         if (_running is not null)
         {
             throw new InvalidOperationException("The heartbeat has been started before.");
         }
 
-        _running = Task.Run(() => _schedule.RunAsync(token => BeatAsync(instanceName, figures, token), _stop.Token));
+        _running = Task.Run(() => _schedule.RunAsync(token => BeatAsync(instanceName, figures, notWanted, token), _stop.Token));
     }
 
     /// <summary>After this no heartbeat is written. May be repeated, and called when it never started.</summary>
@@ -35,11 +36,14 @@ public sealed class HeartbeatLoop(IBackendDatabase database, TimeProvider clock,
         _stop.Dispose();
     }
 
-    private async Task BeatAsync(string instanceName, Func<HostFigures> figures, CancellationToken cancellationToken)
+    private async Task BeatAsync(string instanceName, Func<HostFigures> figures, Action<string> notWanted, CancellationToken cancellationToken)
     {
         try
         {
-            await database.HeartbeatAsync(instanceName, Read(figures), cancellationToken);
+            if (await database.HeartbeatAsync(instanceName, Read(figures), cancellationToken) is { } why)
+            {
+                notWanted(why);
+            }
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {

@@ -9,8 +9,14 @@ public interface IBackendDatabase
     /// <summary>Takes this host's row over (B23).</summary>
     Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken);
 
-    /// <summary>Writes figures and time (B24).</summary>
-    Task HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken);
+    /// <summary>
+    /// Writes figures and time (B24). Null while the webserver wants this host, else why it no longer does: its row says <c>DRAINING</c> or
+    /// <c>HOST_SERVICE_UNRESPONSIVE</c>, and not by <see cref="SetHostStatusAsync"/> (B23).
+    /// </summary>
+    Task<string?> HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken);
+
+    /// <summary>What <see cref="HeartbeatAsync"/> answers, without a heartbeat; a row that is not there is no reason.</summary>
+    Task<string?> WhyNotWantedAsync(string instanceName, CancellationToken cancellationToken);
 
     /// <summary>
     /// The host's status, for example <c>DRAINING</c>; kept and written later during an outage. Nothing is written where <see cref="RegisterAsync"/> was refused.
@@ -24,8 +30,8 @@ public interface IBackendDatabase
 
     /// <summary>
     /// <c>ALLOCATED</c> → <c>CONNECTING</c> in one transaction, if the row exists and belongs to this instance and this user (B7). Null on success, else
-    /// why not, in words that may be shown to the caller. An outage is such a reason too, after at most <see cref="DatabaseOptions.Deadline"/>; whether the
-    /// row was taken is then unknown, and the sweep of stale rows settles it.
+    /// why not, in words that may be shown to the caller. An outage is such a reason too, after at most <see cref="DatabaseOptions.Deadline"/>; a row that may have
+    /// been taken all the same is removed as soon as the database can be written, before another claim of it.
     /// </summary>
     Task<string?> ClaimMandelboxAsync(string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken);
 
@@ -50,7 +56,11 @@ public interface IBackendDatabase
 
 /// <summary>What registration compares and writes.</summary>
 public sealed record HostRegistration(
-    string InstanceName, string InstanceId, string AmiId, string Region, string InstanceType, string CommitHash, string PublicIpv4, int Capacity, HostFigures Figures);
+    string InstanceName, string InstanceId, string AmiId, string Region, string InstanceType, string CommitHash, string PublicIpv4, int Capacity, HostFigures Figures)
+{
+    /// <summary>As column <c>cloud_provider_id</c> names it.</summary>
+    public string CloudProviderId => $"aws-{InstanceId}";
+}
 
 /// <summary>Free resources; a figure that could not be read is null and its column stays.</summary>
 public sealed record HostFigures(long? FreeMemoryKb, long? NanoCpus, long? FreeGpuMemoryKb);

@@ -13,7 +13,8 @@ internal enum RowKind
 }
 
 /// <param name="Status">The new status, or null: the row is to go.</param>
-internal sealed record RowWrite(RowKey Row, string? Status)
+/// <param name="OnlyIf">A removal that is limited to what this claim may have left behind; null for one that is not.</param>
+internal sealed record RowWrite(RowKey Row, string? Status, Claim? OnlyIf = null)
 {
     public bool Removes => Status is null;
 
@@ -22,9 +23,12 @@ internal sealed record RowWrite(RowKey Row, string? Status)
     public override string ToString() => Removes ? $"removal of {Row}" : $"{Status} of {Row}";
 }
 
+/// <summary>Who claimed a mandelbox's row, for whom.</summary>
+internal sealed record Claim(string InstanceName, string UserId);
+
 /// <summary>
 /// What is still to be written: one write a row, in the order in which they were put. A newer status takes the older one's place; a row that is to go stays
-/// so, whatever status comes after. Holds as many entries as the host had mandelboxes since the outage began.
+/// so, whatever status comes after; only a removal without a limit takes the place of one with a limit. Holds as many entries as the host had mandelboxes since the outage began.
 /// </summary>
 internal sealed class Outbox
 {
@@ -59,7 +63,7 @@ internal sealed class Outbox
     {
         lock (_gate)
         {
-            if (_entries.TryGetValue(write.Row, out var old) && old.Write.Removes)
+            if (_entries.TryGetValue(write.Row, out var old) && old.Write.Removes && (!write.Removes || old.Write.OnlyIf is null))
             {
                 return;
             }

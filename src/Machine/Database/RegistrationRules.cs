@@ -8,11 +8,21 @@ internal sealed record InstanceRow
     public string InstanceType { get; init; } = "";
     public string CommitHash { get; init; } = "";
     public string Status { get; init; } = "";
+    public string CloudProviderId { get; init; } = "";
 }
 
 /// <summary>Whether this host may take its row over (B23).</summary>
 internal static class RegistrationRules
 {
+    /// <summary>Whether a status means that the webserver no longer wants the host.</summary>
+    public static bool SaysNotWanted(string status) => status is InstanceStatus.Draining or InstanceStatus.HostServiceUnresponsive;
+
+    public static string NotWanted(string instanceName, string status, string expected) =>
+        $"The webserver no longer wants instance \"{instanceName}\": column status of its row is \"{status}\", expected \"{expected}\".";
+
+    /// <summary>Whether a registration whose answer was lost has gone through. At any other time such a row is one that an earlier run has left.</summary>
+    public static bool IsOurs(InstanceRow? row, HostRegistration ours) => row is { Status: InstanceStatus.Active } && row.CloudProviderId == ours.CloudProviderId;
+
     public static RegistrationAnswer Decide(InstanceRow? row, HostRegistration ours)
     {
         if (row is null)
@@ -21,11 +31,9 @@ internal static class RegistrationRules
                 $"hardware.instance_info has no row with instance_name \"{ours.InstanceName}\": the webserver creates it before it starts the instance.");
         }
 
-        if (row.Status is InstanceStatus.Draining or InstanceStatus.HostServiceUnresponsive)
+        if (SaysNotWanted(row.Status))
         {
-            return new RegistrationAnswer(
-                RegistrationOutcome.NotWanted,
-                $"The webserver no longer wants instance \"{ours.InstanceName}\": column status of its row is \"{row.Status}\", expected \"{InstanceStatus.PreConnection}\".");
+            return new RegistrationAnswer(RegistrationOutcome.NotWanted, NotWanted(ours.InstanceName, row.Status, InstanceStatus.PreConnection));
         }
 
         var faults = new List<string>();

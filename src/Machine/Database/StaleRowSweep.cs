@@ -2,16 +2,21 @@ using Microsoft.Extensions.Logging;
 
 namespace HostService.Machine.Database;
 
-/// <summary>B25: removes the rows of mandelboxes that nobody came for, every 9.5 to 10.5 s and once when it is stopped.</summary>
+/// <summary>
+/// B25: removes the rows of mandelboxes that nobody came for, every 9.5 to 10.5 s and once when it is stopped. Looks at the host's own row on the way: the
+/// heartbeat would see a minute later that the webserver no longer wants this host.
+/// </summary>
 public sealed class StaleRowSweep(IBackendDatabase database, TimeProvider clock, ILogger<StaleRowSweep> logger) : IAsyncDisposable
 {
     private readonly PeriodicWork _schedule = new(TimeSpan.FromSeconds(9.5), TimeSpan.FromSeconds(10.5), clock);
     private readonly CancellationTokenSource _stop = new();
     private string? _instanceName;
+    private Action<string> _notWanted = _ => { };
     private Task? _running;
     private bool _failing;
 
-    public void Start(string instanceName)
+    /// <param name="notWanted">Called with the reason each time that the host's row says that the webserver no longer wants this host (B23).</param>
+    public void Start(string instanceName, Action<string> notWanted)
     {
         if (_running is not null)
         {
@@ -19,6 +24,7 @@ public sealed class StaleRowSweep(IBackendDatabase database, TimeProvider clock,
         }
 
         _instanceName = instanceName;
+        _notWanted = notWanted;
         _running = Task.Run(() => _schedule.RunAsync(SweepAsync, _stop.Token));
     }
 
@@ -56,6 +62,11 @@ public sealed class StaleRowSweep(IBackendDatabase database, TimeProvider clock,
             if (count > 0)
             {
                 DatabaseLog.Swept(logger, count);
+            }
+
+            if (await database.WhyNotWantedAsync(_instanceName!, cancellationToken) is { } why)
+            {
+                _notWanted(why);
             }
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)

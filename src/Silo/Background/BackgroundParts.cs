@@ -59,8 +59,8 @@ public sealed partial class BackgroundParts(
         _webserver = Task.Run(() => webserver.RunAsync(_stopWebserver.Token));
         if (registered)
         {
-            heartbeat.Start(facts.Current.Identity.InstanceName, readings.HostFigures);
-            sweep.Start(facts.Current.Identity.InstanceName);
+            heartbeat.Start(facts.Current.Identity.InstanceName, readings.HostFigures, EndNotWanted);
+            sweep.Start(facts.Current.Identity.InstanceName, EndNotWanted);
         }
 
         await Host.SetStatus(HostStatus.Active);
@@ -98,6 +98,9 @@ public sealed partial class BackgroundParts(
         _stopRest.Dispose();
         _stopWebserver.Dispose();
     }
+
+    // However often it is said: the first request for the end is the one that counts.
+    private void EndNotWanted(string why) => wayOut.Request(new End(EndCause.NotWanted, why, ExitCodes.Ended));
 
     private async Task PumpAsync()
     {

@@ -17,4 +17,7 @@ public sealed class StartedParts
 
     /// <summary>The host's row in the database is ours.</summary>
     public bool Registered { get; set; }
+
+    /// <summary>The row has said <c>ACTIVE</c>: mandelboxes may have been assigned to this host.</summary>
+    public bool Active { get; set; }
 }

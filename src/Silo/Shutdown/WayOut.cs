@@ -40,7 +40,7 @@ public sealed partial class WayOut(
     {
         systemd.Stopping();
         await Step("mark the host as draining", MarkDrainingAsync);
-        if (started.Registered && facts.Current.Environment.IsDeployed && end.Cause is EndCause.Signal or EndCause.Request)
+        if (GivesGrace(end.Cause) && started.Active && facts.Current.Environment.IsDeployed)
         {
             await Step("grace for what was assigned", _ => Task.Delay(_options.Grace, time, CancellationToken.None), _options.Grace + _options.StepDeadline);
         }
@@ -55,7 +55,7 @@ public sealed partial class WayOut(
         await Step("write what the database is still owed", database.FlushAsync);
         await Step("stop the heartbeat", _ => heartbeat.StopAsync());
         await Step("stop the webserver's heartbeat", background.StopWebserverAsync);
-        await Step("say goodbye to the webserver", webserver.SayGoodbyeAsync);
+        await Step("say goodbye to the webserver", SayGoodbyeAsync);
         await Step("stop metrics", background.StopRestAsync);
     }
 
@@ -67,6 +67,9 @@ public sealed partial class WayOut(
             await Step("turn the machine off", power.ShutDownAsync);
         }
     }
+
+    /// <summary>Without its engine a host takes no spin-ups, and after a crash it is not to be trusted with any.</summary>
+    private static bool GivesGrace(EndCause cause) => cause is EndCause.Signal or EndCause.Request or EndCause.NotWanted;
 
     private IHostGrain HostGrain => grains.GetGrain<IHostGrain>(HostKeys.Host(facts.Current.Identity.InstanceName));
 
@@ -82,6 +85,9 @@ public sealed partial class WayOut(
             await database.SetHostStatusAsync(facts.Current.Identity.InstanceName, "DRAINING", cancellationToken);
         }
     }
+
+    // Before its identity is known this host has not introduced itself to anybody, and could not say who is leaving.
+    private Task SayGoodbyeAsync(CancellationToken cancellationToken) => started.Facts ? webserver.SayGoodbyeAsync(cancellationToken) : Task.CompletedTask;
 
     private async Task CloseAsync(CancellationToken cancellationToken)
     {

@@ -22,6 +22,7 @@ public sealed class GoLive(RunningEnvironment running, StartedParts started, Reg
 
             // Not wanted any more is not refused: that row, too, goes at the end.
             started.Registered = true;
+            started.Active = registered;
         }
 
         await background.StartAsync(registered, started.Lacking);

@@ -26,6 +26,9 @@ public sealed partial class PostgresServer : IAsyncDisposable
 
     public string ConnectionString => $"Host={_directory};Username=postgres;Database=postgres";
 
+    /// <summary>The unix socket that it listens on.</summary>
+    public string Socket => Path.Combine(_directory, ".s.PGSQL.5432");
+
     /// <summary>A new cluster with the schema in it, ready for connections.</summary>
     public static async Task<PostgresServer> StartNewAsync()
     {

@@ -31,6 +31,19 @@ public sealed class OutboxTests
     }
 
     [Fact]
+    public void A_removal_with_a_limit_gives_way_only_to_one_without()
+    {
+        var limited = new RowWrite(A, null, new Claim("i", "u"));
+        _outbox.Put(limited);
+        _outbox.Put(new RowWrite(A, "DYING"));
+        Assert.Equal([limited], _outbox.Pending);
+
+        _outbox.Put(new RowWrite(A, null));
+        _outbox.Put(limited);
+        Assert.Equal([new RowWrite(A, null)], _outbox.Pending);
+    }
+
+    [Fact]
     public void What_was_put_while_the_older_one_was_under_way_stays_pending()
     {
         var first = new RowWrite(A, "RUNNING");

@@ -16,7 +16,7 @@ public sealed class ScheduleTests
     public async Task The_heart_beats_at_once_and_then_every_55_to_65_seconds_at_random()
     {
         await using var loop = new HeartbeatLoop(_database, _clock, _beats);
-        loop.Start("i", () => new HostFigures(1, 2, 3));
+        loop.Start("i", () => new HostFigures(1, 2, 3), _ => { });
 
         var pauses = await MeasureAsync(40, 55, 65);
 
@@ -29,7 +29,7 @@ public sealed class ScheduleTests
     public async Task The_sweep_comes_at_once_and_then_every_nine_and_a_half_to_ten_and_a_half_seconds()
     {
         await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
-        sweep.Start("i");
+        sweep.Start("i", _ => { });
 
         var pauses = await MeasureAsync(40, 9.5, 10.5);
 
@@ -42,7 +42,7 @@ public sealed class ScheduleTests
     {
         _database.HeartbeatAsync("i", Arg.Any<HostFigures>(), Arg.Any<CancellationToken>()).ThrowsAsync(new BackendDatabaseException("away"));
         await using var loop = new HeartbeatLoop(_database, _clock, _beats);
-        loop.Start("i", () => new HostFigures(1, 2, 3));
+        loop.Start("i", () => new HostFigures(1, 2, 3), _ => { });
 
         await MeasureAsync(3, 55, 65);
 
@@ -54,7 +54,7 @@ public sealed class ScheduleTests
     {
         _database.RemoveStaleMandelboxesAsync("i", Arg.Any<CancellationToken>()).ThrowsAsync(new BackendDatabaseException("away"));
         await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
-        sweep.Start("i");
+        sweep.Start("i", _ => { });
         await MeasureAsync(3, 9.5, 10.5);
         Assert.Single(_sweeps.Lines);
 
@@ -64,10 +64,27 @@ public sealed class ScheduleTests
     }
 
     [Fact]
+    public async Task That_the_host_is_not_wanted_any_more_is_told_by_heartbeat_and_sweep()
+    {
+        _database.HeartbeatAsync("i", Arg.Any<HostFigures>(), Arg.Any<CancellationToken>()).Returns(null, "beat");
+        _database.WhyNotWantedAsync("i", Arg.Any<CancellationToken>()).Returns(null, "sweep");
+        var told = new List<string>();
+        await using var loop = new HeartbeatLoop(_database, _clock, _beats);
+        loop.Start("i", () => new HostFigures(1, 2, 3), told.Add);
+        await MeasureAsync(2, 55, 65);
+        await loop.StopAsync();
+        await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
+        sweep.Start("i", told.Add);
+        await MeasureAsync(2, 9.5, 10.5);
+
+        Assert.Equal(["beat", "sweep"], told);
+    }
+
+    [Fact]
     public async Task Figures_that_cannot_be_read_do_not_cost_the_heartbeat()
     {
         await using var loop = new HeartbeatLoop(_database, _clock, _beats);
-        loop.Start("i", () => throw new IOException("/proc is gone"));
+        loop.Start("i", () => throw new IOException("/proc is gone"), _ => { });
 
         await MeasureAsync(1, 55, 65);
 
@@ -79,7 +96,7 @@ public sealed class ScheduleTests
     public async Task After_the_stop_the_heart_is_still_and_stopping_again_or_never_having_started_does_no_harm()
     {
         await using var loop = new HeartbeatLoop(_database, _clock, _beats);
-        loop.Start("i", () => new HostFigures(1, 2, 3));
+        loop.Start("i", () => new HostFigures(1, 2, 3), _ => { });
         await MeasureAsync(1, 55, 65);
 
         await loop.StopAsync();
@@ -95,7 +112,7 @@ public sealed class ScheduleTests
     public async Task Stopping_the_sweep_sweeps_exactly_once_more()
     {
         await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
-        sweep.Start("i");
+        sweep.Start("i", _ => { });
         await MeasureAsync(1, 9.5, 10.5);
 
         await sweep.StopAsync(default);
