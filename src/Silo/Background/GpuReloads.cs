@@ -44,7 +44,7 @@ public sealed partial class GpuReloads(IGrainFactory grains, HostFactsSource fac
         if (held.Count > 0)
         {
             Reloads.Add(1);
-            LogReloaded(within, string.Join(", ", held));
+            LogReloaded((long)Math.Ceiling(within.TotalSeconds), string.Join(", ", held));
         }
     }
 
@@ -62,8 +62,8 @@ public sealed partial class GpuReloads(IGrainFactory grains, HostFactsSource fac
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "systemd was reloaded within the last {Within}: these mandelboxes may have lost their GPU: {MandelboxIds}")]
-    private partial void LogReloaded(TimeSpan within, string mandelboxIds);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "systemd was reloaded within the last {Seconds} s: these mandelboxes may have lost their GPU: {MandelboxIds}")]
+    private partial void LogReloaded(long seconds, string mandelboxIds);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "systemd was reloaded, and which mandelboxes may have lost their GPU is not known: {Why}")]
     private partial void LogNotTold(string why, Exception error);
