@@ -78,5 +78,5 @@ public sealed class VolumeTests : IDisposable
 
     private HostDirectories Directories() => new(Options.Create(_options), NullLogger<HostDirectories>.Instance);
 
-    private Task MountVolumeAsync() => Shell.RunAsync("mount -t tmpfs volume \"$1\"", _options.CloudStorageRoot);
+    private Task<string> MountVolumeAsync() => Shell.RunAsync("mount -t tmpfs volume \"$1\"", _options.CloudStorageRoot);
 }

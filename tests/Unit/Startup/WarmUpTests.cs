@@ -71,7 +71,7 @@ public sealed class WarmUpTests
         TimeProvider.System,
         NullLogger<WarmUp>.Instance).RunAsync(CancellationToken.None);
 
-    private Task MakeAsync(string name, string app) => _engine.CreateAsync(
+    private Task<string> MakeAsync(string name, string app) => _engine.CreateAsync(
         new ContainerSpec
         {
             Name = name,
