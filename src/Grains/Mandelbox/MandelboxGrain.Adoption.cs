@@ -235,7 +235,7 @@ public sealed partial class MandelboxGrain
 
     private async Task<string?> BecomeReadyAsync(MandelboxLife life)
     {
-        // Two figures at once make it ready once.
+        // Two DPIs at once make it ready once.
         var readiness = life.Readiness ??= Climb(life, plans.ForReadiness());
         var failure = await readiness;
         if (failure is not null && life.Readiness == readiness)
