@@ -1,3 +1,6 @@
+using HostService.Machine.Files;
+using HostService.Machine.UserConfigs.Archive;
+
 namespace HostService.Machine.UserConfigs;
 
 /// <summary>
@@ -6,39 +9,43 @@ namespace HostService.Machine.UserConfigs;
 /// </summary>
 internal sealed class StagingDirectory : IDisposable
 {
-    private StagingDirectory(string path) => Path = path;
+    private readonly string _path;
 
-    public string Path { get; }
+    private StagingDirectory(string path)
+    {
+        _path = path;
+        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.CreateDirectory(Path);
+        Directory.CreateDirectory(Replaced);
+    }
+
+    /// <summary>Empty at first.</summary>
+    public string Path => System.IO.Path.Combine(_path, "new");
+
+    private string Replaced => System.IO.Path.Combine(_path, "old");
 
     public static StagingDirectory Beside(string target)
     {
         var full = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(target));
-        var path = System.IO.Path.Combine(
+        return new StagingDirectory(System.IO.Path.Combine(
             System.IO.Path.GetDirectoryName(full) ?? throw new ArgumentException($"{target} has no parent directory.", nameof(target)),
-            $".{System.IO.Path.GetFileName(full)}.{Guid.NewGuid():N}");
-        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        return new StagingDirectory(path);
+            $".{System.IO.Path.GetFileName(full)}.{Guid.NewGuid():N}"));
     }
 
-    /// <summary>Moves everything into the target; what is there under the same name is replaced.</summary>
+    /// <summary>
+    /// Moves everything into the target; what is there under the same name is replaced. The target belongs to a container that runs: nothing
+    /// in it is looked into. What is replaced is moved out of it, links and all, and removed here, where nobody can put a link in its way.
+    /// </summary>
     public void MoveInto(string target)
     {
         Directory.CreateDirectory(target);
         foreach (var entry in new DirectoryInfo(Path).EnumerateFileSystemInfos())
         {
             var destination = System.IO.Path.Combine(target, entry.Name);
-            var there = new DirectoryInfo(destination);
-            if (there.Exists && there.LinkTarget is null)
-                there.Delete(recursive: true);
-            else
-                File.Delete(destination);
-
-            if (entry is DirectoryInfo { LinkTarget: null })
-                Directory.Move(entry.FullName, destination);
-            else
-                File.Move(entry.FullName, destination);
+            PosixFiles.MoveIfThere(destination, System.IO.Path.Combine(Replaced, entry.Name));
+            PosixFiles.Move(entry.FullName, destination);
         }
     }
 
-    public void Dispose() => Directory.Delete(Path, recursive: true);
+    public void Dispose() => Tree.Remove(_path);
 }

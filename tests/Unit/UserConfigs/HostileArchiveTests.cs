@@ -166,19 +166,51 @@ public sealed class HostileArchiveTests : IDisposable
         await Assert.ThrowsAsync<DamagedArchiveException>(async () =>
             await ArchiveBytes.UnpackAsync(await ArchiveBytes.OfTarAsync(tar => tar.WriteAsync(Header(type, 2_000_000_000)).AsTask()), Target));
 
+    [Theory]
+    [InlineData("20 size=8589934592\n", "changes the size")]
+    [InlineData("9 mtime=1\n20 size=8589934592\n", "changes the size")]
+    [InlineData("21 path=a\n11 size=512\n", "changes the size")]
+    [InlineData("22 GNU.sparse.major=1\n", "sparse")]
+    [InlineData("23 GNU.sparse.size=512\n", "sparse")]
+    public async Task An_extended_header_that_changes_what_an_entry_holds_is_refused(string records, string reason)
+    {
+        var refusal = await Assert.ThrowsAsync<DamagedArchiveException>(async () => await ArchiveBytes.UnpackAsync(await ExtendedAsync(records), Target));
+        Assert.Contains(reason, refusal.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
-    public async Task An_extended_header_that_changes_a_size_is_refused()
+    public async Task An_extended_header_that_only_mentions_a_size_is_read()
+    {
+        Assert.Equal(0, await ArchiveBytes.UnpackAsync(await ExtendedAsync("17 path=a size b\n19 comment= size=1\n"), Target));
+        Assert.Equal(["a size b"], Directory.GetFileSystemEntries(Target).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public async Task A_sparse_file_of_the_tar_program_is_refused_and_not_unpacked_as_something_else()
+    {
+        await using (var sparse = File.Create(Path.Combine(_scratch.Directory("source"), "sparse")))
+        {
+            sparse.SetLength(5_000_000);
+            sparse.Seek(0, SeekOrigin.End);
+            sparse.Write("end"u8);
+        }
+
+        using (var tar = System.Diagnostics.Process.Start("tar", ["-S", "--format=pax", "-c", "-f", _scratch["archive"], "-C", _scratch["source"], "."]))
+            await tar.WaitForExitAsync();
+        var archive = await ArchiveBytes.OfTarAsync(async tar => await tar.WriteAsync(await File.ReadAllBytesAsync(_scratch["archive"])));
+        var refusal = await Assert.ThrowsAsync<DamagedArchiveException>(() => ArchiveBytes.UnpackAsync(archive, Target));
+        Assert.Contains("sparse", refusal.Message, StringComparison.Ordinal);
+    }
+
+    private static Task<byte[]> ExtendedAsync(string records) => ArchiveBytes.OfTarAsync(async tar =>
     {
         var content = new byte[512];
-        "20 size=8589934592\n"u8.CopyTo(content);
-        var archive = await ArchiveBytes.OfTarAsync(async tar =>
-        {
-            await tar.WriteAsync(Header('x', 20));
-            await tar.WriteAsync(content);
-            await tar.WriteAsync(Header('0', 0));
-        });
-        await Assert.ThrowsAsync<DamagedArchiveException>(() => ArchiveBytes.UnpackAsync(archive, Target));
-    }
+        Encoding.ASCII.GetBytes(records).CopyTo(content, 0);
+        await tar.WriteAsync(Header('x', records.Length));
+        await tar.WriteAsync(content);
+        await tar.WriteAsync(Header('0', 0));
+        await tar.WriteAsync(new byte[1024]);
+    });
 
     private async Task RefusedAsync(params TarEntry[] entries)
     {

@@ -10,8 +10,10 @@ namespace HostService.Machine.UserConfigs.Archive;
 internal static class ConfigArchive
 {
     /// <summary>Packs and encrypts. Nothing marks the end of what is written when this fails.</summary>
+    /// <returns>How many entries were left out (<see cref="TarPacker.LeftOut"/>).</returns>
     /// <exception cref="DamagedArchiveException">The directory is beyond the limits.</exception>
-    public static async Task WriteAsync(
+    /// <exception cref="IOException">It cannot be read, or went away under the packer.</exception>
+    public static async Task<int> WriteAsync(
         string directory, string token, Stream output, ArchiveLimits limits, CancellationToken cancellationToken)
     {
         await using var encrypting = new EncryptingStage(output, token);
@@ -19,10 +21,12 @@ internal static class ConfigArchive
 
         // Not disposed on failure, because disposing writes the end of the archive; it holds nothing else.
         var writer = new TarWriter(compressing, TarEntryFormat.Pax, leaveOpen: true);
-        await new TarPacker(writer, limits).PackAsync(directory, cancellationToken);
+        var packer = new TarPacker(writer, limits);
+        await packer.PackAsync(directory, cancellationToken);
         await writer.DisposeAsync();
         await compressing.CompleteAsync(cancellationToken);
         await encrypting.CompleteAsync(cancellationToken);
+        return packer.LeftOut;
     }
 
     /// <summary>

@@ -81,6 +81,20 @@ internal static partial class PosixFiles
             throw Error($"link {path}");
     }
 
+    /// <summary>Renames a file, a link or a directory, whatever there is of that name, through no link of its own.</summary>
+    public static void Move(string from, string to)
+    {
+        if (Rename(from, to) != 0)
+            throw Error($"move {from} to {to}");
+    }
+
+    /// <summary>The same, where nothing of that name is no error.</summary>
+    public static void MoveIfThere(string from, string to)
+    {
+        if (Rename(from, to) != 0 && Marshal.GetLastPInvokeError() != NotFound)
+            throw Error($"move {from} to {to}");
+    }
+
     private static IOException Error(string attempt) => new($"Could not {attempt}: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -98,6 +112,9 @@ internal static partial class PosixFiles
     [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int ChangeOwner(string path, uint user, uint group);
 
+    [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Rename(string from, string to);
+
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Link(string existing, string path);
 
@@ -105,6 +122,10 @@ internal static partial class PosixFiles
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     public readonly struct FileStatus
     {
+        /// <summary>Names that it has; 0 for what was removed and is only open still.</summary>
+        [FieldOffset(16)]
+        public readonly uint Links;
+
         [FieldOffset(20)]
         public readonly uint User;
 
@@ -113,6 +134,9 @@ internal static partial class PosixFiles
 
         [FieldOffset(28)]
         private readonly ushort _mode;
+
+        [FieldOffset(32)]
+        private readonly ulong _inode;
 
         [FieldOffset(40)]
         public readonly long Size;
@@ -123,11 +147,18 @@ internal static partial class PosixFiles
         [FieldOffset(120)]
         private readonly uint _modifiedNanoseconds;
 
+        /// <summary>Major and minor number.</summary>
+        [FieldOffset(136)]
+        private readonly ulong _device;
+
         public bool IsDirectory => (_mode & 0xF000) == 0x4000;
 
         public bool IsRegularFile => (_mode & 0xF000) == 0x8000;
 
         public bool IsSymbolicLink => (_mode & 0xF000) == 0xA000;
+
+        /// <summary>Whether both are the status of one and the same file.</summary>
+        public bool IsSame(FileStatus other) => (_inode, _device) == (other._inode, other._device);
 
         /// <summary>Without set-uid, set-gid and sticky: settings have no use for them.</summary>
         public UnixFileMode Permissions => (UnixFileMode)(_mode & 0x1FF);

@@ -6,7 +6,8 @@ namespace HostService.Machine.UserConfigs.Archive;
 /// <summary>
 /// Stands before the tar reader and watches what goes by, because that reader takes a header's word for how much memory an extended
 /// header needs (up to 2 GiB) and for how many gigabytes follow. Counts all bytes, refuses extended headers above 64 KiB, and refuses those
-/// that change an entry's size, so that both agree on where the next header is (files above 8 GiB only; more than is accepted anyway).
+/// that change an entry's size, so that both agree on where the next header is (<c>tar --format=pax</c> writes them for files above 8 GiB;
+/// ours and <c>tar</c>'s own format have none). Refuses sparse files too, which that reader would unpack as if they were not.
 /// </summary>
 internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
 {
@@ -101,8 +102,26 @@ internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
         var taken = Math.Min(_extendedLength - _extendedFilled, content.Length);
         content[..taken].CopyTo(_extended.AsSpan(_extendedFilled));
         _extendedFilled += taken;
-        if (_extendedFilled == _extendedLength && _extended.AsSpan(0, _extendedLength).IndexOf(" size="u8) >= 0)
-            throw new DamagedArchiveException("an extended header changes the size of an entry, which only files above 8 GiB need");
+        if (_extendedFilled == _extendedLength)
+            ReadExtended(_extended.AsSpan(0, _extendedLength));
+    }
+
+    /// <summary>
+    /// Records of <c>LENGTH KEY=VALUE</c>, one a line, as that reader takes them: a length is not looked at, and a value that holds a line
+    /// feed ends there.
+    /// </summary>
+    private static void ReadExtended(ReadOnlySpan<byte> records)
+    {
+        foreach (var line in records.Split((byte)'\n'))
+        {
+            var record = records[line];
+            var rest = record[(record.IndexOf((byte)' ') + 1)..];
+            var key = rest[..Math.Max(0, rest.IndexOf((byte)'='))];
+            if (key.SequenceEqual("size"u8))
+                throw new DamagedArchiveException("an extended header changes the size of an entry, which only files above 8 GiB need");
+            if (key.StartsWith("GNU.sparse."u8))
+                throw new DamagedArchiveException("it holds a sparse file, as 'tar -S --format=pax' writes it: pack it without -S");
+        }
     }
 
     /// <summary>Octal digits, or, with the highest bit set, a big-endian number.</summary>
