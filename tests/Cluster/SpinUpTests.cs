@@ -217,4 +217,26 @@ public sealed class SpinUpTests
         Assert.Equal("app", answer.Failure!.Phase);
         await cluster.AssertNothingIsHeldAsync();
     }
+
+    [Fact]
+    public async Task Settings_of_a_spin_up_that_failed_before_its_user_could_come_are_not_saved()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        cluster.Engine.FailNext(EngineCall.Inspect, EngineFailure.Unreachable);
+        Assert.Equal("alive", (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure!.Phase);
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        Assert.Empty(cluster.UserConfigs.Saved);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
+    public async Task Where_nobody_knows_whether_settings_are_stored_they_are_saved_only_if_none_are()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        cluster.UserConfigs.Answer = new FetchAnswer(FetchOutcome.Unknown, "access is denied");
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        Assert.Contains("user configs: access is denied", (await cluster.Mandelbox("m1").Describe())!.Warnings);
+        await cluster.Mandelbox("m1").Stop("test");
+        Assert.Equal(1, cluster.UserConfigs.SavedIfAbsent);
+    }
 }

@@ -77,5 +77,41 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
         Assert.Equal("kept", await File.ReadAllTextAsync(Path.Combine(next.Root, "again", "userConfigs", "unpacked_configs", "unsaved")));
     }
 
+    [EngineAndFact("node", Needs.S3Server)]
+    public async Task A_save_that_outlasts_the_service_s_end_leaves_what_was_stored()
+    {
+        var hold = false;
+        await using var way = await FaultyWay.ToAsync(store.Url, (kind, _) => kind == "PART" && Volatile.Read(ref hold) ? Fault.Hold : Fault.None);
+        var directory = new ScratchDirectory();
+        var settings = _service.Process.Settings;
+        await using (var ending = await RunningService.StartAsync(directory, engine.Endpoint, settings.With(
+            ("Host__Root", directory["fractal"]), ("Host__PrivateRoot", directory["private"]), ("Host__CloudStorageRoot", directory["cloud"]),
+            ("Host__InstanceName", $"{settings.InstanceName}-ending"), ("Orleans__SiloPort", $"{ServiceProcess.FreePort()}"), ("Orleans__GatewayPort", $"{ServiceProcess.FreePort()}"),
+            ("UserConfigs__ServiceUrl", way.Url), ("Mandelbox__StopWithin", "00:00:01"), ("Shutdown__MandelboxDeadline", "00:00:03"))))
+        {
+            var configs = Path.Combine(ending.Root, "before", "userConfigs", "unpacked_configs");
+            await ending.UpAsync(RunningService.SpinUp("before", token: Token));
+            await File.WriteAllTextAsync(Path.Combine(configs, "first"), "stored");
+            await ending.EndAsync("before");
+            Volatile.Write(ref hold, true);
+            await ending.UpAsync(RunningService.SpinUp("during", token: Token));
+            await File.WriteAllTextAsync(Path.Combine(configs.Replace("/before/", "/during/", StringComparison.Ordinal), "second"), "never stored");
+
+            var ended = ending.Process.EndAsync();
+            await way.Held.Task.WaitAsync(TimeSpan.FromSeconds(60));
+            Assert.Equal(0, await ended);
+            Assert.False(Directory.Exists(ending.Root));
+            Assert.Contains("the service is ending", ending.Process.Log.Text, StringComparison.Ordinal);
+            way.Release.SetResult();
+            Volatile.Write(ref hold, false);
+
+            var next = new ScratchDirectory();
+            await using var after = await RunningService.StartAsync(next, engine.Endpoint, ending.Process.Settings.With(
+                ("Host__Root", next["fractal"]), ("Host__PrivateRoot", next["private"]), ("Host__CloudStorageRoot", next["cloud"])));
+            await after.UpAsync(RunningService.SpinUp("after", token: Token));
+            Assert.Equal(["first"], Directory.GetFileSystemEntries(Path.Combine(after.Root, "after", "userConfigs", "unpacked_configs")).Select(Path.GetFileName));
+        }
+    }
+
     private string OnHost(string id) => Path.Combine(_service.Root, id, "userConfigs", "unpacked_configs");
 }

@@ -168,6 +168,9 @@ public sealed class FakeUserConfigs : IUserConfigStore
     /// <summary>When set, saving waits for it.</summary>
     public TaskCompletionSource? HoldSave { get; set; }
 
+    /// <summary>How many of those that were saved must not have replaced anything.</summary>
+    public int SavedIfAbsent { get; private set; }
+
     public IReadOnlyList<UserConfigKey> Saved => [.. _saved];
 
     public Task<FetchAnswer> FetchAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
@@ -187,6 +190,14 @@ public sealed class FakeUserConfigs : IUserConfigStore
         _saved.Enqueue(key);
         return new SaveAnswer(true);
     }
+
+    public Task<SaveAnswer> SaveIfAbsentAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
+    {
+        SavedIfAbsent++;
+        return SaveAsync(key, encryptionToken, directory, cancellationToken);
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }
 
 /// <summary>Cloud drives in memory.</summary>

@@ -11,8 +11,11 @@ public sealed class MandelboxOptions
     /// <summary>The longest that a spin-up may take before it is undone.</summary>
     public TimeSpan SpinUpDeadline { get; set; } = TimeSpan.FromSeconds(100);
 
-    /// <summary>The longest that one pass of giving back may take, saving a user's configs included.</summary>
-    public TimeSpan CleanUpDeadline { get; set; } = TimeSpan.FromSeconds(180);
+    /// <summary>
+    /// The longest that one step of giving back may take, such as uploading what was written to a drive or saving a user's configs; both have time limits of
+    /// their own, which must be shorter.
+    /// </summary>
+    public TimeSpan CleanUpDeadline { get; set; } = TimeSpan.FromSeconds(120);
 
     /// <summary>How long the answer to a failed spin-up waits for everything to be given back; giving back goes on after it.</summary>
     public TimeSpan AnswerWithin { get; set; } = TimeSpan.FromSeconds(30);

@@ -34,11 +34,22 @@ public sealed class MandelboxRun(string mandelboxId, SpinUpRequest? request, str
     /// <summary>True once the engine has said that no container of this run runs any more, or that it has none. Only then is the lease given back.</summary>
     public bool ContainerEnded { get; set; } = true;
 
-    /// <summary>What came of fetching the user's settings; null for a user who never came.</summary>
+    /// <summary>What came of fetching the user's settings; null before that, and once what was to be saved has been dealt with.</summary>
     public FetchOutcome? Configs { get; set; }
 
     /// <summary>True while its directories on the host are there.</summary>
     public bool HasDirectories { get; set; }
+
+    /// <summary>
+    /// True from the moment in which the webserver may have been told that the user can connect. Before that an app may have written to the settings, but no
+    /// user has set anything.
+    /// </summary>
+    public bool UserMayHaveCome { get; set; }
+
+    /// <summary>
+    /// Whether the settings are still to be saved. While they are, their directory stays: a save that found half of it would store that half over the whole.
+    /// </summary>
+    public bool OwesSave => UserMayHaveCome && Configs is (FetchOutcome.Restored or FetchOutcome.FirstRun or FetchOutcome.Unknown);
 
     /// <summary>True once <c>.ready</c> is there.</summary>
     public bool MarkedReady { get; set; }

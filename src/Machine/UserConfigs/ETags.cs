@@ -17,16 +17,21 @@ internal static class ETags
     public static string OfMultipart(IReadOnlyList<byte[]> parts) =>
         $"{Convert.ToHexStringLower(Md5([.. parts.SelectMany(part => part)]))}-{parts.Count}";
 
+    /// <summary>Whether both name the same content, however they are written.</summary>
+    public static bool IsSame(string? one, string? other) => Bare(one) == Bare(other);
+
     /// <summary>
     /// Whether this ETag is of the kind that follows from the content, and another one. With some encryption (KMS) it is of no such kind
     /// and says nothing.
     /// </summary>
     public static bool Contradicts(string? etag, string expected)
     {
-        var bare = etag?.Trim('"').ToLowerInvariant() ?? "";
+        var bare = Bare(etag);
         return bare.Length == expected.Length
             && bare != expected
             && bare.All(c => char.IsAsciiHexDigit(c) || c is '-')
             && bare.IndexOf('-') == expected.IndexOf('-');
     }
+
+    private static string Bare(string? etag) => etag?.Trim('"').ToLowerInvariant() ?? "";
 }

@@ -14,6 +14,15 @@ public interface IUserConfigStore
     /// whole. Never throws for what a store or the directory can do to it.
     /// </summary>
     Task<SaveAnswer> SaveAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken);
+
+    /// <summary>The same, but only where nothing is stored yet; the store itself sees to that, however late something comes there.</summary>
+    Task<SaveAnswer> SaveIfAbsentAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Gives up what is still being fetched and saved and refuses what comes later: from the moment of the call nothing that is packed can
+    /// replace what is stored. Done when nothing works on any directory any more.
+    /// </summary>
+    Task StopAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>Whose settings of what.</summary>
@@ -32,11 +41,17 @@ public enum FetchOutcome
     /// <summary>Nothing stored yet: no error.</summary>
     FirstRun,
 
+    /// <summary>
+    /// The store does not let on whether there is anything: without leave to list its bucket, S3 denies access to what is not there. What is
+    /// set now may be saved by <see cref="IUserConfigStore.SaveIfAbsentAsync"/> and not otherwise.
+    /// </summary>
+    Unknown,
+
     /// <summary>There is, or may be, a stored archive that could not be read. It must not be overwritten.</summary>
     Failed,
 }
 
-/// <param name="Reason">Of a failure.</param>
+/// <param name="Reason">Of a failure, or of not knowing.</param>
 public sealed record FetchAnswer(FetchOutcome Outcome, string? Reason = null);
 
 /// <param name="Saved">Whether the stored archive is the new one now.</param>

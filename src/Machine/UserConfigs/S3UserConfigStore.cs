@@ -15,6 +15,8 @@ internal sealed partial class S3UserConfigStore(
     /// <summary>Of each request, and of a transfer that began well and ended badly.</summary>
     private const int Tries = 3;
     private readonly UserConfigsOptions _options = options.Value;
+    private readonly RunningTransfers _running = new();
+    private bool _hasSaidDenied;
 
     // Made on first use: looking for a region may ask the network, which must not hold up the start of the service, nor, having failed
     // once, all that comes later.
@@ -28,19 +30,32 @@ internal sealed partial class S3UserConfigStore(
             cancellationToken);
 
     public Task<SaveAnswer> SaveAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
-        Bounded(
-            _options.SaveTimeout,
-            static reason => new SaveAnswer(Saved: false, reason),
-            token => SaveWithTriesAsync(key.ObjectKey, encryptionToken, directory, token),
-            cancellationToken);
+        SaveAsync(key, encryptionToken, directory, onlyIfAbsent: false, cancellationToken);
+
+    public Task<SaveAnswer> SaveIfAbsentAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
+        SaveAsync(key, encryptionToken, directory, onlyIfAbsent: true, cancellationToken);
+
+    public Task StopAsync(CancellationToken cancellationToken) => _running.StopAsync(cancellationToken);
+
+    /// <summary>The memory that saves take.</summary>
+    internal PartBuffers Buffers { get; } = new(PartBuffers.Shared);
 
     public void Dispose()
     {
+        _running.Dispose();
         if (_s3.IsValueCreated)
             _s3.Value.Dispose();
     }
 
     private static FetchAnswer FetchFailed(string reason) => new(FetchOutcome.Failed, reason);
+
+    private Task<SaveAnswer> SaveAsync(
+        UserConfigKey key, string encryptionToken, string directory, bool onlyIfAbsent, CancellationToken cancellationToken) =>
+        Bounded(
+            _options.SaveTimeout,
+            static reason => new SaveAnswer(Saved: false, reason),
+            token => SaveWithTriesAsync(new UploadTarget(_s3.Value, _options.Bucket, key.ObjectKey, onlyIfAbsent), encryptionToken, directory, token),
+            cancellationToken);
 
     /// <summary>
     /// Runs on the thread pool, because ciphers and compression would hold a grain's turn, and turns whatever goes wrong into an answer.
@@ -49,10 +64,14 @@ internal sealed partial class S3UserConfigStore(
         TimeSpan limit, Func<string, T> failed, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
         using var deadline = new CancellationTokenSource(limit, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, _running.Stopping, cancellationToken);
         try
         {
-            return await Task.Run(() => work(either.Token), either.Token);
+            return await _running.RunAsync(() => work(any.Token), any.Token);
+        }
+        catch (OperationCanceledException) when (_running.Stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return failed("the service is ending");
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -100,6 +119,12 @@ internal sealed partial class S3UserConfigStore(
         {
             return new FetchAnswer(FetchOutcome.FirstRun);
         }
+        catch (AmazonS3Exception e) when (e is { StatusCode: HttpStatusCode.Forbidden, ErrorCode: "AccessDenied" } && CanSaveIfAbsent)
+        {
+            if (!Interlocked.Exchange(ref _hasSaidDenied, true))
+                DeniedOrAbsent(key, _options.Bucket);
+            return new FetchAnswer(FetchOutcome.Unknown, Explain(e));
+        }
         catch (DamagedArchiveException e)
         {
             return FetchFailed($"the stored archive was not unpacked: {e.Message}");
@@ -120,33 +145,39 @@ internal sealed partial class S3UserConfigStore(
         }
     }
 
-    private async Task<SaveAnswer> SaveWithTriesAsync(string key, string token, string directory, CancellationToken cancellationToken)
+    private async Task<SaveAnswer> SaveWithTriesAsync(UploadTarget target, string token, string directory, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                await SaveOnceAsync(key, token, directory, cancellationToken);
+                await SaveOnceAsync(target, token, directory, cancellationToken);
                 return new SaveAnswer(Saved: true);
             }
             catch (IntegrityException e) when (attempt < Tries)
             {
-                TransferBroke(key, attempt, e.Message);
+                TransferBroke(target.Key, attempt, e.Message);
+            }
+            catch (AmazonS3Exception e) when (target.OnlyIfAbsent && e.StatusCode is HttpStatusCode.PreconditionFailed or HttpStatusCode.Conflict)
+            {
+                return new SaveAnswer(Saved: false, "something is stored already that could not be read at the start, and it stays");
             }
         }
     }
 
-    private async Task SaveOnceAsync(string key, string token, string directory, CancellationToken cancellationToken)
+    private async Task SaveOnceAsync(UploadTarget target, string token, string directory, CancellationToken cancellationToken)
     {
-        await using var upload = await MultipartUpload.BeginAsync(_s3.Value, _options.Bucket, key, cancellationToken);
+        await using var upload = await MultipartUpload.BeginAsync(target, Buffers, cancellationToken);
         try
         {
-            await ConfigArchive.WriteAsync(directory, token, upload, Limits, cancellationToken);
+            var leftOut = await ConfigArchive.WriteAsync(directory, token, upload, Limits, cancellationToken);
             await upload.CompleteAsync(cancellationToken);
+            if (leftOut > 0)
+                NamesLeftOut(target.Key, leftOut);
         }
         catch
         {
-            await AbortAsync(upload, key);
+            await AbortAsync(upload, target.Key);
             throw;
         }
     }
@@ -154,7 +185,7 @@ internal sealed partial class S3UserConfigStore(
     /// <summary>With a deadline of its own: the reason for giving up may be that the caller's has passed.</summary>
     private async Task AbortAsync(MultipartUpload upload, string key)
     {
-        using var deadline = new CancellationTokenSource(_options.RequestTimeout, clock);
+        using var deadline = new CancellationTokenSource(UserConfigsOptions.AbortTimeout, clock);
         try
         {
             await upload.AbortAsync(deadline.Token);
@@ -165,6 +196,9 @@ internal sealed partial class S3UserConfigStore(
             PartsLeftBehind(key, e.Message);
         }
     }
+
+    /// <summary>AWS can; who knows of another server that it does may say so.</summary>
+    private bool CanSaveIfAbsent => _options.ConditionalWrites ?? _options.ServiceUrl is null;
 
     private ArchiveLimits Limits => new(_options.MaxUnpackedBytes, _options.MaxEntries);
 

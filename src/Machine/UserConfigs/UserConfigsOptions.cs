@@ -26,6 +26,13 @@ public sealed class UserConfigsOptions
     public string? SecretKey { get; set; }
 
     /// <summary>
+    /// Whether the store heeds <c>If-None-Match</c> where an upload is completed. Where it does, a user whose object the store denies access
+    /// to, as S3 does for one that is not there unless it may be listed, has what was set saved if nothing is stored. Null: AWS does, a
+    /// <see cref="ServiceUrl"/> does not.
+    /// </summary>
+    public bool? ConditionalWrites { get; set; }
+
+    /// <summary>
     /// An archive that unpacks to more is refused, and a directory that is larger is not saved: nothing is stored that could not be fetched
     /// again.
     /// </summary>
@@ -34,11 +41,19 @@ public sealed class UserConfigsOptions
     /// <summary>Files, directories and links together.</summary>
     public int MaxEntries { get; set; } = 200_000;
 
-    /// <summary>All of a fetch. A mandelbox's start waits for it.</summary>
+    /// <summary>
+    /// All of a fetch. A mandelbox's start waits for it, and goes on without it; so it must be shorter than <c>Mandelbox:StepDeadline</c>.
+    /// </summary>
     public TimeSpan FetchTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>All of a save, its further tries included.</summary>
-    public TimeSpan SaveTimeout { get; set; } = TimeSpan.FromMinutes(5);
+    /// <summary>
+    /// All of a save, its further tries included. The store's own verdict has to come before <c>Mandelbox:CleanUpDeadline</c>, for until it
+    /// has come the directory stays.
+    /// </summary>
+    public TimeSpan SaveTimeout { get; set; } = TimeSpan.FromSeconds(100);
+
+    /// <summary>What throwing away the parts of a save that failed may take after it.</summary>
+    public static TimeSpan AbortTimeout { get; } = TimeSpan.FromSeconds(10);
 
     /// <summary>One request to the store: a part of 5 MiB, or the wait for an answer's first byte.</summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(30);

@@ -1,6 +1,7 @@
 using HostService.Gateway;
 using HostService.GrainInterfaces;
 using HostService.Grains;
+using HostService.Grains.Mandelbox;
 using HostService.Machine;
 using HostService.Machine.AppArmor;
 using HostService.Machine.CloudStorage;
@@ -38,6 +39,7 @@ public static class ServiceHost
         builder.AddServiceLogging();
         builder.AddMachine(environment);
         builder.Services.AddMandelboxes();
+        builder.Services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<MandelboxOptions>, DeadlineNesting>();
         builder.AddSilo(environment);
         builder.AddStartUpAndWayOut(environment);
         builder.Services.AddSingleton<IHostName, HostNameOfFacts>();

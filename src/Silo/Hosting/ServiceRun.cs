@@ -124,7 +124,7 @@ public static partial class ServiceRun
 
     private static async Task StopAsync(WebApplication app)
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var deadline = new CancellationTokenSource(ShutdownOptions.SiloDeadline);
         try
         {
             await app.StopAsync(deadline.Token);

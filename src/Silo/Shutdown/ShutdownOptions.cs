@@ -6,11 +6,23 @@ public sealed class ShutdownOptions
     /// <summary>In deployed environments: how long spin-ups that were assigned before still come in (B30).</summary>
     public TimeSpan Grace { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long all mandelboxes together have to end, the saving of configs included.</summary>
-    public TimeSpan MandelboxDeadline { get; set; } = TimeSpan.FromSeconds(150);
+    /// <summary>
+    /// How long all mandelboxes together have to end: what was written to drives uploaded and configs saved, one after the other. What is still being saved
+    /// then is given up, and what was stored before stays; so it may be shorter than what one mandelbox may take, where ending soon matters more.
+    /// </summary>
+    public TimeSpan MandelboxDeadline { get; set; } = TimeSpan.FromSeconds(270);
 
     /// <summary>How long any other step has.</summary>
     public TimeSpan StepDeadline { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Of the way out, each of which may take as long as <see cref="StepDeadline"/>: those without a deadline of their own, turning the machine off included.</summary>
+    internal const int Steps = 14;
+
+    /// <summary>What the silo has to stop after them.</summary>
+    internal static readonly TimeSpan SiloDeadline = TimeSpan.FromSeconds(20);
+
+    /// <summary>The longest that all of it may take.</summary>
+    internal TimeSpan Longest => Grace + MandelboxDeadline + (Steps * StepDeadline) + SiloDeadline;
 
     /// <summary>Every fault of these settings; empty when there is none.</summary>
     public IEnumerable<string> Faults()

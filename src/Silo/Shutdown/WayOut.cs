@@ -1,9 +1,11 @@
 using HostService.GrainInterfaces;
 using HostService.Grains;
+using HostService.Grains.Mandelbox;
 using HostService.Machine.Database;
 using HostService.Machine.Files;
 using HostService.Machine.Power;
 using HostService.Machine.Systemd;
+using HostService.Machine.UserConfigs;
 using HostService.Machine.Webserver;
 using HostService.Silo.Background;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -23,6 +25,7 @@ public sealed partial class WayOut(
     HeartbeatLoop heartbeat,
     StaleRowSweep sweep,
     IWebserver webserver,
+    IUserConfigStore userConfigs,
     HostDirectories directories,
     ISystemd systemd,
     StatusLine statusLine,
@@ -30,6 +33,7 @@ public sealed partial class WayOut(
     IServiceProvider services,
     BackgroundParts background,
     IOptions<ShutdownOptions> options,
+    IOptions<MandelboxOptions> mandelboxOptions,
     TimeProvider time,
     ILogger<WayOut> logger)
 {
@@ -49,6 +53,9 @@ public sealed partial class WayOut(
         await Step("stop the HTTPS server", StopServerAsync);
         await Step("end the mandelboxes", EndMandelboxesAsync, _options.MandelboxDeadline);
         await Step("stop watching the engine", background.StopEventsAsync);
+
+        // From here on no save can end well: one that went on while its directory is removed would store what is left of it.
+        await Step("give up what is still being saved", userConfigs.StopAsync);
         await Step("remove directories", _ => Task.Run(directories.RemoveAll, CancellationToken.None));
         await Step("sweep rows that nobody came for", sweep.StopAsync);
         await Step("remove the host's row", RemoveRowAsync);
@@ -109,12 +116,33 @@ public sealed partial class WayOut(
         }
 
         var all = await HostGrain.ListMandelboxes();
-        await Task.WhenAll(all.Select(m => grains.GetGrain<IMandelboxGrain>(m.MandelboxId).Stop("the host is shutting down"))).WaitAsync(cancellationToken);
-        var left = await HostGrain.ListMandelboxes();
-        if (left.Count > 0)
+        try
         {
-            LogLeft(string.Join(", ", left.Select(m => m.MandelboxId)));
+            await Task.WhenAll(all.Select(m => EndAsync(m.MandelboxId, cancellationToken))).WaitAsync(cancellationToken);
         }
+        finally
+        {
+            var left = await HostGrain.ListMandelboxes();
+            if (left.Count > 0)
+            {
+                LogLeft(string.Join(", ", left.Select(m => m.MandelboxId)));
+            }
+        }
+    }
+
+    /// <summary>
+    /// A stop is answered after a while although giving back goes on, for there are callers who wait. Here there is more time: it is asked again until the answer
+    /// comes of itself.
+    /// </summary>
+    private async Task EndAsync(string mandelboxId, CancellationToken cancellationToken)
+    {
+        var mandelbox = grains.GetGrain<IMandelboxGrain>(mandelboxId);
+        long asked;
+        do
+        {
+            asked = time.GetTimestamp();
+        }
+        while (await mandelbox.Stop("the host is shutting down") && time.GetElapsedTime(asked) >= mandelboxOptions.Value.StopWithin && !cancellationToken.IsCancellationRequested);
     }
 
     private async Task RemoveRowAsync(CancellationToken cancellationToken)

@@ -89,6 +89,10 @@ public sealed class FailureTests(S3Server server) : S3TestBase(server)
     [InlineData("INITIATE", "ServerError")]
     [InlineData("PART", "ServerError")]
     [InlineData("PART", "CutRequest")]
+    [InlineData("PART", "FlipBit")]
+    [InlineData("PART", "BadDigest")]
+    [InlineData("PART", "InvalidDigest")]
+    [InlineData("PART", "XAmzContentSHA256Mismatch")]
     [InlineData("COMPLETE", "ServerError")]
     public async Task A_request_of_a_save_that_fails_twice_is_tried_a_third_time(string kind, string fault)
     {
@@ -108,6 +112,7 @@ public sealed class FailureTests(S3Server server) : S3TestBase(server)
     [InlineData("PART", "ServerError")]
     [InlineData("PART", "CutRequest")]
     [InlineData("PART", "FlipBit")]
+    [InlineData("PART", "BadDigest")]
     [InlineData("COMPLETE", "ServerError")]
     public async Task A_save_that_fails_three_times_keeps_what_was_stored(string kind, string fault)
     {

@@ -29,6 +29,20 @@ internal enum Fault
 
     /// <summary>No answer until the caller gives up.</summary>
     Silence,
+
+    /// <summary>Answered with 400 by a server that found another checksum than the request names.</summary>
+    BadDigest,
+    InvalidDigest,
+    XAmzContentSHA256Mismatch,
+
+    /// <summary>Answered with 403, as S3 answers for what is not there where it may not be listed.</summary>
+    AccessDenied,
+
+    /// <summary>Passed on, and done; but the answer is lost and the caller is told of an error of the server's.</summary>
+    LoseAnswer,
+
+    /// <summary>Passed on when <see cref="FaultyWay.Release"/> is set.</summary>
+    Hold,
 }
 
 /// <summary>A proxy before the real server that fails as a test says; records what came by.</summary>
@@ -57,6 +71,15 @@ internal sealed class FaultyWay : IAsyncDisposable
 
     /// <summary>Set once a request meets silence.</summary>
     public TaskCompletionSource Silent { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Set once a request is held.</summary>
+    public TaskCompletionSource Held { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Lets what is held go on.</summary>
+    public TaskCompletionSource Release { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Runs when an upload has been completed, before its caller hears of it.</summary>
+    public Func<Task>? Completed { get; set; }
 
     public string Url => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
 
@@ -101,6 +124,14 @@ internal sealed class FaultyWay : IAsyncDisposable
                 await using (context.RequestAborted.Register(gone.SetResult))
                     await gone.Task;
                 return;
+            case Fault.BadDigest or Fault.InvalidDigest or Fault.XAmzContentSHA256Mismatch or Fault.AccessDenied:
+                await RefuseAsync(context, fault == Fault.AccessDenied ? 403 : 400, fault.ToString());
+                return;
+            case Fault.Hold:
+                Held.TrySetResult();
+                await Release.Task;
+                await PassOnAsync(context, fault);
+                return;
             case Fault.CutRequest:
                 await context.Request.Body.ReadExactlyAsync(new byte[(int)Math.Min(context.Request.ContentLength ?? 0, 1000) / 2]);
                 context.Abort();
@@ -111,8 +142,32 @@ internal sealed class FaultyWay : IAsyncDisposable
         }
     }
 
+    private static async Task RefuseAsync(HttpContext context, int status, string code)
+    {
+        await context.Request.Body.CopyToAsync(Stream.Null);
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "application/xml";
+        await context.Response.WriteAsync($"<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>no</Message></Error>");
+    }
+
+    /// <summary>What s3rver lacks and S3 has: completing an upload only where nothing is stored.</summary>
+    private async Task<bool> MayCompleteAsync(HttpContext context)
+    {
+        if (context.Request.Headers.IfNoneMatch != "*")
+            return true;
+        using var look = new HttpRequestMessage(HttpMethod.Head, _server + context.Request.Path.ToUriComponent());
+        using var there = await _client.SendAsync(look);
+        return there.StatusCode == HttpStatusCode.NotFound;
+    }
+
     private async Task PassOnAsync(HttpContext context, Fault fault)
     {
+        if (Kind(context.Request) == "COMPLETE" && !await MayCompleteAsync(context))
+        {
+            await RefuseAsync(context, 412, "PreconditionFailed");
+            return;
+        }
+
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body);
         if (fault == Fault.FlipBit && body.Length > 0)
@@ -127,6 +182,14 @@ internal sealed class FaultyWay : IAsyncDisposable
         }
 
         using var answer = await _client.SendAsync(request);
+        if (Kind(context.Request) == "COMPLETE" && Completed is { } completed)
+            await completed();
+        if (fault == Fault.LoseAnswer)
+        {
+            context.Response.StatusCode = 500;
+            return;
+        }
+
         context.Response.StatusCode = (int)answer.StatusCode;
         foreach (var (name, values) in answer.Headers.Concat(answer.Content.Headers)
             .Where(header => header.Key is not ("Connection" or "Transfer-Encoding" or "Keep-Alive")))

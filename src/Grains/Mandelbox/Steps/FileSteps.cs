@@ -26,6 +26,10 @@ public sealed class MakeDirectories(IMandelboxFiles files) : IMandelboxStep
 
     public Task UndoAsync(MandelboxRun run, CancellationToken cancellationToken)
     {
+        if (run.OwesSave)
+        {
+            throw new InvalidOperationException("the user's settings that lie in them are still to be saved");
+        }
         run.HasDirectories = false;
         return Task.Run(
             () =>

@@ -47,6 +47,8 @@ public sealed class MarkRowRunning(IBackendDatabase database) : StepWithoutUndo
 
     public override async Task<StepResult> DoAsync(MandelboxRun run, CancellationToken cancellationToken)
     {
+        // Before it is known to have worked: what was written may count although its answer is lost.
+        run.UserMayHaveCome = true;
         await database.SetMandelboxStatusAsync(run.MandelboxId, "RUNNING", cancellationToken);
         return StepResult.Done;
     }

@@ -9,31 +9,44 @@ namespace HostService.Grains.Mandelbox.Steps;
 /// </summary>
 public sealed partial class KeepUserConfigs(IUserConfigStore store, Func<MandelboxRun, UserConfigKey> key, ILogger logger) : IMandelboxStep
 {
+    private Task<SaveAnswer>? _saving;
+
     public string Name => "keep configs";
 
     public Task<StepResult> DoAsync(MandelboxRun run, CancellationToken cancellationToken) => Task.FromResult(StepResult.Done);
 
     public async Task UndoAsync(MandelboxRun run, CancellationToken cancellationToken)
     {
-        switch (run.Configs)
+        // A pass that was given up has cancelled its save; before anything else that one must have ended.
+        if (_saving is { } earlier)
         {
-            case null:
-                // The user never came: there is nothing of theirs to save, and what is stored is worth more.
-                return;
-            case FetchOutcome.Failed:
-                LogKept(run.MandelboxId);
-                return;
-            default:
-                var answer = await store.SaveAsync(key(run), run.RequiredRequest.ConfigEncryptionToken, run.Paths.UserConfigs, cancellationToken);
-                if (answer is { Saved: false, Reason: not null })
-                {
-                    LogNotSaved(run.MandelboxId, answer.Reason);
-                }
-
-                // The store has tried three times by now; trying for ever would keep the mandelbox from going.
-                run.Configs = null;
-                return;
+            await ((Task)earlier).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            cancellationToken.ThrowIfCancellationRequested();
         }
+
+        if (run.OwesSave)
+        {
+            var answer = await (_saving = SaveAsync(run, cancellationToken));
+            if (answer is { Saved: false, Reason: not null })
+            {
+                LogNotSaved(run.MandelboxId, answer.Reason);
+            }
+        }
+        else if (run is { Configs: FetchOutcome.Failed, UserMayHaveCome: true })
+        {
+            LogKept(run.MandelboxId);
+        }
+
+        // The store has tried three times by now; trying for ever would keep the mandelbox from going.
+        run.Configs = null;
+    }
+
+    private Task<SaveAnswer> SaveAsync(MandelboxRun run, CancellationToken cancellationToken)
+    {
+        var token = run.RequiredRequest.ConfigEncryptionToken;
+        return run.Configs == FetchOutcome.Unknown
+            ? store.SaveIfAbsentAsync(key(run), token, run.Paths.UserConfigs, cancellationToken)
+            : store.SaveAsync(key(run), token, run.Paths.UserConfigs, cancellationToken);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: the stored user configs could not be read at the start, so they are not overwritten now")]
@@ -54,7 +67,7 @@ public sealed partial class FetchUserConfigs(IUserConfigStore store, Func<Mandel
         run.Configs = FetchOutcome.Failed;
         var answer = await store.FetchAsync(key(run), run.RequiredRequest.ConfigEncryptionToken, run.Paths.UserConfigs, cancellationToken);
         run.Configs = answer.Outcome;
-        if (answer.Outcome == FetchOutcome.Failed)
+        if (answer.Outcome is FetchOutcome.Failed or FetchOutcome.Unknown)
         {
             LogFailed(run.MandelboxId, answer.Reason);
             run.Warnings.Add($"user configs: {answer.Reason}");

@@ -1,0 +1,21 @@
+using HostService.Machine.UserConfigs;
+
+namespace HostService.Tests.Unit.UserConfigs;
+
+public sealed class PartBuffersTests
+{
+    [Fact]
+    public void No_more_are_given_than_are_shared_and_one_that_comes_back_is_given_again()
+    {
+        var buffers = new PartBuffers(2);
+        var (one, two) = (buffers.TryTake()!, buffers.TryTake()!);
+        Assert.Null(buffers.TryTake());
+        Assert.Null(buffers.TryTake());
+        buffers.GiveBack(two);
+        Assert.Same(two, buffers.TryTake());
+        Assert.Null(buffers.TryTake());
+        buffers.GiveBack(one);
+        buffers.GiveBack(two);
+        Assert.Equal((0, 2 * PartBuffers.PartSize), (buffers.Bytes, buffers.Most));
+    }
+}
