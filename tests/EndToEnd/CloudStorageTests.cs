@@ -71,6 +71,11 @@ public sealed class CloudStorageTests(EngineFixture engine) : IAsyncLifetime
         {
             Assert.Equal("hello", await File.ReadAllTextAsync(await _service.InsideAsync("drive", "/fractal/cloudStorage/Local Drive/from-the-drive")));
             await File.WriteAllTextAsync(await _service.InsideAsync("drive", "/fractal/cloudStorage/Local Drive/from-inside"), "written inside");
+
+            // Beside the drives nobody inside can put anything, such as a link where the next drive is going to be mounted.
+            var beside = await _service.InsideAsync("drive", "/fractal/cloudStorage/Dropbox");
+            var refused = Assert.ThrowsAny<IOException>(() => File.CreateSymbolicLink(beside, "/etc"));
+            Assert.Contains("Read-only file system", refused.Message, StringComparison.Ordinal);
         }
 
         await File.WriteAllTextAsync(Path.Combine(OnHost("drive"), "Local Drive", "from-the-host"), "written outside");

@@ -69,7 +69,8 @@ public static class ContainerSpecs
 
         if (surroundings.CloudStorageRoot is { } cloudStorage)
         {
-            binds.Add($"{Path.Combine(cloudStorage, run.MandelboxId)}:/fractal/cloudStorage{shared}");
+            // Root mounts drives below it by path: nobody inside may put a link there. A drive that is mounted later comes in as writable as it is outside.
+            binds.Add($"{Path.Combine(cloudStorage, run.MandelboxId)}:/fractal/cloudStorage:ro{(surroundings.SharedMounts ? ",rslave" : "")}");
         }
 
         List<DeviceMapping> devices = [.. (run.InputDevices?.DeviceNodes ?? []).Select(node => new DeviceMapping(node, node, "rwm"))];

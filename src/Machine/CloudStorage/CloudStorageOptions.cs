@@ -11,10 +11,19 @@ public sealed class CloudStorageOptions
     /// <summary>A mount that is not there by then is given up.</summary>
     public TimeSpan MountTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>How long a mandelbox's end waits for what its user wrote to be uploaded.</summary>
-    public TimeSpan FlushTimeout { get; set; } = TimeSpan.FromMinutes(2);
+    /// <summary>
+    /// How long a mandelbox's end waits for what its user wrote to be uploaded. With 15 s for the unmounting it must be shorter than
+    /// <c>Mandelbox:CleanUpDeadline</c>.
+    /// </summary>
+    public TimeSpan FlushTimeout { get; set; } = TimeSpan.FromSeconds(90);
 
-    /// <summary>Files on their way to a drive; root only. Null: <c>&lt;Host:Root&gt;/temp/cloudStorage</c>.</summary>
+    /// <summary>What settling a drive before its flush, and ending its program after it, may take besides.</summary>
+    public static TimeSpan AroundFlush { get; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// Files on their way to a drive; root only. What could not be uploaded stays there, also beyond the service's end. Null:
+    /// <c>&lt;Host:CloudStorageRoot&gt;/.cache</c>.
+    /// </summary>
     public string? CacheRoot { get; set; }
 
     /// <summary>By the name that callers use.</summary>

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace HostService.Machine.CloudStorage;
 
 /// <summary>Where a drive goes and for whom.</summary>
-/// <param name="Cache">Files on their way to the drive.</param>
+/// <param name="Cache">Files on their way to the drive; there already, and root's alone.</param>
 internal sealed record DrivePlace(string MandelboxId, string Provider, string MountPoint, string Cache);
 
 /// <summary>One mounted drive: a running rclone and its mount point.</summary>
@@ -42,7 +42,6 @@ internal sealed class DriveMount
         CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(place.MountPoint);
-        Directory.CreateDirectory(place.Cache, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var ready = new ReadySocket();
         RcloneProcess? rclone = null;
         try
@@ -100,7 +99,7 @@ internal sealed class DriveMount
         }
 
         if (RcloneCache.CountUnsaved(_place.Cache) is > 0 and var unsaved)
-            throw new IOException($"{unsaved} files written to {_place.Provider} were not uploaded; they are kept in {_place.Cache}");
+            throw new IOException($"{unsaved} files written to {_place.Provider} were not uploaded; they are kept in {_place.Cache}, also when the service ends");
         Directory.Delete(_place.Cache, recursive: true);
     }
 

@@ -36,15 +36,22 @@ internal static class RcloneCache
         void Look(object sender, FileSystemEventArgs change) => changed.Release();
     }
 
-    /// <summary>A file of metadata that cannot be read counts as unsaved: better one too many is kept.</summary>
-    private static bool IsDirty(string path)
+    /// <summary>
+    /// A file of metadata that cannot be read counts as unsaved: better one too many is kept. One that has gone since it was listed is of a
+    /// file that rclone has done with.
+    /// </summary>
+    internal static bool IsDirty(string path)
     {
         try
         {
             using var item = JsonDocument.Parse(File.ReadAllBytes(path));
             return item.RootElement.TryGetProperty("Dirty", out var dirty) && dirty.ValueKind == JsonValueKind.True;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false;
+        }
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
             return true;
         }

@@ -11,6 +11,7 @@ internal sealed class RcloneCloudStorage(
 {
     private const UnixFileMode ReadableByAll = (UnixFileMode)0b111_101_101;
     private readonly CloudStorageOptions _options = options.Value;
+    private readonly Lock _caches = new();
     private readonly ConcurrentDictionary<string, Drives> _drives = new(StringComparer.Ordinal);
 
     public async Task PrepareAsync(string mandelboxId, CancellationToken cancellationToken)
@@ -54,11 +55,13 @@ internal sealed class RcloneCloudStorage(
                 drive.Provider,
                 Path.Combine(DirectoryOf(mandelboxId), provider.Directory),
                 Path.Combine(CacheOf(mandelboxId), drive.Provider));
+            MakeCache(place.Cache);
             var (mount, refusal) = await DriveMount.StartAsync(place, provider, drive, _options, clock, log, cancellationToken);
             if (mount is null)
             {
                 // Not the mandelbox's own directory: its container has it bound, and would never see a new one of that name.
-                RemoveEmpty(mandelboxId, [place.MountPoint, CacheOf(mandelboxId)]);
+                RemoveEmpty(mandelboxId, [place.MountPoint]);
+                RemoveEmptyCache(mandelboxId);
                 return refusal;
             }
 
@@ -97,7 +100,7 @@ internal sealed class RcloneCloudStorage(
 
             if (Directory.Exists(directory))
                 RemoveEmpty(mandelboxId, [.. Directory.EnumerateDirectories(directory), directory]);
-            RemoveEmpty(mandelboxId, [CacheOf(mandelboxId)]);
+            RemoveEmptyCache(mandelboxId);
         }
         finally
         {
@@ -142,8 +145,32 @@ internal sealed class RcloneCloudStorage(
 
     private string DirectoryOf(string mandelboxId) => Path.Combine(Path.GetFullPath(host.Value.CloudStorageRoot), mandelboxId);
 
-    private string CacheOf(string mandelboxId) =>
-        Path.Combine(Path.GetFullPath(_options.CacheRoot ?? Path.Combine(host.Value.Root, "temp", "cloudStorage")), mandelboxId);
+    /// <summary>
+    /// Not below the host's root, which goes with the service: what was not uploaded is a user's, and only here. No mandelbox id begins with a dot.
+    /// </summary>
+    private string CacheRoot => Path.GetFullPath(_options.CacheRoot ?? Path.Combine(host.Value.CloudStorageRoot, ".cache"));
+
+    private string CacheOf(string mandelboxId) => Path.Combine(CacheRoot, mandelboxId);
+
+    private void MakeCache(string cache)
+    {
+        lock (_caches)
+        {
+            foreach (var directory in (string[])[CacheRoot, Path.GetDirectoryName(cache)!, cache])
+                Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
+
+    /// <summary>The mandelbox's, and the one of all of them where it is ours to choose.</summary>
+    private void RemoveEmptyCache(string mandelboxId)
+    {
+        lock (_caches)
+        {
+            RemoveEmpty(mandelboxId, [CacheOf(mandelboxId)]);
+            if (_options.CacheRoot is null && Directory.Exists(CacheRoot) && !Directory.EnumerateFileSystemEntries(CacheRoot).Any())
+                Directory.Delete(CacheRoot);
+        }
+    }
 
     /// <summary>Never what is not empty: it may be a user's files.</summary>
     private void RemoveEmpty(string mandelboxId, IEnumerable<string> directories)

@@ -48,7 +48,7 @@ public sealed class ContainerSpecTests
                 "/fractal/temp/logs/box-1/7:/var/log/fractal",
                 "/fractal/box-1/userConfigs/unpacked_configs:/fractal/userConfigs:rshared",
                 "/run/udev/data:/run/udev/data:ro",
-                "/fractalCloudStorage/box-1:/fractal/cloudStorage:rshared",
+                "/fractalCloudStorage/box-1:/fractal/cloudStorage:ro,rslave",
             ],
             spec.Binds);
         Assert.Equal([("/dev/fuse", "/dev/fuse", "rwm")], spec.Devices.Select(d => (d.PathOnHost, d.PathInContainer, d.Permissions)));
