@@ -1,4 +1,5 @@
 using HostService.GrainInterfaces;
+using HostService.Machine.Docker;
 using HostService.Machine.UserConfigs;
 using HostService.Tests.Support;
 

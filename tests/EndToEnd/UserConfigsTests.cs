@@ -81,7 +81,9 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
     public async Task A_save_that_outlasts_the_service_s_end_leaves_what_was_stored()
     {
         var hold = false;
+        var stored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var way = await FaultyWay.ToAsync(store.Url, (kind, _) => kind == "PART" && Volatile.Read(ref hold) ? Fault.Hold : Fault.None);
+        way.Completed = () => Task.FromResult(stored.TrySetResult());
         var directory = new ScratchDirectory();
         var settings = _service.Process.Settings;
         await using (var ending = await RunningService.StartAsync(directory, engine.Endpoint, settings.With(
@@ -93,6 +95,7 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
             await ending.UpAsync(RunningService.SpinUp("before", token: Token));
             await File.WriteAllTextAsync(Path.Combine(configs, "first"), "stored");
             await ending.EndAsync("before");
+            await stored.Task.WaitAsync(TimeSpan.FromSeconds(60));
             Volatile.Write(ref hold, true);
             await ending.UpAsync(RunningService.SpinUp("during", token: Token));
             await File.WriteAllTextAsync(Path.Combine(configs.Replace("/before/", "/during/", StringComparison.Ordinal), "second"), "never stored");

@@ -15,8 +15,10 @@ internal sealed record UploadTarget(IAmazonS3 S3, string Bucket, string Key, boo
 /// what it received before it replaces what it had: each part carries its MD5, each answer's ETag is compared with it, and completing is
 /// atomic.
 /// </summary>
-internal sealed class MultipartUpload(UploadTarget target, string uploadId, PartBuffers buffers) : WriteStage
+internal sealed class MultipartUpload(UploadTarget target, string uploadId, string mark, PartBuffers buffers) : WriteStage
 {
+    /// <summary>Metadata by which an upload knows its own object again, also where encryption leaves an ETag that says nothing.</summary>
+    private const string Mark = "upload";
     private const int PartSize = PartBuffers.PartSize;
     private const int InFlight = 2;
     private readonly List<Task<Part>> _parts = [];
@@ -30,10 +32,11 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, Part
 
     public static async Task<MultipartUpload> BeginAsync(UploadTarget target, PartBuffers buffers, CancellationToken cancellationToken)
     {
-        var answer = await target.S3.InitiateMultipartUploadAsync(
-            new InitiateMultipartUploadRequest { BucketName = target.Bucket, Key = target.Key, ContentType = "application/octet-stream" },
-            cancellationToken);
-        return new MultipartUpload(target, answer.UploadId, buffers);
+        var mark = Guid.NewGuid().ToString("N");
+        var request = new InitiateMultipartUploadRequest { BucketName = target.Bucket, Key = target.Key, ContentType = "application/octet-stream" };
+        request.Metadata.Add(Mark, mark);
+        var answer = await target.S3.InitiateMultipartUploadAsync(request, cancellationToken);
+        return new MultipartUpload(target, answer.UploadId, mark, buffers);
     }
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
@@ -75,7 +78,8 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, Part
         catch (AmazonS3Exception e) when (e.ErrorCode == "NoSuchUpload")
         {
             // An answer was lost on the way, and the SDK's next try finds nothing to complete any more.
-            if (await StoredAsync(null, cancellationToken) is not { } stored || !ETags.IsSame(stored.ETag, expected))
+            if (await StoredAsync(null, cancellationToken) is not { } stored
+                || stored.Metadata[Mark] != mark || stored.ContentLength != Total || ETags.Contradicts(stored.ETag, expected))
                 throw new IntegrityException($"the store no longer knows upload {uploadId}, and what it has is not what was sent");
         }
     }

@@ -38,6 +38,9 @@ internal enum Fault
     /// <summary>Answered with 403, as S3 answers for what is not there where it may not be listed.</summary>
     AccessDenied,
 
+    /// <summary>Answered with 404, as S3 answers for an upload that was completed already.</summary>
+    NoSuchUpload,
+
     /// <summary>Passed on, and done; but the answer is lost and the caller is told of an error of the server's.</summary>
     LoseAnswer,
 
@@ -126,6 +129,9 @@ internal sealed class FaultyWay : IAsyncDisposable
                 return;
             case Fault.BadDigest or Fault.InvalidDigest or Fault.XAmzContentSHA256Mismatch or Fault.AccessDenied:
                 await RefuseAsync(context, fault == Fault.AccessDenied ? 403 : 400, fault.ToString());
+                return;
+            case Fault.NoSuchUpload:
+                await RefuseAsync(context, 404, fault.ToString());
                 return;
             case Fault.Hold:
                 Held.TrySetResult();

@@ -67,7 +67,7 @@ public sealed class SaveTests(S3Server server) : S3TestBase(server)
     {
         await StoredArchiveAsync();
         await File.WriteAllTextAsync(Path.Combine(Source, "new"), "saved once");
-        await using var way = await FaultyWay.ToAsync(Server.Url, (kind, number) => kind == "COMPLETE" && number == 1 ? Fault.LoseAnswer : Fault.None);
+        await using var way = await FaultyWay.ToAsync(Server.Url, (kind, number) => kind != "COMPLETE" ? Fault.None : number == 1 ? Fault.LoseAnswer : Fault.NoSuchUpload);
         using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = way.Url });
 
         Assert.Equal(new SaveAnswer(Saved: true), await store.SaveAsync(Key, Stores.Token, Source, CancellationToken.None));

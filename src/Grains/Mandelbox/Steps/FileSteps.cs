@@ -30,6 +30,7 @@ public sealed class MakeDirectories(IMandelboxFiles files) : IMandelboxStep
         {
             throw new InvalidOperationException("the user's settings that lie in them are still to be saved");
         }
+
         run.HasDirectories = false;
         return Task.Run(
             () =>
