@@ -59,7 +59,8 @@ runprod: build ## The service in PROD (on EC2 only)
 .PHONY: test
 test: packages ## Set up and run every test but those in the VM
 	@eng/prerequisites.sh test
-	@$(DOTNET_BUILD)
+	@if [ -z "$(TESTS)" ]; then $(DOTNET_BUILD); fi
+	@for name in $(TESTS); do dotnet build "tests/$$name/$$name.csproj" -c $(CONFIGURATION) --nologo -v quiet; done
 	@eng/test.sh $(TESTS)
 
 .PHONY: test-vm
