@@ -52,10 +52,12 @@ public sealed class HostCluster : IAsyncDisposable
     /// <summary>What the grains asked of the service's way out.</summary>
     public IReadOnlyCollection<string> Shutdowns => _shutdowns;
 
-    public IHostGrain Host => _cluster.Client.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
+    public IHostGrain Host => HostNamed(InstanceName);
 
     /// <summary>Takes events to the mandelboxes, as the real event stream does.</summary>
     public MandelboxEvents Events { get; private set; } = null!;
+
+    public IHostGrain HostNamed(string instanceName) => _cluster.Client.GetGrain<IHostGrain>(HostKeys.Host(instanceName));
 
     public IMandelboxGrain Mandelbox(string id) => _cluster.Client.GetGrain<IMandelboxGrain>(id);
 

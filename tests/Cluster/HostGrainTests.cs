@@ -56,4 +56,12 @@ public sealed class HostGrainTests
         await cluster.Host.RequestShutdown("a gateway elsewhere asks");
         Assert.Equal(["a gateway elsewhere asks"], cluster.Shutdowns);
     }
+
+    [Fact]
+    public async Task There_is_one_authority_and_whoever_asks_for_another_is_told_its_name()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => cluster.HostNamed("somebody-else").TakeLease(new LeaseRequest("m")));
+        Assert.Contains($"There is no host somebody-else here: this one is {HostCluster.InstanceName}", error.ToString(), StringComparison.Ordinal);
+    }
 }

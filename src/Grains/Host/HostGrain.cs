@@ -22,6 +22,13 @@ public sealed partial class HostGrain(
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         var known = facts.Current;
+        if (this.GetPrimaryKeyString() != HostKeys.Host(known.Identity.InstanceName))
+        {
+            // A second authority over the same TTYs and ports would give them out again.
+            throw new InvalidOperationException(
+                $"There is no host {this.GetPrimaryKeyString()} here: this one is {known.Identity.InstanceName}. A gateway in another process is told the name with Gateway__InstanceName.");
+        }
+
         var gpus = new GpuPool(
             known.Gpus.Select(g => g.Index),
             known.MandelboxesPerGpu,
