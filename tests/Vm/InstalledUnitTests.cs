@@ -83,6 +83,40 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
     }
 
     [VmFact]
+    public async Task Devices_made_for_the_agent_are_real_and_go_with_the_container_that_it_made()
+    {
+        const string Ask = "curl -fsSk -d @- https://127.0.0.1:4678";
+        await ServiceAsync();
+        var made = await machine.MustAsync($"{Ask}/create_uinput_devices", Start, """{"auth_secret":"","fractal_id":"agent"}""");
+        using var answer = JsonDocument.Parse(made);
+        using var devices = JsonDocument.Parse(answer.RootElement.GetProperty("result").GetString()!);
+        var nodes = devices.RootElement.EnumerateArray().Select(d => d.GetProperty("PathOnHost").GetString()!).ToList();
+        Assert.Equal(3, nodes.Distinct().Count());
+        Assert.All(devices.RootElement.EnumerateArray(), d => Assert.Equal(
+            (d.GetProperty("PathOnHost").GetString(), "rwm"), (d.GetProperty("PathInContainer").GetString(), d.GetProperty("CgroupPermissions").GetString())));
+        Assert.Equal("3", await machine.MustAsync(Devices));
+
+        // The agent's part: a container with what it was given, registered and then started.
+        var container = await machine.MustAsync(
+            $"docker create --tty {string.Join(' ', nodes.Select(n => $"--device {n}:{n}:rwm"))} -p 32262/tcp -v /fractal/agent/mandelboxResourceMappings:/fractal/resourceMappings fractal/mandelboxes/demo:current-build",
+            Start);
+        await machine.MustAsync($"{Ask}/register_docker_container_id", Start, $$"""{"auth_secret":"","docker_id":"{{container}}","fractal_id":"agent"}""");
+        await machine.MustAsync($"docker start {container}; until curl -fsSk https://127.0.0.1:4678/v1/mandelboxes/agent | grep -q '\"state\":\"Started\"'; do :; done", Start);
+        var port = await machine.MustAsync($"docker port {container} 32262/tcp | sed 's/.*://;q'");
+        await machine.MustAsync($"{Ask}/set_container_dpi -X PUT", Start, $$"""{"auth_secret":"","host_port":{{port}},"dpi":96}""");
+        Assert.Equal(
+            $"96 {port} .ready",
+            await machine.MustAsync($"docker exec {container} busybox sh -c 'cd /fractal/resourceMappings; echo $(busybox cat DPI) $(busybox cat hostPort_for_my_32262_tcp) $(busybox cat .ready)'"));
+        Assert.Equal(
+            string.Join('\n', nodes.Order(StringComparer.Ordinal)),
+            await machine.MustAsync($"docker exec {container} ls -1 /dev/input | grep event | sed 's|^|/dev/input/|' | LC_ALL=C sort"));
+
+        await machine.MustAsync($"docker kill {container}; while curl -fsSk https://127.0.0.1:4678/v1/mandelboxes | grep -q '\"agent\"'; do :; done", Start);
+        Assert.Equal("0", await machine.MustAsync(Devices));
+        Assert.Equal("", await machine.MustAsync("docker ps -aq"));
+    }
+
+    [VmFact]
     public async Task The_absolute_pointer_is_a_mouse_and_no_tablet_to_udev()
     {
         await ServiceAsync();

@@ -30,8 +30,8 @@ public sealed class Machine : IAsyncLifetime
         await FillShareAsync();
         await BootAsync(image);
         await ConnectAsync();
-        (await RunAsync("/share/deploy/install.sh install && /share/mandelboxes/demo/build.sh", TimeSpan.FromMinutes(2))).Must("installing");
-        await RunAsync("cat >>/etc/host-service/environment", TimeSpan.FromSeconds(20), "Ec2__UseMetadata=true\nHost__CpuOnlySlots=4\n");
+        (await RunAsync("/share/deploy/install.sh install && /share/mandelboxes/demo/build.sh", TimeSpan.FromMinutes(5))).Must("installing");
+        await RunAsync("cat >>/etc/host-service/environment", TimeSpan.FromSeconds(20), "Ec2__UseMetadata=true\nHost__CpuOnlySlots=4\nEcs__Enabled=true\n");
     }
 
     /// <summary>Runs a shell script inside, as root.</summary>
