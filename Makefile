@@ -9,8 +9,11 @@ PACKAGES ?= auto
 CONFIGURATION ?= Debug
 export CONFIGURATION
 
+# For every build of tests; -p:RunAnalyzers=false where the same code has been analysed before.
+BUILD_FLAGS ?=
+
 RID := linux-x64
-DOTNET_BUILD := dotnet build HostService.sln -c $(CONFIGURATION) --nologo -v quiet
+DOTNET_BUILD := dotnet build -c $(CONFIGURATION) --nologo -v quiet $(BUILD_FLAGS)
 
 .PHONY: help
 help: ## This list
@@ -32,7 +35,7 @@ build: packages ## build/host-service, one self-contained file for linux-x64
 
 .PHONY: all
 all: packages ## Build the whole solution
-	@$(DOTNET_BUILD)
+	@$(DOTNET_BUILD) HostService.sln
 
 .PHONY: run
 run: ## Everything that a mandelbox needs, then the service in LOCALDEV
@@ -59,15 +62,15 @@ runprod: build ## The service in PROD (on EC2 only)
 .PHONY: test
 test: packages ## Set up and run every test but those in the VM
 	@eng/prerequisites.sh test
-	@if [ -z "$(TESTS)" ]; then $(DOTNET_BUILD); fi
-	@for name in $(TESTS); do dotnet build "tests/$$name/$$name.csproj" -c $(CONFIGURATION) --nologo -v quiet; done
+	@if [ -z "$(TESTS)" ]; then $(DOTNET_BUILD) HostService.sln; fi
+	@for name in $(TESTS); do $(DOTNET_BUILD) "tests/$$name/$$name.csproj"; done
 	@eng/test.sh $(TESTS)
 
 .PHONY: test-vm
 test-vm: ## The tests in a virtual machine with systemd, uinput and AppArmor
 	@eng/prerequisites.sh vm
 	@$(MAKE) --no-print-directory build
-	@dotnet build tests/Vm/Vm.csproj -c $(CONFIGURATION) --nologo -v quiet
+	@$(DOTNET_BUILD) tests/Vm/Vm.csproj
 	@PROJECT_DEADLINE=1200 eng/test.sh Vm
 
 .PHONY: format
