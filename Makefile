@@ -3,38 +3,29 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# auto asks the NuGet feed; real and compat force it (README, "Packages").
-PACKAGES ?= auto
 # Debug or Release, of everything but build/host-service, which is always Release.
 CONFIGURATION ?= Debug
 export CONFIGURATION
 
-# For every build of tests; -p:RunAnalyzers=false where the same code has been analysed before.
-BUILD_FLAGS ?=
-
 RID := linux-x64
-DOTNET_BUILD := dotnet build -c $(CONFIGURATION) --nologo -v quiet $(BUILD_FLAGS)
+DOTNET_BUILD := dotnet build -c $(CONFIGURATION) --nologo -v quiet
 
 .PHONY: help
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  variables: PACKAGES=auto|real|compat  CONFIGURATION=Debug|Release  FILTER=<dotnet test filter>  TESTS='<project>…'"
-
-.PHONY: packages
-packages: ## Decide which packages are real and which are stand-ins (every building target does)
-	@eng/packages.sh $(PACKAGES)
+	@echo "  variables: CONFIGURATION=Debug|Release  FILTER=<dotnet test filter>  TESTS='<project>…'"
 
 .PHONY: build
-build: packages ## build/host-service, one self-contained file for linux-x64
+build: ## build/host-service, one self-contained file for linux-x64
 	@dotnet publish src/Silo/Silo.csproj -c Release -r $(RID) --self-contained --nologo -v quiet \
-	  -p:PublishSingleFile=true -p:IncludeNativeLibrariesForSelfExtract=true -p:DebugType=embedded -o artifacts/host-service
+	  -p:PublishSingleFile=true -p:EnableSingleFileAnalyzer=false -p:IncludeNativeLibrariesForSelfExtract=true -p:DebugType=embedded -o artifacts/host-service
 	@mkdir -p build
 	@cp -f artifacts/host-service/host-service build/host-service.new && mv -f build/host-service.new build/host-service
 	@for settings in artifacts/host-service/appsettings*.json; do [ ! -e "$$settings" ] || cp -f "$$settings" build/; done
 	@ls -lh build/host-service | awk '{ print "build/host-service: " $$5 }'
 
 .PHONY: all
-all: packages ## Build the whole solution
+all: ## Build the whole solution
 	@$(DOTNET_BUILD) HostService.sln
 
 .PHONY: run
@@ -60,7 +51,7 @@ runprod: build ## The service in PROD (on EC2 only)
 	@eng/run.sh PROD
 
 .PHONY: test
-test: packages ## Set up and run every test but those in the VM
+test: ## Set up and run every test but those in the VM
 	@eng/prerequisites.sh test
 	@if [ -z "$(TESTS)" ]; then $(DOTNET_BUILD) HostService.sln; fi
 	@for name in $(TESTS); do $(DOTNET_BUILD) "tests/$$name/$$name.csproj"; done
@@ -74,11 +65,11 @@ test-vm: ## The tests in a virtual machine with systemd, uinput and AppArmor
 	@PROJECT_DEADLINE=1200 eng/test.sh Vm
 
 .PHONY: format
-format: packages ## Format all code
+format: ## Format all code
 	@dotnet format HostService.sln
 
 .PHONY: lint
-lint: packages ## Check format, scripts, and what must not be in the code
+lint: ## Check format, scripts, and what must not be in the code
 	@eng/lint.sh
 
 .PHONY: check
@@ -90,7 +81,7 @@ docs: build ## docs/command-line.md from the binary, docs/configuration.md from 
 	@eng/docs.sh
 
 .PHONY: bench
-bench: packages ## What the README's figures come from
+bench: ## What the README's figures come from
 	@eng/prerequisites.sh run
 	@eng/engine.sh
 	@DOCKER_HOST=$${Docker__Endpoint:-unix:///var/run/docker.sock} mandelboxes/demo/build.sh

@@ -19,7 +19,7 @@ test|lz4|lz4|the same, for compression
 test|rclone|rclone|cloud storage inside a mandelbox
 test|fusermount3|fuse3|the same, mounted by an ordinary process
 test|apparmor_parser|apparmor|checking and loading the mandelbox profile
-test|cc|gcc|compiling the stand-in for the GPU library
+test|cc|gcc|compiling the fake GPU library
 test|/usr/include/stdio.h|libc6-dev|the same
 test|python3|python3|running what the AMI does to the settings of Docker
 test|/usr/lib/postgresql/*/bin/postgres|postgresql|a throw-away database

@@ -7,7 +7,7 @@ using HostService.Tests.Unit.Ec2;
 namespace HostService.Tests.EndToEnd;
 
 /// <summary>
-/// A deployed environment from the real process, on loopback in place of EC2 and Auth0 and with a stand-in for the GPUs' library. Only what takes root over the machine
+/// A deployed environment from the real process, on loopback in place of EC2 and Auth0 and with a fake GPU library. Only what takes root over the machine
 /// (systemd, AppArmor, shutdown) is left to the virtual machine's tests.
 /// </summary>
 [Collection(BackendCollection.Name)]
@@ -180,13 +180,13 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
         InstanceType = _metadata.Values["instance-type"],
     }).AddAsync(database.Server);
 
-    /// <summary>The GPU library's stand-in, with GPUs in it from the start.</summary>
+    /// <summary>The fake GPU library, with GPUs in it from the start.</summary>
     private async Task<string> CompileGpusAsync(int gpus)
     {
         var start = _directory["start.c"];
         var library = _directory["libnvidia-ml.so.1"];
-        await File.WriteAllTextAsync(start, $"void standin_set_gpus(unsigned); __attribute__((constructor)) static void start(void) {{ standin_set_gpus({gpus}); }}\n");
-        var source = Directory.EnumerateFiles(AppContext.BaseDirectory, "nvml_standin.c", SearchOption.AllDirectories).First();
+        await File.WriteAllTextAsync(start, $"void fake_set_gpus(unsigned); __attribute__((constructor)) static void start(void) {{ fake_set_gpus({gpus}); }}\n");
+        var source = Directory.EnumerateFiles(AppContext.BaseDirectory, "fake_nvml.c", SearchOption.AllDirectories).First();
         using var compiler = Process.Start(new ProcessStartInfo("cc", ["-shared", "-fPIC", "-O1", "-pthread", "-o", library, source, start]) { RedirectStandardError = true, UseShellExecute = false })!;
         var errors = await compiler.StandardError.ReadToEndAsync();
         await compiler.WaitForExitAsync();

@@ -2,7 +2,7 @@ using HostService.GrainInterfaces;
 
 namespace HostService.Silo.Hosting;
 
-/// <summary>Section <c>Orleans</c>: the ports of the single-silo localhost cluster. A build on the stand-in opens neither.</summary>
+/// <summary>Section <c>Orleans</c>: the ports of the single-silo localhost cluster.</summary>
 public sealed class OrleansOptions
 {
     /// <summary>Silo to silo, on loopback.</summary>

@@ -14,16 +14,6 @@ public sealed partial class SourceTests
     public void No_code_is_compiled_only_sometimes(string folder)
         => Assert.DoesNotContain(Source(folder), file => ConditionalCompilation().IsMatch(File.ReadAllText(file)));
 
-    [Fact]
-    public void The_service_does_not_ask_whether_it_runs_on_a_stand_in()
-        => Assert.DoesNotContain(Source("src"), file => File.ReadAllText(file).Contains("HostService.Compat", StringComparison.Ordinal));
-
-    [Fact]
-    public void Project_files_of_the_service_name_packages_and_never_stand_ins()
-        => Assert.DoesNotContain(
-            Files("src", "*.csproj"),
-            file => File.ReadAllText(file).Contains("compat", StringComparison.OrdinalIgnoreCase));
-
     private static List<string> Source(string folder) => Files(folder, "*.cs");
 
     private static List<string> Files(string folder, string pattern)

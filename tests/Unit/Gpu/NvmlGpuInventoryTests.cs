@@ -38,14 +38,14 @@ public sealed class NvmlGpuInventoryTests
         Assert.Equal(GpuAvailability.NoLibrary, inventory.Read().Availability);
     }
 
-    [NeedsTheory(NvmlStandIn.Compiler)]
+    [NeedsTheory(FakeNvmlLibrary.Compiler)]
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(4)]
     [InlineData(16)]
     public void Every_gpu_is_read_with_all_its_figures(int gpus)
     {
-        using var nvml = new NvmlStandIn(gpus);
+        using var nvml = new FakeNvmlLibrary(gpus);
         using var inventory = nvml.Inventory();
 
         var reading = inventory.Read();
@@ -55,7 +55,7 @@ public sealed class NvmlGpuInventoryTests
         Assert.All(reading.Gpus, (gpu, i) =>
         {
             Assert.Equal(i, gpu.Index);
-            Assert.Equal("Stand-in T4", gpu.Name);
+            Assert.Equal("Fake T4", gpu.Name);
             Assert.Equal($"GPU-0000-{i:00}", gpu.Uuid);
             Assert.Equal((16000 * MiB, 500 * MiB, 15000 * MiB), (gpu.TotalMemoryBytes, gpu.UsedMemoryBytes, gpu.FreeMemoryBytes));
             Assert.Equal((i, i + 1, i + 2), (gpu.UtilisationPercent, gpu.MemoryUtilisationPercent, gpu.EncoderSessions));
@@ -64,7 +64,7 @@ public sealed class NvmlGpuInventoryTests
         });
     }
 
-    [NeedsTheory(NvmlStandIn.Compiler)]
+    [NeedsTheory(FakeNvmlLibrary.Compiler)]
     [InlineData(9, GpuAvailability.NoDriver, "Driver Not Loaded (NVML error 9)")]
     [InlineData(18, GpuAvailability.NoDriver, "Driver/library version mismatch (NVML error 18)")]
     [InlineData(4, GpuAvailability.NoDriver, "Insufficient Permissions (NVML error 4)")]
@@ -73,7 +73,7 @@ public sealed class NvmlGpuInventoryTests
     [InlineData(777, GpuAvailability.NoDriver, "NVML error 777")]
     public void A_driver_that_does_not_answer_is_told_in_nvmls_words_and_read_once_it_does(int code, GpuAvailability availability, string words)
     {
-        using var nvml = new NvmlStandIn(1);
+        using var nvml = new FakeNvmlLibrary(1);
         using var inventory = nvml.Inventory();
         nvml.Answer("nvmlInit_v2", code);
 
@@ -83,12 +83,12 @@ public sealed class NvmlGpuInventoryTests
         Assert.Single(inventory.Read().Gpus);
     }
 
-    [NeedsTheory(NvmlStandIn.Compiler)]
+    [NeedsTheory(FakeNvmlLibrary.Compiler)]
     [InlineData(1)]
     [InlineData(999)]
     public void A_driver_that_loses_its_count_is_closed_and_opened_anew(int code)
     {
-        using var nvml = new NvmlStandIn(2);
+        using var nvml = new FakeNvmlLibrary(2);
         using var inventory = nvml.Inventory();
         inventory.Read();
         nvml.Answer("nvmlDeviceGetCount_v2", code);
@@ -101,7 +101,7 @@ public sealed class NvmlGpuInventoryTests
     }
 
     // Each function's own failure, on one GPU of two: the other is read as ever.
-    [NeedsTheory(NvmlStandIn.Compiler)]
+    [NeedsTheory(FakeNvmlLibrary.Compiler)]
     [InlineData("nvmlDeviceGetHandleByIndex_v2", 15, "handle: GPU is lost (NVML error 15)", true)]
     [InlineData("nvmlDeviceGetHandleByIndex_v2", 4, "handle: Insufficient Permissions (NVML error 4)", false)]
     [InlineData("nvmlDeviceGetName", 999, "name: Unknown Error (NVML error 999)", false)]
@@ -111,7 +111,7 @@ public sealed class NvmlGpuInventoryTests
     [InlineData("nvmlDeviceGetEncoderStats", 10, "encoder sessions: Timeout (NVML error 10)", false)]
     public void A_gpu_that_fails_is_listed_with_its_fault_and_costs_the_others_nothing(string function, int code, string fault, bool lost)
     {
-        using var nvml = new NvmlStandIn(2);
+        using var nvml = new FakeNvmlLibrary(2);
         using var inventory = nvml.Inventory();
         nvml.Answer(function, code, gpu: 0);
 
@@ -122,7 +122,7 @@ public sealed class NvmlGpuInventoryTests
         Assert.NotNull(gpus[1].EncoderSessions);
     }
 
-    [NeedsTheory(NvmlStandIn.Compiler)]
+    [NeedsTheory(FakeNvmlLibrary.Compiler)]
     [InlineData(3)]
     [InlineData(4)]
     [InlineData(13)]
@@ -132,7 +132,7 @@ public sealed class NvmlGpuInventoryTests
     [InlineData(27)]
     public void A_figure_that_is_not_supported_is_null_and_no_fault(int code)
     {
-        using var nvml = new NvmlStandIn(1);
+        using var nvml = new FakeNvmlLibrary(1);
         using var inventory = nvml.Inventory();
         string[] figures =
         [
@@ -147,10 +147,10 @@ public sealed class NvmlGpuInventoryTests
         Assert.Equivalent(new GpuInfo { Index = 0 }, Assert.Single(reading.Gpus), strict: true);
     }
 
-    [NeedsFact(NvmlStandIn.Compiler)]
+    [NeedsFact(FakeNvmlLibrary.Compiler)]
     public void An_old_driver_gives_memory_by_the_old_call_and_lacks_what_it_lacks()
     {
-        using var nvml = new NvmlStandIn(1, oldDriver: true);
+        using var nvml = new FakeNvmlLibrary(1, oldDriver: true);
         using var inventory = nvml.Inventory();
         nvml.Xid(0, 79);
         inventory.Read();
@@ -164,10 +164,10 @@ public sealed class NvmlGpuInventoryTests
         Assert.Null(gpu.Fault);
     }
 
-    [NeedsFact(NvmlStandIn.Compiler)]
+    [NeedsFact(FakeNvmlLibrary.Compiler)]
     public void Xids_are_told_once_by_the_gpu_that_had_them()
     {
-        using var nvml = new NvmlStandIn(3);
+        using var nvml = new FakeNvmlLibrary(3);
         using var inventory = nvml.Inventory();
         inventory.Read();
         nvml.Xid(1, 79);
@@ -180,13 +180,13 @@ public sealed class NvmlGpuInventoryTests
         Assert.Equal(3u, nvml.Calls("nvmlDeviceRegisterEvents"));
     }
 
-    [NeedsTheory(NvmlStandIn.Compiler)]
+    [NeedsTheory(FakeNvmlLibrary.Compiler)]
     [InlineData("nvmlEventSetCreate", 3)]
     [InlineData("nvmlDeviceRegisterEvents", 3)]
     [InlineData("nvmlEventSetWait_v2", 999)]
     public void A_driver_that_does_not_tell_xids_is_read_all_the_same(string function, int code)
     {
-        using var nvml = new NvmlStandIn(1);
+        using var nvml = new FakeNvmlLibrary(1);
         using var inventory = nvml.Inventory();
         nvml.Answer(function, code);
         nvml.Xid(0, 79);
@@ -196,11 +196,11 @@ public sealed class NvmlGpuInventoryTests
         Assert.Empty(inventory.Read().Gpus[0].Xids);
     }
 
-    [NeedsFact(NvmlStandIn.Compiler)]
+    [NeedsFact(FakeNvmlLibrary.Compiler)]
     public void While_a_gpu_fails_the_driver_is_opened_anew_once_in_a_while_and_no_xid_is_lost()
     {
         var clock = new ManualClock();
-        using var nvml = new NvmlStandIn(2);
+        using var nvml = new FakeNvmlLibrary(2);
         using var inventory = nvml.Inventory(clock);
         nvml.Answer("nvmlDeviceGetMemoryInfo_v2", 15, gpu: 1);
         inventory.Read();
@@ -222,10 +222,10 @@ public sealed class NvmlGpuInventoryTests
         Assert.Equal(2u, nvml.Calls("nvmlInit_v2"));
     }
 
-    [NeedsFact(NvmlStandIn.Compiler)]
+    [NeedsFact(FakeNvmlLibrary.Compiler)]
     public void A_gpu_that_fell_off_mid_run_is_missing_from_the_next_reading()
     {
-        using var nvml = new NvmlStandIn(4);
+        using var nvml = new FakeNvmlLibrary(4);
         using var inventory = nvml.Inventory();
         inventory.Read();
         nvml.Remove(1);
@@ -233,10 +233,10 @@ public sealed class NvmlGpuInventoryTests
         Assert.Equal(["GPU-0000-00", "GPU-0000-02", "GPU-0000-03"], inventory.Read().Gpus.Select(g => g.Uuid));
     }
 
-    [NeedsFact(NvmlStandIn.Compiler)]
+    [NeedsFact(FakeNvmlLibrary.Compiler)]
     public void Closing_leaves_nothing_open_and_may_be_repeated()
     {
-        using var nvml = new NvmlStandIn(1);
+        using var nvml = new FakeNvmlLibrary(1);
         var inventory = nvml.Inventory();
         inventory.Read();
         Assert.Equal((1, 1), (nvml.Open, nvml.EventSets));
