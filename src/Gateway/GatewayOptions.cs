@@ -30,16 +30,16 @@ public sealed class GatewayOptions
     public string MonitoringNetworks { get; set; } = "";
 
     /// <summary>How long a caller waits for a spin-up, a mount or an end. Longer than the grain call's own time-out, so that the grain's answer arrives.</summary>
-    public TimeSpan MandelboxDeadline { get; set; } = TimeSpan.FromSeconds(150);
+    public TimeSpan MandelboxTimeout { get; set; } = TimeSpan.FromSeconds(150);
 
     /// <summary>How long any other call waits; longer than the grain call as well.</summary>
-    public TimeSpan Deadline { get; set; } = TimeSpan.FromSeconds(40);
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(40);
 
     /// <summary>How long <c>/readyz</c> and <c>/metrics</c> wait for the host's grain.</summary>
-    public TimeSpan ProbeDeadline { get; set; } = TimeSpan.FromSeconds(5);
+    public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Every fault of these settings, each with what to do; empty when there is none.</summary>
-    public IEnumerable<string> Faults()
+    public IEnumerable<string> Validate()
     {
         if (Port is < 0 or > 65535)
             yield return $"Gateway:Port is {Port}; it must be from 0 to 65535.";
@@ -51,12 +51,12 @@ public sealed class GatewayOptions
             yield return $"Gateway:MonitoringNetworks holds '{network}', which is neither an IP address nor a network such as 10.8.0.0/16.";
         foreach (var name in AddressList.Split(CertificateNames).Where(n => Uri.CheckHostName(n) == UriHostNameType.Unknown))
             yield return $"Gateway:CertificateNames holds '{name}', which is neither an IP address nor a DNS name.";
-        if (MandelboxDeadline <= GrainCallDeadlines.MandelboxCall)
-            yield return $"Gateway:MandelboxDeadline is {MandelboxDeadline}; it must be longer than the grain call within ({GrainCallDeadlines.MandelboxCall}).";
-        if (Deadline <= GrainCallDeadlines.OtherCall)
-            yield return $"Gateway:Deadline is {Deadline}; it must be longer than the grain call within ({GrainCallDeadlines.OtherCall}).";
-        if (ProbeDeadline <= TimeSpan.Zero)
-            yield return $"Gateway:ProbeDeadline is {ProbeDeadline}; it must be longer than zero.";
+        if (MandelboxTimeout <= GrainCallTimeouts.MandelboxCall)
+            yield return $"Gateway:MandelboxTimeout is {MandelboxTimeout}; it must be longer than the grain call within ({GrainCallTimeouts.MandelboxCall}).";
+        if (Timeout <= GrainCallTimeouts.OtherCall)
+            yield return $"Gateway:Timeout is {Timeout}; it must be longer than the grain call within ({GrainCallTimeouts.OtherCall}).";
+        if (ProbeTimeout <= TimeSpan.Zero)
+            yield return $"Gateway:ProbeTimeout is {ProbeTimeout}; it must be longer than zero.";
     }
 }
 
@@ -72,7 +72,7 @@ public sealed class EcsOptions
     public string AgentUnit { get; set; } = "ecs.service";
 
     /// <summary>Every fault of these settings; empty when there is none.</summary>
-    public IEnumerable<string> Faults()
+    public IEnumerable<string> Validate()
     {
         if (Enabled && (AgentUnit.Length == 0 || AgentUnit.StartsWith('-') || AgentUnit.Any(char.IsWhiteSpace)))
             yield return $"Ecs:AgentUnit is '{AgentUnit}'; give the name of the agent's systemd unit, for example ecs.service.";

@@ -22,9 +22,9 @@ public static class GatewaySetup
         services.AddOptions<GatewayOptions>().Bind(configuration.GetSection(GatewayOptions.Section)).ValidateOnStart();
         services.AddOptions<AuthOptions>().Bind(configuration.GetSection(AuthOptions.Section)).ValidateOnStart();
         services.AddOptions<EcsOptions>().Bind(configuration.GetSection(EcsOptions.Section)).ValidateOnStart();
-        services.AddSingleton<IValidateOptions<GatewayOptions>>(new Validation<GatewayOptions>(o => o.Faults()));
-        services.AddSingleton<IValidateOptions<AuthOptions>>(new Validation<AuthOptions>(o => o.Faults()));
-        services.AddSingleton<IValidateOptions<EcsOptions>>(new Validation<EcsOptions>(o => o.Faults()));
+        services.AddSingleton<IValidateOptions<GatewayOptions>>(new Validation<GatewayOptions>(o => o.Validate()));
+        services.AddSingleton<IValidateOptions<AuthOptions>>(new Validation<AuthOptions>(o => o.Validate()));
+        services.AddSingleton<IValidateOptions<EcsOptions>>(new Validation<EcsOptions>(o => o.Validate()));
 
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IHostName, ConfiguredHostName>();

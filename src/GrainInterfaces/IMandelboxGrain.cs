@@ -13,7 +13,7 @@ public interface IMandelboxGrain : IGrainWithStringKey
     /// user or session is refused. On any failure everything is given back before the answer.
     /// </summary>
     [AlwaysInterleave]
-    [ResponseTimeout(GrainCallDeadlines.Mandelbox)]
+    [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
     Task<SpinUpAnswer> SpinUp(SpinUpRequest request);
 
     /// <summary>What it is doing now; null when nothing is known of this id.</summary>
@@ -22,7 +22,7 @@ public interface IMandelboxGrain : IGrainWithStringKey
 
     /// <summary>Ends it and gives everything back. True when there was something to end. Answers once all of it is done, or has been tried.</summary>
     [AlwaysInterleave]
-    [ResponseTimeout(GrainCallDeadlines.Mandelbox)]
+    [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
     Task<bool> Stop(string reason);
 
     /// <summary>The engine says that a container of this mandelbox has ended.</summary>
@@ -35,7 +35,7 @@ public interface IMandelboxGrain : IGrainWithStringKey
 
     /// <summary>Mounts a user's cloud drive. Null on success, else why not.</summary>
     [AlwaysInterleave]
-    [ResponseTimeout(GrainCallDeadlines.Mandelbox)]
+    [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
     Task<string?> MountCloudStorage(CloudStorageRequest request);
 
     /// <summary>

@@ -24,7 +24,7 @@ public static partial class MandelboxIds
 }
 
 /// <summary>How long callers wait for the calls that do real work. Longer than the work's own deadlines, shorter than the gateway's.</summary>
-public static class GrainCallDeadlines
+public static class GrainCallTimeouts
 {
     /// <summary>For <see cref="IMandelboxGrain"/>: a spin-up with its clean-up, or an end with the saving of configs.</summary>
     public const string Mandelbox = "00:02:20";

@@ -12,16 +12,16 @@ public static class GrainServices
     {
         services.AddOptions<MandelboxOptions>().BindConfiguration("Mandelbox").ValidateOnStart();
         services.AddSingleton<IValidateOptions<MandelboxOptions>>(new Validator());
-        services.AddSingleton<HostFactsSource>();
-        services.AddSingleton<ContainerSurroundingsSource>();
-        services.AddSingleton<MandelboxPlans>();
-        services.AddSingleton<MandelboxEvents>();
+        services.AddSingleton<HostInfoSource>();
+        services.AddSingleton<ContainerCapabilitiesSource>();
+        services.AddSingleton<ProvisioningPlans>();
+        services.AddSingleton<ContainerEventDispatcher>();
         return services;
     }
 
     private sealed class Validator : IValidateOptions<MandelboxOptions>
     {
         public ValidateOptionsResult Validate(string? name, MandelboxOptions options) =>
-            options.Faults().ToList() is { Count: > 0 } faults ? ValidateOptionsResult.Fail(faults) : ValidateOptionsResult.Success;
+            options.Validate().ToList() is { Count: > 0 } faults ? ValidateOptionsResult.Fail(faults) : ValidateOptionsResult.Success;
     }
 }

@@ -139,7 +139,7 @@ public sealed class ClaimTests(PostgresFixture postgres)
     [PostgresFact]
     public async Task A_row_that_somebody_has_locked_holds_up_its_own_claim_only_and_only_until_the_deadline()
     {
-        await using var it = new DatabaseUnderTest(postgres.Server, o => o.Deadline = TimeSpan.FromMilliseconds(250));
+        await using var it = new DatabaseUnderTest(postgres.Server, o => o.Timeout = TimeSpan.FromMilliseconds(250));
         await it.RegisterAsync();
         var (locked, free) = (it.NewId(), it.NewId());
         await it.AddMandelboxAsync(locked);

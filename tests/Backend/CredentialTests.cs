@@ -1,4 +1,5 @@
-using HostService.Machine.Database;
+using HostService.Infrastructure.Backend.Connection;
+using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
 using Npgsql;

@@ -1,5 +1,6 @@
 using System.Globalization;
-using HostService.Machine.Database;
+using HostService.Infrastructure.Backend.Connection;
+using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using HostService.Machine.Database;
+using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Backend;
@@ -95,7 +95,7 @@ public sealed class OutageTests(PostgresFixture postgres)
     [PostgresFact]
     public async Task A_mandelbox_whose_RUNNING_is_still_kept_back_is_not_swept_away_as_stale()
     {
-        await using var it = new DatabaseUnderTest(postgres.Server, o => o.Deadline = TimeSpan.FromMilliseconds(250));
+        await using var it = new DatabaseUnderTest(postgres.Server, o => o.Timeout = TimeSpan.FromMilliseconds(250));
         await it.RegisterAsync();
         var (running, stale) = (it.NewId("running"), it.NewId("stale"));
         await it.ClaimAsync(running);

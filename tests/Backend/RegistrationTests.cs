@@ -1,4 +1,4 @@
-using HostService.Machine.Database;
+using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Backend;

@@ -1,4 +1,4 @@
-using HostService.Machine.Database;
+using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -111,7 +111,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
     public async Task Heartbeat_and_sweep_outlive_an_outage()
     {
         // The clock leaps over a minute while queries run in real time, so their deadline lies beyond.
-        await using var it = new DatabaseUnderTest(postgres.Server, o => o.Deadline = TimeSpan.FromMinutes(10));
+        await using var it = new DatabaseUnderTest(postgres.Server, o => o.Timeout = TimeSpan.FromMinutes(10));
         await it.RegisterAsync();
         var id = it.NewId();
         await it.AddMandelboxAsync(id, age: TimeSpan.FromSeconds(1));

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using HostService.Machine.Webserver;
+using HostService.Infrastructure.Backend.Webserver;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
 

@@ -1,6 +1,6 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.Docker;
-using HostService.Machine.Input;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Input;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Cluster;
@@ -130,7 +130,7 @@ public sealed class AdoptionFaultTests
             cluster.Engine.Die(container);
         }
 
-        await cluster.Events.ConnectedAsync(CancellationToken.None);
+        await cluster.Events.ReconcileAsync(CancellationToken.None);
         await cluster.Events.WhenDoneAsync();
         if (!hasEnded)
         {

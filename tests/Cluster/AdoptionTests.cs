@@ -1,6 +1,6 @@
 using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox;
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Cluster;
@@ -96,7 +96,7 @@ public sealed class AdoptionTests
     [Fact]
     public async Task What_waits_for_a_container_that_never_comes_is_given_back()
     {
-        await using var cluster = await new HostCluster { Configure = o => o.AdoptionDeadline = TimeSpan.FromMilliseconds(50) }.StartAsync();
+        await using var cluster = await new HostCluster { Configure = o => o.AdoptionTimeout = TimeSpan.FromMilliseconds(50) }.StartAsync();
         Assert.NotNull((await cluster.Mandelbox("m1").CreateInputDevices()).Devices);
         Assert.Null(await cluster.Mandelbox("m2").RegisterContainer(new string('a', 64)));
         await cluster.Watcher.Until("m1", MandelboxState.Gone);
@@ -120,7 +120,7 @@ public sealed class AdoptionTests
         await using var cluster = await new HostCluster().StartAsync();
         var foreign = await cluster.MakeForeignAsync("somebody-elses", Control);
         await cluster.StartForeignAsync(foreign);
-        await cluster.Events.ConnectedAsync(CancellationToken.None);
+        await cluster.Events.ReconcileAsync(CancellationToken.None);
         await cluster.DieForeignAsync(foreign);
         Assert.Empty(cluster.Watcher.Seen);
         Assert.Equal("somebody-elses", Assert.Single(cluster.Engine.Containers).Name);

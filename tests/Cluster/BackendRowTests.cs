@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using HostService.GrainInterfaces;
-using HostService.Machine.Database;
+using HostService.Infrastructure.Backend;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

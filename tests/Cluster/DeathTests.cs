@@ -1,7 +1,7 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.Database;
-using HostService.Machine.Docker;
-using HostService.Machine.Input;
+using HostService.Infrastructure.Backend.Rows;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Input;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Cluster;
@@ -120,9 +120,9 @@ public sealed class DeathTests
         await using var cluster = await new HostCluster().StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
         var labels = cluster.Engine.Containers.Single().Labels;
-        await cluster.Events.HappenedAsync(new ContainerEvent("die", "another", labels, 0, DateTimeOffset.UtcNow), CancellationToken.None);
-        await cluster.Events.HappenedAsync(new ContainerEvent("die", "foreign", new Dictionary<string, string>(), 0, DateTimeOffset.UtcNow), CancellationToken.None);
-        await cluster.Events.HappenedAsync(new ContainerEvent("oom", cluster.Engine.Containers.Single().Id, labels, null, DateTimeOffset.UtcNow), CancellationToken.None);
+        await cluster.Events.OnEventAsync(new ContainerEvent("die", "another", labels, 0, DateTimeOffset.UtcNow), CancellationToken.None);
+        await cluster.Events.OnEventAsync(new ContainerEvent("die", "foreign", new Dictionary<string, string>(), 0, DateTimeOffset.UtcNow), CancellationToken.None);
+        await cluster.Events.OnEventAsync(new ContainerEvent("oom", cluster.Engine.Containers.Single().Id, labels, null, DateTimeOffset.UtcNow), CancellationToken.None);
         Assert.Equal(MandelboxState.Running, (await cluster.Mandelbox("m1").Describe())!.State);
     }
 
@@ -133,7 +133,7 @@ public sealed class DeathTests
         await Task.WhenAll(Enumerable.Range(1, 3).Select(i => cluster.Mandelbox($"m{i}").SpinUp(HostCluster.Request())));
         cluster.Engine.Die("mandelboxes-demo-m1");
         await cluster.Engine.RemoveAsync("mandelboxes-demo-m2", CancellationToken.None);
-        await cluster.Events.ConnectedAsync(CancellationToken.None);
+        await cluster.Events.ReconcileAsync(CancellationToken.None);
         await cluster.Watcher.Until("m1", MandelboxState.Gone);
         await cluster.Watcher.Until("m2", MandelboxState.Gone);
         Assert.Equal("m3", Assert.Single(await cluster.Host.ListMandelboxes()).MandelboxId);

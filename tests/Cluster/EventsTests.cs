@@ -1,7 +1,7 @@
 using HostService.GrainInterfaces;
 using HostService.Grains.Host;
 using HostService.Grains.Mandelbox;
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 using HostService.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -11,7 +11,7 @@ namespace HostService.Tests.Cluster;
 /// <summary>One mandelbox's event, or its part of a comparison, never holds up the others' (B9, B19, B20).</summary>
 public sealed class EventsTests
 {
-    private readonly RecordingLogger<MandelboxEvents> _log = new();
+    private readonly RecordingLogger<ContainerEventDispatcher> _log = new();
 
     [Fact]
     public async Task A_stray_container_that_the_engine_is_slow_to_remove_holds_up_no_other_event()
@@ -21,9 +21,9 @@ public sealed class EventsTests
         var stray = await MakeStrayAsync(cluster);
         using var held = cluster.Engine.Hold(EngineCall.Remove);
 
-        await HappenedAsync(cluster, "create", stray);
-        await HappenedAsync(cluster, "start", stray);
-        await cluster.Events.ConnectedAsync(CancellationToken.None);
+        await OnEventAsync(cluster, "create", stray);
+        await OnEventAsync(cluster, "start", stray);
+        await cluster.Events.ReconcileAsync(CancellationToken.None);
         await held.Entered;
         await cluster.DieAsync("m1");
         await cluster.Watcher.Until("m1", MandelboxState.Dying);
@@ -43,10 +43,10 @@ public sealed class EventsTests
         var stray = await MakeStrayAsync(cluster);
         cluster.Engine.FailNext(EngineCall.Remove);
 
-        await HappenedAsync(cluster, "create", stray);
+        await OnEventAsync(cluster, "create", stray);
         await cluster.Events.WhenDoneAsync();
         Assert.Single(_log.Lines, l => l.StartsWith("Error", StringComparison.Ordinal) && l.Contains(stray, StringComparison.Ordinal));
-        await cluster.Events.ConnectedAsync(CancellationToken.None);
+        await cluster.Events.ReconcileAsync(CancellationToken.None);
         await cluster.Events.WhenDoneAsync();
 
         await cluster.AssertNothingIsHeldAsync();
@@ -58,7 +58,7 @@ public sealed class EventsTests
         await using var cluster = await StartAsync();
         var stray = await MakeStrayAsync(cluster);
         using var held = cluster.Engine.Hold(EngineCall.Remove);
-        await HappenedAsync(cluster, "create", stray);
+        await OnEventAsync(cluster, "create", stray);
         await held.Entered;
         using var late = new CancellationTokenSource();
 
@@ -68,7 +68,7 @@ public sealed class EventsTests
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => end);
         await cluster.Events.WhenDoneAsync();
-        await HappenedAsync(cluster, "create", stray);
+        await OnEventAsync(cluster, "create", stray);
         await cluster.Events.WhenDoneAsync();
         Assert.Equal(1, cluster.Engine.CallsOf(EngineCall.Remove));
     }
@@ -83,7 +83,7 @@ public sealed class EventsTests
         await cluster.Engine.StartAsync(foreign, CancellationToken.None);
         using var held = cluster.Engine.Hold(EngineCall.Inspect);
 
-        await HappenedAsync(cluster, "start", foreign);
+        await OnEventAsync(cluster, "start", foreign);
         await held.Entered;
         await cluster.DieAsync("m1");
         await cluster.Watcher.Until("m1", MandelboxState.Gone);
@@ -103,12 +103,12 @@ public sealed class EventsTests
         cluster.Engine.Die("mandelboxes-demo-m3");
         cluster.Engine.FailNext(EngineCall.Inspect, () => new InvalidOperationException("the first one that is asked about"));
 
-        var error = await Assert.ThrowsAsync<AggregateException>(() => cluster.Events.ConnectedAsync(CancellationToken.None));
+        var error = await Assert.ThrowsAsync<AggregateException>(() => cluster.Events.ReconcileAsync(CancellationToken.None));
 
         Assert.Equal("the first one that is asked about", Assert.Single(error.InnerExceptions).Message);
         await cluster.Events.WhenDoneAsync();
         Assert.DoesNotContain(cluster.Engine.Containers, c => c.Id == stray);
-        await cluster.Events.ConnectedAsync(CancellationToken.None);
+        await cluster.Events.ReconcileAsync(CancellationToken.None);
         await cluster.Watcher.Until("m2", MandelboxState.Gone);
         await cluster.Watcher.Until("m3", MandelboxState.Gone);
         Assert.Equal("m1", Assert.Single(await cluster.Host.ListMandelboxes()).MandelboxId);
@@ -123,7 +123,7 @@ public sealed class EventsTests
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
         cluster.Engine.FailNext(call, EngineFailure.Unreachable);
 
-        var error = await Assert.ThrowsAsync<ContainerEngineException>(() => cluster.Events.ConnectedAsync(CancellationToken.None));
+        var error = await Assert.ThrowsAsync<ContainerEngineException>(() => cluster.Events.ReconcileAsync(CancellationToken.None));
 
         Assert.Equal(EngineFailure.Unreachable, error.Failure);
     }
@@ -137,9 +137,9 @@ public sealed class EventsTests
         },
         CancellationToken.None);
 
-    private static Task HappenedAsync(HostCluster cluster, string action, string containerId) => cluster.Events.HappenedAsync(
+    private static Task OnEventAsync(HostCluster cluster, string action, string containerId) => cluster.Events.OnEventAsync(
         new ContainerEvent(action, containerId, cluster.Engine.Containers.Single(c => c.Id == containerId).Labels, null, DateTimeOffset.UtcNow), CancellationToken.None);
 
     private Task<HostCluster> StartAsync() =>
-        new HostCluster { Replace = services => services.AddSingleton<ILogger<MandelboxEvents>>(_log) }.StartAsync();
+        new HostCluster { Replace = services => services.AddSingleton<ILogger<ContainerEventDispatcher>>(_log) }.StartAsync();
 }

@@ -2,14 +2,14 @@ using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Host;
 using HostService.Grains.Mandelbox;
-using HostService.Machine;
-using HostService.Machine.CloudStorage;
-using HostService.Machine.Database;
-using HostService.Machine.Docker;
-using HostService.Machine.Files;
-using HostService.Machine.Input;
-using HostService.Machine.Network;
-using HostService.Machine.UserConfigs;
+using HostService.Infrastructure;
+using HostService.Infrastructure.Backend.Rows;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Input;
+using HostService.Infrastructure.Linux.Network;
+using HostService.Infrastructure.Storage.CloudStorage;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.TestingHost;
@@ -55,7 +55,7 @@ public sealed class HostCluster : IAsyncDisposable
     public IHostGrain Host => HostNamed(InstanceName);
 
     /// <summary>Takes events to the mandelboxes, as the real event stream does.</summary>
-    public MandelboxEvents Events { get; private set; } = null!;
+    public ContainerEventDispatcher Events { get; private set; } = null!;
 
     public IHostGrain HostNamed(string instanceName) => _cluster.Client.GetGrain<IHostGrain>(HostKeys.Host(instanceName));
 
@@ -86,7 +86,7 @@ public sealed class HostCluster : IAsyncDisposable
                 o.RetryAfter = TimeSpan.FromMilliseconds(1);
                 Configure(o);
             });
-            services.AddSingleton(new HostFactsSource(new HostFacts
+            services.AddSingleton(new HostInfoSource(new HostInfo
             {
                 Identity = new HostIdentity(InstanceName, "i-1", "g4dn.xlarge", "ami-1", "us-east-1", "127.0.0.1"),
                 Environment = Environment,
@@ -95,8 +95,8 @@ public sealed class HostCluster : IAsyncDisposable
         });
         _cluster = builder.Build();
         await _cluster.DeployAsync();
-        Events = _cluster.Silos[0].ServiceProvider.GetRequiredService<MandelboxEvents>();
-        _cluster.Silos[0].ServiceProvider.GetRequiredService<ContainerSurroundingsSource>().Current = new ContainerSurroundings { Fuse = true };
+        Events = _cluster.Silos[0].ServiceProvider.GetRequiredService<ContainerEventDispatcher>();
+        _cluster.Silos[0].ServiceProvider.GetRequiredService<ContainerCapabilitiesSource>().Current = new ContainerCapabilities { Fuse = true };
         await Host.SetStatus(HostStatus.Active);
         return this;
     }
@@ -119,7 +119,7 @@ public sealed class HostCluster : IAsyncDisposable
     {
         var container = Engine.Containers.Single(c => c.Name.EndsWith($"-{id}", StringComparison.Ordinal));
         Engine.Die(container.Id, exitCode);
-        return Events.HappenedAsync(new ContainerEvent("die", container.Id, container.Labels, exitCode, DateTimeOffset.UtcNow), CancellationToken.None);
+        return Events.OnEventAsync(new ContainerEvent("die", container.Id, container.Labels, exitCode, DateTimeOffset.UtcNow), CancellationToken.None);
     }
 
     /// <summary>Sends a mandelbox's activation away, and returns once it has gone.</summary>
@@ -140,7 +140,7 @@ public sealed class HostCluster : IAsyncDisposable
     public async Task StartForeignAsync(string containerId)
     {
         await Engine.StartAsync(containerId, CancellationToken.None);
-        await HappenedAsync("start", containerId);
+        await OnEventAsync("start", containerId);
         await Events.WhenDoneAsync();
     }
 
@@ -148,7 +148,7 @@ public sealed class HostCluster : IAsyncDisposable
     public async Task DieForeignAsync(string containerId)
     {
         Engine.Die(containerId);
-        await HappenedAsync("die", containerId);
+        await OnEventAsync("die", containerId);
     }
 
     public async ValueTask DisposeAsync()
@@ -157,7 +157,7 @@ public sealed class HostCluster : IAsyncDisposable
         Directory.Delete(Root, recursive: true);
     }
 
-    private Task HappenedAsync(string action, string containerId) => Events.HappenedAsync(
+    private Task OnEventAsync(string action, string containerId) => Events.OnEventAsync(
         new ContainerEvent(action, containerId, Engine.Containers.Single(c => c.Id == containerId).Labels, null, DateTimeOffset.UtcNow), CancellationToken.None);
 
     // Directories that belong to the host and not to one mandelbox.

@@ -16,7 +16,7 @@ public sealed class OutlivingTests
         var log = new RecordingLogger<MandelboxGrain>();
         await using (var cluster = await new HostCluster
         {
-            Configure = o => o.StopWithin = TimeSpan.FromMilliseconds(1),
+            Configure = o => o.StopTimeout = TimeSpan.FromMilliseconds(1),
             Replace = services =>
             {
                 services.AddSingleton<ILogger<MandelboxGrain>>(log);

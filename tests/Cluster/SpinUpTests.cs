@@ -1,6 +1,6 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.Docker;
-using HostService.Machine.UserConfigs;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Cluster;
@@ -150,7 +150,7 @@ public sealed class SpinUpTests
     {
         await using var cluster = await new HostCluster().StartAsync();
         var other = await cluster.Engine.CreateAsync(
-            new Machine.Docker.ContainerSpec { Name = "mandelboxes-demo-m1", Image = FakeContainerEngine.DemoImage }, CancellationToken.None);
+            new Infrastructure.Docker.ContainerSpec { Name = "mandelboxes-demo-m1", Image = FakeContainerEngine.DemoImage }, CancellationToken.None);
         Assert.Equal("create", (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure!.Phase);
         Assert.Equal(other, Assert.Single(cluster.Engine.Containers).Id);
         Assert.Equal(0, (await cluster.Host.Describe()).Ttys.Used);
@@ -211,7 +211,7 @@ public sealed class SpinUpTests
         {
             Environment = HostEnvironment.Dev,
             Gpus = [gpu],
-            Configure = o => o.AppDeadline = TimeSpan.FromMilliseconds(20),
+            Configure = o => o.AppTimeout = TimeSpan.FromMilliseconds(20),
         }.StartAsync();
         cluster.Engine.Images.Add("ghcr.io/fractal/dev/mandelboxes/demo:current-build");
         var answer = await cluster.Mandelbox("m1").SpinUp(HostCluster.Request());

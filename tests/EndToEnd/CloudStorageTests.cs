@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using HostService.Machine.Files;
+using HostService.Infrastructure.Linux.Mounts;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.EndToEnd;

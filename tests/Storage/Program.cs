@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using HostService.Machine.UserConfigs;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Tests.Storage.UserConfigs;
 
 namespace HostService.Tests.Storage;

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
-using HostService.Machine.CloudStorage;
-using HostService.Machine.Database;
-using HostService.Machine.Input;
-using HostService.Machine.Network;
-using HostService.Machine.UserConfigs;
+using HostService.Infrastructure.Backend.Rows;
+using HostService.Infrastructure.Input;
+using HostService.Infrastructure.Linux.Network;
+using HostService.Infrastructure.Storage.CloudStorage;
+using HostService.Infrastructure.Storage.UserConfigs;
 
 namespace HostService.Tests.Support;
 

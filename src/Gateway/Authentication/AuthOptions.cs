@@ -57,7 +57,7 @@ public sealed class AuthOptions
     };
 
     /// <summary>Every fault of these settings, each with what to do; empty when there is none.</summary>
-    public IEnumerable<string> Faults()
+    public IEnumerable<string> Validate()
     {
         if (Issuer.Length > 0 && !IsTrustworthy(Issuer))
             yield return $"Auth:Issuer is '{Issuer}'; give an https:// URL as it stands in the tokens (http:// is for loopback only).";

@@ -12,7 +12,7 @@ internal enum CredentialKind
 }
 
 /// <summary>Counts refused credentials by address over a sliding minute. Memory is bounded, whatever is thrown at it.</summary>
-internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider clock)
+internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider timeProvider)
 {
     /// <summary>Callers that are remembered at most.</summary>
     internal const int MostCallers = 10_000;
@@ -43,7 +43,7 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
         {
             if (!_failures.TryGetValue((Caller(address), kind), out var times))
                 return null;
-            var now = clock.GetUtcNow();
+            var now = timeProvider.GetUtcNow();
             Forget(times, now);
             return times.Count >= _limit ? times.Peek() + Window - now : null;
         }
@@ -56,7 +56,7 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
             return false;
         lock (_gate)
         {
-            var now = clock.GetUtcNow();
+            var now = timeProvider.GetUtcNow();
             var caller = (Caller(address), kind);
             if (!_failures.TryGetValue(caller, out var times))
             {

@@ -11,7 +11,7 @@ namespace HostService.Gateway.Authentication;
 /// asks and however often. While the issuer is away the old keys stay.
 /// </summary>
 internal sealed partial class SigningKeys(
-    IHttpClientFactory clients, IOptions<AuthOptions> options, GatewayEnvironment environment, TimeProvider clock, ILogger<SigningKeys> logger)
+    IHttpClientFactory clients, IOptions<AuthOptions> options, GatewayEnvironment environment, TimeProvider timeProvider, ILogger<SigningKeys> logger)
 {
     public const string ClientName = "HostService.Gateway.SigningKeys";
     public const int LargestAnswer = 1 << 20;
@@ -39,13 +39,13 @@ internal sealed partial class SigningKeys(
     {
         lock (_gate)
         {
-            if (_keys is { } keys && keys.Find(keyId) is not null && clock.GetElapsedTime(keys.FetchedAt) < RefreshEvery)
+            if (_keys is { } keys && keys.Find(keyId) is not null && timeProvider.GetElapsedTime(keys.FetchedAt) < RefreshEvery)
                 return Task.CompletedTask;
             if (!_refresh.IsCompleted)
                 return _refresh;
-            if (_askedAt is { } askedAt && clock.GetElapsedTime(askedAt) < BetweenTries)
+            if (_askedAt is { } askedAt && timeProvider.GetElapsedTime(askedAt) < BetweenTries)
                 return Task.CompletedTask;
-            _askedAt = clock.GetTimestamp();
+            _askedAt = timeProvider.GetTimestamp();
             // Not tied to the request that happens to trigger it: others wait for the same fetch.
             return _refresh = Task.Run(RefreshAsync, CancellationToken.None);
         }
@@ -56,9 +56,9 @@ internal sealed partial class SigningKeys(
         var known = Volatile.Read(ref _keys);
         try
         {
-            using var deadline = new CancellationTokenSource(options.Value.KeyTimeout, clock);
+            using var deadline = new CancellationTokenSource(options.Value.KeyTimeout, timeProvider);
             using var client = clients.CreateClient(ClientName);
-            var keys = KeySet.Parse(await client.GetStringAsync(_url, deadline.Token), clock.GetTimestamp(), out var unreadable);
+            var keys = KeySet.Parse(await client.GetStringAsync(_url, deadline.Token), timeProvider.GetTimestamp(), out var unreadable);
             lock (_gate)
             {
                 _keys = keys;

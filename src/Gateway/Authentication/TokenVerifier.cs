@@ -18,7 +18,7 @@ internal sealed record TokenAnswer(VerifiedToken? Token, string? Refusal)
 }
 
 /// <summary>Checks a token in full: RS256 by a key of the issuer's, <c>exp</c>, <c>nbf</c>, <c>iss</c>, <c>aud</c>.</summary>
-internal sealed class TokenVerifier(SigningKeys keys, IOptions<AuthOptions> options, GatewayEnvironment environment, TimeProvider clock)
+internal sealed class TokenVerifier(SigningKeys keys, IOptions<AuthOptions> options, GatewayEnvironment environment, TimeProvider timeProvider)
 {
     private const int LongestToken = 16 * 1024;
 
@@ -68,7 +68,7 @@ internal sealed class TokenVerifier(SigningKeys keys, IOptions<AuthOptions> opti
 
     private string? FaultOfLifetime(JsonWebToken token)
     {
-        var now = clock.GetUtcNow().UtcDateTime;
+        var now = timeProvider.GetUtcNow().UtcDateTime;
         if (!token.TryGetPayloadValue<long>(JwtRegisteredClaimNames.Exp, out _) || now >= token.ValidTo + _skew)
             return "the token has expired";
         return token.TryGetPayloadValue<object>(JwtRegisteredClaimNames.Nbf, out _) && now < token.ValidFrom - _skew

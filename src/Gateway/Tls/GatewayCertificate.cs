@@ -20,16 +20,16 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
     /// <see cref="GatewayCertificateException"/>, whose message says what is wrong and what to do.
     /// </summary>
     public static GatewayCertificate Prepare(
-        GatewayOptions options, IReadOnlyList<string> addresses, string privateRoot, TimeProvider clock, ILogger logger)
+        GatewayOptions options, IReadOnlyList<string> addresses, string privateRoot, TimeProvider timeProvider, ILogger logger)
     {
         if (options.CertificatePath.Length > 0)
-            return Load(options.CertificatePath, options.CertificateKeyPath, clock, logger);
-        var certificate = SelfSignedCertificate.Create(clock.GetUtcNow(), [.. AddressList.Split(options.CertificateNames), .. addresses]);
+            return Load(options.CertificatePath, options.CertificateKeyPath, timeProvider, logger);
+        var certificate = SelfSignedCertificate.Create(timeProvider.GetUtcNow(), [.. AddressList.Split(options.CertificateNames), .. addresses]);
         SelfSignedCertificate.Keep(certificate, privateRoot);
         return new GatewayCertificate(certificate, []);
     }
 
-    private static GatewayCertificate Load(string path, string keyPath, TimeProvider clock, ILogger logger)
+    private static GatewayCertificate Load(string path, string keyPath, TimeProvider timeProvider, ILogger logger)
     {
         var certificates = new X509Certificate2Collection();
         var text = Read("Gateway:CertificatePath", path);
@@ -38,7 +38,7 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
             throw new GatewayCertificateException($"Gateway:CertificatePath: {path} holds no PEM certificate.");
         var (keyFile, keyText) = keyPath.Length > 0 ? (keyPath, Read("Gateway:CertificateKeyPath", keyPath)) : (path, text);
         var certificate = WithKey(text, keyText, path, keyFile);
-        CheckDates(certificate, path, clock.GetUtcNow(), logger);
+        CheckDates(certificate, path, timeProvider.GetUtcNow(), logger);
         certificates[0].Dispose();
         certificates.RemoveAt(0);
         return new GatewayCertificate(certificate, certificates);

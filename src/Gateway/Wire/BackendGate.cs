@@ -10,15 +10,15 @@ internal sealed class BackendGate(Authenticator authenticator, IOptions<EcsOptio
     private const string EcsIsOff = "this host does not run containers of the ECS agent (Ecs:Enabled is false)";
 
     /// <summary>Null for the backend; otherwise the answer.</summary>
-    public async ValueTask<WireAnswer?> RefuseAsync(BackendBody body, HttpContext context)
+    public async ValueTask<WireResult?> RefuseAsync(BackendBody body, HttpContext context)
     {
         if (!authenticator.AsksBackend)
             return null;
         var caller = await authenticator.BackendAsync(context.Connection.RemoteIpAddress, body.AuthSecret, context.RequestAborted);
-        return caller.Id is null ? WireAnswer.Unauthorized(caller.RetryAfter) : null;
+        return caller.Id is null ? WireResult.Unauthorized(caller.RetryAfter) : null;
     }
 
     /// <summary>As <see cref="RefuseAsync"/>, for what only a host of the ECS agent's can do.</summary>
-    public async ValueTask<WireAnswer?> RefuseEcsAsync(BackendBody body, HttpContext context) =>
-        await RefuseAsync(body, context) ?? (ecs.Value.Enabled ? null : WireAnswer.Refused(EcsIsOff));
+    public async ValueTask<WireResult?> RefuseEcsAsync(BackendBody body, HttpContext context) =>
+        await RefuseAsync(body, context) ?? (ecs.Value.Enabled ? null : WireResult.Refused(EcsIsOff));
 }

@@ -6,14 +6,14 @@ namespace HostService.Gateway.Wire;
 /// <summary><c>PUT /set_container_dpi</c>: the mandelbox is named by a host port of its.</summary>
 internal sealed class SetContainerDpi(BackendGate gate, GrainCalls grains) : IWireHandler<SetContainerDpiBody>
 {
-    public async Task<WireAnswer> HandleAsync(SetContainerDpiBody body, HttpContext context)
+    public async Task<WireResult> HandleAsync(SetContainerDpiBody body, HttpContext context)
     {
         if (await gate.RefuseAsync(body, context) is { } refused)
             return refused;
         if (FieldRules.First(FieldRules.HostPort(body.HostPort), FieldRules.Dpi(body.Dpi)) is { } bad)
-            return WireAnswer.Refused(bad);
+            return WireResult.Refused(bad);
         return await grains.FindByHostPortAsync(body.HostPort!.Value) is { } mandelbox
-            ? WireAnswer.Outcome(await grains.Within(mandelbox.SetDpi((int)body.Dpi!.Value)))
+            ? WireResult.Outcome(await grains.Within(mandelbox.SetDpi((int)body.Dpi!.Value)))
             : HostPortCalls.NoMandelbox(body.HostPort.Value);
     }
 }
@@ -21,7 +21,7 @@ internal sealed class SetContainerDpi(BackendGate gate, GrainCalls grains) : IWi
 /// <summary><c>POST /mount_cloud_storage</c>.</summary>
 internal sealed class MountCloudStorage(BackendGate gate, GrainCalls grains) : IWireHandler<MountCloudStorageBody>
 {
-    public async Task<WireAnswer> HandleAsync(MountCloudStorageBody body, HttpContext context)
+    public async Task<WireResult> HandleAsync(MountCloudStorageBody body, HttpContext context)
     {
         if (await gate.RefuseAsync(body, context) is { } refused)
             return refused;
@@ -35,10 +35,10 @@ internal sealed class MountCloudStorage(BackendGate gate, GrainCalls grains) : I
             FieldRules.OneLine(body.ClientId, "client_id"),
             FieldRules.OneLine(body.ClientSecret, "client_secret"));
         if (bad is not null)
-            return WireAnswer.Refused(bad);
+            return WireResult.Refused(bad);
         if (await grains.FindByHostPortAsync(body.HostPort!.Value) is not { } mandelbox)
             return HostPortCalls.NoMandelbox(body.HostPort.Value);
-        return WireAnswer.Outcome(await grains.WithinMandelbox(mandelbox.MountCloudStorage(new CloudStorageRequest
+        return WireResult.Outcome(await grains.WithinMandelbox(mandelbox.MountCloudStorage(new CloudStorageRequest
         {
             Provider = body.Provider!,
             AccessToken = body.AccessToken ?? "",
@@ -57,5 +57,5 @@ internal static class HostPortCalls
     public static async Task<IMandelboxGrain?> FindByHostPortAsync(this GrainCalls grains, long hostPort) =>
         await grains.Within(grains.Host.FindByHostPort((int)hostPort, Transport.Tcp)) is { } id ? grains.Mandelbox(id) : null;
 
-    public static WireAnswer NoMandelbox(long hostPort) => WireAnswer.Refused($"no mandelbox has host port {hostPort}/tcp");
+    public static WireResult NoMandelbox(long hostPort) => WireResult.Refused($"no mandelbox has host port {hostPort}/tcp");
 }

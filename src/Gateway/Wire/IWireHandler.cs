@@ -7,5 +7,5 @@ internal interface IWireHandler<in TBody>
     where TBody : class
 {
     /// <summary>Authenticates first, then looks at the values, then calls the grains.</summary>
-    Task<WireAnswer> HandleAsync(TBody body, HttpContext context);
+    Task<WireResult> HandleAsync(TBody body, HttpContext context);
 }

@@ -42,7 +42,7 @@ internal static partial class WireEndpoints
             .Produces(StatusCodes.Status413PayloadTooLarge)
             .AddOpenApiOperationTransformer(RequestBodies.Describe<TBody>);
 
-        routes.Map(path, (HttpContext context) => IsExactly(path, context) ? WireAnswer.OtherMethod(method, context.Request.Method) : Results.NotFound())
+        routes.Map(path, (HttpContext context) => IsExactly(path, context) ? WireResult.OtherMethod(method, context.Request.Method) : Results.NotFound())
             .ExcludeFromDescription();
     }
 
@@ -63,13 +63,13 @@ internal static partial class WireEndpoints
         catch (TimeoutException exception)
         {
             Failed(Logger(context), exception, path, context.TraceIdentifier);
-            return WireAnswer.Refused("the host did not finish this in time");
+            return WireResult.Refused("the host did not finish this in time");
         }
         catch (Exception exception)
         {
             // The boundary: callers know no 500. What happened is in the log under the id that they are told.
             Failed(Logger(context), exception, path, context.TraceIdentifier);
-            return WireAnswer.Refused($"the host failed at this; its log has the cause under {context.TraceIdentifier}");
+            return WireResult.Refused($"the host failed at this; its log has the cause under {context.TraceIdentifier}");
         }
     }
 

@@ -19,11 +19,11 @@ internal static class WireReader
     };
 
     /// <summary>The body, or the answer that says why there is none. Exactly one of the two is set.</summary>
-    public static async Task<(T? Body, WireAnswer? Fault)> ReadAsync<T>(HttpContext context)
+    public static async Task<(T? Body, WireResult? Fault)> ReadAsync<T>(HttpContext context)
         where T : class
     {
         if (context.Request.ContentLength > LargestBody)
-            return (null, WireAnswer.TooLarge);
+            return (null, WireResult.TooLarge);
         var buffer = ArrayPool<byte>.Shared.Rent((int)(context.Request.ContentLength ?? 4096) + 1);
         var length = 0;
         try
@@ -34,21 +34,21 @@ internal static class WireReader
             {
                 length += read;
                 if (length > LargestBody)
-                    return (null, WireAnswer.TooLarge);
+                    return (null, WireResult.TooLarge);
                 if (length == buffer.Length)
                     buffer = Grow(buffer, length);
             }
 
-            return Parse<T>(buffer.AsSpan(0, length)) is { } body ? (body, null) : (null, WireAnswer.Malformed);
+            return Parse<T>(buffer.AsSpan(0, length)) is { } body ? (body, null) : (null, WireResult.Malformed);
         }
         catch (BadHttpRequestException exception) when (exception.StatusCode == StatusCodes.Status413PayloadTooLarge)
         {
-            return (null, WireAnswer.TooLarge);
+            return (null, WireResult.TooLarge);
         }
         catch (Exception exception) when (exception is IOException)
         {
             // The server's own complaints about a body (bad chunks, too slow) are IOExceptions too.
-            return (null, WireAnswer.Malformed);
+            return (null, WireResult.Malformed);
         }
         finally
         {

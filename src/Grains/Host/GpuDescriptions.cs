@@ -1,5 +1,5 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.Gpu;
+using HostService.Infrastructure.Gpu;
 
 namespace HostService.Grains.Host;
 

@@ -1,5 +1,5 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.Network;
+using HostService.Infrastructure.Linux.Network;
 using Microsoft.Extensions.Logging;
 
 namespace HostService.Grains.Host;
@@ -10,12 +10,12 @@ namespace HostService.Grains.Host;
 /// </summary>
 [KeepAlive]
 public sealed partial class HostGrain(
-    HostFactsSource facts, IPortProbe ports, IServiceEnd end, IEnumerable<IMandelboxWatcher> watchers, ILogger<HostGrain> logger) : Grain, IHostGrain
+    HostInfoSource facts, IPortProbe ports, IServiceEnd end, IEnumerable<IMandelboxWatcher> watchers, ILogger<HostGrain> logger) : Grain, IHostGrain
 {
     private readonly Dictionary<string, MandelboxDescription> _mandelboxes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _registered = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, string> _notReady = new(StringComparer.Ordinal);
-    private LeaseBook _book = null!;
+    private LeaseAllocator _book = null!;
     private HostStatus _status = HostStatus.Starting;
     private MachineFigures? _figures;
 
@@ -35,7 +35,7 @@ public sealed partial class HostGrain(
             known.Environment.IsLocal ? known.CpuOnlySlots : 0,
             known.MinimumFreeGpuMemoryKb);
         gpus.Update(known.Gpus);
-        _book = new LeaseBook(
+        _book = new LeaseAllocator(
             new TtyPool(),
             new PortPool(known.ReservedTcpPorts, ports.IsTcpFree, Random.Shared),
             new PortPool(known.ReservedUdpPorts, ports.IsUdpFree, Random.Shared),

@@ -1,10 +1,10 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 
 namespace HostService.Grains.Mandelbox;
 
 /// <summary>What of the machine a container may be given: found at start-up, because what is missing is left out locally and is a failure on EC2.</summary>
-public sealed record ContainerSurroundings
+public sealed record ContainerCapabilities
 {
     /// <summary>The name of the AppArmor profile, where the kernel has AppArmor.</summary>
     public string? AppArmorProfile { get; init; }
@@ -48,7 +48,7 @@ public static class ContainerSpecs
         "SYS_CHROOT", "SETFCAP", "SYS_NICE",
     ];
 
-    public static ContainerSpec Build(MandelboxRun run, string host, HostEnvironment environment, ContainerSurroundings surroundings)
+    public static ContainerSpec Build(MandelboxRun run, string host, HostEnvironment environment, ContainerCapabilities surroundings)
     {
         var request = run.RequiredRequest;
         var lease = run.RequiredLease;

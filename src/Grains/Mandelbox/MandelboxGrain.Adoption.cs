@@ -1,5 +1,5 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 
 namespace HostService.Grains.Mandelbox;
 
@@ -55,9 +55,9 @@ public sealed partial class MandelboxGrain
             var id = (await engine.InspectAsync(containerId, CancellationToken.None))?.Id ?? containerId;
             return await ExpectAsync(id) ?? await CatchUpAsync(id);
         }
-        catch (ContainerEngineException error)
+        catch (ContainerEngineException exception)
         {
-            return error.Message;
+            return exception.Message;
         }
     }
 
@@ -79,7 +79,7 @@ public sealed partial class MandelboxGrain
     private async Task<SpinUpFailure?> MakeDevicesAsync(MandelboxLife life)
     {
         var stages = plans.ForDevices(life.Run.HasDirectories);
-        var failure = await ClimbAsync(life, stages);
+        var failure = await RunStagesAsync(life, stages);
         if (failure is not null && life.EndReason is null)
         {
             // The directories stay: a container may be on its way that has them bound.
@@ -147,7 +147,7 @@ public sealed partial class MandelboxGrain
         {
             why = await adoption;
         }
-        catch (ContainerEngineException error)
+        catch (ContainerEngineException exception)
         {
             // Nothing is known of the container but that the engine did not say: whoever tells of it again makes another try, until the wait for it is over.
             if (life.Adoption == adoption)
@@ -155,7 +155,7 @@ public sealed partial class MandelboxGrain
                 life.Adoption = null;
             }
 
-            why = error.Message;
+            why = exception.Message;
         }
         catch (OperationCanceledException) when (life.Ending.IsCancellationRequested)
         {
@@ -181,10 +181,10 @@ public sealed partial class MandelboxGrain
     /// <summary>Devices and directories that no container comes for are given back.</summary>
     private async Task GiveUpExpectingAsync(MandelboxLife life)
     {
-        await Task.WhenAny(Task.Delay(options.Value.AdoptionDeadline, time, life.Ending.Token));
+        await Task.WhenAny(Task.Delay(options.Value.AdoptionTimeout, timeProvider, life.Ending.Token));
         if (life.Adoption is null && life.IsAlive)
         {
-            await EndAsync(life, $"no container came within {options.Value.AdoptionDeadline.TotalMinutes:0} minutes");
+            await EndAsync(life, $"no container came within {options.Value.AdoptionTimeout.TotalMinutes:0} minutes");
         }
     }
 
@@ -202,7 +202,7 @@ public sealed partial class MandelboxGrain
         {
             if (container is { Ended: true })
             {
-                life.Runner.Owe(plans.ForRemoval(containerId));
+                life.Runner.RegisterUndo(plans.ForRemoval(containerId));
             }
 
             await EndAsync(life, "its container ended before it was taken over");

@@ -5,18 +5,18 @@ namespace HostService.Grains.Mandelbox;
 /// <summary>The way up, and the one way down.</summary>
 public sealed partial class MandelboxGrain
 {
-    private MandelboxLife NewLife(SpinUpRequest? request, MandelboxPlan? plan)
+    private MandelboxLife NewLife(SpinUpRequest? request, ProvisioningPlan? plan)
     {
         // An activation with a life is never collected, however quiet it is.
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         return new MandelboxLife(
             new MandelboxRun(Id, request, plans.Root),
-            new StepRunner(time, options.Value.StepDeadline, options.Value.CleanUpDeadline),
+            new StepRunner(timeProvider, options.Value.StepTimeout, options.Value.CleanUpTimeout),
             plan,
-            time.GetUtcNow());
+            timeProvider.GetUtcNow());
     }
 
-    private async Task<SpinUpAnswer> BringUpAsync(MandelboxLife life, MandelboxPlan plan)
+    private async Task<SpinUpAnswer> BringUpAsync(MandelboxLife life, ProvisioningPlan plan)
     {
         await TellHostAsync(life);
         var failure = await Climb(life, plan.Stages);
@@ -27,13 +27,13 @@ public sealed partial class MandelboxGrain
 
         LogFailed(Id, failure.Phase, failure.Reason);
         var end = EndAsync(life, failure.Reason);
-        await Task.WhenAny(end, Task.Delay(options.Value.AnswerWithin, time));
+        await Task.WhenAny(end, Task.Delay(options.Value.AnswerWithin, timeProvider));
         Watch(end, "end");
         return new SpinUpAnswer(null, failure);
     }
 
     /// <summary>Runs stages until all are done or one fails; the life's end counts as a failure, with its own reason.</summary>
-    private Task<SpinUpFailure?> Climb(MandelboxLife life, IReadOnlyList<Stage> stages) => WhilePending(life, ClimbAsync(life, stages));
+    private Task<SpinUpFailure?> Climb(MandelboxLife life, IReadOnlyList<Stage> stages) => WhilePending(life, RunStagesAsync(life, stages));
 
     /// <summary>While this runs, giving back waits for it.</summary>
     private static async Task<T> WhilePending<T>(MandelboxLife life, Task<T> work)
@@ -49,9 +49,9 @@ public sealed partial class MandelboxGrain
         }
     }
 
-    private async Task<SpinUpFailure?> ClimbAsync(MandelboxLife life, IReadOnlyList<Stage> stages)
+    private async Task<SpinUpFailure?> RunStagesAsync(MandelboxLife life, IReadOnlyList<Stage> stages)
     {
-        using var deadline = new CancellationTokenSource(options.Value.SpinUpDeadline, time);
+        using var deadline = new CancellationTokenSource(options.Value.SpinUpTimeout, timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, life.Ending.Token);
         var failure = await life.Runner.RunAsync(stages, life.Run, state => ReachAsync(life, state), either.Token);
         if (life.EndReason is { } reason)
@@ -60,7 +60,7 @@ public sealed partial class MandelboxGrain
         }
 
         return failure is not null && deadline.IsCancellationRequested
-            ? failure with { Reason = $"the spin-up took longer than {options.Value.SpinUpDeadline.TotalSeconds:0} s; it was in {failure.Phase}" }
+            ? failure with { Reason = $"the spin-up took longer than {options.Value.SpinUpTimeout.TotalSeconds:0} s; it was in {failure.Phase}" }
             : failure;
     }
 
@@ -103,7 +103,7 @@ public sealed partial class MandelboxGrain
         }
         else
         {
-            await BeGoneAsync(life);
+            await CompleteAsync(life);
         }
     }
 
@@ -120,14 +120,14 @@ public sealed partial class MandelboxGrain
         {
             if (life.Plan is { } plan)
             {
-                using var deadline = new CancellationTokenSource(options.Value.CleanUpDeadline, time);
+                using var deadline = new CancellationTokenSource(options.Value.CleanUpTimeout, timeProvider);
                 await plan.MarkDyingAsync(life.Run, deadline.Token);
             }
         }
-        catch (Exception error)
+        catch (Exception exception)
         {
             // The row says something else than the truth for a moment; that must not keep anything from being given back.
-            LogNotUndone(Id, "mark dying", error.Message, error);
+            LogNotUndone(Id, "mark dying", exception.Message, exception);
         }
     }
 
@@ -137,7 +137,7 @@ public sealed partial class MandelboxGrain
         var pause = options.Value.RetryAfter;
         while (life.Runner.HasUndo)
         {
-            await Task.WhenAny(Task.Delay(pause, time), life.TryAgain.Task);
+            await Task.WhenAny(Task.Delay(pause, timeProvider), life.TryAgain.Task);
             life.TryAgain = MandelboxLife.NewSignal();
             var failures = await life.Runner.UndoAsync(life.Run);
             foreach (var failure in failures)
@@ -148,10 +148,10 @@ public sealed partial class MandelboxGrain
             pause = pause * 2 < options.Value.RetryAtMost ? pause * 2 : options.Value.RetryAtMost;
         }
 
-        await BeGoneAsync(life);
+        await CompleteAsync(life);
     }
 
-    private async Task BeGoneAsync(MandelboxLife life)
+    private async Task CompleteAsync(MandelboxLife life)
     {
         await MoveAsync(life, MandelboxState.Gone);
         if (_life == life)
@@ -171,7 +171,7 @@ public sealed partial class MandelboxGrain
 
     private Task MoveAsync(MandelboxLife life, MandelboxState next)
     {
-        var now = time.GetUtcNow();
+        var now = timeProvider.GetUtcNow();
         var spent = now - life.Since;
         LogMoved(Id, life.State, next, (long)spent.TotalMilliseconds, life.EndReason ?? "");
         MandelboxMeter.Moved(life.State, next, spent);
@@ -186,10 +186,10 @@ public sealed partial class MandelboxGrain
         {
             await Host.Report(Describe(life));
         }
-        catch (Exception error)
+        catch (Exception exception)
         {
             // The list that operators see is stale for a moment; the mandelbox itself is not.
-            LogHostNotTold(Id, error);
+            LogHostNotTold(Id, exception);
         }
     }
 
@@ -219,10 +219,10 @@ public sealed partial class MandelboxGrain
         {
             await task;
         }
-        catch (Exception error)
+        catch (Exception exception)
         {
             // Boundary: a defect, told once; what it may have left is on the ledger.
-            LogSurprise(Id, what, error);
+            LogSurprise(Id, what, exception);
         }
     }
 }

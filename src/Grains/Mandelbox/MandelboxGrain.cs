@@ -1,7 +1,7 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.CloudStorage;
-using HostService.Machine.Docker;
-using HostService.Machine.Files;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Storage.CloudStorage;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -12,13 +12,13 @@ namespace HostService.Grains.Mandelbox;
 /// <c>await</c> is one <see cref="MandelboxLife"/>, and there is at most one that has not gone.
 /// </summary>
 public sealed partial class MandelboxGrain(
-    HostFactsSource facts,
-    MandelboxPlans plans,
+    HostInfoSource facts,
+    ProvisioningPlans plans,
     IContainerEngine engine,
     IMandelboxFiles files,
     ICloudStorage cloudStorage,
     IOptions<MandelboxOptions> options,
-    TimeProvider time,
+    TimeProvider timeProvider,
     ILogger<MandelboxGrain> logger) : Grain, IMandelboxGrain
 {
     private MandelboxLife? _life;
@@ -57,7 +57,7 @@ public sealed partial class MandelboxGrain(
         }
 
         var end = EndAsync(life, reason);
-        await Task.WhenAny(end, Task.Delay(options.Value.StopWithin, time));
+        await Task.WhenAny(end, Task.Delay(options.Value.StopTimeout, timeProvider));
         Watch(end, "end");
         return true;
     }
@@ -76,7 +76,7 @@ public sealed partial class MandelboxGrain(
             if (life.Adopted && life.Run.ContainerId is null)
             {
                 // It was registered and so is ours to remove, although it was never taken over.
-                life.Runner.Owe(plans.ForRemoval(death.ContainerId));
+                life.Runner.RegisterUndo(plans.ForRemoval(death.ContainerId));
             }
 
             // Not awaited: giving back can take as long as an upload, and the caller is the event stream.

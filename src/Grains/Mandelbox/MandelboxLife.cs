@@ -3,14 +3,14 @@ using HostService.GrainInterfaces;
 namespace HostService.Grains.Mandelbox;
 
 /// <summary>One life of a mandelbox id, from the first request to the last thing given back. The id may live again afterwards.</summary>
-internal sealed class MandelboxLife(MandelboxRun run, StepRunner runner, MandelboxPlan? plan, DateTimeOffset now)
+internal sealed class MandelboxLife(MandelboxRun run, StepRunner runner, ProvisioningPlan? plan, DateTimeOffset now)
 {
     public MandelboxRun Run { get; } = run;
 
     public StepRunner Runner { get; } = runner;
 
     /// <summary>Null until a container that somebody else made has come.</summary>
-    public MandelboxPlan? Plan { get; set; } = plan;
+    public ProvisioningPlan? Plan { get; set; } = plan;
 
     public MandelboxState State { get; set; } = MandelboxState.Allocated;
 

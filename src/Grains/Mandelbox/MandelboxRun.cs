@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using HostService.GrainInterfaces;
-using HostService.Machine.Input;
-using HostService.Machine.UserConfigs;
+using HostService.Infrastructure.Input;
+using HostService.Infrastructure.Storage.UserConfigs;
 
 namespace HostService.Grains.Mandelbox;
 

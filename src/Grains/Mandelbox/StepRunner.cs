@@ -1,5 +1,5 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 
 namespace HostService.Grains.Mandelbox;
 
@@ -19,7 +19,7 @@ public sealed record UndoFailure(string Step, Exception Error);
 /// Runs a plan's stages in order, the steps of one stage side by side, and takes back what was begun in reverse. Holds what is still to be taken
 /// back, so that a failed undo is tried again and a successful one is not. Used on one grain's turns.
 /// </summary>
-public sealed class StepRunner(TimeProvider time, TimeSpan stepDeadline, TimeSpan undoDeadline)
+public sealed class StepRunner(TimeProvider timeProvider, TimeSpan stepTimeout, TimeSpan undoTimeout)
 {
     private readonly List<IMandelboxStep> _begun = [];
     private readonly List<string> _running = [];
@@ -71,7 +71,7 @@ public sealed class StepRunner(TimeProvider time, TimeSpan stepDeadline, TimeSpa
     }
 
     /// <summary>Owes the way back of a step whose way up somebody else went.</summary>
-    public void Owe(IMandelboxStep step) => _begun.Add(step);
+    public void RegisterUndo(IMandelboxStep step) => _begun.Add(step);
 
     /// <summary>Takes back everything that was begun, in reverse; every step is tried whatever came of the others. What failed stays for the next call.</summary>
     /// <remarks>Runs on deadlines of its own, one a step: what is being ended may have been cancelled long ago.</remarks>
@@ -85,17 +85,17 @@ public sealed class StepRunner(TimeProvider time, TimeSpan stepDeadline, TimeSpa
         var failures = new List<UndoFailure>();
         foreach (var step in steps.Reverse())
         {
-            using var deadline = new CancellationTokenSource(undoDeadline, time);
+            using var deadline = new CancellationTokenSource(undoTimeout, timeProvider);
             try
             {
                 // A step that does not heed its deadline must not keep the others from theirs.
                 await step.UndoAsync(run, deadline.Token).WaitAsync(deadline.Token);
                 _begun.Remove(step);
             }
-            catch (Exception error)
+            catch (Exception exception)
             {
                 // Whatever it is, the other steps are still owed their turn; the caller reports all of them.
-                failures.Add(new UndoFailure(step.Name, error));
+                failures.Add(new UndoFailure(step.Name, exception));
             }
         }
 
@@ -110,7 +110,7 @@ public sealed class StepRunner(TimeProvider time, TimeSpan stepDeadline, TimeSpa
             _running.Add(step.Name);
         }
 
-        using var deadline = new CancellationTokenSource(stepDeadline, time);
+        using var deadline = new CancellationTokenSource(stepTimeout, timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
@@ -122,17 +122,17 @@ public sealed class StepRunner(TimeProvider time, TimeSpan stepDeadline, TimeSpa
             return new SpinUpFailure(
                 step.Name,
                 deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested
-                    ? $"{step.Name} took longer than {stepDeadline.TotalSeconds:0} s"
+                    ? $"{step.Name} took longer than {stepTimeout.TotalSeconds:0} s"
                     : $"ended during {step.Name}");
         }
-        catch (ContainerEngineException error)
+        catch (ContainerEngineException exception)
         {
-            return new SpinUpFailure(step.Name, error.Message);
+            return new SpinUpFailure(step.Name, exception.Message);
         }
-        catch (Exception error)
+        catch (Exception exception)
         {
             // A surprise: the caller gets the message, the log gets all of it through the failure's own line.
-            return new SpinUpFailure(step.Name, $"{step.Name} failed: {error.Message}");
+            return new SpinUpFailure(step.Name, $"{step.Name} failed: {exception.Message}");
         }
         finally
         {

@@ -1,12 +1,12 @@
 using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Host;
-using HostService.Machine.Database;
-using HostService.Machine.Docker;
-using HostService.Machine.Gpu;
-using HostService.Machine.Metrics;
-using HostService.Machine.Systemd;
-using HostService.Machine.Webserver;
+using HostService.Infrastructure.Backend.Rows;
+using HostService.Infrastructure.Backend.Webserver;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Gpu;
+using HostService.Infrastructure.Linux.Systemd;
+using HostService.Infrastructure.Metrics;
 using HostService.Silo.Hosting;
 using HostService.Silo.Shutdown;
 using HostService.Silo.Startup;
@@ -19,22 +19,22 @@ namespace HostService.Silo.Background;
 /// </summary>
 public sealed partial class BackgroundParts(
     IGrainFactory grains,
-    HostFactsSource facts,
+    HostInfoSource facts,
     ContainerEventStream stream,
-    MandelboxEvents events,
+    ContainerEventDispatcher events,
     GpuMonitor gpus,
-    MachineReadings readings,
+    MetricsCache readings,
     HeartbeatLoop heartbeat,
     StaleRowSweep sweep,
     IWebserver webserver,
     StatusLine statusLine,
     WayOutRequest wayOut,
     MetricsWatch metrics,
-    GpuReloads reloads,
-    TimeProvider time,
+    DaemonReloadMonitor reloads,
+    TimeProvider timeProvider,
     ILogger<BackgroundParts> logger) : IDisposable
 {
-    private readonly Following _following = new(time, logger);
+    private readonly StreamConsumer _following = new(timeProvider, logger);
     private readonly CancellationTokenSource _stopEvents = new();
     private readonly CancellationTokenSource _stopRest = new();
     private readonly List<Task> _rest = [];
@@ -108,11 +108,11 @@ public sealed partial class BackgroundParts(
         {
             await stream.RunAsync(events, _stopEvents.Token);
         }
-        catch (Exception error)
+        catch (Exception exception)
         {
             // Boundary: without its events the host cannot know what lives. It ends the clean way.
-            LogEventsLost(error);
-            wayOut.Request(new End(EndCause.EngineLost, error.Message, ExitCodes.EngineLost));
+            LogEventsLost(exception);
+            wayOut.Request(new End(EndCause.EngineLost, exception.Message, ExitCodes.EngineLost));
         }
     }
 
@@ -143,7 +143,7 @@ public sealed partial class BackgroundParts(
         {
             await _following.TryAsync("engine", TellOfEngineAsync, _stopRest.Token);
             await _following.TryAsync("status", TellSystemdAsync, _stopRest.Token);
-            await Task.WhenAny(Task.Delay(TimeSpan.FromSeconds(1), time, _stopRest.Token));
+            await Task.WhenAny(Task.Delay(TimeSpan.FromSeconds(1), timeProvider, _stopRest.Token));
         }
     }
 
@@ -158,5 +158,5 @@ public sealed partial class BackgroundParts(
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The engine's events are lost")]
-    private partial void LogEventsLost(Exception error);
+    private partial void LogEventsLost(Exception exception);
 }

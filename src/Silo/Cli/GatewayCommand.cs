@@ -44,13 +44,13 @@ internal static partial class GatewayCommand
         // What stops the start is said in one line, below.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddChecked<OrleansOptions>("Orleans", o => o.Faults());
+        builder.Services.AddChecked<OrleansOptions>("Orleans", o => o.Validate());
         builder.Services.AddSingleton<IShutdownTrigger, RemoteShutdown>();
         try
         {
             builder.UseOrleansClient(client => client.UseLocalhostClustering(orleans.GatewayPort).UseConnectionRetryFilter(AgainAsync));
             builder.AddServiceGateway(environment);
-            if (OptionsCheck.Faults(builder.Services) is { Count: > 0 } faults)
+            if (OptionsCheck.Validate(builder.Services) is { Count: > 0 } faults)
             {
                 await Console.Error.WriteLineAsync($"host-service: {string.Join('\n', faults)}");
                 return ExitCodes.Usage;
@@ -74,9 +74,9 @@ internal static partial class GatewayCommand
             // Told to end before it had begun.
             return ExitCodes.Ended;
         }
-        catch (Exception error) when (error is OrleansConfigurationException or GatewayCertificateException)
+        catch (Exception exception) when (exception is OrleansConfigurationException or GatewayCertificateException)
         {
-            await Console.Error.WriteLineAsync($"host-service: {error.Message}");
+            await Console.Error.WriteLineAsync($"host-service: {exception.Message}");
             return ExitCodes.Usage;
         }
     }
@@ -97,19 +97,19 @@ internal static partial class GatewayCommand
             await start;
             return null;
         }
-        catch (Exception error) when (error is OrleansException || (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested))
+        catch (Exception exception) when (exception is OrleansException || (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested))
         {
             return $"no silo answered on port {orleans.GatewayPort} of this machine within {orleans.WaitForSilo.TotalSeconds:0.#} s: "
                 + "is 'host-service run' up, and does it have the same Orleans:GatewayPort?";
         }
-        catch (IOException error)
+        catch (IOException exception)
         {
-            return error.Message;
+            return exception.Message;
         }
     }
 
     /// <summary>Whether to try again: until the start as a whole is called off.</summary>
-    private static async Task<bool> AgainAsync(Exception error, CancellationToken cancellationToken)
+    private static async Task<bool> AgainAsync(Exception exception, CancellationToken cancellationToken)
     {
         await Task.Delay(Moment, cancellationToken);
         return true;
@@ -126,14 +126,14 @@ internal static partial class GatewayCommand
             {
                 await grains.GetGrain<IHostGrain>(HostKeys.Host(host.InstanceName)).RequestShutdown(reason);
             }
-            catch (Exception error)
+            catch (Exception exception)
             {
                 // The caller has its answer already; the operator reads this.
-                LogNotAsked(error);
+                LogNotAsked(exception);
             }
         }
 
         [LoggerMessage(Level = LogLevel.Error, Message = "The silo could not be asked to shut down")]
-        private partial void LogNotAsked(Exception error);
+        private partial void LogNotAsked(Exception exception);
     }
 }

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using HostService.Machine.Gpu;
+using HostService.Infrastructure.Gpu;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;

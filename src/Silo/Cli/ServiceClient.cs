@@ -46,13 +46,13 @@ internal sealed class ServiceClient : IDisposable
             using var response = await _http.SendAsync(request, cancellationToken);
             return (response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken));
         }
-        catch (HttpRequestException error)
+        catch (HttpRequestException exception)
         {
-            throw new ServiceClientException($"No host service answers at {_address}: {error.Message} Is it running ('host-service run')? Name another one with --address.", error);
+            throw new ServiceClientException($"No host service answers at {_address}: {exception.Message} Is it running ('host-service run')? Name another one with --address.", exception);
         }
-        catch (TaskCanceledException error) when (!cancellationToken.IsCancellationRequested)
+        catch (TaskCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new ServiceClientException($"The host service at {_address} did not answer within {_http.Timeout.TotalMinutes:0} minutes.", error);
+            throw new ServiceClientException($"The host service at {_address} did not answer within {_http.Timeout.TotalMinutes:0} minutes.", exception);
         }
     }
 
@@ -65,9 +65,9 @@ internal sealed class ServiceClient : IDisposable
         {
             return await work();
         }
-        catch (ServiceClientException error)
+        catch (ServiceClientException exception)
         {
-            await Console.Error.WriteLineAsync($"host-service: {error.Message}");
+            await Console.Error.WriteLineAsync($"host-service: {exception.Message}");
             return ExitCodes.Failed;
         }
     }

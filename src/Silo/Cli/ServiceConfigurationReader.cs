@@ -14,10 +14,10 @@ internal static class ServiceConfigurationReader
             fault = null;
             return true;
         }
-        catch (Exception error) when (error is InvalidDataException or FormatException or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is InvalidDataException or FormatException or IOException or UnauthorizedAccessException)
         {
             configuration = null;
-            fault = error.InnerException is { } inner ? $"{error.Message} {inner.Message}" : error.Message;
+            fault = exception.InnerException is { } inner ? $"{exception.Message} {inner.Message}" : exception.Message;
             return false;
         }
     }

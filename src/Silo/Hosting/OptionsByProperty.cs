@@ -12,7 +12,7 @@ internal static class OptionsByProperty
     private static readonly TimeSpan MatchWithin = TimeSpan.FromSeconds(1);
 
     /// <summary>Every fault of the section; a check that is about a property that could not be read says nothing.</summary>
-    public static IReadOnlyList<string> Faults(Type options, IServiceProvider provider) =>
+    public static IReadOnlyList<string> Validate(Type options, IServiceProvider provider) =>
         (IReadOnlyList<string>)typeof(OptionsByProperty).GetMethod(nameof(FaultsOf), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(options).Invoke(null, [provider])!;
 
     /// <summary>What the binder says: which value it was, and why.</summary>

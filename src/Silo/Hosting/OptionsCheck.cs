@@ -8,7 +8,7 @@ public static class OptionsCheck
 {
     /// <summary>Every fault; empty when there is none.</summary>
     /// <remarks>On a provider of its own: to build the application is to build its server, which reads its options and ends at the first fault.</remarks>
-    public static IReadOnlyList<string> Faults(IServiceCollection services)
+    public static IReadOnlyList<string> Validate(IServiceCollection services)
     {
         using var provider = services.BuildServiceProvider();
         var types = services
@@ -17,10 +17,10 @@ public static class OptionsCheck
             .Select(t => t.GetGenericArguments()[0])
             .Where(t => t.Namespace?.StartsWith("HostService", StringComparison.Ordinal) == true)
             .Distinct();
-        return [.. types.SelectMany(type => Faults(type, provider)).Distinct(StringComparer.Ordinal)];
+        return [.. types.SelectMany(type => Validate(type, provider)).Distinct(StringComparer.Ordinal)];
     }
 
-    private static IEnumerable<string> Faults(Type type, IServiceProvider provider)
+    private static IEnumerable<string> Validate(Type type, IServiceProvider provider)
     {
         try
         {
@@ -35,7 +35,7 @@ public static class OptionsCheck
         catch (TargetInvocationException wrapped) when (wrapped.InnerException is InvalidOperationException unreadable)
         {
             // A value that cannot be made a number, a time or a truth, at which the binder stops: the others are to be named all the same.
-            return OptionsByProperty.Faults(type, provider) is { Count: > 0 } all ? all : [OptionsByProperty.Text(unreadable)];
+            return OptionsByProperty.Validate(type, provider) is { Count: > 0 } all ? all : [OptionsByProperty.Text(unreadable)];
         }
     }
 }

@@ -15,7 +15,7 @@ public sealed class OrleansOptions
     public TimeSpan WaitForSilo { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Every fault of these settings; empty when there is none.</summary>
-    public IEnumerable<string> Faults()
+    public IEnumerable<string> Validate()
     {
         if (SiloPort is < 1 or > 65535)
         {

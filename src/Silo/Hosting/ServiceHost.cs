@@ -2,20 +2,20 @@ using HostService.Gateway;
 using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Mandelbox;
-using HostService.Machine;
-using HostService.Machine.AppArmor;
-using HostService.Machine.CloudStorage;
-using HostService.Machine.Database;
-using HostService.Machine.Docker;
-using HostService.Machine.Ec2;
-using HostService.Machine.Files;
-using HostService.Machine.Gpu;
-using HostService.Machine.Input;
-using HostService.Machine.Metrics;
-using HostService.Machine.Power;
-using HostService.Machine.Systemd;
-using HostService.Machine.UserConfigs;
-using HostService.Machine.Webserver;
+using HostService.Infrastructure;
+using HostService.Infrastructure.Aws;
+using HostService.Infrastructure.Backend;
+using HostService.Infrastructure.Backend.Webserver;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Gpu;
+using HostService.Infrastructure.Input;
+using HostService.Infrastructure.Linux.AppArmor;
+using HostService.Infrastructure.Linux.Power;
+using HostService.Infrastructure.Linux.Systemd;
+using HostService.Infrastructure.Metrics;
+using HostService.Infrastructure.Storage.CloudStorage;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Silo.Background;
 using HostService.Silo.Reporting;
 using HostService.Silo.Shutdown;
@@ -37,15 +37,15 @@ public static class ServiceHost
         builder.Host.UseDefaultServiceProvider(o => o.ValidateOnBuild = true);
 
         builder.AddServiceLogging();
-        builder.AddMachine(environment);
+        builder.AddInfrastructure(environment);
         builder.Services.AddMandelboxes();
-        builder.Services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<MandelboxOptions>, DeadlineNesting>();
+        builder.Services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<MandelboxOptions>, TimeoutNesting>();
         builder.AddSilo(environment);
         builder.AddStartUpAndWayOut(environment);
-        builder.Services.AddSingleton<IHostName, HostNameOfFacts>();
+        builder.Services.AddSingleton<IHostName, HostNameFromInfo>();
         builder.AddServiceGateway(environment);
 
-        List<string> faults = [.. OptionsCheck.Faults(builder.Services), .. UnsupportedSettings.Faults(configuration)];
+        List<string> faults = [.. OptionsCheck.Validate(builder.Services), .. UnsupportedSettings.Validate(configuration)];
         if (faults.Count > 0)
         {
             throw new StartRefusedException(ExitCodes.Usage, $"The configuration has {faults.Count} fault{(faults.Count == 1 ? "" : "s")}:\n{string.Join('\n', faults.Select(f => $"  {f}"))}");
@@ -61,7 +61,7 @@ public static class ServiceHost
         return app;
     }
 
-    private static void AddMachine(this WebApplicationBuilder builder, HostEnvironment environment)
+    private static void AddInfrastructure(this WebApplicationBuilder builder, HostEnvironment environment)
     {
         var services = builder.Services;
         var configuration = builder.Configuration;
@@ -69,7 +69,7 @@ public static class ServiceHost
         services.AddChecked<HostOptions, HostOptionsValidator>("Host");
         services.AddSingleton<HostDirectories>();
         services.AddSingleton<IMandelboxFiles, MandelboxFiles>();
-        services.AddSingleton<Machine.Network.IPortProbe, Machine.Network.PortProbe>();
+        services.AddSingleton<Infrastructure.Linux.Network.IPortProbe, Infrastructure.Linux.Network.PortProbe>();
         services.AddDockerEngine();
         services.AddGpus();
         services.AddInputDevices();
@@ -78,7 +78,7 @@ public static class ServiceHost
         services.AddEc2InstanceMetadata();
         services.AddSystemd();
         services.AddBackendDatabase(configuration, environment.HasDatabase);
-        services.AddWebserver(configuration, provider => provider.GetRequiredService<MachineReadings>().WebserverFacts());
+        services.AddWebserver(configuration, provider => provider.GetRequiredService<MetricsCache>().WebserverFacts());
         services.AddUserConfigs(configuration, onByDefault: environment.IsDeployed);
         services.AddCloudStorage(configuration);
         if (configuration.ReadOrDefaults<HostOptions>("Host").ManageSystem)
@@ -95,7 +95,7 @@ public static class ServiceHost
     {
         var dashboard = builder.Configuration.ReadOrDefaults<DashboardOptions>("Dashboard");
         var ports = builder.Configuration.ReadOrDefaults<OrleansOptions>("Orleans");
-        builder.Services.AddChecked<OrleansOptions>("Orleans", o => o.Faults());
+        builder.Services.AddChecked<OrleansOptions>("Orleans", o => o.Validate());
         builder.Services.AddChecked<DashboardOptions>("Dashboard", _ => []);
         builder.UseOrleans(silo =>
         {
@@ -111,18 +111,18 @@ public static class ServiceHost
     {
         var services = builder.Services;
         services.AddSingleton(new RunningEnvironment(environment));
-        services.AddChecked<ShutdownOptions>("Shutdown", o => o.Faults());
+        services.AddChecked<ShutdownOptions>("Shutdown", o => o.Validate());
         services.AddSingleton<StartedParts>();
         services.AddSingleton<WayOutRequest>();
         services.AddSingleton<IShutdownTrigger>(provider => provider.GetRequiredService<WayOutRequest>());
         services.AddSingleton<Grains.IServiceEnd>(provider => provider.GetRequiredService<WayOutRequest>());
         services.AddSingleton<WayOut>();
-        services.AddSingleton<MachineReadings>();
-        services.AddSingleton<GpuReloads>();
+        services.AddSingleton<MetricsCache>();
+        services.AddSingleton<DaemonReloadMonitor>();
         services.AddSingleton<BackgroundParts>();
         services.AddSingleton<Leftovers>();
-        services.AddSingleton<Identification>();
-        services.AddSingleton<Surroundings>();
+        services.AddSingleton<HostIdentityProvider>();
+        services.AddSingleton<HostCapabilities>();
         services.AddSingleton<Engine>();
         services.AddSingleton<WarmUp>();
         services.AddSingleton<Registration>();

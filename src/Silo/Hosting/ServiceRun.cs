@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using HostService.Gateway;
 using HostService.GrainInterfaces;
 using HostService.Grains;
-using HostService.Machine.Systemd;
+using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Reporting;
 using HostService.Silo.Shutdown;
 using HostService.Silo.Startup;
@@ -46,10 +46,10 @@ public static partial class ServiceRun
         using var interrupt = OnSignal(PosixSignal.SIGINT, asked);
 
         // An exception that nobody handled ends the service the clean way, like every other cause.
-        ExceptionHandling.SetUnhandledExceptionHandler(error =>
+        ExceptionHandling.SetUnhandledExceptionHandler(exception =>
         {
-            LogCrash(app.Logger, error);
-            asked.Request(new End(EndCause.Crash, error.Message, ExitCodes.Failed));
+            LogCrash(app.Logger, exception);
+            asked.Request(new End(EndCause.Crash, exception.Message, ExitCodes.Failed));
             return true;
         });
 
@@ -78,21 +78,21 @@ public static partial class ServiceRun
         {
             return await asked.Asked;
         }
-        catch (Exception error)
+        catch (Exception exception)
         {
             // Whatever stopped it, what start-up had taken until then is given back, and the reason is the last thing that an operator reads.
-            var refusal = error as StartRefusedException ?? error.InnerException as StartRefusedException;
+            var refusal = exception as StartRefusedException ?? exception.InnerException as StartRefusedException;
             if (refusal is null)
             {
-                LogNotStarted(app.Logger, error.Message, error);
+                LogNotStarted(app.Logger, exception.Message, exception);
             }
             else
             {
                 LogRefused(app.Logger, refusal.Message);
             }
 
-            var exitCode = refusal?.ExitCode ?? (error is GatewayCertificateException ? ExitCodes.Usage : ExitCodes.Failed);
-            asked.Request(new End(EndCause.StartFailed, refusal?.Message ?? error.Message, exitCode));
+            var exitCode = refusal?.ExitCode ?? (exception is GatewayCertificateException ? ExitCodes.Usage : ExitCodes.Failed);
+            asked.Request(new End(EndCause.StartFailed, refusal?.Message ?? exception.Message, exitCode));
             return await asked.Asked;
         }
 
@@ -114,7 +114,7 @@ public static partial class ServiceRun
 
     private static async Task SayReadyAsync(WebApplication app)
     {
-        var facts = app.Services.GetRequiredService<HostFactsSource>().Current;
+        var facts = app.Services.GetRequiredService<HostInfoSource>().Current;
         var host = await app.Services.GetRequiredService<IGrainFactory>().GetGrain<IHostGrain>(HostKeys.Host(facts.Identity.InstanceName)).Describe();
         var listening = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         var port = new Uri(listening.Replace("[::]", "localhost", StringComparison.Ordinal).Replace("0.0.0.0", "localhost", StringComparison.Ordinal)).Port;
@@ -124,15 +124,15 @@ public static partial class ServiceRun
 
     private static async Task StopAsync(WebApplication app)
     {
-        using var deadline = new CancellationTokenSource(ShutdownOptions.SiloDeadline);
+        using var deadline = new CancellationTokenSource(ShutdownOptions.SiloTimeout);
         try
         {
             await app.StopAsync(deadline.Token);
         }
-        catch (Exception error)
+        catch (Exception exception)
         {
             // The last step but the flush: there is nobody left to hand it to but the log.
-            LogNotStopped(app.Logger, error);
+            LogNotStopped(app.Logger, exception);
         }
     }
 
@@ -143,14 +143,14 @@ public static partial class ServiceRun
     });
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "An exception was not handled")]
-    private static partial void LogCrash(ILogger logger, Exception error);
+    private static partial void LogCrash(ILogger logger, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The service does not start: {Why}")]
     private static partial void LogRefused(ILogger logger, string why);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The service did not start: {Why}")]
-    private static partial void LogNotStarted(ILogger logger, string why, Exception error);
+    private static partial void LogNotStarted(ILogger logger, string why, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The silo did not stop cleanly")]
-    private static partial void LogNotStopped(ILogger logger, Exception error);
+    private static partial void LogNotStopped(ILogger logger, Exception exception);
 }

@@ -6,7 +6,7 @@ namespace HostService.Silo.Hosting;
 /// </summary>
 internal static class UnsupportedSettings
 {
-    public static IEnumerable<string> Faults(IConfiguration configuration)
+    public static IEnumerable<string> Validate(IConfiguration configuration)
     {
         foreach (var app in configuration.GetSection("WarmPool:Apps").GetChildren().Where(app => app.Value is not (null or "" or "0")))
         {

@@ -10,36 +10,36 @@ public sealed class ShutdownOptions
     /// How long all mandelboxes together have to end: what was written to drives uploaded and configs saved, one after the other. What is still being saved
     /// then is given up, and what was stored before stays; so it may be shorter than what one mandelbox may take, where ending soon matters more.
     /// </summary>
-    public TimeSpan MandelboxDeadline { get; set; } = TimeSpan.FromSeconds(270);
+    public TimeSpan MandelboxTimeout { get; set; } = TimeSpan.FromSeconds(270);
 
     /// <summary>How long any other step has.</summary>
-    public TimeSpan StepDeadline { get; set; } = TimeSpan.FromSeconds(15);
+    public TimeSpan StepTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>Of the way out, each of which may take as long as <see cref="StepDeadline"/>: those without a deadline of their own, turning the machine off included.</summary>
+    /// <summary>Of the way out, each of which may take as long as <see cref="StepTimeout"/>: those without a deadline of their own, turning the machine off included.</summary>
     internal const int Steps = 14;
 
     /// <summary>What the silo has to stop after them.</summary>
-    internal static readonly TimeSpan SiloDeadline = TimeSpan.FromSeconds(20);
+    internal static readonly TimeSpan SiloTimeout = TimeSpan.FromSeconds(20);
 
     /// <summary>The longest that all of it may take.</summary>
-    internal TimeSpan Longest => Grace + MandelboxDeadline + (Steps * StepDeadline) + SiloDeadline;
+    internal TimeSpan Longest => Grace + MandelboxTimeout + (Steps * StepTimeout) + SiloTimeout;
 
     /// <summary>Every fault of these settings; empty when there is none.</summary>
-    public IEnumerable<string> Faults()
+    public IEnumerable<string> Validate()
     {
         if (Grace < TimeSpan.Zero)
         {
             yield return $"Shutdown:Grace is {Grace}; it must not be negative.";
         }
 
-        if (MandelboxDeadline <= TimeSpan.Zero)
+        if (MandelboxTimeout <= TimeSpan.Zero)
         {
-            yield return $"Shutdown:MandelboxDeadline is {MandelboxDeadline}; it must be longer than zero.";
+            yield return $"Shutdown:MandelboxTimeout is {MandelboxTimeout}; it must be longer than zero.";
         }
 
-        if (StepDeadline <= TimeSpan.Zero)
+        if (StepTimeout <= TimeSpan.Zero)
         {
-            yield return $"Shutdown:StepDeadline is {StepDeadline}; it must be longer than zero.";
+            yield return $"Shutdown:StepTimeout is {StepTimeout}; it must be longer than zero.";
         }
     }
 }

@@ -1,12 +1,12 @@
 using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Mandelbox;
-using HostService.Machine.Database;
-using HostService.Machine.Files;
-using HostService.Machine.Power;
-using HostService.Machine.Systemd;
-using HostService.Machine.UserConfigs;
-using HostService.Machine.Webserver;
+using HostService.Infrastructure.Backend.Rows;
+using HostService.Infrastructure.Backend.Webserver;
+using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Linux.Power;
+using HostService.Infrastructure.Linux.Systemd;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Silo.Background;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.Extensions.Options;
@@ -19,7 +19,7 @@ namespace HostService.Silo.Shutdown;
 /// </summary>
 public sealed partial class WayOut(
     StartedParts started,
-    HostFactsSource facts,
+    HostInfoSource facts,
     IGrainFactory grains,
     IBackendDatabase database,
     HeartbeatLoop heartbeat,
@@ -34,7 +34,7 @@ public sealed partial class WayOut(
     BackgroundParts background,
     IOptions<ShutdownOptions> options,
     IOptions<MandelboxOptions> mandelboxOptions,
-    TimeProvider time,
+    TimeProvider timeProvider,
     ILogger<WayOut> logger)
 {
     private readonly ShutdownOptions _options = options.Value;
@@ -46,12 +46,12 @@ public sealed partial class WayOut(
         await Step("mark the host as draining", MarkDrainingAsync);
         if (GivesGrace(end.Cause) && started.Active && facts.Current.Environment.IsDeployed)
         {
-            await Step("grace for what was assigned", _ => Task.Delay(_options.Grace, time, CancellationToken.None), _options.Grace + _options.StepDeadline);
+            await Step("grace for what was assigned", _ => Task.Delay(_options.Grace, timeProvider, CancellationToken.None), _options.Grace + _options.StepTimeout);
         }
 
         await Step("close the host", CloseAsync);
         await Step("stop the HTTPS server", StopServerAsync);
-        await Step("end the mandelboxes", EndMandelboxesAsync, _options.MandelboxDeadline);
+        await Step("end the mandelboxes", EndMandelboxesAsync, _options.MandelboxTimeout);
         await Step("stop watching the engine", background.StopEventsAsync);
 
         // From here on no save can end well: one that went on while its directory is removed would store what is left of it.
@@ -140,9 +140,9 @@ public sealed partial class WayOut(
         long asked;
         do
         {
-            asked = time.GetTimestamp();
+            asked = timeProvider.GetTimestamp();
         }
-        while (await mandelbox.Stop("the host is shutting down") && time.GetElapsedTime(asked) >= mandelboxOptions.Value.StopWithin && !cancellationToken.IsCancellationRequested);
+        while (await mandelbox.Stop("the host is shutting down") && timeProvider.GetElapsedTime(asked) >= mandelboxOptions.Value.StopTimeout && !cancellationToken.IsCancellationRequested);
     }
 
     private async Task RemoveRowAsync(CancellationToken cancellationToken)
@@ -156,20 +156,20 @@ public sealed partial class WayOut(
     private async Task Step(string what, Func<CancellationToken, Task> action, TimeSpan? deadline = null)
     {
         statusLine.End($"shutting down: {what}");
-        using var late = new CancellationTokenSource(deadline ?? _options.StepDeadline, time);
+        using var late = new CancellationTokenSource(deadline ?? _options.StepTimeout, timeProvider);
         try
         {
             await action(late.Token).WaitAsync(late.Token);
         }
-        catch (Exception error)
+        catch (Exception exception)
         {
             // Reported, and on to the next: no step may keep the others from their turn.
-            LogFailed(what, error.Message, error);
+            LogFailed(what, exception.Message, exception);
         }
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "On the way out, '{What}' failed: {Why}")]
-    private partial void LogFailed(string what, string why, Exception error);
+    private partial void LogFailed(string what, string why, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "These mandelboxes are left behind, with what they hold: {Mandelboxes}")]
     private partial void LogLeft(string mandelboxes);

@@ -1,5 +1,5 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.Metrics;
+using HostService.Infrastructure.Metrics;
 
 namespace HostService.Silo.Startup;
 

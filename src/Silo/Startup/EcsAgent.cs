@@ -1,6 +1,6 @@
 using HostService.Gateway;
 using HostService.GrainInterfaces;
-using HostService.Machine.Systemd;
+using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -25,10 +25,10 @@ public sealed partial class EcsAgent(RunningEnvironment running, IOptions<HostOp
             await systemd.StartUnitAsync(ecs.Value.AgentUnit, cancellationToken);
             LogStarted(ecs.Value.AgentUnit);
         }
-        catch (SystemdException error)
+        catch (SystemdException exception)
         {
             throw new StartRefusedException(
-                ExitCodes.Failed, $"The ECS agent's unit could not be started: {error.Message} Install the agent, name its unit with Ecs__AgentUnit, or set Ecs__Enabled=false.", error);
+                ExitCodes.Failed, $"The ECS agent's unit could not be started: {exception.Message} Install the agent, name its unit with Ecs__AgentUnit, or set Ecs__Enabled=false.", exception);
         }
     }
 

@@ -1,6 +1,6 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.Docker;
-using HostService.Machine.Systemd;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -27,9 +27,9 @@ public sealed partial class Engine(
         {
             await systemd.StartUnitAsync(unit, cancellationToken);
         }
-        catch (SystemdException error) when (running.Value.IsLocal)
+        catch (SystemdException exception) when (running.Value.IsLocal)
         {
-            LogNotStarted(unit, error.Message);
+            LogNotStarted(unit, exception.Message);
         }
     }
 
@@ -41,12 +41,12 @@ public sealed partial class Engine(
             LogEngine(options.Value.Endpoint, info.Version, info.ApiVersion);
             return info;
         }
-        catch (ContainerEngineException error)
+        catch (ContainerEngineException exception)
         {
             throw new StartRefusedException(
                 ExitCodes.EngineLost,
-                $"The container engine does not answer at {options.Value.Endpoint}: {error.Message} Start it (systemctl start docker), or name another one with Docker__Endpoint.",
-                error);
+                $"The container engine does not answer at {options.Value.Endpoint}: {exception.Message} Start it (systemctl start docker), or name another one with Docker__Endpoint.",
+                exception);
         }
     }
 

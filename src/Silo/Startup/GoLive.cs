@@ -1,5 +1,5 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.Database;
+using HostService.Infrastructure.Backend.Rows;
 using HostService.Silo.Background;
 using HostService.Silo.Hosting;
 using HostService.Silo.Shutdown;

@@ -1,7 +1,7 @@
 using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox;
-using HostService.Machine.Docker;
-using HostService.Machine.Files;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Files;
 using HostService.Silo.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -66,9 +66,9 @@ public sealed partial class Leftovers(
         {
             action();
         }
-        catch (IOException error)
+        catch (IOException exception)
         {
-            throw new StartRefusedException(ExitCodes.Refused, error.Message, error);
+            throw new StartRefusedException(ExitCodes.Refused, exception.Message, exception);
         }
     }
 

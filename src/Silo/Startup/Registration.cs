@@ -1,5 +1,5 @@
 using HostService.Grains;
-using HostService.Machine.Database;
+using HostService.Infrastructure.Backend.Rows;
 using HostService.Silo.Background;
 using HostService.Silo.Hosting;
 using HostService.Silo.Shutdown;
@@ -7,7 +7,7 @@ using HostService.Silo.Shutdown;
 namespace HostService.Silo.Startup;
 
 /// <summary>Takes this host's row in the backend's database over (B23).</summary>
-public sealed class Registration(IBackendDatabase database, HostFactsSource facts, MachineReadings readings, WayOutRequest wayOut)
+public sealed class Registration(IBackendDatabase database, HostInfoSource facts, MetricsCache readings, WayOutRequest wayOut)
 {
     /// <summary>
     /// What came of it. Where the webserver no longer wants this host the way out has been asked for; the row is ours to remove then, as in every other end (B26).

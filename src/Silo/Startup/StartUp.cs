@@ -1,8 +1,8 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.Database;
-using HostService.Machine.Files;
-using HostService.Machine.Gpu;
-using HostService.Machine.Systemd;
+using HostService.Infrastructure.Backend.Rows;
+using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Gpu;
+using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
 using HostService.Silo.Shutdown;
 using Microsoft.Extensions.Options;
@@ -20,8 +20,8 @@ public sealed partial class StartUp(
     IBackendDatabase database,
     HostDirectories directories,
     Leftovers leftovers,
-    Identification identification,
-    Surroundings surroundings,
+    HostIdentityProvider identification,
+    HostCapabilities surroundings,
     Engine engine,
     GpuMonitor gpuMonitor,
     WarmUp warmUp,
@@ -43,7 +43,7 @@ public sealed partial class StartUp(
         await Step("start the container engine", () => engine.StartAsync(cancellationToken));
         var engineInfo = await Step("reach the container engine", () => engine.ReachAsync(cancellationToken));
         await Step("clear what the last run left in the engine", () => leftovers.ClearEngineAsync(identity, cancellationToken));
-        var stock = await Step("take stock of GPUs", () => gpuMonitor.TakeStockAsync(cancellationToken));
+        var stock = await Step("take stock of GPUs", () => gpuMonitor.TakeInventoryAsync(cancellationToken));
         identification.Publish(identity, stock);
         started.Facts = true;
         started.Lacking = surroundings.Find(engineInfo, stock.Gpus.Count);
@@ -79,9 +79,9 @@ public sealed partial class StartUp(
         {
             return await action();
         }
-        catch (Exception error) when (error is not (StartRefusedException or OperationCanceledException))
+        catch (Exception exception) when (exception is not (StartRefusedException or OperationCanceledException))
         {
-            throw new StartRefusedException(ExitCodes.Failed, $"Start-up failed to {what}: {error.Message}", error);
+            throw new StartRefusedException(ExitCodes.Failed, $"Start-up failed to {what}: {exception.Message}", exception);
         }
     }
 

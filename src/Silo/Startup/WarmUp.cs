@@ -1,7 +1,7 @@
 using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Mandelbox;
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 
 namespace HostService.Silo.Startup;
 
@@ -9,7 +9,7 @@ namespace HostService.Silo.Startup;
 /// The first container that is started on a fresh host takes over a minute: two throw-away ones take that time before users come (B5).
 /// </summary>
 public sealed partial class WarmUp(
-    IContainerEngine engine, HostFactsSource facts, ContainerSurroundingsSource surroundings, TimeProvider time, ILogger<WarmUp> logger)
+    IContainerEngine engine, HostInfoSource facts, ContainerCapabilitiesSource surroundings, TimeProvider timeProvider, ILogger<WarmUp> logger)
 {
     /// <summary>No mandelbox may have this id.</summary>
     public const string MandelboxId = "host-service-warmup";
@@ -59,9 +59,9 @@ public sealed partial class WarmUp(
 
     private static Dictionary<string, string> Labels(string host) => new() { [ContainerLabels.Host] = host, [ContainerLabels.App] = MandelboxId };
 
-    private async Task OnceAsync(string image, HostFacts known, int number, CancellationToken cancellationToken)
+    private async Task OnceAsync(string image, HostInfo known, int number, CancellationToken cancellationToken)
     {
-        var began = time.GetTimestamp();
+        var began = timeProvider.GetTimestamp();
         var spec = new ContainerSpec
         {
             Name = $"{MandelboxId}-{number}",
@@ -86,7 +86,7 @@ public sealed partial class WarmUp(
             await engine.RemoveAsync(id, CancellationToken.None);
         }
 
-        var milliseconds = (long)time.GetElapsedTime(began).TotalMilliseconds;
+        var milliseconds = (long)timeProvider.GetElapsedTime(began).TotalMilliseconds;
         LogWarm(number, image, milliseconds);
     }
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 using HostService.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 

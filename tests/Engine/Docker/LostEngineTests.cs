@@ -1,4 +1,4 @@
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 using HostService.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 

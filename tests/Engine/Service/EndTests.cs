@@ -118,13 +118,13 @@ public sealed class EndTests(EngineFixture engine)
     {
         using var directory = new ScratchDirectory();
         var settings = ServiceSettings.Local(new Uri("unix:///nowhere"), directory).With(
-            ("Gateway__Port", "70000"), ("Docker__GiveUpAfter", "-1"), ("Host__CpuOnlySlots", "many"), ("Shutdown__StepDeadline", "00:00:00"));
+            ("Gateway__Port", "70000"), ("Docker__GiveUpAfter", "-1"), ("Host__CpuOnlySlots", "many"), ("Shutdown__StepTimeout", "00:00:00"));
 
         await using var service = await ServiceProcess.LaunchAsync(settings);
 
         Assert.Equal(2, await service.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.All(
-            new[] { "Gateway:Port", "Docker:GiveUpAfter", "Host:CpuOnlySlots", "Shutdown:StepDeadline" },
+            new[] { "Gateway:Port", "Docker:GiveUpAfter", "Host:CpuOnlySlots", "Shutdown:StepTimeout" },
             key => Assert.Contains(key, service.Log.Text, StringComparison.Ordinal));
         Assert.Empty(Directory.GetFileSystemEntries(directory.Path));
     }

@@ -12,7 +12,7 @@ public sealed class LostEngineTests
         await using var daemon = await DockerDaemon.StartNewAsync();
         await EngineFixture.BuildDemoAsync(daemon.Endpoint);
         await using var service = await TestService.StartAsync(
-            daemon.Endpoint, ("Docker__GiveUpAfter", "00:00:01"), ("Docker__ReconnectDelay", "00:00:00.1"), ("Shutdown__MandelboxDeadline", "00:00:05"));
+            daemon.Endpoint, ("Docker__GiveUpAfter", "00:00:01"), ("Docker__ReconnectDelay", "00:00:00.1"), ("Shutdown__MandelboxTimeout", "00:00:05"));
         await service.UpAsync("abandoned");
 
         await daemon.KillAsync();

@@ -201,7 +201,7 @@ public sealed class SpinUpTests
         var clock = new ManualClock();
         var waits = clock.TimerSetAsync(TimeSpan.FromMinutes(3));
         var grains = new FakeGrains().Mandelbox<SpinUpAnswer>(nameof(IMandelboxGrain.SpinUp), _ => new TaskCompletionSource<SpinUpAnswer>().Task);
-        await using var host = await GatewayHost.LocalAsync(grains, clock, ("Gateway:MandelboxDeadline", "00:03:00"));
+        await using var host = await GatewayHost.LocalAsync(grains, clock, ("Gateway:MandelboxTimeout", "00:03:00"));
 
         var response = host.SpinUpAsync(Samples.SpinUp());
         await waits;

@@ -1,6 +1,6 @@
 using System.Globalization;
-using HostService.Machine;
-using HostService.Machine.CloudStorage;
+using HostService.Infrastructure;
+using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using HostService.Machine.CloudStorage;
+using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Storage.CloudStorage;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
-using HostService.Machine.CloudStorage;
-using HostService.Machine.Files;
+using HostService.Infrastructure.Linux.Mounts;
+using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Storage.CloudStorage;

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
-using HostService.Machine.CloudStorage;
+using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;

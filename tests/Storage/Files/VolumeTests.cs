@@ -1,5 +1,6 @@
-using HostService.Machine;
-using HostService.Machine.Files;
+using HostService.Infrastructure;
+using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Linux.Mounts;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -37,7 +38,7 @@ public sealed class VolumeTests : IDisposable
         await MountVolumeAsync();
         using var directories = Directories();
         directories.Make();
-        Assert.True(Mounts.IsShared(_options.CloudStorageRoot));
+        Assert.True(MountPoints.IsShared(_options.CloudStorageRoot));
 
         directories.RemoveAll();
 
@@ -68,7 +69,7 @@ public sealed class VolumeTests : IDisposable
     {
         using var directories = Directories();
         directories.Make();
-        Assert.True(Mounts.IsShared(_options.CloudStorageRoot));
+        Assert.True(MountPoints.IsShared(_options.CloudStorageRoot));
 
         directories.RemoveAll();
 

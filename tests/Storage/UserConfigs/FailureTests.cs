@@ -1,7 +1,7 @@
 using System.Formats.Tar;
 using System.Security.Cryptography;
-using HostService.Machine.UserConfigs;
-using HostService.Machine.UserConfigs.Archive;
+using HostService.Infrastructure.Storage.UserConfigs;
+using HostService.Infrastructure.Storage.UserConfigs.Archive;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Storage.UserConfigs;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using HostService.Machine.UserConfigs;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Tests.Support;
 using Xunit.Abstractions;
 

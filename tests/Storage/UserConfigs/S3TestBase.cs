@@ -1,7 +1,7 @@
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
-using HostService.Machine.UserConfigs;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Storage.UserConfigs;

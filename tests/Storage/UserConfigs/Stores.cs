@@ -1,4 +1,4 @@
-using HostService.Machine.UserConfigs;
+using HostService.Infrastructure.Storage.UserConfigs;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
-using HostService.Machine;
-using HostService.Machine.Docker;
-using HostService.Machine.Systemd;
+using HostService.Infrastructure;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Linux.Systemd;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 

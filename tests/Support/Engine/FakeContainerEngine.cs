@@ -1,5 +1,5 @@
 using System.Threading.Channels;
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 
 namespace HostService.Tests.Support;
 

@@ -1,4 +1,4 @@
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 
 namespace HostService.Tests.Support;
 
@@ -34,7 +34,7 @@ public sealed class RecordingHandler : IContainerEventHandler
     /// <summary>An event of this container fails.</summary>
     public string? FailOn { get; set; }
 
-    public Task ConnectedAsync(CancellationToken cancellationToken)
+    public Task ReconcileAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -53,7 +53,7 @@ public sealed class RecordingHandler : IContainerEventHandler
         return failure is null ? Task.CompletedTask : Task.FromException(failure);
     }
 
-    public Task HappenedAsync(ContainerEvent happened, CancellationToken cancellationToken)
+    public Task OnEventAsync(ContainerEvent happened, CancellationToken cancellationToken)
     {
         if (happened.ContainerId == FailOn)
         {

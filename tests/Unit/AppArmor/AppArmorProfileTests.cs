@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using HostService.Machine.AppArmor;
+using HostService.Infrastructure.Linux.AppArmor;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.AppArmor;

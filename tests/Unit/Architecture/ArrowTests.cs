@@ -5,16 +5,16 @@ public sealed class ArrowTests
 {
     private const string GrainInterfaces = "HostService.GrainInterfaces";
     private const string Grains = "HostService.Grains";
-    private const string Machine = "HostService.Machine";
+    private const string Infrastructure = "HostService.Infrastructure";
     private const string Gateway = "HostService.Gateway";
     private const string Silo = "host-service";
 
-    private static readonly string[] Rooms = [GrainInterfaces, Grains, Machine, Gateway, Silo];
+    private static readonly string[] Rooms = [GrainInterfaces, Grains, Infrastructure, Gateway, Silo];
 
     [Theory]
     [InlineData(GrainInterfaces)]
-    [InlineData(Grains, GrainInterfaces, Machine)]
-    [InlineData(Machine)]
+    [InlineData(Grains, GrainInterfaces, Infrastructure)]
+    [InlineData(Infrastructure)]
     [InlineData(Gateway, GrainInterfaces)]
     public void A_room_knows_no_other_than_it_may(string room, params string[] mayKnow)
     {
@@ -26,7 +26,7 @@ public sealed class ArrowTests
     [Theory]
     [InlineData(GrainInterfaces, "Microsoft.AspNetCore", "Docker.DotNet", "AWSSDK", "Npgsql", "Sentry")]
     [InlineData(Grains, "Microsoft.AspNetCore", "Docker.DotNet", "AWSSDK", "Npgsql", "Dapper", "Sentry")]
-    [InlineData(Machine, "Microsoft.AspNetCore", "Orleans", "Sentry")]
+    [InlineData(Infrastructure, "Microsoft.AspNetCore", "Orleans", "Sentry")]
     [InlineData(Gateway, "Docker.DotNet", "AWSSDK", "Npgsql", "Dapper", "Sentry")]
     public void A_room_keeps_out_the_packages_of_others(string room, params string[] packages)
     {
@@ -36,11 +36,11 @@ public sealed class ArrowTests
     [Fact]
     public void Grains_know_the_machine_by_its_interfaces_and_values_only()
     {
-        var machine = AssemblyFile.Read(Machine).Load();
+        var machine = AssemblyFile.Read(Infrastructure).Load();
         var interfaces = machine.GetTypes().Where(type => type is { IsInterface: true, IsPublic: true }).ToHashSet();
 
         var implementations = AssemblyFile.Read(Grains).Types
-            .Where(type => type.Assembly == Machine)
+            .Where(type => type.Assembly == Infrastructure)
             .Select(type => machine.GetType(type.FullName, throwOnError: true)!)
             .Where(type => type.IsClass && type.GetInterfaces().Any(interfaces.Contains));
 

@@ -1,5 +1,5 @@
-using HostService.Machine.CloudStorage;
-using HostService.Machine.Files;
+using HostService.Infrastructure.Linux.Mounts;
+using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,4 +1,4 @@
-using HostService.Machine.CloudStorage;
+using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.CloudStorage;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using HostService.Machine.CloudStorage;
+using HostService.Infrastructure.Storage.CloudStorage;
 
 namespace HostService.Tests.Unit.CloudStorage;
 

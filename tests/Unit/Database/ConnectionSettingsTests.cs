@@ -1,4 +1,6 @@
-using HostService.Machine.Database;
+using HostService.Infrastructure.Backend;
+using HostService.Infrastructure.Backend.Connection;
+using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -33,7 +35,7 @@ public sealed class ConnectionSettingsTests
     [InlineData("Database:ConnectionString is not a connection string that Npgsql can read", "Database:ConnectionString", "Host=h;Port=hunter2")]
     [InlineData("Database:ConnectionString names no Host.", "Database:ConnectionString", "Password=hunter2")]
     [InlineData("Database:MaxPoolSize must be 1..100, but is 0.", "Database:MaxPoolSize", "0")]
-    [InlineData("Database:Deadline must be over 0 and at most 10 minutes, but is 00:00:00.", "Database:Deadline", "00:00:00")]
+    [InlineData("Database:Timeout must be over 0 and at most 10 minutes, but is 00:00:00.", "Database:Timeout", "00:00:00")]
     [InlineData("Heroku:Endpoint must be an absolute http(s) address, but is \"heroku\".", "Heroku:Endpoint", "heroku")]
     [InlineData("Database:RetryDelay (00:01:00) must not be over Database:MaxRetryDelay (00:00:10).", "Database:RetryDelay", "00:01:00")]
     public void A_fault_in_the_settings_is_named_and_no_secret_shown(string expected, string? key = null, string? value = null)

@@ -1,4 +1,4 @@
-using HostService.Machine.Database;
+using HostService.Infrastructure.Backend.Connection;
 using Npgsql;
 
 namespace HostService.Tests.Unit.Database;

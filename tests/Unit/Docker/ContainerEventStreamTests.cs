@@ -1,6 +1,6 @@
-using HostService.Machine;
-using HostService.Machine.Docker;
-using HostService.Machine.Systemd;
+using HostService.Infrastructure;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Linux.Systemd;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;

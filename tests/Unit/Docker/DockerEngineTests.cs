@@ -1,5 +1,5 @@
 using System.Text;
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 using HostService.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,5 +1,5 @@
 using Docker.DotNet.Models;
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 
 namespace HostService.Tests.Unit.Docker;
 
@@ -36,13 +36,13 @@ public sealed class DockerValuesTests
     [Fact]
     public void A_mandelboxs_container_is_asked_for_as_B17_says()
     {
-        var request = DockerRequests.Create(new Machine.Docker.ContainerSpec
+        var request = DockerRequests.Create(new Infrastructure.Docker.ContainerSpec
         {
             Name = "one",
             Image = "demo",
             Tty = true,
             Ports = [new PublishedPort(32262, "tcp", 4000), new PublishedPort(32263, "udp", 4000)],
-            Devices = [new Machine.Docker.DeviceMapping("/dev/fuse", "/dev/fuse", "rwm")],
+            Devices = [new Infrastructure.Docker.DeviceMapping("/dev/fuse", "/dev/fuse", "rwm")],
             MemoryBytes = 6552550944,
             CpuShares = 2,
             ShmBytes = 2147483648,
@@ -92,7 +92,7 @@ public sealed class DockerValuesTests
     [Fact]
     public void The_memory_of_events_forgets_what_can_no_longer_come_again()
     {
-        var memory = new ContainerEventMemory(TimeSpan.FromSeconds(5));
+        var memory = new EventDeduplicator(TimeSpan.FromSeconds(5));
         var first = At(0);
         Assert.True(memory.IsNew(first));
         Assert.False(memory.IsNew(first));

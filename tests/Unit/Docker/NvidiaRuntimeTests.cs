@@ -1,4 +1,4 @@
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 
 namespace HostService.Tests.Unit.Docker;
 

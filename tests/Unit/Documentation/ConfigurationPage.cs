@@ -10,7 +10,7 @@ namespace HostService.Tests.Unit.Documentation;
 /// <summary>docs/configuration.md, made of the options classes themselves: their properties, defaults and doc comments.</summary>
 internal static partial class ConfigurationPage
 {
-    private static readonly string[] Assemblies = ["HostService.Machine", "HostService.Grains", "HostService.Gateway", "host-service"];
+    private static readonly string[] Assemblies = ["HostService.Infrastructure", "HostService.Grains", "HostService.Gateway", "host-service"];
 
     public static string Write()
     {

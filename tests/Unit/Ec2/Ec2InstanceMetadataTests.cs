@@ -1,4 +1,4 @@
-using HostService.Machine.Ec2;
+using HostService.Infrastructure.Aws;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;

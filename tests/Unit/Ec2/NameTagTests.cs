@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using HostService.Machine.Ec2;
+using HostService.Infrastructure.Aws;
 using HostService.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,5 +1,5 @@
-using HostService.Machine;
-using HostService.Machine.Files;
+using HostService.Infrastructure;
+using HostService.Infrastructure.Files;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace HostService.Tests.Unit.Files;

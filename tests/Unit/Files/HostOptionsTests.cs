@@ -1,13 +1,13 @@
-using HostService.Machine;
+using HostService.Infrastructure;
 
 namespace HostService.Tests.Unit.Files;
 
 public sealed class HostOptionsTests
 {
-    private static IReadOnlyList<string> Faults(HostOptions options) => [.. new HostOptionsValidator().Validate(null, options).Failures ?? []];
+    private static IReadOnlyList<string> Validate(HostOptions options) => [.. new HostOptionsValidator().Validate(null, options).Failures ?? []];
 
     [Fact]
-    public void The_defaults_are_good() => Assert.Empty(Faults(new HostOptions()));
+    public void The_defaults_are_good() => Assert.Empty(Validate(new HostOptions()));
 
     [Theory]
     [InlineData("relative")]
@@ -18,13 +18,13 @@ public sealed class HostOptionsTests
     [InlineData("/a:b")]
     [InlineData("")]
     public void A_root_that_must_not_be_removed_is_refused(string root) =>
-        Assert.Contains(Faults(new HostOptions { Root = root }), f => f.Contains("Host:Root", StringComparison.Ordinal));
+        Assert.Contains(Validate(new HostOptions { Root = root }), f => f.Contains("Host:Root", StringComparison.Ordinal));
 
     [Fact]
     public void Users_files_must_not_lie_where_things_are_removed() =>
-        Assert.Single(Faults(new HostOptions { Root = "/srv/f", CloudStorageRoot = "/srv/f/cloud" }));
+        Assert.Single(Validate(new HostOptions { Root = "/srv/f", CloudStorageRoot = "/srv/f/cloud" }));
 
     [Fact]
     public void Every_fault_is_named_at_once() =>
-        Assert.Equal(3, Faults(new HostOptions { Root = "x", OnLeftovers = "maybe", CpuOnlySlots = 55 }).Count);
+        Assert.Equal(3, Validate(new HostOptions { Root = "x", OnLeftovers = "maybe", CpuOnlySlots = 55 }).Count);
 }

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using HostService.Machine.Files;
+using HostService.Infrastructure.Files;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.Files;

@@ -8,8 +8,8 @@ public sealed class OptionsTests
     [Fact]
     public void The_defaults_have_no_fault()
     {
-        Assert.Empty(new GatewayOptions().Faults());
-        Assert.Empty(new AuthOptions().Faults());
+        Assert.Empty(new GatewayOptions().Validate());
+        Assert.Empty(new AuthOptions().Validate());
         Assert.Equal(4678, new GatewayOptions().Port);
     }
 
@@ -23,9 +23,9 @@ public sealed class OptionsTests
             CertificateKeyPath = "/key.pem",
             MonitoringNetworks = "10.0.0.0/8, 10.0.0.0/99, here",
             CertificateNames = "ok.example,not ok!",
-            MandelboxDeadline = GrainCallDeadlines.MandelboxCall,
-            Deadline = GrainCallDeadlines.OtherCall,
-            ProbeDeadline = TimeSpan.Zero,
+            MandelboxTimeout = GrainCallTimeouts.MandelboxCall,
+            Timeout = GrainCallTimeouts.OtherCall,
+            ProbeTimeout = TimeSpan.Zero,
         };
         var auth = new AuthOptions
         {
@@ -39,9 +39,9 @@ public sealed class OptionsTests
         };
 
         // "not ok!" is split at its blank: one half of it is a name.
-        Assert.Equal(9, gateway.Faults().Count());
-        Assert.Equal(7, auth.Faults().Count());
-        Assert.All(gateway.Faults().Concat(auth.Faults()), f => Assert.Matches("^(Gateway|Auth):", f));
+        Assert.Equal(9, gateway.Validate().Count());
+        Assert.Equal(7, auth.Validate().Count());
+        Assert.All(gateway.Validate().Concat(auth.Validate()), f => Assert.Matches("^(Gateway|Auth):", f));
     }
 
     [Theory]
@@ -54,7 +54,7 @@ public sealed class OptionsTests
     [InlineData("issuer.example", false)]
     [InlineData("file:///etc", false)]
     public void An_issuer_is_asked_over_https_unless_it_is_on_this_machine(string issuer, bool good) =>
-        Assert.Equal(good, !new AuthOptions { Issuer = issuer }.Faults().Any());
+        Assert.Equal(good, !new AuthOptions { Issuer = issuer }.Validate().Any());
 
     [Theory]
     [InlineData(HostEnvironment.LocalDev, "https://fractal-dev.us.auth0.com/.well-known/jwks.json")]

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using HostService.Machine.Gpu;
+using HostService.Infrastructure.Gpu;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.Gpu;

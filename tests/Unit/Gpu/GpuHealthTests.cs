@@ -1,4 +1,4 @@
-using HostService.Machine.Gpu;
+using HostService.Infrastructure.Gpu;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.Gpu;

@@ -1,4 +1,4 @@
-using HostService.Machine.Gpu;
+using HostService.Infrastructure.Gpu;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -9,7 +9,7 @@ public sealed class GpuMonitorTests
 {
     private readonly ManualClock _clock = new();
     private readonly ScriptedInventory _inventory = new();
-    private readonly GpuOptions _options = new() { ReadingInterval = TimeSpan.FromSeconds(10), ReadingDeadline = TimeSpan.FromSeconds(5) };
+    private readonly GpuOptions _options = new() { ReadingInterval = TimeSpan.FromSeconds(10), ReadingTimeout = TimeSpan.FromSeconds(5) };
 
     [Fact]
     public async Task A_reading_is_kept_for_the_metrics_and_tells_how_every_gpu_is()
@@ -30,7 +30,7 @@ public sealed class GpuMonitorTests
 
         for (var failed = 1; failed <= 3; failed++)
         {
-            var statuses = await WithinDeadline(monitor);
+            var statuses = await WithinTimeout(monitor);
             Assert.Equal(failed == 3, statuses[0].Unhealthy is not null);
             Assert.Null(monitor.LastReading);
         }
@@ -51,7 +51,7 @@ public sealed class GpuMonitorTests
         await monitor.ReadAsync(default);
         var release = _inventory.Hang();
         _inventory.Xids = [79];
-        await WithinDeadline(monitor);
+        await WithinTimeout(monitor);
         release.SetResult();
 
         Assert.Contains("XID 79", (await monitor.ReadAsync(default))[0].Unhealthy, StringComparison.Ordinal);
@@ -108,7 +108,7 @@ public sealed class GpuMonitorTests
     public async Task A_cold_driver_is_waited_for_at_start_beyond_the_deadline_of_later_readings()
     {
         var release = _inventory.Hang();
-        var stock = Monitor().TakeStockAsync(default);
+        var stock = Monitor().TakeInventoryAsync(default);
         await _inventory.Reached;
         _clock.Advance(TimeSpan.FromSeconds(59));
         release.SetResult();
@@ -121,7 +121,7 @@ public sealed class GpuMonitorTests
     public async Task A_driver_that_does_not_answer_at_start_is_not_taken_for_a_machine_without_gpus()
     {
         var release = _inventory.Hang();
-        var stock = Monitor().TakeStockAsync(default);
+        var stock = Monitor().TakeInventoryAsync(default);
         await _inventory.Reached;
         _clock.Advance(TimeSpan.FromSeconds(60));
 
@@ -138,7 +138,7 @@ public sealed class GpuMonitorTests
     {
         _inventory.Instead = new GpuReading(availability, detail, "550", []);
 
-        Assert.Equal(why, (await Monitor().TakeStockAsync(default)).WhyNone);
+        Assert.Equal(why, (await Monitor().TakeInventoryAsync(default)).WhyNone);
     }
 
     [Fact]
@@ -146,13 +146,13 @@ public sealed class GpuMonitorTests
     {
         _inventory.Throws = new InvalidOperationException("broken");
 
-        Assert.Equal("broken", (await Monitor().TakeStockAsync(default)).WhyNone);
+        Assert.Equal("broken", (await Monitor().TakeInventoryAsync(default)).WhyNone);
     }
 
     private GpuMonitor Monitor() => new(_inventory, Options.Create(_options), _clock, NullLogger<GpuMonitor>.Instance);
 
     /// <summary>Lets the deadline pass once the monitor waits for it.</summary>
-    private async Task<IReadOnlyList<GpuStatus>> WithinDeadline(GpuMonitor monitor)
+    private async Task<IReadOnlyList<GpuStatus>> WithinTimeout(GpuMonitor monitor)
     {
         var reading = monitor.ReadAsync(default);
         await _inventory.Reached;

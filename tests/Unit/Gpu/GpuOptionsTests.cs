@@ -1,4 +1,4 @@
-using HostService.Machine.Gpu;
+using HostService.Infrastructure.Gpu;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
@@ -32,8 +32,8 @@ public sealed class GpuOptionsTests
             ["Gpu:FailedReadings"] = "0",
             ["Gpu:FatalXids:0"] = "0",
             ["Gpu:ReadingInterval"] = "00:00:00",
-            ["Gpu:ReadingDeadline"] = "-00:00:01",
-            ["Gpu:FirstReadingDeadline"] = "00:00:00",
+            ["Gpu:ReadingTimeout"] = "-00:00:01",
+            ["Gpu:FirstReadingTimeout"] = "00:00:00",
             ["Gpu:HealthyFor"] = "00:00:00",
             ["Gpu:ReopenAfter"] = "00:00:00",
         }));

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using HostService.Machine.Gpu;
+using HostService.Infrastructure.Gpu;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.Gpu;

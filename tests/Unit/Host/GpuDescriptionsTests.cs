@@ -1,6 +1,6 @@
 using HostService.GrainInterfaces;
 using HostService.Grains.Host;
-using HostService.Machine.Gpu;
+using HostService.Infrastructure.Gpu;
 
 namespace HostService.Tests.Unit.Host;
 

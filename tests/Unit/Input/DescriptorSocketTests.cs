@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using HostService.Machine.Input;
+using HostService.Infrastructure.Input;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
 

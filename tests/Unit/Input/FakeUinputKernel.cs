@@ -1,8 +1,8 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 using System.Text;
-using HostService.Machine.Input;
-using HostService.Machine.Input.Native;
+using HostService.Infrastructure.Input;
+using HostService.Infrastructure.Input.Native;
 using Microsoft.Win32.SafeHandles;
 
 namespace HostService.Tests.Unit.Input;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using HostService.Machine.Input.Native;
+using HostService.Infrastructure.Input.Native;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.Input;

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using HostService.Machine.Input;
-using HostService.Machine.Input.Native;
+using HostService.Infrastructure.Input;
+using HostService.Infrastructure.Input.Native;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;

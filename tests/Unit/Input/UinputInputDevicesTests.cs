@@ -1,5 +1,5 @@
-using HostService.Machine.Input;
-using HostService.Machine.Input.Native;
+using HostService.Infrastructure.Input;
+using HostService.Infrastructure.Input.Native;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -132,7 +132,7 @@ public sealed class UinputInputDevicesTests : IDisposable
         _kernel.MakesEventDevices = false;
         var creation = Devices().CreateAsync(SocketPath, default);
         await _clock.TimerStarted;
-        _clock.Advance(_kernel.Options.NodeDeadline);
+        _clock.Advance(_kernel.Options.NodeTimeout);
 
         var error = await Assert.ThrowsAsync<InputDeviceException>(() => creation);
 
@@ -178,7 +178,7 @@ public sealed class UinputInputDevicesTests : IDisposable
         _kernel.MakesNodes = false;
         var creation = Devices().CreateAsync(SocketPath, default);
         await _clock.TimerStarted;
-        _clock.Advance(_kernel.Options.NodeDeadline);
+        _clock.Advance(_kernel.Options.NodeTimeout);
 
         var error = await Assert.ThrowsAsync<InputDeviceException>(() => creation);
         Assert.Contains("event20 is not there", error.Message, StringComparison.Ordinal);

@@ -26,7 +26,7 @@ public sealed class ContainerSpecTests
             run,
             "host-1",
             HostEnvironment.Staging,
-            new ContainerSurroundings { AppArmorProfile = "mandelbox-apparmor-profile", Fuse = true, SharedMounts = true, UdevData = true, CloudStorageRoot = "/fractalCloudStorage" });
+            new ContainerCapabilities { AppArmorProfile = "mandelbox-apparmor-profile", Fuse = true, SharedMounts = true, UdevData = true, CloudStorageRoot = "/fractalCloudStorage" });
 
         Assert.Equal("browsers-chrome-box-1", spec.Name);
         Assert.Equal("fractal/browsers/chrome:current-build", spec.Image);
@@ -61,7 +61,7 @@ public sealed class ContainerSpecTests
     [Fact]
     public void What_the_machine_lacks_is_left_out()
     {
-        var spec = ContainerSpecs.Build(Run(), "host-1", HostEnvironment.LocalDev, new ContainerSurroundings());
+        var spec = ContainerSpecs.Build(Run(), "host-1", HostEnvironment.LocalDev, new ContainerCapabilities());
         Assert.Empty(spec.SecurityOptions);
         Assert.Empty(spec.Devices);
         Assert.DoesNotContain(spec.Binds, b => b.Contains("udev", StringComparison.Ordinal) || b.Contains("rshared", StringComparison.Ordinal));

@@ -1,8 +1,8 @@
 using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox;
 using HostService.Grains.Mandelbox.Steps;
-using HostService.Machine.Files;
-using HostService.Machine.UserConfigs;
+using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -10,7 +10,7 @@ namespace HostService.Tests.Unit.Mandelbox;
 
 public sealed class KeepUserConfigsTests : IDisposable
 {
-    private static readonly TimeSpan UndoDeadline = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan UndoTimeout = TimeSpan.FromSeconds(20);
     private readonly ScratchDirectory _scratch = new();
     private readonly ManualClock _clock = new();
     private readonly StuckStore _store = new();
@@ -19,7 +19,7 @@ public sealed class KeepUserConfigsTests : IDisposable
 
     public KeepUserConfigsTests()
     {
-        _runner = new StepRunner(_clock, TimeSpan.FromSeconds(10), UndoDeadline);
+        _runner = new StepRunner(_clock, TimeSpan.FromSeconds(10), UndoTimeout);
         _run = new MandelboxRun("m", new SpinUpRequest("u", "app", "0123456789", 1), _scratch.Path) { Configs = FetchOutcome.FirstRun, UserMayHaveCome = true };
     }
 
@@ -31,7 +31,7 @@ public sealed class KeepUserConfigsTests : IDisposable
         await BeginAsync();
         var undoing = _runner.UndoAsync(_run);
         await _store.Begun.Task;
-        _clock.Advance(UndoDeadline);
+        _clock.Advance(UndoTimeout);
 
         Assert.Equal(["keep configs", "directories"], (await undoing).Select(failure => failure.Step));
         Assert.True(Directory.Exists(_run.Paths.UserConfigs));

@@ -6,13 +6,13 @@ namespace HostService.Tests.Unit.Mandelbox;
 
 public sealed class StepRunnerTests
 {
-    private static readonly TimeSpan StepDeadline = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan UndoDeadline = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StepTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan UndoTimeout = TimeSpan.FromSeconds(20);
     private readonly ManualClock _clock = new();
     private readonly List<string> _log = [];
     private readonly MandelboxRun _run = new("m", new SpinUpRequest("u", "app", "0123456789", 1), "/fractal");
 
-    private StepRunner Runner() => new(_clock, StepDeadline, UndoDeadline);
+    private StepRunner Runner() => new(_clock, StepTimeout, UndoTimeout);
 
     private FakeStep Step(string name) => new(name, _log);
 
@@ -79,7 +79,7 @@ public sealed class StepRunnerTests
         var running = Runner();
         var way = running.RunAsync([new(null, step)], _run, Nothing, CancellationToken.None);
         Assert.Equal("slow", running.Running);
-        _clock.Advance(StepDeadline);
+        _clock.Advance(StepTimeout);
         Assert.Contains("10 s", (await way)!.Reason, StringComparison.Ordinal);
         Assert.Null(running.Running);
     }
@@ -119,7 +119,7 @@ public sealed class StepRunnerTests
     {
         var runner = Runner();
         await runner.RunAsync([new(null, Step("a"))], _run, Nothing, CancellationToken.None);
-        runner.Owe(Step("b"));
+        runner.RegisterUndo(Step("b"));
 
         Assert.Empty(await runner.UndoAsync(_run));
         Assert.Equal(["do a", "undo b", "undo a"], _log);
@@ -134,7 +134,7 @@ public sealed class StepRunnerTests
         await runner.RunAsync([new(null, a), new(null, b)], _run, Nothing, CancellationToken.None);
         b.UndoHangs = true;
         var undo = runner.UndoAsync(_run);
-        _clock.Advance(UndoDeadline);
+        _clock.Advance(UndoTimeout);
         Assert.Equal("b", Assert.Single(await undo).Step);
         Assert.Contains("undo a", _log);
     }

@@ -1,5 +1,5 @@
-using HostService.Machine.Gpu;
-using HostService.Machine.Metrics;
+using HostService.Infrastructure.Gpu;
+using HostService.Infrastructure.Metrics;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging;
 

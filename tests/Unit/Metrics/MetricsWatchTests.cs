@@ -1,6 +1,6 @@
-using HostService.Machine;
-using HostService.Machine.Gpu;
-using HostService.Machine.Metrics;
+using HostService.Infrastructure;
+using HostService.Infrastructure.Gpu;
+using HostService.Infrastructure.Metrics;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using HostService.Machine.Network;
+using HostService.Infrastructure.Linux.Network;
 
 namespace HostService.Tests.Unit.Network;
 

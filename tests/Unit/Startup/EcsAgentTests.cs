@@ -1,6 +1,6 @@
 using HostService.Gateway;
 using HostService.GrainInterfaces;
-using HostService.Machine.Systemd;
+using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
 using HostService.Silo.Startup;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -45,13 +45,13 @@ public sealed class EcsAgentTests
     [InlineData("two units", 1)]
     public void What_is_not_a_unit_is_a_fault_where_the_agent_is_wanted(string unit, int faults)
     {
-        Assert.Equal(faults, new EcsOptions { Enabled = true, AgentUnit = unit }.Faults().Count());
-        Assert.Empty(new EcsOptions { AgentUnit = unit }.Faults());
+        Assert.Equal(faults, new EcsOptions { Enabled = true, AgentUnit = unit }.Validate().Count());
+        Assert.Empty(new EcsOptions { AgentUnit = unit }.Validate());
     }
 
     private EcsAgent Agent(HostEnvironment environment, bool enabled, bool manageSystem) => new(
         new RunningEnvironment(environment),
-        Options.Create(new Machine.HostOptions { ManageSystem = manageSystem }),
+        Options.Create(new Infrastructure.HostOptions { ManageSystem = manageSystem }),
         Options.Create(new EcsOptions { Enabled = enabled, AgentUnit = "agent.service" }),
         _systemd,
         NullLogger<EcsAgent>.Instance);

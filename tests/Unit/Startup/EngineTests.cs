@@ -1,6 +1,6 @@
 using HostService.GrainInterfaces;
-using HostService.Machine.Docker;
-using HostService.Machine.Systemd;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
@@ -51,7 +51,7 @@ public sealed class EngineTests
         Substitute.For<IContainerEngine>(),
         _systemd,
         new RunningEnvironment(environment),
-        Options.Create(new Machine.HostOptions { ManageSystem = manageSystem }),
+        Options.Create(new Infrastructure.HostOptions { ManageSystem = manageSystem }),
         Options.Create(new DockerOptions { Unit = unit }),
         _log);
 }

@@ -1,4 +1,4 @@
-using HostService.Machine.Database;
+using HostService.Infrastructure.Backend;
 using HostService.Silo.Hosting;
 using HostService.Silo.Reporting;
 using HostService.Silo.Shutdown;
@@ -13,12 +13,12 @@ public sealed class OptionsCheckTests
     [Fact]
     public void A_value_that_cannot_be_read_hides_no_other_fault_of_its_section()
     {
-        var faults = Faults(
-            ("Database:MaxPoolSize", "many"), ("Database:Deadline", "soon"), ("Database:StartTimeout", "00:00:00"), ("DATABASE_URL", "postgres://u:hunter2@h:0/d"));
+        var faults = Validate(
+            ("Database:MaxPoolSize", "many"), ("Database:Timeout", "soon"), ("Database:StartTimeout", "00:00:00"), ("DATABASE_URL", "postgres://u:hunter2@h:0/d"));
 
         Assert.Equal(4, faults.Count);
         Assert.Single(faults, f => f.Contains("Database:MaxPoolSize", StringComparison.Ordinal));
-        Assert.Single(faults, f => f.Contains("Database:Deadline", StringComparison.Ordinal));
+        Assert.Single(faults, f => f.Contains("Database:Timeout", StringComparison.Ordinal));
         Assert.Single(faults, f => f.StartsWith("Database:StartTimeout must be over 0", StringComparison.Ordinal));
         Assert.Single(faults, f => f.StartsWith("DATABASE_URL has a port that is not a number", StringComparison.Ordinal));
         Assert.DoesNotContain(faults, f => f.Contains("hunter2", StringComparison.Ordinal));
@@ -28,7 +28,7 @@ public sealed class OptionsCheckTests
     public void A_check_about_a_value_that_could_not_be_read_says_nothing()
     {
         // With the default in its place the delay would be longer than the longest one.
-        var faults = Faults(("Database:MaxRetryDelay", "long"), ("Database:RetryDelay", "00:00:30"), ("DATABASE_URL", "postgres://u:p@localhost/d"));
+        var faults = Validate(("Database:MaxRetryDelay", "long"), ("Database:RetryDelay", "00:00:30"), ("DATABASE_URL", "postgres://u:p@localhost/d"));
 
         Assert.Contains("Database:MaxRetryDelay", Assert.Single(faults), StringComparison.Ordinal);
     }
@@ -36,7 +36,7 @@ public sealed class OptionsCheckTests
     [Fact]
     public void Faults_of_other_sections_are_named_beside_it()
     {
-        var faults = Faults(("Database:Deadline", "soon"), ("Shutdown:Grace", "-00:00:01"), ("Shutdown:StepDeadline", "x"), ("DATABASE_URL", "postgres://u:p@localhost/d"));
+        var faults = Validate(("Database:Timeout", "soon"), ("Shutdown:Grace", "-00:00:01"), ("Shutdown:StepTimeout", "x"), ("DATABASE_URL", "postgres://u:p@localhost/d"));
 
         Assert.Equal(3, faults.Count);
         Assert.Single(faults, f => f.StartsWith("Shutdown:Grace is -00:00:01", StringComparison.Ordinal));
@@ -56,12 +56,12 @@ public sealed class OptionsCheckTests
         Assert.StartsWith("Sentry:Dsn is not a DSN:", refusal.Message, StringComparison.Ordinal);
     }
 
-    private static IReadOnlyList<string> Faults(params (string Key, string Value)[] settings)
+    private static IReadOnlyList<string> Validate(params (string Key, string Value)[] settings)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value)).Build();
         var services = new ServiceCollection();
         services.AddLogging().AddSingleton<IConfiguration>(configuration).AddBackendDatabase(configuration, hasDatabase: true);
-        services.AddChecked<ShutdownOptions>("Shutdown", o => o.Faults());
-        return OptionsCheck.Faults(services);
+        services.AddChecked<ShutdownOptions>("Shutdown", o => o.Validate());
+        return OptionsCheck.Validate(services);
     }
 }

@@ -1,7 +1,7 @@
 using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Mandelbox;
-using HostService.Machine.Docker;
+using HostService.Infrastructure.Docker;
 using HostService.Silo.Startup;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -13,7 +13,7 @@ public sealed class WarmUpTests
 {
     private readonly FakeContainerEngine _engine = new();
     private readonly List<GpuDescription> _gpus = [new GpuDescription { Index = 0, Name = "T4", Uuid = "GPU-0" }];
-    private readonly ContainerSurroundingsSource _surroundings = new() { Current = new ContainerSurroundings { Runtimes = ["nvidia", "runc"] } };
+    private readonly ContainerCapabilitiesSource _surroundings = new() { Current = new ContainerCapabilities { Runtimes = ["nvidia", "runc"] } };
 
     [Fact]
     public async Task Two_containers_are_started_and_removed()
@@ -45,7 +45,7 @@ public sealed class WarmUpTests
 
         if (!hasRuntime)
         {
-            _surroundings.Current = new ContainerSurroundings { Runtimes = ["runc"] };
+            _surroundings.Current = new ContainerCapabilities { Runtimes = ["runc"] };
         }
 
         using var held = _engine.Hold(EngineCall.Start);
@@ -61,7 +61,7 @@ public sealed class WarmUpTests
 
     private Task RunAsync() => new WarmUp(
         _engine,
-        new HostFactsSource(new HostFacts
+        new HostInfoSource(new HostInfo
         {
             Identity = new HostIdentity("host-7", "i-1", "g4dn.xlarge", "ami-1", "us-east-1", "127.0.0.1"),
             Environment = HostEnvironment.Dev,

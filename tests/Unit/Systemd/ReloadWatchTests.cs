@@ -1,4 +1,4 @@
-using HostService.Machine.Systemd;
+using HostService.Infrastructure.Linux.Systemd;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
 using NSubstitute;

@@ -1,4 +1,4 @@
-using HostService.Machine.Systemd;
+using HostService.Infrastructure.Linux.Systemd;
 using NSubstitute;
 
 namespace HostService.Tests.Unit.Systemd;

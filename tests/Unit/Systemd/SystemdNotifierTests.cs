@@ -1,5 +1,5 @@
 using System.Globalization;
-using HostService.Machine.Systemd;
+using HostService.Infrastructure.Linux.Systemd;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;

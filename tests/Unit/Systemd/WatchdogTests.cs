@@ -1,5 +1,5 @@
 using System.Threading.Channels;
-using HostService.Machine.Systemd;
+using HostService.Infrastructure.Linux.Systemd;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 

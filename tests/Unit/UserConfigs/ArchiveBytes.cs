@@ -1,5 +1,5 @@
 using System.Formats.Tar;
-using HostService.Machine.UserConfigs.Archive;
+using HostService.Infrastructure.Storage.UserConfigs.Archive;
 
 namespace HostService.Tests.Unit.UserConfigs;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using HostService.Machine.UserConfigs.Archive;
+using HostService.Infrastructure.Storage.UserConfigs.Archive;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.UserConfigs;

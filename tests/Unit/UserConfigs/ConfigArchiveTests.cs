@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using HostService.Machine.UserConfigs.Archive;
+using HostService.Infrastructure.Storage.UserConfigs.Archive;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.UserConfigs;

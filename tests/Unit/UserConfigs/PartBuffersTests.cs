@@ -1,4 +1,4 @@
-using HostService.Machine.UserConfigs;
+using HostService.Infrastructure.Storage.UserConfigs;
 
 namespace HostService.Tests.Unit.UserConfigs;
 

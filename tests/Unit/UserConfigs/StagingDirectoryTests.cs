@@ -1,4 +1,4 @@
-using HostService.Machine.UserConfigs;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.UserConfigs;

@@ -1,4 +1,4 @@
-using HostService.Machine.Webserver;
+using HostService.Infrastructure.Backend.Webserver;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;

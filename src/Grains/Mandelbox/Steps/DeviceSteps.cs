@@ -1,4 +1,4 @@
-using HostService.Machine.Input;
+using HostService.Infrastructure.Input;
 using Microsoft.Extensions.Logging;
 
 namespace HostService.Grains.Mandelbox.Steps;
@@ -38,9 +38,9 @@ public sealed partial class MakeInputDevices(IInputDevices devices, Func<bool> h
             run.InputDevices = await devices.CreateAsync(run.Paths.InputSocket, cancellationToken);
             return StepResult.Done;
         }
-        catch (InputDeviceException error)
+        catch (InputDeviceException exception)
         {
-            return StepResult.Failed(error.Message);
+            return StepResult.Failed(exception.Message);
         }
     }
 

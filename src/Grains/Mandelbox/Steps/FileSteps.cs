@@ -1,6 +1,6 @@
 using System.Globalization;
 using HostService.GrainInterfaces;
-using HostService.Machine.Files;
+using HostService.Infrastructure.Files;
 
 namespace HostService.Grains.Mandelbox.Steps;
 
@@ -50,7 +50,7 @@ public sealed class WriteMappings(IMandelboxFiles files, Func<MandelboxRun, IRea
     public string Name => "mappings";
 
     /// <summary>The files for a mandelbox of ours.</summary>
-    public static IReadOnlyDictionary<string, string> ForLease(MandelboxRun run, TimeSpan? clientDeadline)
+    public static IReadOnlyDictionary<string, string> ForLease(MandelboxRun run, TimeSpan? clientTimeout)
     {
         var lease = run.RequiredLease;
         var mappings = new Dictionary<string, string>
@@ -58,7 +58,7 @@ public sealed class WriteMappings(IMandelboxFiles files, Func<MandelboxRun, IRea
             [$"hostPort_for_my_{MandelboxPorts.Control}_tcp"] = Text(lease.HostPortFor(MandelboxPorts.Control)),
             ["tty"] = Text(lease.Tty),
             ["gpu_index"] = Text(lease.GpuIndex),
-            ["timeout"] = Text(clientDeadline is { } wait ? (int)wait.TotalSeconds : -1),
+            ["timeout"] = Text(clientTimeout is { } wait ? (int)wait.TotalSeconds : -1),
         };
         if (run.Request?.Dpi is { } dpi)
         {

@@ -1,4 +1,4 @@
-using HostService.Machine.Database;
+using HostService.Infrastructure.Backend.Rows;
 
 namespace HostService.Grains.Mandelbox.Steps;
 
@@ -18,9 +18,9 @@ public sealed class ClaimRow(IBackendDatabase database, string instanceName) : I
             _claimed = refusal is null;
             return refusal is null ? StepResult.Done : StepResult.Failed(refusal);
         }
-        catch (BackendDatabaseException error)
+        catch (BackendDatabaseException exception)
         {
-            return StepResult.Failed(error.Message);
+            return StepResult.Failed(exception.Message);
         }
     }
 

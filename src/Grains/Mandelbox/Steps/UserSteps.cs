@@ -1,5 +1,5 @@
-using HostService.Machine.CloudStorage;
-using HostService.Machine.UserConfigs;
+using HostService.Infrastructure.Storage.CloudStorage;
+using HostService.Infrastructure.Storage.UserConfigs;
 using Microsoft.Extensions.Logging;
 
 namespace HostService.Grains.Mandelbox.Steps;

@@ -1,0 +1,66 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace HostService.Gateway.Wire;
+
+/// <summary>The answers that existing callers know, byte for byte.</summary>
+internal sealed class WireResult : IResult
+{
+    private const string Json = "application/json";
+    private const string PlainText = "text/plain; charset=utf-8";
+
+    // Callers read JSON, not HTML: quotes inside the devices' JSON text come out as \" and not as \u0022.
+    private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private readonly int _status;
+    private readonly string _contentType;
+    private readonly byte[] _body;
+    private readonly TimeSpan? _retryAfter;
+
+    private WireResult(int status, string contentType, byte[] body, TimeSpan? retryAfter = null)
+    {
+        _status = status;
+        _contentType = contentType;
+        _body = body;
+        _retryAfter = retryAfter;
+    }
+
+    public static WireResult Malformed { get; } = new(StatusCodes.Status400BadRequest, PlainText, "Malformed body"u8.ToArray());
+
+    public static WireResult TooLarge { get; } = new(StatusCodes.Status413PayloadTooLarge, PlainText, []);
+
+    public static WireResult OtherMethod(string expected, string got) =>
+        new(StatusCodes.Status400BadRequest, PlainText, Encoding.UTF8.GetBytes($"Bad request type. Expected {expected}, got {got}"));
+
+    public static WireResult Unauthorized(TimeSpan? retryAfter = null) =>
+        new(StatusCodes.Status401Unauthorized, PlainText, "Unauthorized"u8.ToArray(), retryAfter);
+
+    public static WireResult Refused(string why) =>
+        new(StatusCodes.Status406NotAcceptable, Json, JsonSerializer.SerializeToUtf8Bytes(new WireRefusal("", why), Plain));
+
+    public static WireResult Result<T>(T result) =>
+        new(StatusCodes.Status200OK, Json, JsonSerializer.SerializeToUtf8Bytes(new WireResult<T>(result), Plain));
+
+    /// <summary>The empty result, or why there is none.</summary>
+    public static WireResult Outcome(string? refusal) => refusal is null ? Result("") : Refused(refusal);
+
+    /// <summary>A value as a JSON text within the result.</summary>
+    public static WireResult ResultText<T>(T value) => Result(JsonSerializer.Serialize(value, Plain));
+
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        response.StatusCode = _status;
+        response.ContentLength = _body.Length;
+        if (_retryAfter is { } wait)
+            response.Headers.RetryAfter = ((long)Math.Ceiling(wait.TotalSeconds)).ToString();
+        if (_body.Length == 0)
+            return;
+        response.ContentType = _contentType;
+        // HEAD: the length without the body.
+        if (!HttpMethods.IsHead(httpContext.Request.Method))
+            await response.Body.WriteAsync(_body, httpContext.RequestAborted);
+    }
+}

@@ -1,0 +1,103 @@
+using HostService.Infrastructure.Backend.Rows;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace HostService.Infrastructure.Backend.Connection;
+
+/// <summary>Finds the connection string (B27).</summary>
+internal interface IConnectionStringSource
+{
+    /// <summary>Throws <see cref="BackendDatabaseException"/>, which says what to set or what is wrong, never the value.</summary>
+    Task<NpgsqlConnectionStringBuilder> ResolveAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>In this order: <c>Database:ConnectionString</c>, <c>DATABASE_URL</c>, the config vars of a Heroku app.</summary>
+internal sealed class ConnectionStringSource(
+    IOptions<DatabaseOptions> database, IOptions<HerokuOptions> heroku, HerokuConfigVars configVars, ILogger<ConnectionStringSource> logger) : IConnectionStringSource
+{
+    private const string ConnectionStringName = "Database:ConnectionString";
+    private const string UrlName = "DATABASE_URL";
+
+    public async Task<NpgsqlConnectionStringBuilder> ResolveAsync(CancellationToken cancellationToken)
+    {
+        var options = database.Value;
+        if (FaultOf(options, heroku.Value) is { } fault)
+        {
+            throw new BackendDatabaseException(fault);
+        }
+
+        if (options.ConnectionString.Length > 0)
+        {
+            return Read(options.ConnectionString, ConnectionStringName);
+        }
+
+        if (options.Url.Length > 0)
+        {
+            return Read(options.Url, UrlName);
+        }
+
+        var url = await configVars.ReadAsync(heroku.Value, UrlName, cancellationToken);
+        return Read(url, $"{UrlName} of the Heroku app {heroku.Value.App}");
+    }
+
+    /// <summary>What is wrong with the settings as far as can be told without asking anyone, or null.</summary>
+    public static string? FaultOf(DatabaseOptions options, HerokuOptions heroku)
+    {
+        if (options.ConnectionString.Length > 0)
+        {
+            return TryRead(options.ConnectionString, ConnectionStringName, out _, out _);
+        }
+
+        if (options.Url.Length > 0)
+        {
+            return TryRead(options.Url, UrlName, out _, out _);
+        }
+
+        return (heroku.ApiKey.Length > 0, heroku.App.Length > 0) switch
+        {
+            (true, true) => null,
+            (true, false) => "Heroku:ApiKey is set but Heroku:App is not: set both, or neither.",
+            (false, true) => "Heroku:App is set but Heroku:ApiKey is not: set both, or neither.",
+            _ => "No database is configured: set Database__ConnectionString, or DATABASE_URL, or Heroku__ApiKey together with Heroku__App.",
+        };
+    }
+
+    private NpgsqlConnectionStringBuilder Read(string value, string name)
+    {
+        if (TryRead(value, name, out var result, out var unused) is { } fault)
+        {
+            throw new BackendDatabaseException(fault);
+        }
+
+        if (unused.Count > 0)
+        {
+            DatabaseLog.ParametersUnused(logger, name, string.Join(", ", unused));
+        }
+
+        return result!;
+    }
+
+    private static string? TryRead(string value, string name, out NpgsqlConnectionStringBuilder? result, out IReadOnlyList<string> unused)
+    {
+        if (PostgresUrl.LooksLikeOne(value) || name != ConnectionStringName)
+        {
+            return PostgresUrl.TryParse(value, out result, out unused) is { } fault ? $"{name} {fault}" : null;
+        }
+
+        unused = [];
+
+        try
+        {
+            result = new NpgsqlConnectionStringBuilder(value);
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException or OverflowException)
+        {
+            // The parser's own words can hold a piece of a password that has a ';' in it, so they go no further.
+            result = null;
+            return $"{name} is not a connection string that Npgsql can read: it expects keyword=value pairs parted by ';' (a value with ';' or '=' in quotes).";
+        }
+
+        return string.IsNullOrEmpty(result.Host) ? $"{name} names no Host." : null;
+    }
+}

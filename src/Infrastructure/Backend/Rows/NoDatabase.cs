@@ -1,0 +1,27 @@
+namespace HostService.Infrastructure.Backend.Rows;
+
+/// <summary>LOCALDEV: there is no backend, so everything is granted and nothing is written (B1).</summary>
+public sealed class NoDatabase : IBackendDatabase
+{
+    public Task TestAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken) =>
+        Task.FromResult(new RegistrationAnswer(RegistrationOutcome.Registered, null));
+
+    public Task<string?> HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+
+    public Task<string?> WhyNotWantedAsync(string instanceName, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+
+    public Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<string?> ClaimMandelboxAsync(string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken) =>
+        Task.FromResult<string?>(null);
+
+    public Task SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task RemoveMandelboxAsync(string mandelboxId, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<int> RemoveStaleMandelboxesAsync(string instanceName, CancellationToken cancellationToken) => Task.FromResult(0);
+}

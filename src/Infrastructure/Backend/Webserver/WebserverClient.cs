@@ -1,0 +1,71 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Infrastructure.Backend.Webserver;
+
+/// <summary>The two requests of B28, each under its deadline. No message holds the token or a body.</summary>
+internal sealed class WebserverClient(HttpClient http, IOptions<WebserverOptions> options, TimeProvider timeProvider)
+{
+    /// <summary>Introduces the host. The token that heartbeats carry.</summary>
+    public async Task<string> ShakeHandsAsync(string instanceId, CancellationToken cancellationToken)
+    {
+        return await PostAsync("auth", new HandshakeRequest(instanceId), ReadTokenAsync, cancellationToken);
+
+        static async Task<string> ReadTokenAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+        {
+            response.EnsureSuccessStatusCode();
+            var answer = await response.Content.ReadFromJsonAsync<HandshakeAnswer>(cancellationToken);
+            return answer?.AuthToken is { Length: > 0 } token ? token : throw new WebserverException("the answer holds no AuthToken");
+        }
+    }
+
+    /// <summary>False when the webserver does not accept the token (any more).</summary>
+    public Task<bool> SendHeartbeatAsync(HeartbeatRequest heartbeat, CancellationToken cancellationToken) => PostAsync(
+        "heartbeat",
+        heartbeat,
+        static (response, _) =>
+        {
+            if (response.StatusCode == HttpStatusCode.Unauthorized)
+            {
+                return Task.FromResult(false);
+            }
+
+            response.EnsureSuccessStatusCode();
+            return Task.FromResult(true);
+        },
+        cancellationToken);
+
+    private async Task<TAnswer> PostAsync<TBody, TAnswer>(
+        string path, TBody body, Func<HttpResponseMessage, CancellationToken, Task<TAnswer>> read, CancellationToken cancellationToken)
+    {
+        var address = $"{options.Value.Url.TrimEnd('/')}/host_service/{path}";
+        using var deadline = new CancellationTokenSource(options.Value.Timeout, timeProvider);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        try
+        {
+            using var content = JsonContent.Create(body, options: JsonSerializerOptions.Default);
+            // With a length instead of in chunks: the webserver is not known to take chunked bodies.
+            await content.LoadIntoBufferAsync(both.Token);
+            using var response = await http.PostAsync(address, content, both.Token);
+            return await read(response, both.Token);
+        }
+        catch (Exception e) when (e is HttpRequestException or WebserverException)
+        {
+            throw new WebserverException($"POST {address}: {e.Message}", e);
+        }
+        catch (JsonException)
+        {
+            // Its message can quote the body.
+            throw new WebserverException($"POST {address}: the answer is not the JSON that was expected");
+        }
+        catch (OperationCanceledException e) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new WebserverException($"POST {address}: no answer within {options.Value.Timeout.TotalSeconds:0.###} s", e);
+        }
+    }
+}
+
+/// <summary>The webserver could not be reached, or refused. Holds no secret.</summary>
+internal sealed class WebserverException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,0 +1,123 @@
+using System.Globalization;
+using System.Text.Json;
+using Docker.DotNet.Models;
+using Version = System.Version;
+using Wire = Docker.DotNet.Models;
+
+namespace HostService.Infrastructure.Docker;
+
+/// <summary>The engine's words → ours.</summary>
+internal static class DockerAnswers
+{
+    public static ContainerDescription Describe(ContainerInspectResponse c)
+    {
+        var state = c.State ?? new ContainerState();
+        var ended = state.Status is "exited" or "dead";
+        // A container that does not run has no ports but those that it was created with.
+        var live = Ports(c.NetworkSettings?.Ports);
+        return new ContainerDescription
+        {
+            Id = c.ID,
+            Name = (c.Name ?? "").TrimStart('/'),
+            Image = c.Config?.Image ?? c.Image ?? "",
+            Labels = Copy(c.Config?.Labels),
+            Status = state.Status ?? "",
+            ExitCode = ended ? (int)state.ExitCode : null,
+            Pid = state.Pid,
+            Ports = live.Length > 0 ? live : Ports(c.HostConfig?.PortBindings),
+            CreatedAt = Utc(c.Created),
+            StartedAt = Moment(state.StartedAt),
+            FinishedAt = Moment(state.FinishedAt),
+        };
+    }
+
+    /// <summary>A list says less: no exit code, no process, no times but the creation's.</summary>
+    public static ContainerDescription Describe(ContainerListResponse c) => new()
+    {
+        Id = c.ID,
+        Name = (c.Names?.FirstOrDefault() ?? "").TrimStart('/'),
+        Image = c.Image ?? "",
+        Labels = Copy(c.Labels),
+        Status = c.State ?? "",
+        Ports = (c.Ports ?? []).Where(p => p.PublicPort != 0).Select(p => new PublishedPort(p.PrivatePort, p.Type, p.PublicPort)).Distinct().ToArray(),
+        CreatedAt = Utc(c.Created),
+    };
+
+    public static EngineInfo Describe(string engineVersion, Version apiVersion, SystemInfoResponse info) => new(
+        engineVersion,
+        apiVersion.ToString(),
+        [.. (info.Runtimes?.Keys ?? []).Order(StringComparer.Ordinal)],
+        // "name=seccomp,profile=default": the name is what anybody asks for.
+        [.. (info.SecurityOptions ?? []).Select(o => o.Split(',')[0]).Select(o => o.StartsWith("name=", StringComparison.Ordinal) ? o[5..] : o)])
+    {
+        DefaultRuntime = info.DefaultRuntime ?? "",
+        CgroupDriver = info.CgroupDriver ?? "",
+    };
+
+    /// <summary>An event, or null for what is none of a container's. Throws <see cref="JsonException"/> on what is no JSON.</summary>
+    public static ContainerEvent? Event(string line)
+    {
+        using var json = JsonDocument.Parse(line);
+        var e = json.RootElement;
+        if (e.ValueKind != JsonValueKind.Object || Text(e, "Type") != "container" || Text(e, "Action") is not { } action
+            || !e.TryGetProperty("Actor", out var actor) || actor.ValueKind != JsonValueKind.Object || Text(actor, "ID") is not { Length: > 0 } id)
+        {
+            return null;
+        }
+
+        var labels = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (actor.TryGetProperty("Attributes", out var attributes) && attributes.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var attribute in attributes.EnumerateObject().Where(a => a.Value.ValueKind == JsonValueKind.String))
+            {
+                labels[attribute.Name] = attribute.Value.GetString()!;
+            }
+        }
+
+        // The engine puts a few facts of its own among the labels.
+        int? exitCode = labels.Remove("exitCode", out var code) && int.TryParse(code, CultureInfo.InvariantCulture, out var number) ? number : null;
+        return new ContainerEvent(action, id, labels, exitCode, At(e));
+    }
+
+    private static DateTimeOffset At(JsonElement e)
+    {
+        if (e.TryGetProperty("timeNano", out var nano) && nano.ValueKind == JsonValueKind.Number && nano.TryGetInt64(out var nanoseconds) && nanoseconds > 0)
+        {
+            return DateTimeOffset.UnixEpoch.AddTicks(nanoseconds / TimeSpan.NanosecondsPerTick);
+        }
+
+        return e.TryGetProperty("time", out var time) && time.ValueKind == JsonValueKind.Number && time.TryGetInt64(out var seconds)
+            ? DateTimeOffset.UnixEpoch.AddSeconds(seconds)
+            : DateTimeOffset.UnixEpoch;
+    }
+
+    private static string? Text(JsonElement e, string name) =>
+        e.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static PublishedPort[] Ports(IDictionary<string, IList<Wire.PortBinding>>? ports) =>
+        (ports ?? new Dictionary<string, IList<Wire.PortBinding>>())
+            .SelectMany(p => (p.Value ?? []).Select(b => Port(p.Key, b.HostPort)))
+            .OfType<PublishedPort>()
+            .Distinct()
+            .ToArray();
+
+    private static PublishedPort? Port(string key, string? hostPort)
+    {
+        var slash = key.IndexOf('/', StringComparison.Ordinal);
+        return slash > 0 && ushort.TryParse(key.AsSpan(0, slash), CultureInfo.InvariantCulture, out var inside)
+            && ushort.TryParse(hostPort, CultureInfo.InvariantCulture, out var outside) && outside != 0
+                ? new PublishedPort(inside, key[(slash + 1)..], outside)
+                : null;
+    }
+
+    private static Dictionary<string, string> Copy(IDictionary<string, string>? labels) =>
+        labels is null ? [] : new Dictionary<string, string>(labels, StringComparer.Ordinal);
+
+    private static DateTimeOffset? Utc(DateTime at) => at == default
+        ? null
+        : new DateTimeOffset(at.Kind == DateTimeKind.Unspecified ? DateTime.SpecifyKind(at, DateTimeKind.Utc) : at.ToUniversalTime());
+
+    /// <summary>The engine writes the year 1 for never.</summary>
+    private static DateTimeOffset? Moment(string? text) =>
+        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) && at.Year > 1 ? at : null;
+}

@@ -1,0 +1,72 @@
+using Docker.DotNet.Models;
+using Wire = Docker.DotNet.Models;
+
+namespace HostService.Infrastructure.Docker;
+
+/// <summary>Our words → the engine's.</summary>
+internal static class DockerRequests
+{
+    public static CreateContainerParameters Create(ContainerSpec spec) => new()
+    {
+        Name = spec.Name,
+        Image = spec.Image,
+        Env = [.. spec.Environment],
+        Labels = spec.Labels.ToDictionary(),
+        Tty = spec.Tty,
+        OpenStdin = spec.Tty,
+        AttachStdin = spec.Tty,
+        AttachStdout = spec.Tty,
+        AttachStderr = spec.Tty,
+        ExposedPorts = spec.Ports.DistinctBy(Key).ToDictionary(Key, _ => default(EmptyStruct)),
+        HostConfig = new HostConfig
+        {
+            Binds = [.. spec.Binds],
+            PortBindings = spec.Ports.GroupBy(Key).ToDictionary(
+                g => g.Key,
+                g => (IList<Wire.PortBinding>)[.. g.Select(p => new Wire.PortBinding { HostPort = p.HostPort.ToString() })]),
+            Devices =
+            [
+                .. spec.Devices.Select(d => new Wire.DeviceMapping
+                {
+                    PathOnHost = d.PathOnHost,
+                    PathInContainer = d.PathInContainer,
+                    CgroupPermissions = d.Permissions,
+                }),
+            ],
+            Tmpfs = spec.Tmpfs.ToDictionary(),
+            CapDrop = [.. spec.CapDrop],
+            CapAdd = [.. spec.CapAdd],
+            SecurityOpt = [.. spec.SecurityOptions],
+            Memory = spec.MemoryBytes,
+            CPUShares = spec.CpuShares,
+            ShmSize = spec.ShmBytes,
+            Runtime = spec.Runtime,
+        },
+    };
+
+    public static ContainersListParameters List(IReadOnlyDictionary<string, string> labels) => new()
+    {
+        All = true,
+        Filters = labels.Count == 0
+            ? null
+            : Filter(("label", labels.Select(l => l.Value.Length == 0 ? l.Key : $"{l.Key}={l.Value}"))),
+    };
+
+    public static ContainerEventsParameters Events(DateTimeOffset? since) => new()
+    {
+        Since = since is { } from ? UnixTime(from) : null,
+        Filters = Filter(("type", ["container"]), ("event", ["create", "start", "die", "destroy"])),
+    };
+
+    /// <summary>Seconds since 1970 with nine digits of fraction, as the engine reads them.</summary>
+    internal static string UnixTime(DateTimeOffset at)
+    {
+        var ticks = (at - DateTimeOffset.UnixEpoch).Ticks;
+        return $"{ticks / TimeSpan.TicksPerSecond}.{ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick:000000000}";
+    }
+
+    private static string Key(PublishedPort port) => $"{port.ContainerPort}/{port.Protocol}";
+
+    private static Dictionary<string, IDictionary<string, bool>> Filter(params (string Name, IEnumerable<string> Values)[] filters) =>
+        filters.ToDictionary(f => f.Name, f => (IDictionary<string, bool>)f.Values.Distinct().ToDictionary(v => v, _ => true));
+}

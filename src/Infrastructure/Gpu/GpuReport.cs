@@ -1,0 +1,107 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace HostService.Infrastructure.Gpu;
+
+/// <summary>
+/// What <c>host-service gpus</c> prints. Figures are named and rounded as <c>nvidia-smi --query-gpu=…</c> gives them (memory in whole MiB), so that the two can be
+/// compared one by one; one that is not supported is null, or <c>-</c> in the table.
+/// </summary>
+public sealed record GpuReport(
+    GpuAvailability Availability,
+    string? Detail,
+    [property: JsonPropertyName("driver_version")] string? DriverVersion,
+    IReadOnlyList<GpuReportRow> Gpus)
+{
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter<GpuAvailability>(JsonNamingPolicy.SnakeCaseLower) },
+    };
+
+    public static GpuReport From(GpuReading reading) =>
+        new(reading.Availability, reading.Detail, reading.DriverVersion, [.. reading.Gpus.Select(GpuReportRow.From)]);
+
+    public string ToJson() => JsonSerializer.Serialize(this, Json);
+
+    /// <summary>A table for a terminal; one line of text where there is nothing to list.</summary>
+    public string ToText()
+    {
+        if (Availability != GpuAvailability.Available)
+        {
+            return $"{(Availability == GpuAvailability.NoLibrary ? "NVML is not installed" : "NVIDIA's driver does not answer")}: {Detail}";
+        }
+
+        if (Gpus.Count == 0)
+        {
+            return $"NVIDIA's driver {DriverVersion} answers; this machine has no GPU";
+        }
+
+        string[] header = ["GPU", "NAME", "UUID", "MEMORY MiB", "USED", "FREE", "GPU %", "MEMORY %", "ENCODERS", "FAULT"];
+        string[][] rows = [header, .. Gpus.Select(g => g.Cells())];
+        var widths = header.Select((_, column) => rows.Max(r => r[column].Length)).ToList();
+        var lines = rows.Select(r => string.Join("  ", r.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+        return $"driver {DriverVersion ?? "-"}\n{string.Join('\n', lines)}";
+    }
+}
+
+/// <summary>One GPU; each figure with the name that <c>nvidia-smi</c> has for it.</summary>
+public sealed record GpuReportRow
+{
+    [JsonPropertyName("index")]
+    public required int Index { get; init; }
+
+    [JsonPropertyName("name")]
+    public string? Name { get; init; }
+
+    [JsonPropertyName("uuid")]
+    public string? Uuid { get; init; }
+
+    [JsonPropertyName("memory.total")]
+    public long? MemoryTotalMiB { get; init; }
+
+    [JsonPropertyName("memory.used")]
+    public long? MemoryUsedMiB { get; init; }
+
+    [JsonPropertyName("memory.free")]
+    public long? MemoryFreeMiB { get; init; }
+
+    [JsonPropertyName("utilization.gpu")]
+    public int? UtilizationGpu { get; init; }
+
+    [JsonPropertyName("utilization.memory")]
+    public int? UtilizationMemory { get; init; }
+
+    [JsonPropertyName("encoder.stats.sessionCount")]
+    public int? EncoderSessions { get; init; }
+
+    /// <summary>Why the GPU could not be read; null when it could.</summary>
+    [JsonPropertyName("fault")]
+    public string? Fault { get; init; }
+
+    internal static GpuReportRow From(GpuInfo gpu) => new()
+    {
+        Index = gpu.Index,
+        Name = gpu.Name,
+        Uuid = gpu.Uuid,
+        MemoryTotalMiB = MiB(gpu.TotalMemoryBytes),
+        MemoryUsedMiB = MiB(gpu.UsedMemoryBytes),
+        MemoryFreeMiB = MiB(gpu.FreeMemoryBytes),
+        UtilizationGpu = gpu.UtilisationPercent,
+        UtilizationMemory = gpu.MemoryUtilisationPercent,
+        EncoderSessions = gpu.EncoderSessions,
+        Fault = gpu.Fault,
+    };
+
+    internal string[] Cells() =>
+    [
+        Cell(Index), Name ?? "-", Uuid ?? "-", Cell(MemoryTotalMiB), Cell(MemoryUsedMiB), Cell(MemoryFreeMiB), Cell(UtilizationGpu), Cell(UtilizationMemory),
+        Cell(EncoderSessions), Fault ?? "",
+    ];
+
+    private static string Cell(long? figure) => figure?.ToString(CultureInfo.InvariantCulture) ?? "-";
+
+    private static long? MiB(long? bytes) => bytes / (1024 * 1024);
+}

@@ -1,0 +1,143 @@
+using HostService.Infrastructure.Gpu;
+using Microsoft.Extensions.Logging;
+
+namespace HostService.Infrastructure.Metrics;
+
+/// <summary>
+/// The machine's figures (B33) from /proc, from statvfs, and from the last reading of the GPUs. May be called from any thread. The first CPU % is that since boot.
+/// </summary>
+/// <param name="procRoot">As <see cref="MetricsOptions.ProcRoot"/>.</param>
+/// <param name="diskPath">A path on the file system whose space is told; it need not exist yet.</param>
+/// <param name="gpus">The last reading of the GPUs, null where there is none that can be trusted.</param>
+internal sealed partial class MachineMetrics(string procRoot, string diskPath, Func<GpuReading?> gpus, TimeProvider timeProvider, ILogger<MachineMetrics> logger) : IMachineMetrics
+{
+    private readonly Lock _gate = new();
+    private readonly HashSet<string> _unreadable = [];
+    private CpuTimes _earlier = new(0, 0);
+    private double? _busy;
+
+    public MetricsReading Read()
+    {
+        lock (_gate)
+        {
+            var reading = new MetricsReading { At = timeProvider.GetUtcNow() };
+            reading = From("meminfo", reading, WithMemory);
+            reading = From("stat", reading, WithCpu);
+            reading = From("loadavg", reading, (text, r) => r with
+            {
+                Load1 = ProcFiles.Number(text, 0),
+                Load5 = ProcFiles.Number(text, 1),
+                Load15 = ProcFiles.Number(text, 2),
+            });
+            reading = From("uptime", reading, (text, r) => r with { UptimeSeconds = ProcFiles.Number(text, 0) });
+            reading = Try("the disk", reading, WithDisk);
+            return Try("the GPUs' last reading", reading, r => WithGpus(r, gpus()));
+        }
+    }
+
+    private static MetricsReading WithMemory(string meminfo, MetricsReading reading) => reading with
+    {
+        TotalMemoryKb = ProcFiles.MemoryKb(meminfo, "MemTotal"),
+        FreeMemoryKb = ProcFiles.MemoryKb(meminfo, "MemFree"),
+        AvailableMemoryKb = ProcFiles.MemoryKb(meminfo, "MemAvailable"),
+    };
+
+    private MetricsReading WithCpu(string stat, MetricsReading reading)
+    {
+        var cpus = ProcFiles.LogicalCpus(stat);
+        if (ProcFiles.Cpu(stat) is not { } times)
+        {
+            return reading with { LogicalCpus = cpus };
+        }
+
+        // Two readings within one tick tell the same share.
+        _busy = times.BusySince(_earlier) ?? _busy;
+        _earlier = times;
+        return reading with
+        {
+            LogicalCpus = cpus,
+            CpuPercent = _busy * 100,
+
+            // Nano-CPUs as Docker counts them, 10^9 a processor: the idle share of all processors.
+            NanoCpusRemaining = (1 - _busy) * cpus * 1e9 is { } remaining ? (long)Math.Round(remaining) : null,
+        };
+    }
+
+    private MetricsReading WithDisk(MetricsReading reading)
+    {
+        var drive = new DriveInfo(NearestExisting(diskPath));
+        var used = drive.TotalSize - drive.TotalFreeSpace;
+        var free = drive.AvailableFreeSpace;
+        return reading with
+        {
+            DiskTotalKb = drive.TotalSize / 1024,
+            DiskUsedKb = used / 1024,
+
+            // What the service may use; with the used share of it as df shows it: blocks that are kept for root count as neither.
+            DiskFreeKb = free / 1024,
+            DiskUsedPercent = used + free > 0 ? 100.0 * used / (used + free) : null,
+        };
+    }
+
+    private static MetricsReading WithGpus(MetricsReading reading, GpuReading? gpus)
+    {
+        if (gpus is null || gpus.Availability == GpuAvailability.NoDriver)
+        {
+            return reading;
+        }
+
+        // A GPU that does not tell a figure is left out of its sum or average.
+        return reading with
+        {
+            Gpus = gpus.Gpus.Count,
+            TotalGpuMemoryKb = SumKb(g => g.TotalMemoryBytes),
+            UsedGpuMemoryKb = SumKb(g => g.UsedMemoryBytes),
+            FreeGpuMemoryKb = SumKb(g => g.FreeMemoryBytes),
+            GpuPercent = gpus.Gpus.Average(g => g.UtilisationPercent),
+            GpuMemoryPercent = gpus.Gpus.Average(g => g.MemoryUtilisationPercent),
+        };
+
+        long? SumKb(Func<GpuInfo, long?> figure) =>
+            gpus.Gpus.Count > 0 && gpus.Gpus.All(g => figure(g) is null) ? null : gpus.Gpus.Sum(figure) / 1024;
+    }
+
+    private MetricsReading From(string file, MetricsReading reading, Func<string, MetricsReading, MetricsReading> read)
+    {
+        var path = Path.Combine(procRoot, file);
+        return Try(path, reading, r => read(File.ReadAllText(path), r));
+    }
+
+    private MetricsReading Try(string source, MetricsReading reading, Func<MetricsReading, MetricsReading> read)
+    {
+        try
+        {
+            var result = read(reading);
+            _unreadable.Remove(source);
+            return result;
+        }
+        catch (Exception e)
+        {
+            // Whatever it is: no figure costs the others (B33). Told once, until it can be read again; the other figures go on.
+            if (_unreadable.Add(source))
+            {
+                LogUnreadable(e, source);
+            }
+
+            return reading;
+        }
+    }
+
+    private static string NearestExisting(string path)
+    {
+        var directory = Path.GetFullPath(path);
+        while (!Directory.Exists(directory) && Path.GetDirectoryName(directory) is { } parent)
+        {
+            directory = parent;
+        }
+
+        return directory;
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "Figures of the machine are missing, because {Source} cannot be read")]
+    private partial void LogUnreadable(Exception exception, string source);
+}

@@ -1,0 +1,41 @@
+namespace HostService.Infrastructure.Storage.CloudStorage;
+
+/// <summary>Mounts users' cloud drives (B29).</summary>
+public interface ICloudStorage
+{
+    /// <summary>
+    /// Makes <c>&lt;Host:CloudStorageRoot&gt;/&lt;mandelbox id&gt;</c>, which the mandelbox's container has bound: it must be there, and stay the same directory,
+    /// before and while drives come and go below it. <see cref="UnmountAllAsync"/> takes it away. May be repeated.
+    /// </summary>
+    Task PrepareAsync(string mandelboxId, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Mounts one drive for a mandelbox at <c>&lt;Host:CloudStorageRoot&gt;/&lt;mandelbox id&gt;/&lt;directory of the provider&gt;/</c>.
+    /// One that is mounted already stays as it is. Null on success, else why not, within <c>CloudStorage:MountTimeout</c>; a later failure
+    /// is reported by the log.
+    /// </summary>
+    Task<string?> MountAsync(string mandelboxId, CloudDrive drive, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Unmounts all drives of a mandelbox lazily, waits until what was written to them has been uploaded, and removes the directories that
+    /// are empty. May be repeated. Failures are thrown together.
+    /// </summary>
+    Task UnmountAllAsync(string mandelboxId, CancellationToken cancellationToken);
+}
+
+/// <summary>A drive and the secrets that open it.</summary>
+public sealed record CloudDrive
+{
+    /// <summary>A name of the configured table: <c>google_drive</c>, <c>dropbox</c>.</summary>
+    public required string Provider { get; init; }
+    public string AccessToken { get; init; } = "";
+    public string RefreshToken { get; init; } = "";
+
+    /// <summary>RFC 3339; empty where the token does not expire.</summary>
+    public string Expiry { get; init; } = "";
+    public string TokenType { get; init; } = "";
+    public string ClientId { get; init; } = "";
+    public string ClientSecret { get; init; } = "";
+
+    public override string ToString() => $"cloud drive {Provider}";
+}

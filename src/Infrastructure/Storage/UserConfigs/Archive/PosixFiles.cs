@@ -1,0 +1,170 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
+
+/// <summary>What the BCL has no call for: opening without following a link, owners, a link's own times.</summary>
+internal static partial class PosixFiles
+{
+    private const int NotFound = 2;
+    private const int NoSuchDevice = 6;
+    private const int NotADirectory = 20;
+    private const int TooManyLinks = 40;
+    private const int AtEmptyPath = 0x1000;
+    private const int AtSymlinkNoFollow = 0x100;
+    private const uint BasicStats = 0x7ff;
+
+    // Numbers of x86-64 and of arm64, which differ in these two.
+    private static readonly int Directory = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000;
+    private static readonly int NoFollow = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
+    private const int NonBlocking = 0x800;
+    private const int CloseOnExec = 0x80000;
+    private const int PathOnly = 0x200000;
+
+    /// <summary>Whether this process may give files to others.</summary>
+    public static bool IsRoot { get; } = Environment.IsPrivilegedProcess;
+
+    public static SafeFileHandle OpenDirectory(string path)
+    {
+        var handle = Open(path, Directory | CloseOnExec);
+        return handle.IsInvalid ? throw Error($"open {path}") : handle;
+    }
+
+    /// <summary>
+    /// Something in a directory, never through a link, never waiting for a pipe's other end. Null where it has gone or is a link or socket
+    /// now.
+    /// </summary>
+    public static SafeFileHandle? OpenBeneath(SafeFileHandle directory, string name)
+    {
+        var handle = OpenAt(directory, name, NoFollow | NonBlocking | CloseOnExec);
+        if (!handle.IsInvalid)
+            return handle;
+
+        handle.Dispose();
+        return Marshal.GetLastPInvokeError() is NotFound or NoSuchDevice or NotADirectory or TooManyLinks ? null : throw Error($"open {name}");
+    }
+
+    /// <summary>What a name in a directory is, links not followed. Null where it has gone.</summary>
+    public static FileStatus? Status(SafeFileHandle directory, string name)
+    {
+        if (Statx(directory, name, AtSymlinkNoFollow, BasicStats, out var status) == 0)
+            return status;
+        return Marshal.GetLastPInvokeError() == NotFound ? null : throw Error($"look at {name}");
+    }
+
+    public static FileStatus Status(SafeFileHandle file) =>
+        Statx(file, "", AtEmptyPath, BasicStats, out var status) == 0 ? status : throw Error("look at an open file");
+
+    /// <summary>Null where it has gone or is no link now.</summary>
+    public static string? ReadLink(SafeFileHandle directory, string name)
+    {
+        using var link = OpenAt(directory, name, PathOnly | NoFollow | CloseOnExec);
+        if (link.IsInvalid)
+            return null;
+
+        var buffer = new byte[4096];
+        var length = ReadLinkAt(link, "", buffer, (nuint)buffer.Length);
+        return length < 0 ? null : Encoding.UTF8.GetString(buffer, 0, (int)length);
+    }
+
+    public static void GiveTo(string path, uint user, uint group)
+    {
+        if (ChangeOwner(path, user, group) != 0)
+            throw Error($"give {path} to {user}:{group}");
+    }
+
+    public static void HardLink(string existing, string path)
+    {
+        if (Link(existing, path) != 0)
+            throw Error($"link {path}");
+    }
+
+    /// <summary>Renames a file, a link or a directory, whatever there is of that name, through no link of its own.</summary>
+    public static void Move(string from, string to)
+    {
+        if (Rename(from, to) != 0)
+            throw Error($"move {from} to {to}");
+    }
+
+    /// <summary>The same, where nothing of that name is no error.</summary>
+    public static void MoveIfThere(string from, string to)
+    {
+        if (Rename(from, to) != 0 && Marshal.GetLastPInvokeError() != NotFound)
+            throw Error($"move {from} to {to}");
+    }
+
+    private static IOException Error(string attempt) => new($"Could not {attempt}: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle OpenAt(SafeFileHandle directory, string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Statx(SafeFileHandle directory, string path, int flags, uint mask, out FileStatus status);
+
+    [LibraryImport("libc", EntryPoint = "readlinkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint ReadLinkAt(SafeFileHandle directory, string path, Span<byte> buffer, nuint size);
+
+    [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int ChangeOwner(string path, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Rename(string from, string to);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string existing, string path);
+
+    /// <summary><c>struct statx</c>: the same on every architecture.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    public readonly struct FileStatus
+    {
+        /// <summary>Names that it has; 0 for what was removed and is only open still.</summary>
+        [FieldOffset(16)]
+        public readonly uint Links;
+
+        [FieldOffset(20)]
+        public readonly uint User;
+
+        [FieldOffset(24)]
+        public readonly uint Group;
+
+        [FieldOffset(28)]
+        private readonly ushort _mode;
+
+        [FieldOffset(32)]
+        private readonly ulong _inode;
+
+        [FieldOffset(40)]
+        public readonly long Size;
+
+        [FieldOffset(112)]
+        private readonly long _modifiedSeconds;
+
+        [FieldOffset(120)]
+        private readonly uint _modifiedNanoseconds;
+
+        /// <summary>Major and minor number.</summary>
+        [FieldOffset(136)]
+        private readonly ulong _device;
+
+        public bool IsDirectory => (_mode & 0xF000) == 0x4000;
+
+        public bool IsRegularFile => (_mode & 0xF000) == 0x8000;
+
+        public bool IsSymbolicLink => (_mode & 0xF000) == 0xA000;
+
+        /// <summary>Whether both are the status of one and the same file.</summary>
+        public bool IsSame(FileStatus other) => (_inode, _device) == (other._inode, other._device);
+
+        /// <summary>Without set-uid, set-gid and sticky: settings have no use for them.</summary>
+        public UnixFileMode Permissions => (UnixFileMode)(_mode & 0x1FF);
+
+        /// <summary>From 1970 to 2242, which is what the eleven octal digits of a tar header can say.</summary>
+        public DateTimeOffset Modified =>
+            DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(_modifiedSeconds, 0, 0x1_FFFF_FFFF)).AddTicks(_modifiedNanoseconds / 100);
+    }
+}

@@ -1,0 +1,146 @@
+using System.Globalization;
+using System.Numerics;
+
+namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
+
+/// <summary>
+/// Stands before the tar reader and watches what goes by, because that reader takes a header's word for how much memory an extended
+/// header needs (up to 2 GiB) and for how many gigabytes follow. Counts all bytes, refuses extended headers above 64 KiB, and refuses those
+/// that change an entry's size, so that both agree on where the next header is (<c>tar --format=pax</c> writes them for files above 8 GiB;
+/// ours and <c>tar</c>'s own format have none). Refuses sparse files too, which that reader would unpack as if they were not.
+/// </summary>
+internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
+{
+    private const int Block = 512;
+    private const int MaxExtendedHeader = 64 * 1024;
+    private readonly byte[] _header = new byte[Block];
+    private readonly byte[] _extended = new byte[MaxExtendedHeader];
+    private int _headerFilled;
+    private int _extendedFilled;
+    private int _extendedLength;
+    private long _contentLeft;
+    private long _read;
+    private bool _ended;
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        var length = await source.ReadAsync(buffer, cancellationToken);
+        _read += length;
+        if (_read > maxBytes)
+            throw new DamagedArchiveException($"it unpacks to more than the {maxBytes} bytes that are accepted (UserConfigs:MaxUnpackedBytes)");
+
+        Watch(buffer.Span[..length]);
+        return length;
+    }
+
+    /// <summary>Reads to the end, which is where the checksum of the content and the padding of the cipher are checked.</summary>
+    public async Task DrainAsync(CancellationToken cancellationToken)
+    {
+        _ended = true;
+        var buffer = new byte[64 * 1024];
+        while (await ReadAsync(buffer, cancellationToken) > 0)
+        {
+        }
+    }
+
+    private void Watch(ReadOnlySpan<byte> bytes)
+    {
+        while (!bytes.IsEmpty && !_ended)
+        {
+            if (_contentLeft > 0)
+            {
+                var skipped = (int)Math.Min(_contentLeft, bytes.Length);
+                KeepExtended(bytes[..skipped]);
+                _contentLeft -= skipped;
+                bytes = bytes[skipped..];
+                continue;
+            }
+
+            var taken = Math.Min(Block - _headerFilled, bytes.Length);
+            bytes[..taken].CopyTo(_header.AsSpan(_headerFilled));
+            _headerFilled += taken;
+            bytes = bytes[taken..];
+            if (_headerFilled == Block)
+            {
+                _headerFilled = 0;
+                ReadHeader();
+            }
+        }
+    }
+
+    private void ReadHeader()
+    {
+        if (!_header.AsSpan().ContainsAnyExcept((byte)0))
+        {
+            _ended = true;
+            return;
+        }
+
+        var type = (char)_header[156];
+        var size = ReadSize(_header.AsSpan(124, 12));
+
+        // Links and directories have no content, whatever the field says: GNU tar may leave a hard link's length there.
+        if (type is '1' or '2' or '3' or '4' or '5' or '6')
+            size = 0;
+
+        if (type is 'x' or 'g' or 'L' or 'K')
+        {
+            if (size > MaxExtendedHeader)
+                throw new DamagedArchiveException($"an extended header of {size} bytes is more than is accepted");
+            _extendedLength = type is 'x' or 'g' ? (int)size : 0;
+            _extendedFilled = 0;
+        }
+
+        _contentLeft = (size + Block - 1) / Block * Block;
+    }
+
+    private void KeepExtended(ReadOnlySpan<byte> content)
+    {
+        if (_extendedFilled == _extendedLength)
+            return;
+
+        var taken = Math.Min(_extendedLength - _extendedFilled, content.Length);
+        content[..taken].CopyTo(_extended.AsSpan(_extendedFilled));
+        _extendedFilled += taken;
+        if (_extendedFilled == _extendedLength)
+            ReadExtended(_extended.AsSpan(0, _extendedLength));
+    }
+
+    /// <summary>
+    /// Records of <c>LENGTH KEY=VALUE</c>, one a line, as that reader takes them: a length is not looked at, and a value that holds a line
+    /// feed ends there.
+    /// </summary>
+    private static void ReadExtended(ReadOnlySpan<byte> records)
+    {
+        foreach (var line in records.Split((byte)'\n'))
+        {
+            var record = records[line];
+            var rest = record[(record.IndexOf((byte)' ') + 1)..];
+            var key = rest[..Math.Max(0, rest.IndexOf((byte)'='))];
+            if (key.SequenceEqual("size"u8))
+                throw new DamagedArchiveException("an extended header changes the size of an entry, which only files above 8 GiB need");
+            if (key.StartsWith("GNU.sparse."u8))
+                throw new DamagedArchiveException("it holds a sparse file, as 'tar -S --format=pax' writes it: pack it without -S");
+        }
+    }
+
+    /// <summary>Octal digits, or, with the highest bit set, a big-endian number.</summary>
+    private static long ReadSize(ReadOnlySpan<byte> field)
+    {
+        if ((field[0] & 0x80) != 0)
+        {
+            var number = new BigInteger(field[1..], isUnsigned: true, isBigEndian: true);
+            return number <= long.MaxValue / 2 ? (long)number : throw new DamagedArchiveException("an entry's size is absurd");
+        }
+
+        long size = 0;
+        foreach (var digit in field.Trim((byte)' ').Trim((byte)0).Trim((byte)' '))
+        {
+            if (digit is < (byte)'0' or > (byte)'7')
+                throw new DamagedArchiveException(string.Create(CultureInfo.InvariantCulture, $"byte {digit} in an entry's size is no octal digit"));
+            size = (size * 8) + (digit - '0');
+        }
+
+        return size;
+    }
+}

@@ -1,0 +1,128 @@
+using System.Formats.Tar;
+using Microsoft.Win32.SafeHandles;
+
+namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
+
+/// <summary>
+/// Writes a directory as a tar archive. It goes from descriptor to descriptor and follows no link, so that whoever may still write to the
+/// directory cannot make it read a file elsewhere. What vanishes meanwhile is left out, what changes is taken as it is; sockets, pipes and
+/// devices are left out. Fails when the directory itself vanishes or is emptied meanwhile: what is left of it is not what its user set.
+/// </summary>
+internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
+{
+    private long _bytes;
+    private int _entries;
+
+    /// <summary>Entries that no archive of ours can name: see <see cref="TarNames"/>.</summary>
+    public int LeftOut { get; private set; }
+
+    /// <exception cref="DamagedArchiveException">The directory is beyond the limits.</exception>
+    /// <exception cref="IOException">It cannot be read, or is no longer there, or has been emptied.</exception>
+    public async Task PackAsync(string directory, CancellationToken cancellationToken)
+    {
+        using var root = PosixFiles.OpenDirectory(directory);
+        var empty = IsEmpty(root);
+
+        // As tar does, and so that an empty directory makes an archive too: without an entry the writer writes nothing, not even an end.
+        await WriteAsync(new PaxTarEntry(TarEntryType.Directory, "./"), PosixFiles.Status(root), cancellationToken);
+        await PackChildrenAsync(root, "", 1, cancellationToken);
+        EnsureStillThere(directory, root, empty);
+    }
+
+    private static bool IsEmpty(SafeFileHandle directory) => !Entries(directory).Any();
+
+    private static IEnumerable<string> Entries(SafeFileHandle directory) =>
+        Directory.EnumerateFileSystemEntries($"/proc/self/fd/{directory.DangerousGetHandle()}");
+
+    /// <summary>Whoever removes a tree begins with its files: each of them looks like one that its user has removed.</summary>
+    private static void EnsureStillThere(string directory, SafeFileHandle root, bool wasEmpty)
+    {
+        using var now = PosixFiles.OpenDirectory(directory);
+        if (PosixFiles.Status(root).Links == 0 || !PosixFiles.Status(now).IsSame(PosixFiles.Status(root)))
+            throw new IOException($"{directory} was removed while it was packed");
+        if (!wasEmpty && IsEmpty(root))
+            throw new IOException($"{directory} was emptied while it was packed");
+    }
+
+    private async Task PackChildrenAsync(SafeFileHandle directory, string prefix, int depth, CancellationToken cancellationToken)
+    {
+        if (depth > ArchiveLimits.MaxDepth)
+            throw new DamagedArchiveException($"directories are nested deeper than {ArchiveLimits.MaxDepth}");
+
+        foreach (var path in Entries(directory))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var name = Path.GetFileName(path);
+            if (PosixFiles.Status(directory, name) is not { } status)
+            {
+                if (TarNames.IsMangled(name))
+                    LeftOut++;
+                continue;
+            }
+
+            if (status.IsSymbolicLink)
+            {
+                if (PosixFiles.ReadLink(directory, name) is { } target)
+                    await PackLinkAsync(prefix + name, target, status, cancellationToken);
+            }
+            else if (status.IsRegularFile || status.IsDirectory)
+            {
+                // Opened, it is looked at again: only now does it stay what it is.
+                using var opened = PosixFiles.OpenBeneath(directory, name);
+                if (opened is not null)
+                    await PackOpenedAsync(opened, prefix + name, depth, cancellationToken);
+            }
+        }
+    }
+
+    private async Task PackLinkAsync(string name, string target, PosixFiles.FileStatus status, CancellationToken cancellationToken)
+    {
+        if (TarNames.Entry(TarEntryType.SymbolicLink, name, target) is { } entry)
+            await WriteAsync(entry, status, cancellationToken);
+        else
+            LeftOut++;
+    }
+
+    private async Task PackOpenedAsync(SafeFileHandle opened, string name, int depth, CancellationToken cancellationToken)
+    {
+        var status = PosixFiles.Status(opened);
+        if (status.IsDirectory)
+        {
+            await WriteAsync(TarNames.Entry(TarEntryType.Directory, name + '/')!, status, cancellationToken);
+            await PackChildrenAsync(opened, name + '/', depth + 1, cancellationToken);
+        }
+        else if (status.IsRegularFile)
+        {
+            Count(status.Size);
+            await using var content = new FixedLengthFile(opened, status.Size);
+            var entry = TarNames.Entry(TarEntryType.RegularFile, name, size: status.Size)!;
+            entry.DataStream = content;
+            await WriteAsync(entry, status, cancellationToken);
+        }
+    }
+
+    private async Task WriteAsync(PosixTarEntry entry, PosixFiles.FileStatus status, CancellationToken cancellationToken)
+    {
+        if (++_entries > limits.MaxEntries)
+            throw new DamagedArchiveException($"there are more than {limits.MaxEntries} files (UserConfigs:MaxEntries)");
+
+        if (entry.Name.Length > ArchiveLimits.MaxPathLength)
+            throw new DamagedArchiveException("a path is too long");
+
+        // A header, extended ones of two blocks each, up to one block of padding, and names in up to three bytes a character: rather too
+        // much than too little, so that whatever is packed can be unpacked under the same limit.
+        Count((6 * 512) + (3 * (entry.Name.Length + entry.LinkName.Length)));
+        entry.Mode = status.Permissions;
+        entry.Uid = (int)status.User;
+        entry.Gid = (int)status.Group;
+        entry.ModificationTime = status.Modified;
+        await writer.WriteEntryAsync(entry, cancellationToken);
+    }
+
+    private void Count(long bytes)
+    {
+        _bytes += bytes;
+        if (_bytes > limits.MaxBytes)
+            throw new DamagedArchiveException($"the directory holds more than {limits.MaxBytes} bytes (UserConfigs:MaxUnpackedBytes)");
+    }
+}

@@ -1,0 +1,16 @@
+namespace HostService.Infrastructure.Storage.UserConfigs;
+
+/// <summary>Where user configs are switched off: every session is a first one, and nothing is kept.</summary>
+internal sealed class NoUserConfigs : IUserConfigStore
+{
+    public Task<FetchAnswer> FetchAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
+        Task.FromResult(new FetchAnswer(FetchOutcome.FirstRun));
+
+    public Task<SaveAnswer> SaveAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
+        Task.FromResult(new SaveAnswer(Saved: false));
+
+    public Task<SaveAnswer> SaveIfAbsentAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
+        SaveAsync(key, encryptionToken, directory, cancellationToken);
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

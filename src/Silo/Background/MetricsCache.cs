@@ -1,0 +1,33 @@
+using HostService.Infrastructure.Backend.Rows;
+using HostService.Infrastructure.Backend.Webserver;
+using HostService.Infrastructure.Metrics;
+
+namespace HostService.Silo.Background;
+
+/// <summary>The latest reading of the machine, for whoever tells others of it.</summary>
+public sealed class MetricsCache(IMachineMetrics metrics, Grains.HostInfoSource facts)
+{
+    private MetricsReading? _latest;
+
+    /// <summary>The reading that was taken last; one is taken where there is none yet.</summary>
+    public MetricsReading Latest
+    {
+        get => _latest ??= metrics.Read();
+        set => _latest = value;
+    }
+
+    /// <summary>For the database (B23, B24).</summary>
+    public HostFigures HostFigures()
+    {
+        var reading = Latest;
+        return new HostFigures(reading.FreeMemoryKb, reading.NanoCpusRemaining, reading.FreeGpuMemoryKb);
+    }
+
+    /// <summary>For the webserver (B28).</summary>
+    public WebserverFacts WebserverFacts()
+    {
+        var identity = facts.Current.Identity;
+        var reading = Latest;
+        return new WebserverFacts(identity.InstanceId, identity.InstanceType, reading.TotalMemoryKb, reading.FreeMemoryKb, reading.AvailableMemoryKb);
+    }
+}

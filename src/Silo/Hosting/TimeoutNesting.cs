@@ -1,0 +1,38 @@
+using HostService.Grains.Mandelbox;
+using HostService.Infrastructure.Storage.CloudStorage;
+using HostService.Infrastructure.Storage.UserConfigs;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Silo.Hosting;
+
+/// <summary>
+/// Timeouts of different sections that must nest. The inner one gives a verdict, which is handled; when the outer one passes first there is none: a spin-up
+/// fails for want of settings that it could do without, and settings count as not saved that are being saved.
+/// </summary>
+public sealed class TimeoutNesting(IOptions<UserConfigsOptions> userConfigs, IOptions<CloudStorageOptions> cloudStorage) : IValidateOptions<MandelboxOptions>
+{
+    public ValidateOptionsResult Validate(string? name, MandelboxOptions options)
+    {
+        var faults = Validate(options, userConfigs.Value, cloudStorage.Value).ToList();
+        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+    }
+
+    /// <summary>Every fault, each with what to do; empty when there is none.</summary>
+    public static IEnumerable<string> Validate(MandelboxOptions mandelbox, UserConfigsOptions userConfigs, CloudStorageOptions cloudStorage)
+    {
+        if (userConfigs.FetchTimeout >= mandelbox.StepTimeout)
+        {
+            yield return $"UserConfigs:FetchTimeout is {userConfigs.FetchTimeout}; it must be shorter than Mandelbox:StepTimeout ({mandelbox.StepTimeout}), or a slow fetch fails the spin-up.";
+        }
+
+        if (userConfigs.SaveTimeout + UserConfigsOptions.AbortTimeout >= mandelbox.CleanUpTimeout)
+        {
+            yield return $"UserConfigs:SaveTimeout is {userConfigs.SaveTimeout}; with {UserConfigsOptions.AbortTimeout.TotalSeconds:0} s to tidy up it must be shorter than Mandelbox:CleanUpTimeout ({mandelbox.CleanUpTimeout}).";
+        }
+
+        if (cloudStorage.FlushTimeout + CloudStorageOptions.AroundFlush >= mandelbox.CleanUpTimeout)
+        {
+            yield return $"CloudStorage:FlushTimeout is {cloudStorage.FlushTimeout}; with {CloudStorageOptions.AroundFlush.TotalSeconds:0} s to unmount it must be shorter than Mandelbox:CleanUpTimeout ({mandelbox.CleanUpTimeout}).";
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using HostService.GrainInterfaces;
+using HostService.Grains;
+using HostService.Grains.Host;
+using HostService.Infrastructure.Aws;
+using HostService.Infrastructure.Gpu;
+using HostService.Silo.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Silo.Startup;
+
+/// <summary>Who this host is (B34): instance metadata on EC2, and locally only where configuration asks for it (B1).</summary>
+public sealed class HostIdentityProvider(
+    RunningEnvironment running,
+    IConfiguration configuration,
+    IOptions<HostOptions> host,
+    IOptions<Ec2Options> ec2,
+    IOptions<GpuOptions> gpu,
+    IOptions<Gateway.GatewayOptions> gateway,
+    IInstanceMetadata metadata,
+    HostInfoSource facts,
+    TimeProvider timeProvider)
+{
+    public async Task<HostIdentity> FindAsync(CancellationToken cancellationToken)
+    {
+        // Naming the metadata server is asking for it.
+        if (running.Value.IsLocal && !ec2.Value.UseMetadata && configuration["Ec2:MetadataEndpoint"] is null)
+        {
+            var name = host.Value.InstanceName is { Length: > 0 } configured ? configured : Environment.MachineName;
+            return new HostIdentity(name, name, "local", "local", "local", "127.0.0.1");
+        }
+
+        try
+        {
+            var found = await metadata.ReadAsync(cancellationToken);
+            return new HostIdentity(found.Name, found.InstanceId, found.InstanceType, found.AmiId, found.Region, found.PublicIpv4);
+        }
+        catch (InstanceMetadataException exception)
+        {
+            throw new StartRefusedException(
+                ExitCodes.Refused,
+                $"In environment {running.Value.Name} the host service runs on EC2 only, and this machine's instance metadata cannot be read: {exception.Message} "
+                + "For a developer's machine set APP_ENV=LOCALDEV.",
+                exception);
+        }
+    }
+
+    /// <summary>From here on the rest of the service can ask.</summary>
+    public void Publish(HostIdentity identity, GpuInventorySnapshot stock)
+    {
+        if (stock.WhyNone is { } why && running.Value.IsDeployed)
+        {
+            throw new StartRefusedException(
+                ExitCodes.Refused,
+                $"This host has no GPU that it can use: {why} (see 'host-service gpus'). A host without one may only run in a local environment (APP_ENV=LOCALDEV).");
+        }
+
+        facts.Set(new HostInfo
+        {
+            Identity = identity,
+            Environment = running.Value,
+            Version = ServiceVersion.Line,
+            StartedAt = timeProvider.GetUtcNow(),
+            Gpus = GpuDescriptions.From(stock.Gpus),
+            MandelboxesPerGpu = gpu.Value.MandelboxesPerGpu,
+            MinimumFreeGpuMemoryKb = gpu.Value.MinimumFreeMemoryBytes / 1024,
+            CpuOnlySlots = host.Value.CpuOnlySlots,
+            ReservedTcpPorts = [.. new[] { 4678, gateway.Value.Port }.Where(p => p > 0).Distinct().Select(p => (ushort)p)],
+        });
+    }
+}

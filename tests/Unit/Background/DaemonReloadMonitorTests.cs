@@ -1,0 +1,106 @@
+using System.Diagnostics.Metrics;
+using HostService.GrainInterfaces;
+using HostService.Grains;
+using HostService.Infrastructure.Linux.Systemd;
+using HostService.Silo.Background;
+using HostService.Silo.Shutdown;
+using HostService.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using NSubstitute;
+
+namespace HostService.Tests.Unit.Background;
+
+/// <summary>Reloads of systemd on a host where they take GPUs from mandelboxes.</summary>
+public sealed class DaemonReloadMonitorTests
+{
+    private readonly ManualClock _clock = new();
+    private readonly RecordingLogger<DaemonReloadMonitor> _log = new();
+    private readonly ISystemd _systemd = Substitute.For<ISystemd>();
+    private readonly IHostGrain _host = Substitute.For<IHostGrain>();
+
+    [Fact]
+    public async Task A_reload_names_the_mandelboxes_with_a_gpu_and_is_counted()
+    {
+        var counted = 0L;
+        using var meter = Listen(by => Interlocked.Add(ref counted, by));
+        _host.ListMandelboxes().Returns([Mandelbox("b", 1), Mandelbox("a", 0), Mandelbox("cpu", -1), Mandelbox("not yet", 0, container: null)]);
+
+        await ReloadAsync("may have lost their GPU");
+
+        Assert.Equal("Warning: systemd was reloaded within the last 30 s: these mandelboxes may have lost their GPU: a, b", Assert.Single(_log.Lines));
+        Assert.Equal(1, counted);
+    }
+
+    [Fact]
+    public async Task A_host_that_does_not_answer_costs_a_line_and_not_the_watch()
+    {
+        _host.ListMandelboxes().Returns(
+            _ => throw new TimeoutException("no answer"),
+            _ => Task.FromResult<IReadOnlyList<MandelboxDescription>>([Mandelbox("a", 0)]));
+
+        await ReloadAsync("is not known: no answer", "may have lost their GPU: a");
+    }
+
+    [Fact]
+    public async Task Where_reloads_do_no_harm_systemd_is_not_asked()
+    {
+        await Reloads(takeGpus: false).RunAsync(CancellationToken.None);
+
+        Assert.Empty(_systemd.ReceivedCalls());
+    }
+
+    private static MandelboxDescription Mandelbox(string id, int gpu, string? container = "c") => new()
+    {
+        MandelboxId = id,
+        State = MandelboxState.Running,
+        Since = DateTimeOffset.UnixEpoch,
+        CreatedAt = DateTimeOffset.UnixEpoch,
+        ContainerId = container,
+        Lease = new Lease(Guid.NewGuid(), id, 10, gpu, []),
+    };
+
+    private static MeterListener Listen(Action<long> count)
+    {
+        var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == "host_service.gpu.reloads")
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, by, _, _) => count(by));
+        listener.Start();
+        return listener;
+    }
+
+    /// <summary>A reload for each of these lines, which must come.</summary>
+    private async Task ReloadAsync(params string[] lines)
+    {
+        var loads = 0L;
+        _systemd.UnitsLoadedAtAsync(default).ReturnsForAnyArgs(_ => Task.FromResult<long?>(loads++));
+        using var end = new CancellationTokenSource();
+        var watching = Reloads(takeGpus: true).RunAsync(end.Token);
+        foreach (var line in lines)
+        {
+            await _clock.TimerSetAsync(TimeSpan.FromSeconds(30));
+            _clock.Advance(TimeSpan.FromSeconds(30));
+            await _log.LineAsync(line);
+        }
+
+        await end.CancelAsync();
+        await watching;
+    }
+
+    private DaemonReloadMonitor Reloads(bool takeGpus)
+    {
+        var grains = Substitute.For<IGrainFactory>();
+        grains.GetGrain<IHostGrain>("host").Returns(_host);
+        var facts = new HostInfoSource(new HostInfo { Identity = new HostIdentity("host", "i", "t", "a", "r", "127.0.0.1"), Environment = HostEnvironment.Dev });
+        var watch = new ReloadWatch(_systemd, Options.Create(new SystemdOptions()), _clock, NullLogger<ReloadWatch>.Instance);
+        return new DaemonReloadMonitor(grains, facts, new StartedParts { ReloadsTakeGpus = takeGpus }, watch, _log);
+    }
+}
