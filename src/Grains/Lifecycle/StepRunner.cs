@@ -1,0 +1,143 @@
+using System.Diagnostics;
+
+namespace HostService.Grains.Lifecycle;
+
+/// <summary>
+/// Runs the stages of a life in order, the steps of one stage in parallel, and undoes in reverse order what was begun, from wherever the run stopped. It keeps the
+/// list of what is still to be undone: a failed undo is tried again by the next call, a successful one is not.
+/// One caller at a time; <see cref="Running"/> may be read from any thread.
+/// </summary>
+/// <param name="context">What the steps share.</param>
+/// <param name="timeProvider">The clock of the timeouts.</param>
+/// <param name="timeout">The longest that a step without a timeout of its own may take.</param>
+/// <param name="undoTimeout">The longest that one undo without a timeout of its own may take.</param>
+/// <param name="onStep">Called before each step and each undo, with <see langword="true"/> for an undo.</param>
+public sealed class StepRunner<TContext>(
+    TContext context, TimeProvider timeProvider, TimeSpan timeout, TimeSpan undoTimeout, Action<IStep<TContext>, bool>? onStep = null)
+{
+    private readonly List<IStep<TContext>> _begun = [];
+    private readonly List<string> _running = [];
+    private readonly Lock _gate = new();
+
+    /// <summary>The names of the steps that run now; null when none does.</summary>
+    public string? Running
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _running.Count == 0 ? null : string.Join(", ", _running);
+            }
+        }
+    }
+
+    /// <summary>Whether anything is left to undo.</summary>
+    public bool HasUndo => _begun.Count > 0;
+
+    /// <summary>Runs until the first failure.</summary>
+    /// <returns>Null when all stages are done.</returns>
+    public async Task<StepFailure?> RunAsync(IEnumerable<Stage<TContext>> stages, CancellationToken cancellationToken)
+    {
+        foreach (var stage in stages)
+        {
+            if (cancellationToken.IsCancellationRequested)
+            {
+                return new StepFailure("cancelled", "cancelled between two steps");
+            }
+
+            // All steps of the stage end before the result: none may still be running when its undo begins.
+            var failures = (await Task.WhenAll(stage.Steps.Select(step => DoAsync(step, cancellationToken)))).OfType<StepFailure>().ToList();
+            if (failures.Count > 0)
+            {
+                return failures.Count == 1
+                    ? failures[0]
+                    : failures[0] with { Reason = string.Join("; ", failures.Select(f => $"{f.Step}: {f.Reason}")) };
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Registers the undo of a step that was done elsewhere.</summary>
+    public void RegisterUndo(IStep<TContext> step) => _begun.Add(step);
+
+    /// <summary>Undoes everything that was begun, in reverse order; each step is tried, whatever happened to the others.</summary>
+    /// <returns>The steps that failed; they stay registered for the next call.</returns>
+    /// <remarks>Each undo has its own timeout and no other token: the life that ends here may have been cancelled long ago.</remarks>
+    public Task<IReadOnlyList<UndoFailure>> UndoAsync() => UndoAsync([.. _begun]);
+
+    /// <summary>As <see cref="UndoAsync()"/>, for the steps of one stage only.</summary>
+    public Task<IReadOnlyList<UndoFailure>> UndoAsync(Stage<TContext> stage) => UndoAsync([.. _begun.Where(stage.Steps.Contains)]);
+
+    private async Task<IReadOnlyList<UndoFailure>> UndoAsync(IReadOnlyList<IStep<TContext>> steps)
+    {
+        var failures = new List<UndoFailure>();
+        foreach (var step in steps.Reverse())
+        {
+            onStep?.Invoke(step, true);
+            using var activity = LifecycleActivity.Source.StartActivity($"undo {step.Name}");
+            using var late = new CancellationTokenSource(step.UndoTimeout ?? undoTimeout, timeProvider);
+            try
+            {
+                // A step that ignores its token must not take the time of the others.
+                await step.UndoAsync(context, late.Token).WaitAsync(late.Token);
+                _begun.Remove(step);
+            }
+            catch (Exception exception)
+            {
+                // The other steps must run whatever happened to this one; the caller reports every failure.
+                activity?.SetStatus(ActivityStatusCode.Error, exception.Message);
+                failures.Add(new UndoFailure(step.Name, exception));
+            }
+        }
+
+        return failures;
+    }
+
+    private async Task<StepFailure?> DoAsync(IStep<TContext> step, CancellationToken cancellationToken)
+    {
+        _begun.Add(step);
+        lock (_gate)
+        {
+            _running.Add(step.Name);
+        }
+
+        onStep?.Invoke(step, false);
+        var limit = step.Timeout ?? timeout;
+        using var activity = LifecycleActivity.Source.StartActivity(step.Name);
+        using var late = new CancellationTokenSource(limit, timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        StepFailure? failure = null;
+        try
+        {
+            var result = await step.DoAsync(context, either.Token);
+            failure = result.Failure is { } why ? new StepFailure(step.Name, why) : null;
+        }
+        catch (OperationCanceledException) when (either.IsCancellationRequested)
+        {
+            failure = new StepFailure(
+                step.Name,
+                late.IsCancellationRequested && !cancellationToken.IsCancellationRequested
+                    ? $"{step.Name} took longer than {limit.TotalSeconds:0} s"
+                    : $"cancelled during {step.Name}");
+        }
+        catch (Exception exception)
+        {
+            failure = new StepFailure(step.Name, exception.Message, exception);
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _running.Remove(step.Name);
+            }
+        }
+
+        if (failure is not null)
+        {
+            activity?.SetStatus(ActivityStatusCode.Error, failure.Reason);
+        }
+
+        return failure;
+    }
+}
