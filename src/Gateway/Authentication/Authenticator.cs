@@ -3,6 +3,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using HostService.GrainInterfaces;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -17,7 +18,7 @@ internal readonly record struct Caller(string? Id, TimeSpan? RetryAfter = null)
 }
 
 /// <summary>
-/// Decides who a credential belongs to. A local environment asks users for nothing, and the backend only where something to check against is
+/// Decides who a credential belongs to. A local environment asks users for nothing, and the backend for a credential only where something to check it against is
 /// configured; a deployed one verifies everything.
 /// </summary>
 internal sealed partial class Authenticator
@@ -30,6 +31,7 @@ internal sealed partial class Authenticator
     private readonly IHostName _host;
     private readonly ILogger<Authenticator> _logger;
     private readonly byte[]? _secretHash;
+    private readonly bool _checksBackend;
     private readonly Counter<long> _failures;
 
     public Authenticator(
@@ -42,13 +44,10 @@ internal sealed partial class Authenticator
         _host = host;
         _logger = logger;
         _secretHash = options.Value.SharedSecret is { Length: > 0 } secret ? Hash(secret) : null;
-        AsksBackend = options.Value.BackendIsChecked(environment.Value);
+        _checksBackend = options.Value.BackendIsChecked(environment.Value);
         _failures = meters.Create("HostService.Gateway").CreateCounter<long>(
             "host_service.authentication.failures", description: "Credentials that were refused, by kind.");
     }
-
-    /// <summary>Whether a call of the backend's needs a credential here.</summary>
-    public bool AsksBackend { get; }
 
     /// <summary>The user whom this token names.</summary>
     public async ValueTask<Caller> UserAsync(IPAddress? from, string? token, CancellationToken cancellationToken)
@@ -66,6 +65,25 @@ internal sealed partial class Authenticator
             { } => Refuse(from, CredentialKind.User, "its sub is not a user id"),
             null => Refuse(from, CredentialKind.User, answer.Refusal!),
         };
+    }
+
+    /// <summary>The backend, if this is its call: by its credential, or, where there is nothing to check one against, by coming from this machine.</summary>
+    public async ValueTask<Caller> BackendCallAsync(ConnectionInfo connection, string? credential, CancellationToken cancellationToken)
+    {
+        var from = connection.RemoteIpAddress;
+        if (_checksBackend)
+        {
+            return await BackendAsync(from, credential, cancellationToken);
+        }
+
+        if (connection.IsLoopback())
+        {
+            return Caller.Backend;
+        }
+
+        return _limiter.BlockedFor(from, CredentialKind.Backend) is { } wait
+            ? new Caller(null, wait)
+            : Refuse(from, CredentialKind.Backend, "neither Auth:SharedSecret nor Auth:Issuer is set, so backend calls are taken from loopback only");
     }
 
     /// <summary>The backend, if this is its credential: the shared secret, or a token whose scope holds <c>backend</c>.</summary>

@@ -43,8 +43,11 @@ public static class OperatorAccess
 
     private static async ValueTask<Caller> IsOperatorAsync(HttpContext context)
     {
-        if (context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(AddressList.Plain(address)))
+        if (context.Connection.IsLoopback())
+        {
             return new Caller("loopback");
+        }
+
         var authorization = context.Request.Headers.Authorization.ToString();
         if (!authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
             return Caller.Nobody;

@@ -12,9 +12,7 @@ internal sealed class BackendGate(Authenticator authenticator, IOptions<EcsOptio
     /// <summary>Null for the backend; otherwise the answer.</summary>
     public async ValueTask<WireResult?> RefuseAsync(BackendBody body, HttpContext context)
     {
-        if (!authenticator.AsksBackend)
-            return null;
-        var caller = await authenticator.BackendAsync(context.Connection.RemoteIpAddress, body.AuthSecret, context.RequestAborted);
+        var caller = await authenticator.BackendCallAsync(context.Connection, body.AuthSecret, context.RequestAborted);
         return caller.Id is null ? WireResult.Unauthorized(caller.RetryAfter) : null;
     }
 

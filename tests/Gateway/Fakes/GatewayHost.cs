@@ -17,7 +17,9 @@ public sealed class GatewayHost : IAsyncDisposable
 {
     public const string InstanceName = "test-host";
     public const string Outside = "203.0.113.7";
+    private const string OwnAddress = "192.0.2.1";
     private const string RemoteHeader = "Test-Remote-Address";
+    private const string LocalHeader = "Test-Local-Address";
 
     private readonly WebApplication _app;
 
@@ -58,8 +60,8 @@ public sealed class GatewayHost : IAsyncDisposable
         var app = builder.Build();
         app.Use((context, next) =>
         {
-            var address = context.Request.Headers[RemoteHeader].ToString();
-            context.Connection.RemoteIpAddress = address.Length > 0 ? IPAddress.Parse(address) : null;
+            context.Connection.RemoteIpAddress = AddressIn(context.Request.Headers[RemoteHeader]);
+            context.Connection.LocalIpAddress = AddressIn(context.Request.Headers[LocalHeader]);
             return next(context);
         });
         app.MapGateway();
@@ -69,13 +71,15 @@ public sealed class GatewayHost : IAsyncDisposable
     }
 
     /// <summary>Sends a body as it is, from an address that is not this machine's.</summary>
-    public Task<HttpResponseMessage> SendAsync(string method, string path, string? body = null, string from = Outside, string? bearer = null) =>
-        SendContentAsync(method, path, body is null ? null : new ByteArrayContent(Encoding.UTF8.GetBytes(body)), from, bearer);
+    /// <param name="to">The address that the caller connected to; where it is left out, loopback for callers from loopback and one of the machine's own for others.</param>
+    public Task<HttpResponseMessage> SendAsync(string method, string path, string? body = null, string from = Outside, string? bearer = null, string? to = null) =>
+        SendContentAsync(method, path, body is null ? null : new ByteArrayContent(Encoding.UTF8.GetBytes(body)), from, bearer, to);
 
-    public async Task<HttpResponseMessage> SendContentAsync(string method, string path, HttpContent? body, string from = Outside, string? bearer = null)
+    public async Task<HttpResponseMessage> SendContentAsync(string method, string path, HttpContent? body, string from = Outside, string? bearer = null, string? to = null)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = body };
         request.Headers.Add(RemoteHeader, from);
+        request.Headers.Add(LocalHeader, to ?? (IPAddress.IsLoopback(IPAddress.Parse(from)) ? from : OwnAddress));
         if (bearer is not null)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer);
         return await Client.SendAsync(request);
@@ -83,6 +87,8 @@ public sealed class GatewayHost : IAsyncDisposable
 
     public Task<HttpResponseMessage> SpinUpAsync(object body, string from = Outside) =>
         SendAsync("PUT", "/spin_up_mandelbox", JsonSerializer.Serialize(body), from);
+
+    private static IPAddress? AddressIn(string? header) => string.IsNullOrEmpty(header) ? null : IPAddress.Parse(header);
 
     public async ValueTask DisposeAsync()
     {

@@ -12,6 +12,14 @@ public sealed class AccessTests
 
     public static TheoryData<string> Monitored => new("/healthz", "/readyz", "/metrics");
 
+    /// <summary>Addresses of connections that have loopback at one end only, as packets from a container can.</summary>
+    private static (string From, string To)[] NotThisMachine => [("172.17.0.2", "127.0.0.1"), ("127.0.0.1", "172.17.0.1"), ("::ffff:172.17.0.2", "::ffff:127.0.0.1"), ("::1", "2001:db8::1")];
+
+    private static (string Method, string Path)[] BackendCalls =>
+    [
+        ("POST", "/drain_and_shutdown"), ("PUT", "/set_container_dpi"), ("POST", "/mount_cloud_storage"), ("POST", "/register_docker_container_id"), ("POST", "/create_uinput_devices"),
+    ];
+
     [Theory]
     [MemberData(nameof(Guarded))]
     [MemberData(nameof(Monitored))]
@@ -46,6 +54,19 @@ public sealed class AccessTests
         Assert.NotEqual(HttpStatusCode.Unauthorized, (await host.SendAsync("GET", path, null, bearer: Secret)).StatusCode);
     }
 
+    [Theory]
+    [MemberData(nameof(Guarded))]
+    [MemberData(nameof(Monitored))]
+    public async Task Loopback_counts_only_at_both_ends_of_the_connection(string path)
+    {
+        await using var host = await HostAsync();
+
+        foreach (var (from, to) in NotThisMachine)
+        {
+            Assert.Equal(HttpStatusCode.Unauthorized, (await host.SendAsync("GET", path, from: from, to: to)).StatusCode);
+        }
+    }
+
     [Fact]
     public async Task A_monitors_address_sees_health_and_metrics_and_no_more()
     {
@@ -74,6 +95,37 @@ public sealed class AccessTests
         await using var host = await GatewayHost.LocalAsync();
 
         Assert.Equal(HttpStatusCode.Unauthorized, (await host.SendAsync("GET", "/v1/host")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_local_environment_with_nothing_to_check_against_takes_backend_calls_from_loopback_only()
+    {
+        await using var host = await GatewayHost.LocalAsync(null, null, ("Ecs:Enabled", "true"));
+        foreach (var (method, path) in BackendCalls)
+        {
+            foreach (var (from, to) in NotThisMachine.Append((GatewayHost.Outside, "192.0.2.1")))
+            {
+                var refused = await host.SendAsync(method, path, """{"auth_secret":"any"}""", from, to: to);
+                Assert.Equal((HttpStatusCode.Unauthorized, "Unauthorized"), (refused.StatusCode, await refused.Content.ReadAsStringAsync()));
+            }
+
+            foreach (var loopback in new[] { "127.0.0.1", "::1", "::ffff:127.0.0.1" })
+            {
+                Assert.NotEqual(HttpStatusCode.Unauthorized, (await host.SendAsync(method, path, "{}", loopback)).StatusCode);
+            }
+        }
+
+        await host.Shutdown.Requested;
+    }
+
+    [Fact]
+    public async Task Calls_that_are_refused_for_their_address_are_counted_like_bad_credentials()
+    {
+        await using var host = await GatewayHost.LocalAsync(null, null, ("Auth:FailuresPerMinute", "2"));
+        Assert.False((await host.SendAsync("POST", "/drain_and_shutdown", "{}")).Headers.Contains("Retry-After"));
+        Assert.False((await host.SendAsync("POST", "/drain_and_shutdown", "{}")).Headers.Contains("Retry-After"));
+        Assert.True((await host.SendAsync("POST", "/drain_and_shutdown", "{}")).Headers.Contains("Retry-After"));
+        Assert.False(host.Shutdown.Requested.IsCompleted);
     }
 
     private static Task<GatewayHost> HostAsync(params (string, string)[] settings) =>

@@ -263,10 +263,10 @@ public sealed class WireTests
     }
 
     [Fact]
-    public async Task A_local_environment_asks_the_backend_for_nothing_unless_something_to_check_is_configured()
+    public async Task A_local_environment_asks_the_backend_on_loopback_for_nothing_unless_something_to_check_is_configured()
     {
         await using var open = await GatewayHost.LocalAsync();
-        Assert.Equal(HttpStatusCode.OK, (await open.SendAsync("POST", "/drain_and_shutdown", "{}")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await open.SendAsync("POST", "/drain_and_shutdown", "{}", "127.0.0.1")).StatusCode);
 
         await using var secret = await GatewayHost.LocalAsync(null, null, ("Auth:SharedSecret", Secret));
         Assert.Equal(HttpStatusCode.Unauthorized, (await secret.SendAsync("POST", "/drain_and_shutdown", "{}")).StatusCode);
