@@ -1,22 +1,43 @@
 #!/bin/sh
-# firewall.sh start|stop|status: keeps mandelboxes from the addresses that hand out the host's identity and credentials (B35).
-# 169.254.169.254: EC2's instance metadata; 169.254.170.2: ECS task credentials; fd00:ec2::254: the former over IPv6.
+# firewall.sh start|stop|status: drops the packets of mandelboxes that must not arrive (B35). The unit host-service-firewall runs it at boot.
+# The service has a copy, and runs "start" when it starts and every 30 s, in case somebody flushed the rules.
 #
-# A chain of our own in the raw table, which packets from containers pass before anything else: before Docker's rules, before the ECS agent's
-# redirection of 169.254.170.2 to itself, and whether the address lies on another machine or on this one. What the host itself sends does not
-# pass it, save over lo, which is let through. start may be repeated; stop leaves nothing behind and may be repeated too.
+#   127.0.0.0/8                      to or from. With route_localnet=1, which the ECS agent needs, the kernel hands such packets from a
+#                                    container to programs that listen on the host's loopback only, such as Orleans' silo, which has no
+#                                    authentication.
+#   169.254.169.254, fd00:ec2::254   EC2's instance metadata
+#   169.254.170.2                    ECS task credentials
+#
+# ::1 needs no rule: the kernel drops packets to or from it that arrive on another interface than lo, and no setting changes that.
+#
+# The rules are in a chain of our own in the raw table. Packets from containers pass it before Docker's rules and before any DNAT, and
+# whether the address lies on another machine or on this one. So a DNAT to 127.0.0.1 still works: it changes the address after the raw
+# table. What the host itself sends enters on lo, if at all, and is let through.
+#
+# start adds the rules that are missing, and prints them, one a line; the others stay in force meanwhile. stop removes them all. Both may be
+# repeated.
 set -eu
-chain=HOST-SERVICE-METADATA
+PATH=$PATH:/usr/sbin:/sbin
+chain=HOST-SERVICE
 
 v4() { iptables -w 10 -t raw "$@"; }
 v6() { ip6tables -w 10 -t raw "$@"; }
 
-add() { # v4|v6, address…
+add() { # v4|v6, "-s|-d address"…
   family=$1
   shift
-  "$family" -N $chain 2>/dev/null || "$family" -F $chain
-  for address in "$@"; do "$family" -A $chain -d "$address" -j DROP; done
-  "$family" -C PREROUTING ! -i lo -j $chain 2>/dev/null || "$family" -I PREROUTING ! -i lo -j $chain
+  "$family" -N $chain 2>/dev/null || true
+  for match in "$@"; do
+    # shellcheck disable=SC2086 # Two words.
+    "$family" -C $chain $match -j DROP 2>/dev/null || {
+      "$family" -A $chain $match -j DROP
+      echo "! -i lo $match -j DROP"
+    }
+  done
+  "$family" -C PREROUTING ! -i lo -j $chain 2>/dev/null || {
+    "$family" -I PREROUTING ! -i lo -j $chain
+    echo "PREROUTING ! -i lo -j $chain"
+  }
 }
 
 remove() { # v4|v6
@@ -29,8 +50,9 @@ has_ipv6() { [ -e /proc/net/if_inet6 ] && v6 -S PREROUTING >/dev/null 2>&1; }
 
 case ${1:-} in
   start)
-    add v4 169.254.169.254 169.254.170.2
-    if has_ipv6; then add v6 fd00:ec2::254; fi
+    command -v iptables >/dev/null || { echo 'iptables is not installed (Debian and Ubuntu: apt-get install iptables)' >&2; exit 1; }
+    add v4 '-d 127.0.0.0/8' '-s 127.0.0.0/8' '-d 169.254.169.254' '-d 169.254.170.2'
+    if has_ipv6; then add v6 '-d fd00:ec2::254'; fi
     ;;
   stop)
     remove v4

@@ -12,7 +12,9 @@ needs='run,test|dockerd|docker.io|the engine that runs mandelboxes
 run,test|docker|docker.io|loading the demo image
 run,test|/bin/busybox|busybox-static|the whole content of the demo image
 run,test|curl|curl|asking an engine whether it answers
-test|ip|iproute2|a bridge for the engine of the tests
+test|ip|iproute2|a bridge for the engine of the tests, network namespaces
+test|ss|iproute2|seeing what the service listens on
+test|iptables|iptables|the firewall, in a network namespace
 test|ps|procps|seeing what other processes could see
 test|openssl|openssl|reading our encrypted user configs with the original programs, and theirs with ours
 test|lz4|lz4|the same, for compression
@@ -21,7 +23,7 @@ test|fusermount3|fuse3|the same, mounted by an ordinary process
 test|apparmor_parser|apparmor|checking and loading the mandelbox profile
 test|cc|gcc|compiling the fake GPU library
 test|/usr/include/stdio.h|libc6-dev|the same
-test|python3|python3|running what the AMI does to the settings of Docker
+test|python3|python3|packets as a container could make them; running what the AMI does to the settings of Docker
 test|/usr/lib/postgresql/*/bin/postgres|postgresql|a throw-away database
 test|node|nodejs|the S3 server below
 test|npm|npm|installing it

@@ -12,7 +12,7 @@ public sealed class HostOptions
     /// <summary>Users' cloud drives are mounted below it; never deleted.</summary>
     public string CloudStorageRoot { get; set; } = "/fractalCloudStorage";
 
-    /// <summary>False: no root needed; no systemctl, AppArmor, chown, shutdown.</summary>
+    /// <summary>False: no root needed; no systemctl, AppArmor, firewall, chown, shutdown.</summary>
     public bool ManageSystem { get; set; } = true;
 
     /// <summary><c>refuse</c>, <c>reclaim</c> or <c>reattach</c>: what to do when the last run did not end cleanly.</summary>

@@ -145,7 +145,21 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         Assert.Equal("172.17.0.1 yes\n169.254.169.254 no\n169.254.170.2 no", answers.Output);
         Assert.Equal("200", await machine.MustAsync(
             "t=$(curl -fs -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token); curl -s -o /dev/null -w '%{http_code}' -H \"X-aws-ec2-metadata-token: $t\" http://169.254.169.254/latest/meta-data/ami-id"));
-        Assert.Matches(@"(?m)^\s*[1-9]\d*\s+\d+ DROP .* 169\.254\.169\.254", await machine.MustAsync("iptables -w -t raw -L HOST-SERVICE-METADATA -v -n -x"));
+        Assert.Matches(@"(?m)^\s*[1-9]\d*\s+\d+ DROP .* 169\.254\.169\.254", await machine.MustAsync("iptables -w -t raw -L HOST-SERVICE -v -n -x"));
+    }
+
+    [VmFact]
+    public async Task Firewall_rules_that_somebody_flushes_are_loaded_again_by_the_service()
+    {
+        await ServiceAsync();
+        const string Rule = "-A HOST-SERVICE -d 127.0.0.0/8 -j DROP";
+        Assert.Contains(Rule, await machine.MustAsync("iptables -w -t raw -S"), StringComparison.Ordinal);
+
+        await machine.MustAsync("iptables -w -t raw -F; until iptables -w -t raw -C PREROUTING ! -i lo -j HOST-SERVICE 2>/dev/null; do :; done", Start);
+
+        Assert.Contains(Rule, await machine.MustAsync("iptables -w -t raw -S"), StringComparison.Ordinal);
+        var log = await machine.MustAsync("journalctl -u host-service --no-pager -o cat -n 20");
+        Assert.Contains("Firewall rules were missing and are loaded again", log, StringComparison.Ordinal);
     }
 
     [VmFact]
@@ -206,7 +220,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
             await ended;
 
             Assert.Equal("watchdog", await machine.MustAsync("systemctl show -P Result host-service"));
-            Assert.Contains("HOST-SERVICE-METADATA", await machine.MustAsync("iptables -w -t raw -S PREROUTING"), StringComparison.Ordinal);
+            Assert.Contains("HOST-SERVICE", await machine.MustAsync("iptables -w -t raw -S PREROUTING"), StringComparison.Ordinal);
 
             // B4: the last run did not end cleanly.
             Assert.NotEqual(0, (await machine.RunAsync("systemctl start host-service", Start)).Code);

@@ -14,8 +14,8 @@ using HostService.Silo.Startup;
 namespace HostService.Silo.Background;
 
 /// <summary>
-/// What runs beside the grains for as long as the service does: engine events, metrics, GPUs, the row's heartbeat, the webserver, systemd's status line. None of
-/// them works on a grain's turn; each tells the grains what it found.
+/// What runs beside the grains for as long as the service does: engine events, metrics, GPUs, the firewall, the row's heartbeat, the
+/// webserver, systemd's status line. None of them works on a grain's turn; each tells the grains what it found.
 /// </summary>
 public sealed partial class BackgroundParts(
     IGrainFactory grains,
@@ -31,6 +31,7 @@ public sealed partial class BackgroundParts(
     WayOutRequest wayOut,
     MetricsWatch metrics,
     DaemonReloadMonitor reloads,
+    FirewallMonitor firewall,
     TimeProvider timeProvider,
     ILogger<BackgroundParts> logger) : IDisposable
 {
@@ -54,6 +55,7 @@ public sealed partial class BackgroundParts(
         _events = Task.Run(PumpAsync);
         _rest.Add(Task.Run(WatchMetricsAsync));
         _rest.Add(Task.Run(WatchGpusAsync));
+        _rest.Add(Task.Run(WatchFirewallAsync));
         _rest.Add(Task.Run(WatchStatusAsync));
         _rest.Add(Task.Run(() => reloads.RunAsync(_stopRest.Token)));
         _webserver = Task.Run(() => webserver.RunAsync(_stopWebserver.Token));
@@ -124,6 +126,9 @@ public sealed partial class BackgroundParts(
         readings.Latest = reading;
         return Host.ReportMetrics(Describe.Figures(reading));
     }, _stopRest.Token);
+
+    private Task WatchFirewallAsync() =>
+        _following.RunAsync("firewall", firewall.WatchAsync, reason => Host.SetNotReady("firewall", reason), _stopRest.Token);
 
     private async Task TellSystemdAsync()
     {

@@ -11,6 +11,7 @@ using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Gpu;
 using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Linux.AppArmor;
+using HostService.Infrastructure.Linux.Firewall;
 using HostService.Infrastructure.Linux.Power;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Infrastructure.Metrics;
@@ -84,10 +85,12 @@ public static class ServiceHost
         if (configuration.ReadOrDefaults<HostOptions>("Host").ManageSystem)
         {
             services.AddSingleton<IPower, SystemPower>();
+            services.AddFirewall();
         }
         else
         {
             services.AddSingleton<IPower, NoPower>();
+            services.AddSingleton<IFirewall, NoFirewall>();
         }
     }
 
@@ -119,6 +122,7 @@ public static class ServiceHost
         services.AddSingleton<WayOut>();
         services.AddSingleton<MetricsCache>();
         services.AddSingleton<DaemonReloadMonitor>();
+        services.AddSingleton<FirewallMonitor>();
         services.AddSingleton<BackgroundParts>();
         services.AddSingleton<Leftovers>();
         services.AddSingleton<HostIdentityProvider>();

@@ -3,6 +3,7 @@ using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Gpu;
 using HostService.Infrastructure.Linux.Systemd;
+using HostService.Silo.Background;
 using HostService.Silo.Hosting;
 using HostService.Silo.Shutdown;
 using Microsoft.Extensions.Options;
@@ -22,6 +23,7 @@ public sealed partial class StartUp(
     Leftovers leftovers,
     HostIdentityProvider identification,
     HostCapabilities surroundings,
+    FirewallMonitor firewall,
     Engine engine,
     GpuMonitor gpuMonitor,
     WarmUp warmUp,
@@ -38,6 +40,7 @@ public sealed partial class StartUp(
         await Step("test the database", () => database.TestAsync(cancellationToken));
         var identity = await Step("find this host's identity", () => identification.FindAsync(cancellationToken));
         await Step("take back what the last run left", () => leftovers.ReclaimAsync(identity, cancellationToken));
+        await Step("load the firewall", () => firewall.LoadAsync(cancellationToken));
         await Step("load the AppArmor profile", () => surroundings.LoadProfileAsync(cancellationToken));
         await Step("make directories", () => Task.Run(directories.Make, cancellationToken));
         await Step("start the container engine", () => engine.StartAsync(cancellationToken));

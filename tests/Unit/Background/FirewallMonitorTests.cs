@@ -1,0 +1,110 @@
+using HostService.GrainInterfaces;
+using HostService.Infrastructure.Linux.Firewall;
+using HostService.Silo.Background;
+using HostService.Silo.Hosting;
+using HostService.Tests.Support;
+using Microsoft.Extensions.Options;
+using NSubstitute;
+
+namespace HostService.Tests.Unit.Background;
+
+public sealed class FirewallMonitorTests
+{
+    private readonly ManualClock _clock = new();
+    private readonly RecordingLogger<FirewallMonitor> _log = new();
+    private readonly IFirewall _firewall = Substitute.For<IFirewall>();
+
+    [Fact]
+    public async Task A_deployed_host_that_cannot_load_the_firewall_does_not_start()
+    {
+        Answers(Fault("iptables is not installed"));
+
+        var refused = await Assert.ThrowsAsync<FirewallException>(() => Monitor(HostEnvironment.Prod).LoadAsync(CancellationToken.None));
+
+        Assert.Equal("iptables is not installed", refused.Message);
+    }
+
+    [Fact]
+    public async Task A_local_one_warns_once_and_is_ready()
+    {
+        Answers(Fault("iptables is not installed"));
+        var monitor = Monitor(HostEnvironment.LocalDev);
+
+        await monitor.LoadAsync(CancellationToken.None);
+
+        Assert.Equal([null, null], await ChecksAsync(monitor, 2));
+        Assert.Equal(
+            "Warning: Firewall not loaded, so mandelboxes may reach the host's loopback and credentials: iptables is not installed", Assert.Single(_log.Lines));
+    }
+
+    [Fact]
+    public async Task Rules_that_are_there_already_are_not_mentioned()
+    {
+        Answers(Loaded());
+        var monitor = Monitor(HostEnvironment.Prod);
+
+        await monitor.LoadAsync(CancellationToken.None);
+
+        Assert.Equal([null], await ChecksAsync(monitor, 1));
+        Assert.Empty(_log.Lines);
+    }
+
+    [Fact]
+    public async Task Rules_that_were_flushed_are_loaded_again_and_named()
+    {
+        Answers(Loaded("a", "b"), Loaded(), Loaded("b"), Loaded());
+        var monitor = Monitor(HostEnvironment.Prod);
+
+        await monitor.LoadAsync(CancellationToken.None);
+
+        Assert.Equal([null, null, null], await ChecksAsync(monitor, 3));
+        Assert.Equal(["Information: Firewall rules loaded: a, b", "Warning: Firewall rules were missing and are loaded again: b"], _log.Lines);
+    }
+
+    [Fact]
+    public async Task A_deployed_host_is_not_ready_for_as_long_as_they_cannot_be_loaded_again()
+    {
+        Answers(Loaded(), Fault("no"), Fault("no"), Loaded("a"));
+        var monitor = Monitor(HostEnvironment.Prod);
+
+        await monitor.LoadAsync(CancellationToken.None);
+
+        Assert.Equal(["the firewall is not loaded: no", "the firewall is not loaded: no", null], await ChecksAsync(monitor, 3));
+        Assert.Equal(
+            [
+                "Warning: Firewall not loaded, so mandelboxes may reach the host's loopback and credentials: no",
+                "Warning: Firewall rules were missing and are loaded again: a",
+            ],
+            _log.Lines);
+    }
+
+    private static Func<IReadOnlyList<string>> Loaded(params string[] rules) => () => rules;
+
+    private static Func<IReadOnlyList<string>> Fault(string reason) => () => throw new FirewallException(reason);
+
+    /// <summary>The answers of the firewall, the last one for ever.</summary>
+    private void Answers(params Func<IReadOnlyList<string>>[] answers)
+    {
+        var next = 0;
+        _firewall.LoadAsync(Arg.Any<CancellationToken>()).Returns(_ => Task.FromResult(answers[Math.Min(next++, answers.Length - 1)]()));
+    }
+
+    /// <summary>The results of the first checks, a check interval apart.</summary>
+    private async Task<List<string?>> ChecksAsync(FirewallMonitor monitor, int count)
+    {
+        var results = new List<string?>();
+        await using var checks = monitor.WatchAsync(CancellationToken.None).GetAsyncEnumerator();
+        while (results.Count < count)
+        {
+            var next = checks.MoveNextAsync();
+            _clock.Advance(TimeSpan.FromSeconds(30));
+            Assert.True(await next);
+            results.Add(checks.Current);
+        }
+
+        return results;
+    }
+
+    private FirewallMonitor Monitor(HostEnvironment environment) =>
+        new(_firewall, new RunningEnvironment(environment), Options.Create(new FirewallOptions()), _clock, _log);
+}
