@@ -35,8 +35,8 @@ public sealed class AuthOptions
     public string UnlimitedNetworks { get; set; } = "";
 
     /// <summary>
-    /// Whether a backend call needs a credential. A deployed environment always asks for one; a local one only where somebody configured what to check it against, and
-    /// otherwise takes backend calls from loopback alone.
+    /// Whether a backend call needs a credential. A deployed environment always asks for one; a local one only where somebody configured what
+    /// to check it against, and otherwise takes backend calls from loopback alone.
     /// </summary>
     public bool BackendIsChecked(HostEnvironment environment) => environment.IsDeployed || SharedSecret.Length > 0 || Issuer.Length > 0;
 

@@ -18,8 +18,8 @@ internal readonly record struct Caller(string? Id, TimeSpan? RetryAfter = null)
 }
 
 /// <summary>
-/// Decides who a credential belongs to. A local environment asks users for nothing, and the backend for a credential only where something to check it against is
-/// configured; a deployed one verifies everything.
+/// Decides who a credential belongs to. A deployed environment verifies everything. A local one asks users for nothing, and the backend for a
+/// credential only where something to check it against is configured.
 /// </summary>
 internal sealed partial class Authenticator
 {
@@ -67,7 +67,7 @@ internal sealed partial class Authenticator
         };
     }
 
-    /// <summary>The backend, if this is its call: by its credential, or, where there is nothing to check one against, by coming from this machine.</summary>
+    /// <summary>The backend, if its credential is good, or, where nothing to check one against is configured, if the call comes from this machine.</summary>
     public async ValueTask<Caller> BackendCallAsync(ConnectionInfo connection, string? credential, CancellationToken cancellationToken)
     {
         var from = connection.RemoteIpAddress;
@@ -81,9 +81,8 @@ internal sealed partial class Authenticator
             return Caller.Backend;
         }
 
-        return _limiter.BlockedFor(from, CredentialKind.Backend) is { } wait
-            ? new Caller(null, wait)
-            : Refuse(from, CredentialKind.Backend, "neither Auth:SharedSecret nor Auth:Issuer is set, so backend calls are taken from loopback only");
+        const string Reason = "without Auth:SharedSecret or Auth:Issuer, backend calls are taken from loopback only";
+        return _limiter.BlockedFor(from, CredentialKind.Backend) is { } wait ? new Caller(null, wait) : Refuse(from, CredentialKind.Backend, Reason);
     }
 
     /// <summary>The backend, if this is its credential: the shared secret, or a token whose scope holds <c>backend</c>.</summary>

@@ -7,10 +7,11 @@ namespace HostService.Gateway.Authentication;
 internal static class LoopbackConnection
 {
     /// <summary>
-    /// Whether both ends of the connection are loopback addresses. One is not enough: with <c>route_localnet</c> a container can send packets from its own address to 127.0.0.1, and
-    /// packets that claim to come from 127.0.0.1 to an address of the host's.
+    /// Whether both ends of the connection are loopback addresses. One is not enough: with <c>route_localnet</c> a container can send packets
+    /// from its own address to 127.0.0.1, and packets that claim to come from 127.0.0.1 to an address of the host's.
     /// </summary>
-    public static bool IsLoopback(this ConnectionInfo connection) => IsLoopback(connection.RemoteIpAddress) && IsLoopback(connection.LocalIpAddress);
+    public static bool IsLoopback(this ConnectionInfo connection) =>
+        IsLoopback(connection.RemoteIpAddress) && IsLoopback(connection.LocalIpAddress);
 
     private static bool IsLoopback(IPAddress? address) => address is not null && IPAddress.IsLoopback(AddressList.Plain(address));
 }

@@ -15,7 +15,10 @@ internal static partial class GatewayCommand
 
     public static Command Create()
     {
-        var command = new Command("gateway", "Run the HTTPS gateway alone, as a client of the silo that listens on Orleans:GatewayPort of this machine.")
+        var command = new Command(
+            "gateway",
+            "Run the HTTPS gateway alone, as a client of the silo that listens on Orleans:GatewayPort of this machine. "
+            + "Needs Orleans:ExternalClients=true here and where the silo runs.")
         {
             TreatUnmatchedTokensAsErrors = false,
         };
@@ -44,7 +47,7 @@ internal static partial class GatewayCommand
         // What stops the start is said in one line, below.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddChecked<OrleansOptions>("Orleans", o => o.Validate());
+        builder.Services.AddChecked<OrleansOptions>("Orleans", o => o.Validate().Concat(ValidateClient(o)));
         builder.Services.AddSingleton<IShutdownTrigger, RemoteShutdown>();
         try
         {
@@ -81,6 +84,14 @@ internal static partial class GatewayCommand
         }
     }
 
+    private static IEnumerable<string> ValidateClient(OrleansOptions orleans)
+    {
+        if (!orleans.ExternalClients)
+        {
+            yield return "Orleans:ExternalClients is false, so 'host-service run' takes no clients from other processes; set it to true for both commands.";
+        }
+    }
+
     /// <summary>Null when it is ready, else why not.</summary>
     private static async Task<string?> StartAsync(WebApplication app, OrleansOptions orleans, CancellationToken cancellationToken)
     {
@@ -100,7 +111,7 @@ internal static partial class GatewayCommand
         catch (Exception exception) when (exception is OrleansException || (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested))
         {
             return $"no silo answered on port {orleans.GatewayPort} of this machine within {orleans.WaitForSilo.TotalSeconds:0.#} s: "
-                + "is 'host-service run' up, and does it have the same Orleans:GatewayPort?";
+                + "is 'host-service run' up, with Orleans:ExternalClients=true and the same Orleans:GatewayPort?";
         }
         catch (IOException exception)
         {

@@ -8,7 +8,13 @@ public sealed class OrleansOptions
     /// <summary>Silo to silo, on loopback.</summary>
     public int SiloPort { get; set; } = 11111;
 
-    /// <summary>Clients to silo, on loopback: <c>host-service gateway</c> comes here.</summary>
+    /// <summary>
+    /// Whether the silo takes clients in other processes, such as <c>host-service gateway</c>. Orleans has no authentication: who can connect to
+    /// <see cref="GatewayPort"/> on this machine's loopback commands the host. False: no such port is open.
+    /// </summary>
+    public bool ExternalClients { get; set; }
+
+    /// <summary>Clients to silo, on loopback; open only with <see cref="ExternalClients"/>.</summary>
     public int GatewayPort { get; set; } = 30000;
 
     /// <summary>How long <c>host-service gateway</c> waits for the silo.</summary>

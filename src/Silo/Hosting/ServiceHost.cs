@@ -97,12 +97,13 @@ public static class ServiceHost
     private static void AddSilo(this WebApplicationBuilder builder, HostEnvironment environment)
     {
         var dashboard = builder.Configuration.ReadOrDefaults<DashboardOptions>("Dashboard");
-        var ports = builder.Configuration.ReadOrDefaults<OrleansOptions>("Orleans");
+        var orleans = builder.Configuration.ReadOrDefaults<OrleansOptions>("Orleans");
         builder.Services.AddChecked<OrleansOptions>("Orleans", o => o.Validate());
         builder.Services.AddChecked<DashboardOptions>("Dashboard", _ => []);
         builder.UseOrleans(silo =>
         {
-            silo.UseLocalhostClustering(ports.SiloPort, ports.GatewayPort);
+            // Listens on loopback only; a gateway port of 0 is not opened.
+            silo.UseLocalhostClustering(orleans.SiloPort, orleans.ExternalClients ? orleans.GatewayPort : 0);
             if (dashboard.EnabledIn(environment))
             {
                 silo.AddDashboard();

@@ -13,7 +13,8 @@ public sealed class GatewayCommandTests(EngineFixture engine)
     public async Task Without_a_silo_it_ends_in_time_and_says_so_in_a_line()
     {
         using var directory = new ScratchDirectory();
-        var settings = ServiceSettings.Local(new Uri("unix:///nowhere"), directory).With(("Orleans__WaitForSilo", "00:00:04"));
+        var settings = ServiceSettings.Local(new Uri("unix:///nowhere"), directory)
+            .With(("Orleans__ExternalClients", "true"), ("Orleans__WaitForSilo", "00:00:04"));
 
         var (code, output, errors) = await ServiceProcess.CommandAsync(settings.Environment, "gateway");
 
@@ -24,15 +25,31 @@ public sealed class GatewayCommandTests(EngineFixture engine)
         Assert.Equal(
             [
                 $"host-service: waiting for the silo on port {port}, for 4 s at most",
-                $"host-service: no silo answered on port {port} of this machine within 4 s: is 'host-service run' up, and does it have the same Orleans:GatewayPort?",
+                $"host-service: no silo answered on port {port} of this machine within 4 s: "
+                    + "is 'host-service run' up, with Orleans:ExternalClients=true and the same Orleans:GatewayPort?",
             ],
             lines);
     }
 
     [Fact]
+    public async Task It_refuses_to_start_where_the_silo_takes_no_clients()
+    {
+        using var directory = new ScratchDirectory();
+        var settings = ServiceSettings.Local(new Uri("unix:///nowhere"), directory);
+
+        var (code, output, errors) = await ServiceProcess.CommandAsync(settings.Environment, "gateway");
+
+        Assert.Equal((2, ""), (code, output));
+        Assert.Equal(
+            "host-service: Orleans:ExternalClients is false, so 'host-service run' takes no clients from other processes; "
+                + "set it to true for both commands.",
+            errors.TrimEnd('\n'));
+    }
+
+    [Fact]
     public async Task It_serves_callers_for_a_silo_in_another_process()
     {
-        await using var service = await TestService.StartAsync(engine.Endpoint);
+        await using var service = await TestService.StartAsync(engine.Endpoint, ("Orleans__ExternalClients", "true"));
         using var directory = new ScratchDirectory();
         await using var gateway = await ServiceProcess.LaunchAsync(
             service.Settings.With(("Gateway__InstanceName", service.Settings.InstanceName), ("Host__PrivateRoot", directory["private"])), "gateway");

@@ -71,11 +71,13 @@ public sealed class GatewayHost : IAsyncDisposable
     }
 
     /// <summary>Sends a body as it is, from an address that is not this machine's.</summary>
-    /// <param name="to">The address that the caller connected to; where it is left out, loopback for callers from loopback and one of the machine's own for others.</param>
-    public Task<HttpResponseMessage> SendAsync(string method, string path, string? body = null, string from = Outside, string? bearer = null, string? to = null) =>
+    /// <param name="to">The address that the caller connected to. By default loopback for callers from loopback, and another one for others.</param>
+    public Task<HttpResponseMessage> SendAsync(
+        string method, string path, string? body = null, string from = Outside, string? bearer = null, string? to = null) =>
         SendContentAsync(method, path, body is null ? null : new ByteArrayContent(Encoding.UTF8.GetBytes(body)), from, bearer, to);
 
-    public async Task<HttpResponseMessage> SendContentAsync(string method, string path, HttpContent? body, string from = Outside, string? bearer = null, string? to = null)
+    public async Task<HttpResponseMessage> SendContentAsync(
+        string method, string path, HttpContent? body, string from = Outside, string? bearer = null, string? to = null)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = body };
         request.Headers.Add(RemoteHeader, from);

@@ -13,11 +13,16 @@ public sealed class AccessTests
     public static TheoryData<string> Monitored => new("/healthz", "/readyz", "/metrics");
 
     /// <summary>Addresses of connections that have loopback at one end only, as packets from a container can.</summary>
-    private static (string From, string To)[] NotThisMachine => [("172.17.0.2", "127.0.0.1"), ("127.0.0.1", "172.17.0.1"), ("::ffff:172.17.0.2", "::ffff:127.0.0.1"), ("::1", "2001:db8::1")];
+    private static (string From, string To)[] NotThisMachine =>
+        [("172.17.0.2", "127.0.0.1"), ("127.0.0.1", "172.17.0.1"), ("::ffff:172.17.0.2", "::ffff:127.0.0.1"), ("::1", "2001:db8::1")];
 
     private static (string Method, string Path)[] BackendCalls =>
     [
-        ("POST", "/drain_and_shutdown"), ("PUT", "/set_container_dpi"), ("POST", "/mount_cloud_storage"), ("POST", "/register_docker_container_id"), ("POST", "/create_uinput_devices"),
+        ("POST", "/drain_and_shutdown"),
+        ("PUT", "/set_container_dpi"),
+        ("POST", "/mount_cloud_storage"),
+        ("POST", "/register_docker_container_id"),
+        ("POST", "/create_uinput_devices"),
     ];
 
     [Theory]

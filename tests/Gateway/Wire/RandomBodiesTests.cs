@@ -96,7 +96,8 @@ public sealed class RandomBodiesTests
     {
         var (method, path) = Endpoints[request.Endpoint];
         // One in ten comes by another method.
-        using var response = host.SendContentAsync(request.Method == 0 ? "GET" : method, path, new ByteArrayContent(request.Body), "127.0.0.1").GetAwaiter().GetResult();
+        var send = host.SendContentAsync(request.Method == 0 ? "GET" : method, path, new ByteArrayContent(request.Body), "127.0.0.1");
+        using var response = send.GetAwaiter().GetResult();
         var text = response.Content.ReadAsStringAsync().GetAwaiter().GetResult();
         switch (response.StatusCode)
         {
