@@ -1,0 +1,27 @@
+namespace HostService.Tests.Unit.Documentation;
+
+public sealed class LinkTests
+{
+    [Fact]
+    public void Every_relative_link_leads_to_a_file_and_its_anchor_to_a_heading()
+    {
+        var links = Pages.All
+            .SelectMany(page => Pages.Links(page).Where(link => !link.Contains("://", StringComparison.Ordinal)).Select(link => (Page: page, Link: link)))
+            .ToList();
+
+        Assert.NotEmpty(links);
+        Assert.DoesNotContain(links.Select(l => $"{Pages.InCheckout(l.Page)}: {l.Link} {Fault(l.Page, l.Link)}"), text => !text.EndsWith(' '));
+    }
+
+    private static string Fault(string page, string link)
+    {
+        var (path, anchor) = link.Split('#') is [var before, var after] ? (before, after) : (link, null);
+        var target = path.Length == 0 ? page : Path.Combine(Path.GetDirectoryName(page)!, path);
+        if (!File.Exists(target) && !Directory.Exists(target))
+        {
+            return "does not exist";
+        }
+
+        return anchor is null || Pages.Anchors(target).Contains(anchor) ? "" : "has no such heading";
+    }
+}
