@@ -42,7 +42,7 @@ internal static partial class Pages
     }
 
     /// <summary>The targets of a page's links, as they are written.</summary>
-    public static IEnumerable<string> Links(string page) => 
+    public static IEnumerable<string> Links(string page) =>
         Link().Matches(InlineCode().Replace(WithoutCodeBlocks(page), "")).Select(match => match.Groups["target"].Value);
 
     // A script's comments look like headings.

@@ -29,7 +29,7 @@ public sealed partial class RequirementTests
             .ToList();
 
         Assert.Contains(cited, c => c.File.StartsWith("src/", StringComparison.Ordinal));
-        Assert.DoesNotContain(cited, c => !Numbers.Contains(c.Number, StringComparer.Ordinal));
+        Assert.Empty(cited.Where(c => !Numbers.Contains(c.Number, StringComparer.Ordinal)));
     }
 
     [GeneratedRegex(@"^(?<number>B\d+a?)\. ", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
