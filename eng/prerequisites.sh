@@ -24,6 +24,8 @@ test|apparmor_parser|apparmor|checking and loading the mandelbox profile
 test|cc|gcc|compiling the fake GPU library
 test|/usr/include/stdio.h|libc6-dev|the same
 test|python3|python3|packets as a container could make them; running what the AMI does to the settings of Docker
+test|jq|jq|running what the AMI does to the settings of the service
+test|packer|packer|validating the template of the AMI
 test|/usr/lib/postgresql/*/bin/postgres|postgresql|a throw-away database
 test|node|nodejs|the S3 server below
 test|npm|npm|installing it
