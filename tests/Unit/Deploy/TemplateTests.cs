@@ -9,8 +9,8 @@ public sealed partial class TemplateTests : IDisposable
 {
     private static readonly string[] Required =
     [
-        "branch=main", "images=[\"ghcr.io/fractal/dev/browsers/chrome\"]", "images_commit=0123456", "nvidia_driver_source=s3://drivers/grid.run",
-        "nvidia_driver_version=535.183.01",
+        "branch=main", "images=[\"ghcr.io/fractal/dev/browsers/chrome\"]", "images_commit=0123456",
+        "nvidia_driver_source=s3://drivers/grid.run", "nvidia_driver_version=535.183.01",
     ];
 
     private readonly ScratchDirectory _directory = new();
@@ -25,8 +25,9 @@ public sealed partial class TemplateTests : IDisposable
         (0, ""),
         Validate(
         [
-            .. Required, "vpc_id=vpc-1", "subnet_id=subnet-1", "iam_instance_profile=packer", "run_tags={\"Team\":\"hosts\"}", "app_env=PROD",
-            "nvidia_driver_sha256=00", "filebeat_package=https://example.com/filebeat.deb", "ecs_agent_package=https://example.com/ecs.deb", "ecs_cluster=one",
+            .. Required, "vpc_id=vpc-1", "subnet_id=subnet-1", "iam_instance_profile=packer", "run_tags={\"Team\":\"hosts\"}",
+            "app_env=PROD", "nvidia_driver_sha256=00", "filebeat_package=https://example.com/filebeat.deb",
+            "ecs_agent_package=https://example.com/ecs.deb", "ecs_cluster=one",
         ]));
 
     [NeedsTheory("packer")]
@@ -51,11 +52,9 @@ public sealed partial class TemplateTests : IDisposable
     [Fact]
     public void Every_variable_of_the_scripts_comes_from_the_template()
     {
-        var given = Template().Split('\n').Select(line => Given().Match(line)).Where(match => match.Success).Select(match => match.Groups["name"].Value);
-
+        var given = Names(Template().Split('\n'), Given());
         var described = new[] { "nvidia-driver.sh", "images.sh", "webserver-unit.sh", "ecs/install.sh" }
-            .SelectMany(script => File.ReadLines(Script.Deploy($"ami/{script}")))
-            .Select(line => Described().Match(line)).Where(match => match.Success).Select(match => match.Groups["name"].Value);
+            .SelectMany(script => Names(File.ReadLines(Script.Deploy($"ami/{script}")), Described()));
         string[] mentioned = ["REGISTRY_USER", "REGISTRY_PASSWORD", "FILEBEAT_PACKAGE", "ECS_AGENT_PACKAGE"];
         Assert.Equal(described.Concat(mentioned).Order(StringComparer.Ordinal), given.Order(StringComparer.Ordinal));
     }
@@ -82,9 +81,13 @@ public sealed partial class TemplateTests : IDisposable
         return (process.ExitCode, output + errors.Result);
     }
 
+    private static IEnumerable<string> Names(IEnumerable<string> lines, Regex form) =>
+        lines.Select(line => form.Match(line)).Where(match => match.Success).Select(match => match.Groups["name"].Value);
+
     private static string Template() => File.ReadAllText(Script.Deploy("ami/host.pkr.hcl"));
 
-    [GeneratedRegex(@"^packer \{.*?^\}|^  imds_support[^\n]*|^  metadata_options \{.*?^  \}", RegexOptions.Multiline | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"(?ms)^packer \{.*?^\}|^  imds_support[^\n]*|^  metadata_options \{.*?^  \}", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Unknown();
 
     [GeneratedRegex("^ +\"(?<name>[A-Z0-9_]+)=", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -22,7 +22,8 @@ internal static partial class Pages
 
     /// <summary>The headings of a page, without their markup.</summary>
     public static IEnumerable<string> Headings(string page) =>
-        HeadingLine().Matches(WithoutCodeBlocks(page)).Select(match => match.Groups["text"].Value.Replace("`", "", StringComparison.Ordinal).Trim());
+        HeadingLine().Matches(WithoutCodeBlocks(page))
+            .Select(match => match.Groups["text"].Value.Replace("`", "", StringComparison.Ordinal).Trim());
 
     /// <summary>The anchors that the repository's host makes of a page's headings.</summary>
     public static HashSet<string> Anchors(string page)
@@ -48,9 +49,10 @@ internal static partial class Pages
     // A script's comments look like headings.
     private static string WithoutCodeBlocks(string page) => CodeBlock().Replace(File.ReadAllText(page), "");
 
-    private static string FindRoot([CallerFilePath] string thisFile = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "../../.."));
+    private static string FindRoot([CallerFilePath] string thisFile = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "../../.."));
 
-    [GeneratedRegex(@"^```.*?^```", RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(?m)^```(?s:.*?)^```", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex CodeBlock();
 
     [GeneratedRegex(@"`[^`\n]*`", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

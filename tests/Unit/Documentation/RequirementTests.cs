@@ -8,7 +8,12 @@ public sealed partial class RequirementTests
     private static readonly string Contract = Path.Combine(Pages.Root, "docs", "contract.md");
 
     private static readonly string[] Numbers =
-        [.. Pages.Headings(Contract).Select(heading => Heading().Match(heading)).Where(match => match.Success).Select(match => match.Groups["number"].Value)];
+    [
+        .. Pages.Headings(Contract)
+            .Select(heading => Heading().Match(heading))
+            .Where(match => match.Success)
+            .Select(match => match.Groups["number"].Value),
+    ];
 
     [Fact]
     public void The_contract_has_every_number_once_and_in_order()
@@ -25,11 +30,12 @@ public sealed partial class RequirementTests
         var cited = new[] { "src", "deploy", "mandelboxes", "docs" }
             .SelectMany(folder => Pages.Files(folder, "*"))
             .Where(file => !file.EndsWith(".lock.json", StringComparison.Ordinal))
-            .SelectMany(file => Citation().Matches(File.ReadAllText(file)).Select(match => (Number: match.Value, File: Pages.InCheckout(file))))
+            .SelectMany(file => Citation().Matches(File.ReadAllText(file))
+                .Select(match => (Number: match.Value, File: Pages.InCheckout(file))))
             .ToList();
 
         Assert.Contains(cited, c => c.File.StartsWith("src/", StringComparison.Ordinal));
-        Assert.Empty(cited.Where(c => !Numbers.Contains(c.Number, StringComparer.Ordinal)));
+        Assert.Equal([], cited.Where(c => !Numbers.Contains(c.Number, StringComparer.Ordinal)));
     }
 
     [GeneratedRegex(@"^(?<number>B\d+a?)\. ", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
