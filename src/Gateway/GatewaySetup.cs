@@ -13,7 +13,7 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Gateway;
 
-/// <summary>Puts the gateway onto an ASP.NET host. It needs an <see cref="IGrainFactory"/>, and an <see cref="IShutdownTrigger"/> for <c>drain_and_shutdown</c>.</summary>
+/// <summary>Puts the gateway onto an ASP.NET host. It needs an <see cref="IGrainFactory"/>, and an <see cref="IShutdownSignal"/> for <c>drain_and_shutdown</c>.</summary>
 public static class GatewaySetup
 {
     /// <summary>Reads the sections Gateway, Auth and Ecs; their faults are reported when the host starts.</summary>

@@ -77,7 +77,7 @@ public sealed class HostCluster : IAsyncDisposable
             services.AddSingleton<ICloudStorage>(CloudStorage);
             services.AddSingleton<IMandelboxFiles>(new MandelboxFiles(TimeProvider.System));
             services.AddSingleton<IMandelboxWatcher>(Watcher);
-            services.AddSingleton<IServiceEnd>(new RecordingEnd(_shutdowns));
+            services.AddSingleton<IShutdownSignal>(new RecordingShutdown(_shutdowns));
             Replace(services);
             services.AddMandelboxes();
             services.Configure<HostOptions>(o => o.Root = Root);
@@ -163,7 +163,7 @@ public sealed class HostCluster : IAsyncDisposable
     // Directories that belong to the host and not to one mandelbox.
     private bool IsShared(string path) => path == Path.Combine(Root, "temp") || path == Path.Combine(Root, "temp", "logs");
 
-    private sealed class RecordingEnd(HashSet<string> reasons) : IServiceEnd
+    private sealed class RecordingShutdown(HashSet<string> reasons) : IShutdownSignal
     {
         public void Request(string reason) => reasons.Add(reason);
     }

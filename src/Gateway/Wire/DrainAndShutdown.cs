@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -10,7 +11,7 @@ internal sealed class DrainAndShutdown(BackendGate gate) : IWireHandler<BackendB
     {
         if (await gate.RefuseAsync(body, context) is { } refused)
             return refused;
-        if (context.RequestServices.GetService<IShutdownTrigger>() is not { } shutdown)
+        if (context.RequestServices.GetService<IShutdownSignal>() is not { } shutdown)
             return WireResult.Refused("this gateway has no say over the host's end");
         context.Response.OnCompleted(() =>
         {

@@ -10,7 +10,7 @@ namespace HostService.Grains.Host;
 /// </summary>
 [KeepAlive]
 public sealed partial class HostGrain(
-    HostInfoSource facts, IPortProbe ports, IServiceEnd end, IEnumerable<IMandelboxWatcher> watchers, ILogger<HostGrain> logger) : Grain, IHostGrain
+    HostInfoSource facts, IPortProbe ports, IShutdownSignal shutdown, IEnumerable<IMandelboxWatcher> watchers, ILogger<HostGrain> logger) : Grain, IHostGrain
 {
     private readonly Dictionary<string, MandelboxDescription> _mandelboxes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _registered = new(StringComparer.Ordinal);
@@ -147,7 +147,7 @@ public sealed partial class HostGrain(
 
     public Task RequestShutdown(string reason)
     {
-        end.Request(reason);
+        shutdown.Request(reason);
         return Task.CompletedTask;
     }
 

@@ -68,8 +68,10 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         Directory.CreateDirectory(_options.Root);
         File.SetUnixFileMode(_options.Root, ForAll);
 
-        // Held open and locked for as long as this process lives: that is how another one tells a running service from a crashed one.
-        _marker = new FileStream(MarkerPath, FileMode.Create, FileAccess.Write, FileShare.None);
+        // Held open and locked for as long as this process lives: that is how another one tells a running service from a crashed one. Without a buffer: a write that
+        // failed, as on a full disk, must not be tried again by Dispose.
+        _marker = new FileStream(
+            MarkerPath, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0 });
         Note($"made by process {Environment.ProcessId}");
         if (_options.ManageSystem)
         {
@@ -136,11 +138,7 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         File.SetUnixFileMode(path, OwnerOnly);
     }
 
-    private void Note(string line)
-    {
-        _marker!.Write(Encoding.UTF8.GetBytes(line + "\n"));
-        _marker.Flush();
-    }
+    private void Note(string line) => _marker!.Write(Encoding.UTF8.GetBytes(line + "\n"));
 
     private void Share(string path)
     {

@@ -2,34 +2,41 @@ using System.Diagnostics.Metrics;
 using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Infrastructure.Linux.Systemd;
-using HostService.Silo.Shutdown;
+using HostService.Silo.Startup;
+using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Background;
 
 /// <summary>
-/// Tells of reloads of systemd that may have taken the GPUs from mandelboxes. Nothing can be given back to a container that runs: whoever reads it ends the
+/// Reports reloads of systemd that may have taken the GPUs from running mandelboxes. A running container cannot be given its devices again: the operator ends the
 /// mandelbox, and makes the engine independent of reloads.
 /// </summary>
-public sealed partial class DaemonReloadMonitor(IGrainFactory grains, HostInfoSource facts, StartedParts started, ReloadWatch watch, ILogger<DaemonReloadMonitor> logger)
+public sealed partial class DaemonReloadMonitor(
+    IGrainFactory grains,
+    HostInfoSource info,
+    HostCapabilities capabilities,
+    IOptions<HostOptions> host,
+    ReloadWatch watch,
+    ILogger<DaemonReloadMonitor> logger)
 {
     private static readonly Meter Meter = new("HostService");
 
     private static readonly Counter<long> Reloads =
         Meter.CreateCounter<long>("host_service.gpu.reloads", description: "Reloads of systemd that may have taken the GPUs from mandelboxes.");
 
-    /// <summary>Until cancelled; returns at once where reloads do no harm.</summary>
+    /// <summary>Runs until cancelled; returns at once where reloads do no harm or systemd is not this service's to ask.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        if (!started.ReloadsTakeGpus)
+        if (!capabilities.ReloadsTakeGpus || !host.Value.ManageSystem)
         {
             return;
         }
 
         try
         {
-            await foreach (var within in watch.WatchAsync(cancellationToken))
+            await foreach (var interval in watch.WatchAsync(cancellationToken))
             {
-                await TellAsync(within);
+                await ReportAsync(interval);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -38,13 +45,17 @@ public sealed partial class DaemonReloadMonitor(IGrainFactory grains, HostInfoSo
         }
     }
 
-    private async Task TellAsync(TimeSpan within)
+    private async Task ReportAsync(TimeSpan interval)
     {
-        var held = (await MandelboxesAsync()).Where(m => m.ContainerId is not null && m.Lease is { GpuIndex: >= 0 }).Select(m => m.MandelboxId).Order(StringComparer.Ordinal).ToList();
-        if (held.Count > 0)
+        var affected = (await MandelboxesAsync())
+            .Where(m => m.ContainerId is not null && m.Lease is { GpuIndex: >= 0 })
+            .Select(m => m.MandelboxId)
+            .Order(StringComparer.Ordinal)
+            .ToList();
+        if (affected.Count > 0)
         {
             Reloads.Add(1);
-            LogReloaded((long)Math.Ceiling(within.TotalSeconds), string.Join(", ", held));
+            LogReloaded((long)Math.Ceiling(interval.TotalSeconds), string.Join(", ", affected));
         }
     }
 
@@ -52,19 +63,20 @@ public sealed partial class DaemonReloadMonitor(IGrainFactory grains, HostInfoSo
     {
         try
         {
-            return await grains.GetGrain<IHostGrain>(HostKeys.Host(facts.Current.Identity.InstanceName)).ListMandelboxes();
+            return await grains.GetGrain<IHostGrain>(HostKeys.Host(info.Current.Identity.InstanceName)).ListMandelboxes();
         }
         catch (Exception exception)
         {
-            // Boundary: one reload that cannot be told of is reported, the next one may be.
-            LogNotTold(exception.Message, exception);
+            // One report that fails must not end the watch.
+            LogListFailed(exception.Message, exception);
             return [];
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "systemd was reloaded within the last {Seconds} s: these mandelboxes may have lost their GPU: {MandelboxIds}")]
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "systemd was reloaded within the last {Seconds} s: these mandelboxes may have lost their GPU: {MandelboxIds}")]
     private partial void LogReloaded(long seconds, string mandelboxIds);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "systemd was reloaded, and which mandelboxes may have lost their GPU is not known: {Why}")]
-    private partial void LogNotTold(string why, Exception exception);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "systemd was reloaded; which mandelboxes may have lost their GPU is not known: {Why}")]
+    private partial void LogListFailed(string why, Exception exception);
 }

@@ -1,48 +1,46 @@
 namespace HostService.Silo.Background;
 
-/// <summary>
-/// Follows what is told over and over. A round that fails is reported; where that ended the telling itself, it is begun anew after <see cref="Pause"/>. So nothing but
-/// the token ends it.
-/// </summary>
+/// <summary>Consumes a stream until cancelled; logs faults, and subscribes again <see cref="Pause"/> after one that ended the stream.</summary>
 internal sealed partial class StreamConsumer(TimeProvider timeProvider, ILogger logger)
 {
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
-    /// <summary>Runs until the token is cancelled, and never throws.</summary>
-    /// <param name="what">As it stands in the log.</param>
-    public async Task RunAsync<T>(string what, Func<CancellationToken, IAsyncEnumerable<T>> telling, Func<T, Task> hear, CancellationToken cancellationToken)
+    /// <summary>Runs until cancelled, and never throws.</summary>
+    /// <param name="name">Of the stream, for the log.</param>
+    public async Task RunAsync<T>(
+        string name, Func<CancellationToken, IAsyncEnumerable<T>> subscribe, Func<T, Task> consume, CancellationToken cancellationToken)
     {
         while (!cancellationToken.IsCancellationRequested)
         {
-            await TryAsync(what, async () =>
+            await TryAsync(name, async () =>
             {
-                await foreach (var one in telling(cancellationToken))
+                await foreach (var item in subscribe(cancellationToken))
                 {
-                    await TryAsync(what, () => hear(one), cancellationToken);
+                    await TryAsync(name, () => consume(item), cancellationToken);
                 }
             }, cancellationToken);
             await Task.WhenAny(Task.Delay(Pause, timeProvider, cancellationToken));
         }
     }
 
-    /// <summary>One round; its failure is reported.</summary>
-    public async Task TryAsync(string what, Func<Task> round, CancellationToken cancellationToken)
+    /// <summary>Does one piece of work and logs its failure.</summary>
+    public async Task TryAsync(string name, Func<Task> work, CancellationToken cancellationToken)
     {
         try
         {
-            await round();
+            await work();
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // Told to end.
+            // Stopped.
         }
         catch (Exception exception)
         {
-            // Boundary: one reading that fails is reported, the next one is due soon.
-            LogNotTold(what, exception.Message, exception);
+            // The next reading is due soon.
+            LogFailed(name, exception.Message, exception);
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{What} could not be read or told: {Why}")]
-    private partial void LogNotTold(string what, string why, Exception exception);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Stream} could not be read or reported: {Why}")]
+    private partial void LogFailed(string stream, string why, Exception exception);
 }

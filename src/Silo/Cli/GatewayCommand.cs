@@ -3,6 +3,7 @@ using System.Globalization;
 using HostService.Gateway;
 using HostService.GrainInterfaces;
 using HostService.Silo.Hosting;
+using HostService.Silo.Lifecycle;
 using HostService.Silo.Reporting;
 
 namespace HostService.Silo.Cli;
@@ -48,7 +49,7 @@ internal static partial class GatewayCommand
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddChecked<OrleansOptions>("Orleans", o => o.Validate().Concat(ValidateClient(o)));
-        builder.Services.AddSingleton<IShutdownTrigger, RemoteShutdown>();
+        builder.Services.AddSingleton<IShutdownSignal, RemoteShutdown>();
         try
         {
             builder.UseOrleansClient(client => client.UseLocalhostClustering(orleans.GatewayPort).UseConnectionRetryFilter(AgainAsync));
@@ -67,7 +68,7 @@ internal static partial class GatewayCommand
                 return ExitCodes.Failed;
             }
 
-            var port = new Uri(app.Urls.First().Replace("[::]", "localhost", StringComparison.Ordinal).Replace("0.0.0.0", "localhost", StringComparison.Ordinal)).Port;
+            var port = ReadyLine.PortOf(app.Urls.First());
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"host-service gateway ready on https://localhost:{port}"));
             await app.WaitForShutdownAsync(cancellationToken);
             return ExitCodes.Ended;
@@ -127,7 +128,7 @@ internal static partial class GatewayCommand
     }
 
     /// <summary>The way out is the silo's: it is asked for through the host's grain.</summary>
-    private sealed partial class RemoteShutdown(IGrainFactory grains, IHostName host, ILogger<RemoteShutdown> logger) : IShutdownTrigger
+    private sealed partial class RemoteShutdown(IGrainFactory grains, IHostName host, ILogger<RemoteShutdown> logger) : IShutdownSignal
     {
         public void Request(string reason) => _ = RequestAsync(reason);
 

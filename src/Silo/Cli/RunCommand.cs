@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HostService.Silo.Hosting;
+using HostService.Silo.Lifecycle;
 
 namespace HostService.Silo.Cli;
 
@@ -19,6 +20,8 @@ internal static class RunCommand
     /// <summary>Runs with these settings of the command line.</summary>
     public static async Task<int> RunAsync(IReadOnlyList<string> settings)
     {
+        // First of all: from here on a signal is a request to end cleanly.
+        var shutdown = ShutdownSignal.OfThisProcess();
         var faults = settings.Select(ServiceConfiguration.Fault).OfType<string>().ToList();
         if (faults.Count > 0)
         {
@@ -28,7 +31,7 @@ internal static class RunCommand
         }
 
         return ServiceConfigurationReader.TryRead(settings, out var configuration, out var fault)
-            ? await ServiceRun.RunAsync(configuration)
+            ? await ServiceRun.RunAsync(configuration, shutdown)
             : await ComplainAsync(fault);
     }
 

@@ -19,7 +19,7 @@ using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Silo.Background;
 using HostService.Silo.Reporting;
-using HostService.Silo.Shutdown;
+using HostService.Silo.Lifecycle;
 using HostService.Silo.Startup;
 using Orleans.Dashboard;
 
@@ -30,7 +30,7 @@ public static class ServiceHost
 {
     /// <summary>Builds everything; nothing runs yet.</summary>
     /// <exception cref="StartRefusedException">Settings have faults; the message names them all.</exception>
-    public static WebApplication Build(IConfigurationRoot configuration)
+    public static WebApplication Build(IConfigurationRoot configuration, ShutdownSignal shutdown)
     {
         var environment = ServiceConfiguration.EnvironmentOf(configuration);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "host-service" });
@@ -42,7 +42,7 @@ public static class ServiceHost
         builder.Services.AddMandelboxes();
         builder.Services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<MandelboxOptions>, TimeoutNesting>();
         builder.AddSilo(environment);
-        builder.AddStartUpAndWayOut(environment);
+        builder.AddLifecycle(environment, shutdown);
         builder.Services.AddSingleton<IHostName, HostNameFromInfo>();
         builder.AddServiceGateway(environment);
 
@@ -111,30 +111,37 @@ public static class ServiceHost
         });
     }
 
-    private static void AddStartUpAndWayOut(this WebApplicationBuilder builder, HostEnvironment environment)
+    private static void AddLifecycle(this WebApplicationBuilder builder, HostEnvironment environment, ShutdownSignal shutdown)
     {
         var services = builder.Services;
         services.AddSingleton(new RunningEnvironment(environment));
         services.AddChecked<ShutdownOptions>("Shutdown", o => o.Validate());
-        services.AddSingleton<StartedParts>();
-        services.AddSingleton<WayOutRequest>();
-        services.AddSingleton<IShutdownTrigger>(provider => provider.GetRequiredService<WayOutRequest>());
-        services.AddSingleton<Grains.IServiceEnd>(provider => provider.GetRequiredService<WayOutRequest>());
-        services.AddSingleton<WayOut>();
-        services.AddSingleton<MetricsCache>();
-        services.AddSingleton<DaemonReloadMonitor>();
-        services.AddSingleton<FirewallMonitor>();
-        services.AddSingleton<BackgroundParts>();
+        services.AddSingleton(shutdown);
+        services.AddSingleton<IShutdownSignal>(shutdown);
+        services.AddSingleton<IHostLifetime, NoConsoleLifetime>();
+
+        // Its place among the hosted services is between the silo's and the HTTPS server's.
+        services.AddSingleton<SiloGate>();
+        services.AddHostedService(provider => provider.GetRequiredService<SiloGate>());
+
+        // What HostLifecycle starts and stops.
+        services.AddSingleton<Preconditions>();
         services.AddSingleton<Leftovers>();
         services.AddSingleton<HostIdentityProvider>();
         services.AddSingleton<HostCapabilities>();
-        services.AddSingleton<Engine>();
+        services.AddSingleton<EngineStartup>();
         services.AddSingleton<WarmUp>();
         services.AddSingleton<Registration>();
-        services.AddSingleton<StartUp>();
-        services.AddHostedService<GoLive>();
-        services.AddHostedService<EcsAgent>();
-        services.AddWatchdogProbe("grain calls", (provider, cancellationToken) => provider.GetRequiredService<BackgroundParts>().ProveProgressAsync(cancellationToken));
+        services.AddSingleton<EcsAgent>();
+        services.AddSingleton<ReadyLine>();
+        services.AddSingleton<MetricsCache>();
+        services.AddSingleton<DaemonReloadMonitor>();
+        services.AddSingleton<FirewallMonitor>();
+        services.AddSingleton<HostReporter>();
+        services.AddSingleton<EngineEventLoop>();
+        services.AddSingleton<WebserverHeartbeat>();
+        services.AddSingleton<MandelboxShutdown>();
+        services.AddWatchdogProbe("grain calls", (provider, cancellationToken) => provider.GetRequiredService<HostReporter>().ProveProgressAsync(cancellationToken));
     }
 
     /// <summary>The HTTPS server and what it serves.</summary>

@@ -7,6 +7,8 @@ namespace HostService.Silo.Reporting;
 /// <summary>Sentry, where a DSN is configured. It is set up before anything else, so that every later failure is reported (B3).</summary>
 public static class ErrorReporting
 {
+    private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(5);
+
     /// <summary>Begins; without a DSN nothing is ever sent.</summary>
     /// <exception cref="StartRefusedException">The DSN is not one.</exception>
     public static IDisposable? Start(IConfiguration configuration)
@@ -38,8 +40,12 @@ public static class ErrorReporting
         }
     }
 
-    /// <summary>Sends what is queued, within a deadline.</summary>
-    public static Task FlushAsync() => SentrySdk.FlushAsync(TimeSpan.FromSeconds(5));
+    /// <summary>Sends what is queued, as far as <see cref="FlushTimeout"/> allows, and ends.</summary>
+    public static async Task StopAsync()
+    {
+        await SentrySdk.FlushAsync(FlushTimeout);
+        SentrySdk.Close();
+    }
 }
 
 /// <summary>Hands every logged error to Sentry; what is not an error leaves a breadcrumb.</summary>

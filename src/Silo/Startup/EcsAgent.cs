@@ -7,13 +7,13 @@ using Microsoft.Extensions.Options;
 namespace HostService.Silo.Startup;
 
 /// <summary>
-/// Starts the ECS agent's own unit in deployed environments (B29). It comes after everything else has started: an agent that runs calls us at once, and must
-/// find the server there.
+/// Starts the ECS agent's own unit in deployed environments (B29), after everything else: an agent calls this service as soon as it runs. It is never stopped, because it
+/// is systemd's and the machine is about to be turned off.
 /// </summary>
-public sealed partial class EcsAgent(RunningEnvironment running, IOptions<HostOptions> host, IOptions<EcsOptions> ecs, ISystemd systemd, ILogger<EcsAgent> logger)
-    : IHostedLifecycleService
+public sealed partial class EcsAgent(
+    RunningEnvironment running, IOptions<HostOptions> host, IOptions<EcsOptions> ecs, ISystemd systemd, ILogger<EcsAgent> logger)
 {
-    public async Task StartedAsync(CancellationToken cancellationToken)
+    public async Task StartAsync(CancellationToken cancellationToken)
     {
         if (!ecs.Value.Enabled || !host.Value.ManageSystem || !running.Value.IsDeployed)
         {
@@ -28,20 +28,12 @@ public sealed partial class EcsAgent(RunningEnvironment running, IOptions<HostOp
         catch (SystemdException exception)
         {
             throw new StartRefusedException(
-                ExitCodes.Failed, $"The ECS agent's unit could not be started: {exception.Message} Install the agent, name its unit with Ecs__AgentUnit, or set Ecs__Enabled=false.", exception);
+                ExitCodes.Failed,
+                $"The ECS agent's unit could not be started: {exception.Message} "
+                + "Install the agent, name its unit with Ecs__AgentUnit, or set Ecs__Enabled=false.",
+                exception);
         }
     }
-
-    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    /// <summary>The agent is left running: it is systemd's, and the machine's end is near.</summary>
-    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The ECS agent runs ({Unit})")]
     private partial void LogStarted(string unit);

@@ -10,8 +10,8 @@ using Microsoft.Extensions.Options;
 namespace HostService.Silo.Startup;
 
 /// <summary>
-/// What containers can be given on this machine (B13, B17). What is missing is left out with a warning in a local environment; in a deployed one the host says
-/// that it is not ready, and no mandelbox comes up without devices.
+/// What mandelboxes can be given on this machine (B13, B17). What is missing is left out with a warning in a local environment; a deployed host is not ready without it,
+/// and no mandelbox starts there without devices.
 /// </summary>
 public sealed partial class HostCapabilities(
     RunningEnvironment running,
@@ -23,18 +23,27 @@ public sealed partial class HostCapabilities(
 {
     private bool _profileLoaded;
 
-    /// <summary>B3: the profile that mandelboxes are confined by.</summary>
+    /// <summary>Why no mandelbox can start on this machine; null when one can. Known once <see cref="Detect"/> has run.</summary>
+    public string? NotReadyReason { get; private set; }
+
+    /// <summary>
+    /// Whether <c>systemctl daemon-reload</c> can take the GPUs from running mandelboxes: where systemd makes their cgroups it writes the list of allowed devices anew,
+    /// without those that NVIDIA's runtime added. Known once <see cref="Detect"/> has run.
+    /// </summary>
+    public bool ReloadsTakeGpus { get; private set; }
+
+    /// <summary>B3: the profile that confines mandelboxes.</summary>
     public async Task LoadProfileAsync(CancellationToken cancellationToken)
     {
         if (!host.Value.ManageSystem)
         {
-            LogLeftOut("AppArmor: Host:ManageSystem is false, so no profile is loaded");
+            LogUnavailable(LogLevel.Warning, "AppArmor: Host:ManageSystem is false, so no profile is loaded");
             return;
         }
 
         if (appArmor.Unavailable is { } why && running.Value.IsLocal)
         {
-            LogLeftOut($"AppArmor: {why}");
+            LogUnavailable(LogLevel.Warning, $"AppArmor: {why}");
             return;
         }
 
@@ -42,37 +51,39 @@ public sealed partial class HostCapabilities(
         _profileLoaded = true;
     }
 
-    /// <param name="engine">The engine that is to give it to them.</param>
+    /// <param name="engine">The engine that makes the containers.</param>
     /// <param name="gpus">How many GPUs this host has.</param>
-    /// <returns>Why no mandelbox can come up on this machine as it should; null when one can.</returns>
-    public string? Find(EngineInfo engine, int gpus)
+    public void Detect(EngineInfo engine, int gpus)
     {
-        var lacking = new List<string>();
+        var level = running.Value.IsDeployed ? LogLevel.Error : LogLevel.Warning;
+        var missing = new List<string>();
         if (inputDevices.Unavailable is { } noInput)
         {
-            lacking.Add($"input devices: {noInput}");
+            missing.Add($"input devices: {noInput}");
         }
 
         var fuse = File.Exists("/dev/fuse");
         if (!fuse)
         {
-            lacking.Add("/dev/fuse: the kernel has no FUSE");
+            missing.Add("/dev/fuse: the kernel has no FUSE");
         }
 
         if (gpus > 0 && !NvidiaRuntime.IsIn(engine))
         {
-            lacking.Add("GPUs: the container engine has no runtime 'nvidia' (nvidia-ctk runtime configure --runtime=docker, then restart the engine)");
+            missing.Add("GPUs: the container engine has no runtime 'nvidia' (nvidia-ctk runtime configure --runtime=docker, then restart the engine)");
         }
 
-        foreach (var what in lacking)
+        foreach (var what in missing)
         {
-            Missing(what);
+            LogUnavailable(level, what);
         }
 
         var shared = MountPoints.IsShared(host.Value.Root);
         if (!shared)
         {
-            Missing($"shared mounts: {host.Value.Root} does not lie on a shared mount, so what is mounted on one side of a mandelbox is not seen on the other (mount --make-rshared /)");
+            LogUnavailable(
+                level,
+                $"shared mounts: {host.Value.Root} is not on a shared mount, so what the host mounts later is not seen inside and the reverse (mount --make-rshared /)");
         }
 
         source.Current = new ContainerCapabilities
@@ -84,45 +95,20 @@ public sealed partial class HostCapabilities(
             Runtimes = engine.Runtimes,
             CloudStorageRoot = host.Value.CloudStorageRoot,
         };
-        return running.Value.IsDeployed && lacking.Count > 0 ? $"mandelboxes cannot be given {string.Join(", ", lacking)}" : null;
-    }
-
-    /// <summary>
-    /// Whether a reload of systemd can take the GPUs from mandelboxes that run: where systemd makes their cgroups it writes the list of allowed devices anew, and does
-    /// not know of those that NVIDIA's runtime added. Warns of it.
-    /// </summary>
-    public bool ReloadsTakeGpus(EngineInfo engine, int gpus)
-    {
-        var take = gpus > 0 && engine.CgroupDriver == "systemd";
-        if (take)
+        NotReadyReason = running.Value.IsDeployed && missing.Count > 0 ? $"mandelboxes cannot be given {string.Join(", ", missing)}" : null;
+        ReloadsTakeGpus = gpus > 0 && engine.CgroupDriver == "systemd";
+        if (ReloadsTakeGpus)
         {
             LogReloadsTakeGpus();
         }
-
-        return take;
     }
-
-    private void Missing(string what)
-    {
-        if (running.Value.IsDeployed)
-        {
-            LogMissing(what);
-        }
-        else
-        {
-            LogLeftOut(what);
-        }
-    }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "This machine lacks what every mandelbox needs: {What}")]
-    private partial void LogMissing(string what);
 
     [LoggerMessage(
         Level = LogLevel.Warning,
-        Message = "The container engine leaves cgroups to systemd: 'systemctl daemon-reload' can take the GPUs from mandelboxes that run. "
+        Message = "The container engine leaves cgroups to systemd: 'systemctl daemon-reload' can take the GPUs from running mandelboxes. "
             + "Set \"exec-opts\": [\"native.cgroupdriver=cgroupfs\"] in /etc/docker/daemon.json and restart the engine")]
     private partial void LogReloadsTakeGpus();
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelboxes do without {What}")]
-    private partial void LogLeftOut(string what);
+    [LoggerMessage(Message = "Unavailable to mandelboxes: {What}")]
+    private partial void LogUnavailable(LogLevel level, string what);
 }

@@ -9,11 +9,11 @@ namespace HostService.Silo.Startup;
 
 /// <summary>What a run that did not end cleanly has left behind (B4).</summary>
 public sealed partial class Leftovers(
-    IOptions<HostOptions> options, HostDirectories directories, Engine reach, IContainerEngine engine, ILogger<Leftovers> logger)
+    IOptions<HostOptions> options, HostDirectories directories, EngineStartup startup, IContainerEngine engine, ILogger<Leftovers> logger)
 {
     private bool Reclaim => options.Value.OnLeftovers == "reclaim";
 
-    /// <summary>Refuses where that is configured. Before anything is touched.</summary>
+    /// <exception cref="StartRefusedException">The last run left its directories, and they are not to be reclaimed.</exception>
     public void Check()
     {
         if (!Reclaim && directories.Leftover is { } directory)
@@ -25,9 +25,7 @@ public sealed partial class Leftovers(
         }
     }
 
-    /// <summary>
-    /// Takes back what the last run left, where that is configured: first the containers, which still use the directories, then the directories.
-    /// </summary>
+    /// <summary>Removes what the last run left: first the containers, which still use the directories, then the directories.</summary>
     public async Task ReclaimAsync(HostIdentity identity, CancellationToken cancellationToken)
     {
         if (directories.Leftover is null)
@@ -36,13 +34,13 @@ public sealed partial class Leftovers(
         }
 
         OrRefuse(directories.ThrowIfInUse);
-        await reach.StartAsync(cancellationToken);
-        await reach.ReachAsync(cancellationToken);
+        await startup.StartAsync(cancellationToken);
+        await startup.ReachAsync(cancellationToken);
         await ClearEngineAsync(identity, cancellationToken);
         OrRefuse(directories.Reclaim);
     }
 
-    /// <summary>Containers of this host's that outlived their service: removed where configured, else told of.</summary>
+    /// <summary>Containers of this host that outlived their service: removed where that is configured, otherwise logged.</summary>
     public async Task ClearEngineAsync(HostIdentity identity, CancellationToken cancellationToken)
     {
         var labels = new Dictionary<string, string> { [ContainerLabels.Host] = identity.InstanceName };

@@ -1,38 +1,72 @@
+using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Silo.Background;
 using HostService.Silo.Hosting;
-using HostService.Silo.Shutdown;
+using HostService.Silo.Lifecycle;
 
 namespace HostService.Silo.Startup;
 
-/// <summary>Takes this host's row in the backend's database over (B23).</summary>
-public sealed class Registration(IBackendDatabase database, HostInfoSource facts, MetricsCache readings, WayOutRequest wayOut)
+/// <summary>This host's row in the backend's database: taken over, kept fresh, removed (B23, B26). Does nothing where there is no database.</summary>
+public sealed class Registration(
+    RunningEnvironment running,
+    IBackendDatabase database,
+    HeartbeatLoop heartbeat,
+    StaleRowSweep sweep,
+    HostInfoSource info,
+    MetricsCache metrics,
+    ShutdownSignal shutdown)
 {
+    private bool _refused;
+
+    private string InstanceName => info.Current.Identity.InstanceName;
+
     /// <summary>
-    /// What came of it. Where the webserver no longer wants this host the way out has been asked for; the row is ours to remove then, as in every other end (B26).
+    /// Takes the row over and starts heartbeat and sweep. Where the webserver no longer wants this host, the end of the service is requested instead.
     /// </summary>
     /// <exception cref="StartRefusedException">The row is not ours.</exception>
-    public async Task<RegistrationOutcome> RegisterAsync(CancellationToken cancellationToken)
+    public async Task RegisterAsync(CancellationToken cancellationToken)
     {
-        var known = facts.Current;
+        if (!running.Value.HasDatabase)
+        {
+            return;
+        }
+
+        var known = info.Current;
         var identity = known.Identity;
-        var capacity = known.Gpus.Count > 0 ? known.Gpus.Count * known.MandelboxesPerGpu : known.CpuOnlySlots;
         var answer = await database.RegisterAsync(
             new HostRegistration(
-                identity.InstanceName, identity.InstanceId, identity.AmiId, identity.Region, identity.InstanceType, ServiceVersion.Commit, identity.PublicIpv4, capacity, readings.HostFigures()),
+                identity.InstanceName,
+                identity.InstanceId,
+                identity.AmiId,
+                identity.Region,
+                identity.InstanceType,
+                ServiceVersion.Commit,
+                identity.PublicIpv4,
+                known.Gpus.Count > 0 ? known.Gpus.Count * known.MandelboxesPerGpu : known.CpuOnlySlots,
+                metrics.HostFigures()),
             cancellationToken);
         switch (answer.Outcome)
         {
             case RegistrationOutcome.Registered:
+                heartbeat.Start(identity.InstanceName, metrics.HostFigures, EndNotWanted);
+                sweep.Start(identity.InstanceName, EndNotWanted);
                 break;
             case RegistrationOutcome.NotWanted:
-                wayOut.Request(new End(EndCause.NotWanted, answer.Reason ?? "the webserver no longer wants this host", ExitCodes.Ended));
+                EndNotWanted(answer.Reason ?? "the webserver no longer wants this host");
                 break;
             default:
+                _refused = true;
                 throw new StartRefusedException(ExitCodes.Refused, $"This host's row in the database is not ours to take: {answer.Reason}");
         }
-
-        return answer.Outcome;
     }
+
+    public Task MarkDrainingAsync(CancellationToken cancellationToken) =>
+        running.Value.HasDatabase ? database.SetHostStatusAsync(InstanceName, "DRAINING", cancellationToken) : Task.CompletedTask;
+
+    /// <summary>Removes the row unless it is somebody else's; also one that is not wanted any more.</summary>
+    public Task RemoveAsync(CancellationToken cancellationToken) =>
+        running.Value.HasDatabase && !_refused ? database.RemoveHostAsync(InstanceName, cancellationToken) : Task.CompletedTask;
+
+    private void EndNotWanted(string why) => shutdown.Request(new ShutdownRequest(ShutdownReason.NotWanted, why));
 }

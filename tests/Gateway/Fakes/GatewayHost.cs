@@ -53,7 +53,7 @@ public sealed class GatewayHost : IAsyncDisposable
         builder.Configuration.AddInMemoryCollection(
             settings.Select(s => new KeyValuePair<string, string?>(s.Key, s.Value)).Prepend(new("Gateway:InstanceName", InstanceName)));
         builder.Services.AddSingleton(grains.Factory);
-        builder.Services.AddSingleton<IShutdownTrigger>(shutdown);
+        builder.Services.AddSingleton<IShutdownSignal>(shutdown);
         if (clock is not null)
             builder.Services.AddSingleton(clock);
         builder.Services.AddGateway(builder.Configuration, environment);
@@ -100,7 +100,7 @@ public sealed class GatewayHost : IAsyncDisposable
 }
 
 /// <summary>Takes note of what would end the service.</summary>
-public sealed class RecordingShutdown : IShutdownTrigger
+public sealed class RecordingShutdown : IShutdownSignal
 {
     private readonly TaskCompletionSource<string> _requested = new(TaskCreationOptions.RunContinuationsAsynchronously);
 

@@ -1,9 +1,13 @@
 using System.Diagnostics.Metrics;
 using HostService.GrainInterfaces;
 using HostService.Grains;
+using HostService.Grains.Mandelbox;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Linux.AppArmor;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Background;
-using HostService.Silo.Shutdown;
+using HostService.Silo.Hosting;
+using HostService.Silo.Startup;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -99,8 +103,17 @@ public sealed class DaemonReloadMonitorTests
     {
         var grains = Substitute.For<IGrainFactory>();
         grains.GetGrain<IHostGrain>("host").Returns(_host);
-        var facts = new HostInfoSource(new HostInfo { Identity = new HostIdentity("host", "i", "t", "a", "r", "127.0.0.1"), Environment = HostEnvironment.Dev });
+        var info = new HostInfoSource(new HostInfo { Identity = new HostIdentity("host", "i", "t", "a", "r", "127.0.0.1"), Environment = HostEnvironment.Dev });
         var watch = new ReloadWatch(_systemd, Options.Create(new SystemdOptions()), _clock, NullLogger<ReloadWatch>.Instance);
-        return new DaemonReloadMonitor(grains, facts, new StartedParts { ReloadsTakeGpus = takeGpus }, watch, _log);
+        var options = Options.Create(new Infrastructure.HostOptions());
+        var capabilities = new HostCapabilities(
+            new RunningEnvironment(HostEnvironment.Dev),
+            options,
+            Substitute.For<IAppArmor>(),
+            new FakeInputDevices(),
+            new ContainerCapabilitiesSource(),
+            NullLogger<HostCapabilities>.Instance);
+        capabilities.Detect(new EngineInfo("28.2.2", "1.50", ["nvidia"], []) { CgroupDriver = takeGpus ? "systemd" : "cgroupfs" }, gpus: 1);
+        return new DaemonReloadMonitor(grains, info, capabilities, options, watch, _log);
     }
 }

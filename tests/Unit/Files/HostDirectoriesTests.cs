@@ -65,6 +65,16 @@ public sealed class HostDirectoriesTests : IDisposable
     }
 
     [Fact]
+    public void A_disk_that_is_full_fails_the_start_once_and_not_the_disposal_again()
+    {
+        Directory.CreateDirectory(Options.Root);
+        File.CreateSymbolicLink(Path.Combine(Options.Root, ".host-service"), "/dev/full");
+        var directories = Directories();
+        Assert.Contains("No space left", Assert.Throws<IOException>(directories.Make).Message, StringComparison.Ordinal);
+        directories.Dispose();
+    }
+
+    [Fact]
     public void What_a_crashed_run_left_is_reclaimed_and_what_a_running_one_has_is_not()
     {
         var running = Directories();

@@ -24,7 +24,7 @@ public sealed class EcsAgentTests
     [InlineData(HostEnvironment.LocalDevWithDb, true, true, 0)]
     public async Task It_is_started_in_deployed_environments_where_it_is_wanted_and_systemd_is_ours(HostEnvironment environment, bool enabled, bool manageSystem, int times)
     {
-        await Agent(environment, enabled, manageSystem).StartedAsync(CancellationToken.None);
+        await Agent(environment, enabled, manageSystem).StartAsync(CancellationToken.None);
         await _systemd.Received(times).StartUnitAsync("agent.service", Arg.Any<CancellationToken>());
     }
 
@@ -32,7 +32,7 @@ public sealed class EcsAgentTests
     public async Task One_that_does_not_start_keeps_the_service_from_starting_and_says_what_to_do()
     {
         _systemd.StartUnitAsync(default!, default).ThrowsAsyncForAnyArgs(new SystemdException("Unit agent.service not found."));
-        var refusal = await Assert.ThrowsAsync<StartRefusedException>(() => Agent(HostEnvironment.Prod, true, true).StartedAsync(CancellationToken.None));
+        var refusal = await Assert.ThrowsAsync<StartRefusedException>(() => Agent(HostEnvironment.Prod, true, true).StartAsync(CancellationToken.None));
         Assert.Equal(ExitCodes.Failed, refusal.ExitCode);
         Assert.Contains("Unit agent.service not found.", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("Ecs__AgentUnit", refusal.Message, StringComparison.Ordinal);

@@ -21,15 +21,15 @@ public sealed class HostCapabilitiesTests
     [Fact]
     public void A_deployed_host_whose_engine_has_no_nvidia_runtime_is_not_ready()
     {
-        Assert.Contains("GPUs: the container engine has no runtime 'nvidia'", Machine(HostEnvironment.Dev).Find(Plain, 1), StringComparison.Ordinal);
-        Assert.Contains(_log.Lines, l => l.StartsWith("Error: This machine lacks what every mandelbox needs: GPUs", StringComparison.Ordinal));
+        Assert.Contains("GPUs: the container engine has no runtime 'nvidia'", Detect(HostEnvironment.Dev, Plain, 1).NotReadyReason, StringComparison.Ordinal);
+        Assert.Contains(_log.Lines, l => l.StartsWith("Error: Unavailable to mandelboxes: GPUs", StringComparison.Ordinal));
     }
 
     [Fact]
     public void A_local_one_warns_of_it_and_is_ready()
     {
-        Assert.Null(Machine(HostEnvironment.LocalDev).Find(Plain, 1));
-        Assert.Contains(_log.Lines, l => l.StartsWith("Warning: Mandelboxes do without GPUs", StringComparison.Ordinal));
+        Assert.Null(Detect(HostEnvironment.LocalDev, Plain, 1).NotReadyReason);
+        Assert.Contains(_log.Lines, l => l.StartsWith("Warning: Unavailable to mandelboxes: GPUs", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -38,9 +38,9 @@ public sealed class HostCapabilitiesTests
     [InlineData("runc", "runc", 0)]
     public void Nothing_is_said_where_mandelboxes_have_the_gpus_or_there_are_none(string runtime, string ofAll, int gpus)
     {
-        var lacking = Machine(HostEnvironment.Dev).Find(Plain with { Runtimes = [runtime], DefaultRuntime = ofAll }, gpus);
+        var found = Detect(HostEnvironment.Dev, Plain with { Runtimes = [runtime], DefaultRuntime = ofAll }, gpus);
 
-        Assert.DoesNotContain("GPUs", lacking ?? "", StringComparison.Ordinal);
+        Assert.DoesNotContain("GPUs", found.NotReadyReason ?? "", StringComparison.Ordinal);
         Assert.DoesNotContain(_log.Lines, l => l.Contains("GPUs", StringComparison.Ordinal));
     }
 
@@ -51,15 +51,20 @@ public sealed class HostCapabilitiesTests
     [InlineData("", 1, false)]
     public void Gpus_in_cgroups_of_systemds_making_are_warned_of(string cgroupDriver, int gpus, bool take)
     {
-        Assert.Equal(take, Machine(HostEnvironment.Dev).ReloadsTakeGpus(Plain with { CgroupDriver = cgroupDriver }, gpus));
+        Assert.Equal(take, Detect(HostEnvironment.Dev, Plain with { CgroupDriver = cgroupDriver }, gpus).ReloadsTakeGpus);
         Assert.Equal(take, _log.Lines.Any(l => l.StartsWith("Warning", StringComparison.Ordinal) && l.Contains("native.cgroupdriver=cgroupfs", StringComparison.Ordinal)));
     }
 
-    private HostCapabilities Machine(HostEnvironment environment) => new(
-        new RunningEnvironment(environment),
-        Options.Create(new HostOptions()),
-        Substitute.For<IAppArmor>(),
-        new FakeInputDevices(),
-        new ContainerCapabilitiesSource(),
-        _log);
+    private HostCapabilities Detect(HostEnvironment environment, EngineInfo engine, int gpus)
+    {
+        var capabilities = new HostCapabilities(
+            new RunningEnvironment(environment),
+            Options.Create(new HostOptions()),
+            Substitute.For<IAppArmor>(),
+            new FakeInputDevices(),
+            new ContainerCapabilitiesSource(),
+            _log);
+        capabilities.Detect(engine, gpus);
+        return capabilities;
+    }
 }

@@ -1,7 +1,7 @@
 using HostService.Infrastructure.Backend;
 using HostService.Silo.Hosting;
+using HostService.Silo.Lifecycle;
 using HostService.Silo.Reporting;
-using HostService.Silo.Shutdown;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 

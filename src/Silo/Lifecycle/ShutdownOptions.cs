@@ -1,6 +1,8 @@
-namespace HostService.Silo.Shutdown;
+using HostService.Silo.Hosting;
 
-/// <summary>Section <c>Shutdown</c>: how long the way out may take. All of it together must be shorter than the unit's <c>TimeoutStopSec</c>.</summary>
+namespace HostService.Silo.Lifecycle;
+
+/// <summary>Section <c>Shutdown</c>: the timeouts of the way back. Their sum (<see cref="HostLifecycle.LongestShutdown"/>) must be shorter than the unit's <c>TimeoutStopSec</c>.</summary>
 public sealed class ShutdownOptions
 {
     /// <summary>In deployed environments: how long spin-ups that were assigned before still come in (B30).</summary>
@@ -15,14 +17,9 @@ public sealed class ShutdownOptions
     /// <summary>How long any other step has.</summary>
     public TimeSpan StepTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>Of the way out, each of which may take as long as <see cref="StepTimeout"/>: those without a deadline of their own, turning the machine off included.</summary>
-    internal const int Steps = 14;
-
-    /// <summary>What the silo has to stop after them.</summary>
-    internal static readonly TimeSpan SiloTimeout = TimeSpan.FromSeconds(20);
-
-    /// <summary>The longest that all of it may take.</summary>
-    internal TimeSpan Longest => Grace + MandelboxTimeout + (Steps * StepTimeout) + SiloTimeout;
+    /// <summary>As configured; the defaults where that has faults, which the check of all options names.</summary>
+    public static ShutdownOptions From(IConfiguration configuration) =>
+        configuration.ReadOrDefaults<ShutdownOptions>("Shutdown") is var configured && !configured.Validate().Any() ? configured : new ShutdownOptions();
 
     /// <summary>Every fault of these settings; empty when there is none.</summary>
     public IEnumerable<string> Validate()

@@ -1,7 +1,7 @@
-namespace HostService.Grains;
+namespace HostService.GrainInterfaces;
 
-/// <summary>The one way out of the service, as far as a grain may touch it.</summary>
-public interface IServiceEnd
+/// <summary>Asks for the end of the service.</summary>
+public interface IShutdownSignal
 {
     /// <summary>Begins draining and shutting down, once, however often it is called; returns at once.</summary>
     void Request(string reason);

@@ -2,6 +2,7 @@ using HostService.GrainInterfaces;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
+using HostService.Silo.Startup;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
 using NSubstitute;
@@ -10,10 +11,10 @@ using NSubstitute.ExceptionExtensions;
 namespace HostService.Tests.Unit.Startup;
 
 /// <summary>B3: the engine's own unit.</summary>
-public sealed class EngineTests
+public sealed class EngineStartupTests
 {
     private readonly ISystemd _systemd = Substitute.For<ISystemd>();
-    private readonly RecordingLogger<Silo.Startup.Engine> _log = new();
+    private readonly RecordingLogger<EngineStartup> _log = new();
 
     [Theory]
     [InlineData(HostEnvironment.Prod, true, "docker.service", 1)]
@@ -24,7 +25,7 @@ public sealed class EngineTests
     [InlineData(HostEnvironment.Prod, true, "", 0)]
     public async Task It_is_started_wherever_the_service_manages_the_system(HostEnvironment environment, bool manageSystem, string unit, int times)
     {
-        await Engine(environment, manageSystem, unit).StartAsync(CancellationToken.None);
+        await Startup(environment, manageSystem, unit).StartAsync(CancellationToken.None);
         await _systemd.Received(times).StartUnitAsync("docker.service", Arg.Any<CancellationToken>());
     }
 
@@ -34,7 +35,7 @@ public sealed class EngineTests
     public async Task One_that_does_not_start_locally_is_a_warning_because_the_engine_may_run_without_systemd(HostEnvironment environment)
     {
         _systemd.StartUnitAsync(default!, default).ThrowsAsyncForAnyArgs(new SystemdException("System has not been booted with systemd"));
-        await Engine(environment, true, "docker.service").StartAsync(CancellationToken.None);
+        await Startup(environment, true, "docker.service").StartAsync(CancellationToken.None);
         var line = Assert.Single(_log.Lines);
         Assert.StartsWith("Warning", line, StringComparison.Ordinal);
         Assert.Contains("System has not been booted with systemd", line, StringComparison.Ordinal);
@@ -44,10 +45,10 @@ public sealed class EngineTests
     public async Task One_that_does_not_start_on_EC2_is_a_failure()
     {
         _systemd.StartUnitAsync(default!, default).ThrowsAsyncForAnyArgs(new SystemdException("Unit docker.service not found."));
-        await Assert.ThrowsAsync<SystemdException>(() => Engine(HostEnvironment.Prod, true, "docker.service").StartAsync(CancellationToken.None));
+        await Assert.ThrowsAsync<SystemdException>(() => Startup(HostEnvironment.Prod, true, "docker.service").StartAsync(CancellationToken.None));
     }
 
-    private Silo.Startup.Engine Engine(HostEnvironment environment, bool manageSystem, string unit) => new(
+    private EngineStartup Startup(HostEnvironment environment, bool manageSystem, string unit) => new(
         Substitute.For<IContainerEngine>(),
         _systemd,
         new RunningEnvironment(environment),

@@ -6,15 +6,20 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Startup;
 
-/// <summary>The container engine, which must answer before anything else makes sense.</summary>
-public sealed partial class Engine(
-    IContainerEngine engine, ISystemd systemd, RunningEnvironment running, IOptions<HostOptions> host, IOptions<DockerOptions> options, ILogger<Engine> logger)
+/// <summary>Starts the container engine and checks that it answers.</summary>
+public sealed partial class EngineStartup(
+    IContainerEngine engine,
+    ISystemd systemd,
+    RunningEnvironment running,
+    IOptions<HostOptions> host,
+    IOptions<DockerOptions> options,
+    ILogger<EngineStartup> logger)
 {
     /// <summary>
-    /// Starts the engine's unit where the service manages the system (B3). On a developer's machine the engine may run without systemd: there a failure is a warning, and
+    /// Starts the engine's unit where the service manages the system (B3). A developer's machine may run the engine without systemd: there a failure is a warning, and
     /// <see cref="ReachAsync"/> decides.
     /// </summary>
-    /// <exception cref="SystemdException">It did not start, and the environment is deployed.</exception>
+    /// <exception cref="SystemdException">The unit did not start in a deployed environment.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var unit = options.Value.Unit;
@@ -45,12 +50,13 @@ public sealed partial class Engine(
         {
             throw new StartRefusedException(
                 ExitCodes.EngineLost,
-                $"The container engine does not answer at {options.Value.Endpoint}: {exception.Message} Start it (systemctl start docker), or name another one with Docker__Endpoint.",
+                $"The container engine does not answer at {options.Value.Endpoint}: {exception.Message} "
+                + "Start it (systemctl start docker), or name another one with Docker__Endpoint.",
                 exception);
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Unit} was not started, which does no harm where the engine runs without it: {Why}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Unit} was not started; the engine may run without it: {Why}")]
     private partial void LogNotStarted(string unit, string why);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Container engine at {Endpoint}: {Version}, API {ApiVersion}")]

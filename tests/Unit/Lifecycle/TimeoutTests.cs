@@ -5,12 +5,12 @@ using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Silo.Hosting;
-using HostService.Silo.Shutdown;
+using HostService.Silo.Lifecycle;
 
-namespace HostService.Tests.Unit.Shutdown;
+namespace HostService.Tests.Unit.Lifecycle;
 
 /// <summary>Timeouts of different sections nest: the verdict of the inner one comes before the outer one passes.</summary>
-public sealed partial class DeadlineTests
+public sealed partial class TimeoutTests
 {
     private readonly MandelboxOptions _mandelbox = new();
     private readonly UserConfigsOptions _configs = new();
@@ -28,11 +28,13 @@ public sealed partial class DeadlineTests
     }
 
     [Fact]
-    public void The_unit_gives_the_way_out_all_the_time_that_it_may_take()
+    public void The_unit_gives_the_shutdown_all_the_time_that_it_may_take()
     {
         var unit = File.ReadAllText(Path.Combine(Root(), "deploy/systemd/host-service.service"));
         var minutes = int.Parse(StopTimeout().Match(unit).Groups["minutes"].Value, CultureInfo.InvariantCulture);
-        Assert.True(new ShutdownOptions().Longest < TimeSpan.FromMinutes(minutes), $"{new ShutdownOptions().Longest}");
+        var longest = HostLifecycle.LongestShutdown(new ShutdownOptions());
+        Assert.True(longest < TimeSpan.FromMinutes(minutes), $"{longest}");
+        Assert.Contains($"({longest.TotalSeconds:0} s)", unit, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,0 +1,81 @@
+using HostService.GrainInterfaces;
+using HostService.Grains;
+using HostService.Grains.Host;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Gpu;
+using HostService.Infrastructure.Linux.Systemd;
+using HostService.Infrastructure.Metrics;
+using HostService.Silo.Startup;
+
+namespace HostService.Silo.Background;
+
+/// <summary>Reports metrics, GPUs and the engine's connection to the host's grain, and the grain's state to systemd. None of that takes a turn of the grain to find.</summary>
+public sealed class HostReporter(
+    IGrainFactory grains,
+    HostInfoSource info,
+    ContainerEventStream events,
+    GpuMonitor gpus,
+    MetricsWatch metrics,
+    MetricsCache cache,
+    DaemonReloadMonitor reloads,
+    FirewallMonitor firewall,
+    StatusLine statusLine,
+    TimeProvider timeProvider,
+    ILogger<HostReporter> logger) : BackgroundService
+{
+    private static readonly TimeSpan StatusInterval = TimeSpan.FromSeconds(1);
+
+    private readonly StreamConsumer _consumer = new(timeProvider, logger);
+    private bool _engineSeen;
+
+    private IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(info.Current.Identity.InstanceName));
+
+    /// <summary>For the watchdog: fails when grain calls are not answered.</summary>
+    public Task ProveProgressAsync(CancellationToken cancellationToken) =>
+        ExecuteTask is null ? Task.CompletedTask : Host.Describe().WaitAsync(cancellationToken);
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+        _consumer.RunAsync("GPUs", gpus.WatchAsync, statuses => Host.ReportGpus(GpuDescriptions.From(statuses)), stoppingToken),
+        _consumer.RunAsync("metrics", metrics.WatchAsync, ReportMetricsAsync, stoppingToken),
+        _consumer.RunAsync("firewall", firewall.WatchAsync, reason => Host.SetNotReady("firewall", reason), stoppingToken),
+        reloads.RunAsync(stoppingToken),
+        WatchStatusAsync(stoppingToken));
+
+    private Task ReportMetricsAsync(MetricsReading reading)
+    {
+        cache.Latest = reading;
+        return Host.ReportMetrics(Describe.Figures(reading));
+    }
+
+    private async Task WatchStatusAsync(CancellationToken cancellationToken)
+    {
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            await _consumer.TryAsync("engine", ReportEngineAsync, cancellationToken);
+            await _consumer.TryAsync("status", ReportToSystemdAsync, cancellationToken);
+            await Task.WhenAny(Task.Delay(StatusInterval, timeProvider, cancellationToken));
+        }
+    }
+
+    /// <summary>A host without its engine takes no work. Until the first connection the answer that start-up got counts.</summary>
+    private async Task ReportEngineAsync()
+    {
+        _engineSeen |= events.IsConnected;
+        if (_engineSeen)
+        {
+            await Host.SetNotReady("engine", events.IsConnected ? null : "the container engine does not answer");
+        }
+    }
+
+    private async Task ReportToSystemdAsync()
+    {
+        var host = await Host.Describe();
+        var status = $"{host.Mandelboxes} mandelboxes, {host.Slots.Free} of {host.Slots.Capacity} slots free";
+        if (host.NotReady.Count > 0)
+        {
+            status += $"; not ready: {string.Join("; ", host.NotReady)}";
+        }
+
+        statusLine.Say(status);
+    }
+}

@@ -1,0 +1,127 @@
+using HostService.GrainInterfaces;
+using HostService.Grains;
+using HostService.Grains.Lifecycle;
+using HostService.Infrastructure.Backend.Rows;
+using HostService.Infrastructure.Backend.Webserver;
+using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Gpu;
+using HostService.Infrastructure.Storage.UserConfigs;
+using HostService.Silo.Background;
+using HostService.Silo.Hosting;
+using HostService.Silo.Reporting;
+using HostService.Silo.Startup;
+using Microsoft.AspNetCore.Hosting.Server;
+
+namespace HostService.Silo.Lifecycle;
+
+/// <summary>
+/// The host's life (B3, B30). Read downwards, the Start rows are the start; read upwards, the Stop rows are the shutdown. Nothing else says the order.
+/// The rows of one <c>new(…)</c> begin together: a Stop row is due as soon as the Start row beside it has begun, also when that failed.
+/// </summary>
+/// <remarks>
+/// Two Stop rows stand twice. Directories must go before the host's row (B26) and the dying heartbeat before the metrics end, long after what a plain reverse of the
+/// start would give; the upper row of each pair is for a start that fails before it reaches the lower one, and otherwise finds nothing to do.
+/// </remarks>
+public static class HostLifecycle
+{
+    private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SiloTimeout = TimeSpan.FromSeconds(20);
+
+    public static IReadOnlyList<Stage<HostContext>> Stages(ShutdownOptions options) =>
+    [
+        new(Stop("turn the machine off", (host, token) => host.TurnsMachineOff ? host.Power.ShutDownAsync(token) : Task.CompletedTask)),
+        new(
+            Stop("flush error reports", (_, _) => ErrorReporting.StopAsync(), FlushTimeout),
+            Start("start error reporting", host => ErrorReporting.Start(host.Configuration))),
+        new(
+            Stop("flush the log", (host, _) => host.DisposeApplicationAsync(), FlushTimeout),
+            Start("build the application", host => host.Use(ServiceHost.Build(host.Configuration, host.Shutdown)))),
+        new(Start<Preconditions>("check the preconditions", preconditions => preconditions.Check())),
+        new(Start<IBackendDatabase>("test the database", (database, token) => database.TestAsync(token))),
+        new(Start("find this host's identity", async (host, token) => host.Identity = await host.Get<HostIdentityProvider>().FindAsync(token))),
+        new(Start("take back what the last run left", (host, token) => host.Get<Leftovers>().ReclaimAsync(host.Identity!, token))),
+        new(Start<FirewallMonitor>("load the firewall", (firewall, token) => firewall.LoadAsync(token))),
+        new(Start<HostCapabilities>("load the AppArmor profile", (capabilities, token) => capabilities.LoadProfileAsync(token))),
+        new(
+            Stop<HostDirectories>("remove directories", directories => directories.RemoveAll()),
+            Start<HostDirectories>("make directories", directories => directories.Make())),
+        new(Start<EngineStartup>("start the container engine", (engine, token) => engine.StartAsync(token))),
+        new(Start("reach the container engine", async (host, token) => host.Engine = await host.Get<EngineStartup>().ReachAsync(token))),
+        new(Start("clear what the last run left in the engine", (host, token) => host.Get<Leftovers>().ClearEngineAsync(host.Identity!, token))),
+        new(Start("take stock of GPUs", async (host, token) =>
+            host.Get<HostIdentityProvider>().Publish(host.Identity!, await host.Get<GpuMonitor>().TakeInventoryAsync(token)))),
+        new(Stop<IWebserver>("send the dying heartbeat", (webserver, token) => webserver.SayGoodbyeAsync(token))),
+        new(Start("detect capabilities", host => host.Get<HostCapabilities>().Detect(host.Engine!, host.Get<HostInfoSource>().Current.Gpus.Count))),
+        new(Start("warm up the engine", (host, token) => host.Environment.IsDeployed ? host.Get<WarmUp>().RunAsync(token) : Task.CompletedTask)),
+        new(
+            Stop("stop the silo", (host, token) => host.Get<SiloGate>().StopAsync(host.Application!, token), SiloTimeout),
+            Start("start the silo", (host, token) => host.Get<SiloGate>().StartSiloAsync(host.Application!, token))),
+        new(
+            Stop<HostReporter>("stop metrics", (reporter, token) => reporter.StopAsync(token)),
+            Start<HostReporter>("start metrics", (reporter, token) => reporter.StartAsync(token))),
+        new(
+            Stop<IWebserver>("send the dying heartbeat", (webserver, token) => webserver.SayGoodbyeAsync(token)),
+            Stop<WebserverHeartbeat>("stop the webserver's heartbeat", (heartbeat, token) => heartbeat.StopAsync(token)),
+            Start<WebserverHeartbeat>("start the webserver's heartbeat", (heartbeat, token) => heartbeat.StartAsync(token))),
+        new(
+            Stop<HeartbeatLoop>("stop the heartbeat", (heartbeat, _) => heartbeat.StopAsync()),
+            Stop<IBackendDatabase>("flush database writes", (database, token) => database.FlushAsync(token)),
+            Stop<Registration>("remove the host's row", (registration, token) => registration.RemoveAsync(token)),
+            Stop<StaleRowSweep>("sweep stale rows", (sweep, token) => sweep.StopAsync(token)),
+            Start<Registration>("register the host", (registration, token) => registration.RegisterAsync(token))),
+        new(
+            Stop<HostDirectories>("remove directories", directories => directories.RemoveAll()),
+            Stop<IUserConfigStore>("give up unfinished saves", (store, token) => store.StopAsync(token)),
+            Stop<EngineEventLoop>("stop watching the engine", (events, token) => events.StopAsync(token)),
+            Start<EngineEventLoop>("watch the engine", (events, token) => events.StartAsync(token))),
+        new(Stop("end the mandelboxes", (host, token) => host.Get<MandelboxShutdown>().RunAsync(host.Grain, token), options.MandelboxTimeout)),
+        new(Start("accept spin-ups", AcceptAsync)),
+        new(
+            Stop<IServer>("stop the HTTPS server", (server, token) => server.StopAsync(token)),
+            Stop("close the host", (host, _) => host.Grain.SetStatus(HostStatus.Closed)),
+            Stop("wait for assigned spin-ups", GraceAsync, options.Grace + options.StepTimeout),
+            Stop("mark the host as draining", MarkDrainingAsync),
+            Start<SiloGate>("start the HTTPS server", (gate, token) => gate.StartServerAsync(token))),
+        new(Start<EcsAgent>("start the ECS agent", (agent, token) => agent.StartAsync(token))),
+        new(Start<ReadyLine>("report readiness", (line, _) => line.WriteAsync())),
+    ];
+
+    /// <summary>The longest that a shutdown may take when every row needs all of its timeout. The unit's <c>TimeoutStopSec</c> must be longer.</summary>
+    public static TimeSpan LongestShutdown(ShutdownOptions options) => Stages(options)
+        .SelectMany(stage => stage.Steps)
+        .Where(step => ((HostStep)step).IsStop)
+        .Aggregate(TimeSpan.Zero, (sum, step) => sum + (step.UndoTimeout ?? options.StepTimeout));
+
+    private static async Task AcceptAsync(HostContext host, CancellationToken cancellationToken)
+    {
+        await host.Grain.SetNotReady("machine", host.Get<HostCapabilities>().NotReadyReason);
+        await host.Grain.SetStatus(HostStatus.Active);
+    }
+
+    private static Task MarkDrainingAsync(HostContext host, CancellationToken cancellationToken) => Task.WhenAll(
+        host.Grain.SetStatus(HostStatus.Draining),
+        host.Get<Registration>().MarkDrainingAsync(cancellationToken));
+
+    private static Task GraceAsync(HostContext host, CancellationToken cancellationToken) => host.GivesGrace
+        ? Task.WhenAny(Task.Delay(host.Options.Grace, cancellationToken), host.Shutdown.SecondSignal)
+        : Task.CompletedTask;
+
+    private static HostStep Start(string name, Func<HostContext, CancellationToken, Task> action) => new(name, action, IsStop: false);
+
+    private static HostStep Start(string name, Action<HostContext> action) => Start(name, (host, token) => Task.Run(() => action(host), token));
+
+    private static HostStep Start<T>(string name, Func<T, CancellationToken, Task> action)
+        where T : notnull => Start(name, (host, token) => action(host.Get<T>(), token));
+
+    private static HostStep Start<T>(string name, Action<T> action)
+        where T : notnull => Start(name, host => action(host.Get<T>()));
+
+    private static HostStep Stop(string name, Func<HostContext, CancellationToken, Task> action, TimeSpan? timeout = null) =>
+        new(name, action, IsStop: true, timeout);
+
+    private static HostStep Stop<T>(string name, Func<T, CancellationToken, Task> action)
+        where T : notnull => Stop(name, (host, token) => action(host.Get<T>(), token));
+
+    private static HostStep Stop<T>(string name, Action<T> action)
+        where T : notnull => Stop(name, (host, token) => Task.Run(() => action(host.Get<T>()), token));
+}

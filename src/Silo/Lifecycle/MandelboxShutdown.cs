@@ -1,0 +1,47 @@
+using HostService.GrainInterfaces;
+using HostService.Grains.Mandelbox;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Silo.Lifecycle;
+
+/// <summary>Ends all mandelboxes at once, with all that belongs to the end of each (B30).</summary>
+public sealed partial class MandelboxShutdown(
+    IGrainFactory grains, IOptions<MandelboxOptions> options, TimeProvider timeProvider, ILogger<MandelboxShutdown> logger)
+{
+    public async Task RunAsync(IHostGrain host, CancellationToken cancellationToken)
+    {
+        var all = await host.ListMandelboxes();
+        try
+        {
+            await Task.WhenAll(all.Select(m => EndAsync(m.MandelboxId, cancellationToken))).WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            var left = await host.ListMandelboxes();
+            if (left.Count > 0)
+            {
+                LogLeft(string.Join(", ", left.Select(m => m.MandelboxId)));
+            }
+        }
+    }
+
+    /// <summary>
+    /// A stop answers after <see cref="MandelboxOptions.StopTimeout"/> at the latest although the clean-up goes on, because its callers wait. Here there is more time: it
+    /// is asked again until it answers before that.
+    /// </summary>
+    private async Task EndAsync(string mandelboxId, CancellationToken cancellationToken)
+    {
+        var mandelbox = grains.GetGrain<IMandelboxGrain>(mandelboxId);
+        long asked;
+        do
+        {
+            asked = timeProvider.GetTimestamp();
+        }
+        while (await mandelbox.Stop("the host is shutting down")
+            && timeProvider.GetElapsedTime(asked) >= options.Value.StopTimeout
+            && !cancellationToken.IsCancellationRequested);
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "These mandelboxes did not end in time; what they hold is left behind: {Mandelboxes}")]
+    private partial void LogLeft(string mandelboxes);
+}

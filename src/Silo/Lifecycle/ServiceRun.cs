@@ -1,0 +1,42 @@
+using System.Runtime.ExceptionServices;
+using HostService.Grains.Lifecycle;
+using HostService.Infrastructure.Linux.Systemd;
+using HostService.Silo.Hosting;
+
+namespace HostService.Silo.Lifecycle;
+
+/// <summary>One run of the service: the start, until something asks for its end; then the way back, from wherever the start has come to.</summary>
+public static class ServiceRun
+{
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(IConfigurationRoot configuration, ShutdownSignal shutdown)
+    {
+        var options = ShutdownOptions.From(configuration);
+        var context = new HostContext(configuration, options, shutdown);
+
+        // An unhandled exception ends the service like every other cause.
+        ExceptionHandling.SetUnhandledExceptionHandler(exception =>
+        {
+            context.LogCrash(exception);
+            shutdown.Request(new ShutdownRequest(ShutdownReason.Crash, exception.Message, ExitCodes.Failed));
+            return true;
+        });
+
+        // A start has no limit of its own here: its steps wait with timeouts of theirs, and the unit's TimeoutStartSec watches all of them.
+        var runner = new StepRunner<HostContext>(context, TimeProvider.System, Timeout.InfiniteTimeSpan, options.StepTimeout, context.OnStep);
+        if (await runner.RunAsync(HostLifecycle.Stages(options), shutdown.Token) is { } failure && !shutdown.Requested.IsCompleted)
+        {
+            shutdown.Request(context.StartFailed(failure));
+        }
+
+        var request = await shutdown.Requested;
+        context.LogShutdown(request);
+        if (context.Application is not null)
+        {
+            context.Get<ISystemd>().Stopping();
+        }
+
+        await runner.UndoAsync();
+        return request.ExitCode;
+    }
+}

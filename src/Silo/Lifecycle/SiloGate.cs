@@ -1,0 +1,45 @@
+namespace HostService.Silo.Lifecycle;
+
+/// <summary>
+/// Splits the start of the web application into two steps. The application starts its hosted services in the order of registration; this one stands between the silo and
+/// the HTTPS server and keeps the server waiting.
+/// </summary>
+public sealed class SiloGate : IHostedService
+{
+    private readonly TaskCompletionSource _siloRuns = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _cancel = new();
+    private Task _start = Task.CompletedTask;
+
+    /// <summary>Starts everything before the gate.</summary>
+    public async Task StartSiloAsync(IHost application, CancellationToken cancellationToken)
+    {
+        await using var cancellation = cancellationToken.Register(_cancel.Cancel);
+        _start = application.StartAsync(_cancel.Token);
+        await await Task.WhenAny(_start, _siloRuns.Task);
+    }
+
+    /// <summary>Starts everything after it.</summary>
+    public async Task StartServerAsync(CancellationToken cancellationToken)
+    {
+        await using var cancellation = cancellationToken.Register(_cancel.Cancel);
+        _open.TrySetResult();
+        await _start;
+    }
+
+    /// <summary>Stops the application, wherever its start has come to.</summary>
+    public async Task StopAsync(IHost application, CancellationToken cancellationToken)
+    {
+        await _cancel.CancelAsync();
+        await _start.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await application.StopAsync(cancellationToken);
+    }
+
+    Task IHostedService.StartAsync(CancellationToken cancellationToken)
+    {
+        _siloRuns.TrySetResult();
+        return _open.Task.WaitAsync(cancellationToken);
+    }
+
+    Task IHostedService.StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

@@ -1,0 +1,27 @@
+using HostService.GrainInterfaces;
+using HostService.Silo.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Silo.Startup;
+
+/// <summary>What can be checked before anything is touched (B2, B4).</summary>
+public sealed partial class Preconditions(RunningEnvironment running, IOptions<HostOptions> host, Leftovers leftovers, ILogger<Preconditions> logger)
+{
+    /// <exception cref="StartRefusedException">One of them is not met.</exception>
+    public void Check()
+    {
+        LogVersion(ServiceVersion.Line, running.Value.Name);
+        if (host.Value.ManageSystem && !Environment.IsPrivilegedProcess)
+        {
+            throw new StartRefusedException(
+                ExitCodes.Refused,
+                "The host service manages the machine and must run as root. Start it as root, or without that part: Host__ManageSystem=false (and Host__Root, "
+                + "Host__PrivateRoot and Host__CloudStorageRoot at places of your own).");
+        }
+
+        leftovers.Check();
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Version}, environment {Environment}")]
+    private partial void LogVersion(string version, string environment);
+}

@@ -1,0 +1,93 @@
+using HostService.Grains.Lifecycle;
+using HostService.Silo.Hosting;
+using HostService.Silo.Lifecycle;
+using Microsoft.Extensions.Configuration;
+
+namespace HostService.Tests.Unit.Lifecycle;
+
+/// <summary>The table that says the order of start and shutdown (B3, B30).</summary>
+public sealed class HostLifecycleTests
+{
+    private static readonly string[] WholeShutdown =
+    [
+        "mark the host as draining", "wait for assigned spin-ups", "close the host", "stop the HTTPS server", "end the mandelboxes", "stop watching the engine",
+        "give up unfinished saves", "remove directories", "sweep stale rows", "remove the host's row", "flush database writes", "stop the heartbeat",
+        "stop the webserver's heartbeat", "send the dying heartbeat", "stop metrics", "stop the silo", "send the dying heartbeat", "remove directories",
+        "flush the log", "flush error reports", "turn the machine off",
+    ];
+
+    [Fact]
+    public void The_start_is_in_the_order_of_the_contract() => Assert.Equal(
+        [
+            "start error reporting", "build the application", "check the preconditions", "test the database", "find this host's identity",
+            "take back what the last run left", "load the firewall", "load the AppArmor profile", "make directories", "start the container engine", "reach the container engine",
+            "clear what the last run left in the engine", "take stock of GPUs", "detect capabilities", "warm up the engine", "start the silo", "start metrics",
+            "start the webserver's heartbeat", "register the host", "watch the engine", "accept spin-ups", "start the HTTPS server", "start the ECS agent",
+            "report readiness",
+        ],
+        Steps().Where(s => !s.IsStop).Select(s => s.Name));
+
+    [Fact]
+    public async Task The_shutdown_of_a_host_that_was_ready_is_in_the_order_of_the_contract() => Assert.Equal(WholeShutdown, await ShutdownAfterAsync("report readiness"));
+
+    [Theory]
+    [InlineData("build the application", "flush the log", "flush error reports", "turn the machine off")]
+    [InlineData("make directories", "remove directories", "flush the log", "flush error reports", "turn the machine off")]
+    [InlineData("warm up the engine", "send the dying heartbeat", "remove directories", "flush the log", "flush error reports", "turn the machine off")]
+    [InlineData("start the silo", "stop the silo", "send the dying heartbeat", "remove directories", "flush the log", "flush error reports", "turn the machine off")]
+    public async Task A_start_that_fails_is_undone_from_where_it_failed(string failing, params string[] undone) =>
+        Assert.Equal(undone, await ShutdownAfterAsync(failing, fails: true));
+
+    [Fact]
+    public async Task A_server_that_cannot_listen_is_drained_and_closed_like_one_that_did() =>
+        Assert.Equal(WholeShutdown, await ShutdownAfterAsync("start the HTTPS server", fails: true));
+
+    [Fact]
+    public void Every_row_of_the_shutdown_counts_towards_the_longest_time_that_it_may_take()
+    {
+        var options = new ShutdownOptions();
+        var longest = HostLifecycle.LongestShutdown(options);
+        var ordinary = Steps().Count(s => s.IsStop && s.UndoTimeout is null);
+        options.StepTimeout += TimeSpan.FromSeconds(1);
+
+        // The grace is a step, too: its own time comes on top.
+        Assert.Equal(longest + TimeSpan.FromSeconds(ordinary + 1), HostLifecycle.LongestShutdown(options));
+        options.MandelboxTimeout += TimeSpan.FromMinutes(1);
+        options.Grace += TimeSpan.FromMinutes(1);
+        Assert.Equal(longest + TimeSpan.FromSeconds(ordinary + 1) + TimeSpan.FromMinutes(2), HostLifecycle.LongestShutdown(options));
+    }
+
+    private static IEnumerable<HostStep> Steps() => HostLifecycle.Stages(new ShutdownOptions()).SelectMany(s => s.Steps).Cast<HostStep>();
+
+    /// <summary>Runs the table, with nothing behind its rows, until this row; what is then undone.</summary>
+    private static async Task<List<string>> ShutdownAfterAsync(string last, bool fails = false)
+    {
+        var undone = new List<string>();
+        var stages = new List<Stage<HostContext>>();
+        foreach (var stage in HostLifecycle.Stages(new ShutdownOptions()))
+        {
+            stages.Add(new Stage<HostContext>([.. stage.Steps.Cast<HostStep>().Select(step => step with
+            {
+                Action = (_, _) =>
+                {
+                    if (step.IsStop)
+                    {
+                        undone.Add(step.Name);
+                    }
+
+                    return fails && step.Name == last && !step.IsStop ? Task.FromException(new IOException("no")) : Task.CompletedTask;
+                },
+            })]));
+            if (stage.Steps.Any(s => s.Name == last))
+            {
+                break;
+            }
+        }
+
+        var context = new HostContext(new ConfigurationBuilder().Build(), new ShutdownOptions(), new ShutdownSignal());
+        var runner = new StepRunner<HostContext>(context, TimeProvider.System, Timeout.InfiniteTimeSpan, TimeSpan.FromSeconds(30));
+        Assert.Equal(fails ? last : null, (await runner.RunAsync(stages, CancellationToken.None))?.Step);
+        Assert.Empty(await runner.UndoAsync());
+        return undone;
+    }
+}

@@ -1,0 +1,93 @@
+using HostService.Silo.Lifecycle;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace HostService.Tests.Unit.Lifecycle;
+
+/// <summary>The silo and the HTTPS server are started one after the other, although the application starts both.</summary>
+public sealed class SiloGateTests
+{
+    private readonly SiloGate _gate = new();
+    private readonly Hosted _silo = new();
+    private readonly Hosted _server = new();
+
+    [Fact]
+    public async Task The_server_is_started_only_once_it_is_asked_for()
+    {
+        using var application = Build();
+        await _gate.StartSiloAsync(application, CancellationToken.None);
+        Assert.Equal((1, 0), (_silo.Started, _server.Started));
+
+        await _gate.StartServerAsync(CancellationToken.None);
+        Assert.Equal(1, _server.Started);
+
+        await _gate.StopAsync(application, CancellationToken.None);
+        Assert.Equal((1, 1), (_silo.Stopped, _server.Stopped));
+    }
+
+    [Fact]
+    public async Task A_start_that_got_no_further_than_the_silo_is_stopped_without_the_server()
+    {
+        using var application = Build();
+        await _gate.StartSiloAsync(application, CancellationToken.None);
+        await _gate.StopAsync(application, CancellationToken.None);
+        Assert.Equal((1, 0), (_silo.Stopped, _server.Started));
+    }
+
+    [Fact]
+    public async Task A_failure_is_that_of_the_step_that_it_belongs_to()
+    {
+        _silo.Failure = new InvalidOperationException("silo");
+        using (var application = Build())
+        {
+            Assert.Equal("silo", (await Assert.ThrowsAsync<InvalidOperationException>(() => _gate.StartSiloAsync(application, CancellationToken.None))).Message);
+            await _gate.StopAsync(application, CancellationToken.None);
+        }
+
+        var gate = new SiloGate();
+        _silo.Failure = null;
+        _server.Failure = new IOException("port in use");
+        using (var application = Build(gate))
+        {
+            await gate.StartSiloAsync(application, CancellationToken.None);
+            Assert.Equal("port in use", (await Assert.ThrowsAsync<IOException>(() => gate.StartServerAsync(CancellationToken.None))).Message);
+            await gate.StopAsync(application, CancellationToken.None);
+        }
+    }
+
+    [Fact]
+    public async Task An_application_that_was_never_started_is_stopped_without_a_word()
+    {
+        using var application = Build();
+        await _gate.StopAsync(application, CancellationToken.None);
+        Assert.Equal((0, 0), (_silo.Started, _server.Started));
+    }
+
+    private IHost Build(SiloGate? gate = null)
+    {
+        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddSingleton<IHostedService>(_silo).AddSingleton<IHostedService>(gate ?? _gate).AddSingleton<IHostedService>(_server);
+        return builder.Build();
+    }
+
+    private sealed class Hosted : IHostedService
+    {
+        public Exception? Failure { get; set; }
+
+        public int Started { get; private set; }
+
+        public int Stopped { get; private set; }
+
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            Started++;
+            return Failure is null ? Task.CompletedTask : Task.FromException(Failure);
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken)
+        {
+            Stopped++;
+            return Task.CompletedTask;
+        }
+    }
+}
