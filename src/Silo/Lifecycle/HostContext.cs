@@ -55,7 +55,7 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     {
         Application = application;
         Power = Get<IPower>();
-        _logger = application.Logger;
+        _logger = Get<ILoggerFactory>().CreateLogger("HostService.Silo.Lifecycle");
     }
 
     /// <summary>Also writes the last lines of the log.</summary>

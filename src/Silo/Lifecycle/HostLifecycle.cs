@@ -38,7 +38,7 @@ public static class HostLifecycle
             Start("build the application", host => host.Use(ServiceHost.Build(host.Configuration, host.Shutdown)))),
         new(Start<Preconditions>("check the preconditions", preconditions => preconditions.Check())),
         new(Start<IBackendDatabase>("test the database", (database, token) => database.TestAsync(token))),
-        new(Start("find this host's identity", async (host, token) => host.Identity = await host.Get<HostIdentityProvider>().FindAsync(token))),
+        new(Start("find this host's identity", FindIdentityAsync)),
         new(Start("take back what the last run left", (host, token) => host.Get<Leftovers>().ReclaimAsync(host.Identity!, token))),
         new(Start<FirewallMonitor>("load the firewall", (firewall, token) => firewall.LoadAsync(token))),
         new(Start<HostCapabilities>("load the AppArmor profile", (capabilities, token) => capabilities.LoadProfileAsync(token))),
@@ -91,6 +91,12 @@ public static class HostLifecycle
         .SelectMany(stage => stage.Steps)
         .Where(step => ((HostStep)step).IsStop)
         .Aggregate(TimeSpan.Zero, (sum, step) => sum + (step.UndoTimeout ?? options.StepTimeout));
+
+    private static async Task FindIdentityAsync(HostContext host, CancellationToken cancellationToken)
+    {
+        host.Identity = await host.Get<HostIdentityProvider>().FindAsync(cancellationToken);
+        ErrorReporting.Identify(host.Identity);
+    }
 
     private static async Task AcceptAsync(HostContext host, CancellationToken cancellationToken)
     {

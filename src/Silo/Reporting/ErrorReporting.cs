@@ -9,7 +9,7 @@ public static class ErrorReporting
 {
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Begins; without a DSN nothing is ever sent.</summary>
+    /// <summary>Starts reporting; without a DSN nothing is ever sent.</summary>
     /// <exception cref="StartRefusedException">The DSN is not one.</exception>
     public static IDisposable? Start(IConfiguration configuration)
     {
@@ -25,7 +25,7 @@ public static class ErrorReporting
             {
                 options.Dsn = dsn;
                 options.Environment = ServiceConfiguration.EnvironmentOf(configuration).Name;
-                options.Release = $"host-service@{(ServiceVersion.Commit.Length > 0 ? ServiceVersion.Commit : ServiceVersion.Number)}";
+                options.Release = ServiceVersion.Commit.Length > 0 ? ServiceVersion.Commit : ServiceVersion.Number;
                 options.ServerName = Environment.MachineName;
                 options.AttachStacktrace = true;
                 options.SendDefaultPii = false;
@@ -34,71 +34,36 @@ public static class ErrorReporting
                 options.DisableFileWrite = true;
             });
         }
-        catch (Exception error) when (error is ArgumentException or FormatException)
+        catch (Exception exception) when (exception is ArgumentException or FormatException)
         {
-            throw new StartRefusedException(ExitCodes.Usage, $"Sentry:Dsn is not a DSN: {error.Message} Take it from the project's settings, or leave it out.", error);
+            throw new StartRefusedException(
+                ExitCodes.Usage, $"Sentry:Dsn is not a DSN: {exception.Message} Take it from the project's settings, or leave it out.", exception);
         }
     }
+
+    /// <summary>Every report from now on says which instance it comes from (B34a).</summary>
+    public static void Identify(HostIdentity identity) => SentrySdk.ConfigureScope(scope => scope.SetTags(new Dictionary<string, string>
+    {
+        ["aws.ami-id"] = identity.AmiId,
+        ["aws.instance-id"] = identity.InstanceId,
+        ["aws.instance-type"] = identity.InstanceType,
+        ["aws.placement-region"] = identity.Region,
+        ["aws.public-ipv4"] = identity.PublicIpv4,
+    }));
+
+    /// <summary>Sends every logged error, with its fields as tags; what is not an error leaves a breadcrumb.</summary>
+    public static void AddErrorReporting(this ILoggingBuilder logging) => logging.AddSentry(options =>
+    {
+        // Start has done it, so that a failure of the build is reported, too.
+        options.InitializeSdk = false;
+        options.MinimumBreadcrumbLevel = LogLevel.Information;
+        options.MinimumEventLevel = LogLevel.Error;
+    });
 
     /// <summary>Sends what is queued, as far as <see cref="FlushTimeout"/> allows, and ends.</summary>
     public static async Task StopAsync()
     {
         await SentrySdk.FlushAsync(FlushTimeout);
         SentrySdk.Close();
-    }
-}
-
-/// <summary>Hands every logged error to Sentry; what is not an error leaves a breadcrumb.</summary>
-internal sealed class SentryLoggerProvider : ILoggerProvider
-{
-    public ILogger CreateLogger(string categoryName) => new SentryLogger(categoryName);
-
-    public void Dispose()
-    {
-        // The SDK outlives the logs: it is flushed last.
-    }
-
-    private sealed class SentryLogger(string category) : ILogger
-    {
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information && SentrySdk.IsEnabled;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (!IsEnabled(logLevel))
-            {
-                return;
-            }
-
-            var message = formatter(state, exception);
-            if (logLevel < LogLevel.Error)
-            {
-                SentrySdk.AddBreadcrumb(message, category);
-                return;
-            }
-
-            void Mark(Scope scope)
-            {
-                scope.SetTag("category", category);
-                if (state is IEnumerable<KeyValuePair<string, object?>> fields)
-                {
-                    foreach (var (key, value) in fields.Where(f => f.Key != "{OriginalFormat}" && f.Value is not null))
-                    {
-                        scope.SetTag(key, value!.ToString()!);
-                    }
-                }
-            }
-
-            if (exception is not null)
-            {
-                SentrySdk.CaptureException(exception, Mark);
-            }
-            else
-            {
-                SentrySdk.CaptureMessage(message, Mark, SentryLevel.Error);
-            }
-        }
     }
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging.Console;
 namespace HostService.Silo.Reporting;
 
 /// <summary>
-/// Logs go to standard error, so that standard output holds the ready line alone: as one line each for systemd's journal, as JSON, or as lines for a reader
+/// Logs go to standard error, so that standard output holds the ready line alone: as lines for systemd's journal, as lines for a reader, or as JSON
 /// (<c>Logging:Format</c>).
 /// </summary>
 public static class ServiceLogging
@@ -13,31 +13,25 @@ public static class ServiceLogging
         var logging = builder.Logging;
         logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         logging.SetMinimumLevel(LogLevel.Information);
-        if (builder.Configuration["Logging:LogLevel:Orleans"] is null)
-        {
-            // Its own advice to operators (server GC, a slow first tick) is not ours to give them.
-            logging.AddFilter("Orleans", LogLevel.Error);
-        }
 
-        if (builder.Configuration["Logging:LogLevel:Microsoft"] is null)
+        // Orleans' advice to operators (server GC, a slow first tick) is not for ours. Of what it logs for each placement nobody ever wants to read a line.
+        Quieten(builder, "Orleans", LogLevel.Error);
+        Quieten(builder, "Orleans.Placement", LogLevel.Error);
+        Quieten(builder, "Polly", LogLevel.Warning);
+        Quieten(builder, "Microsoft", LogLevel.Warning);
+        logging.AddConsole(o =>
         {
-            logging.AddFilter("Microsoft", LogLevel.Warning);
-        }
-
-        logging.AddConsole(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
-        logging.Services.Configure<ConsoleLoggerOptions>(o => o.FormatterName = FormatterName(builder.Configuration));
-        logging.Services.Configure<SimpleConsoleFormatterOptions>(o =>
-        {
-            o.SingleLine = true;
-            o.UseUtcTimestamp = true;
-            o.TimestampFormat = "HH:mm:ss.fff ";
+            o.LogToStandardErrorThreshold = LogLevel.Trace;
+            o.FormatterName = FormatterName(builder.Configuration);
         });
+        logging.AddConsoleFormatter<SimpleLineFormatter, ConsoleFormatterOptions>();
+        logging.AddConsoleFormatter<JournalLineFormatter, ConsoleFormatterOptions>();
         logging.Services.Configure<JsonConsoleFormatterOptions>(o =>
         {
             o.UseUtcTimestamp = true;
             o.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
         });
-        logging.AddProvider(new SentryLoggerProvider());
+        logging.AddErrorReporting();
         builder.Services.AddOptions<LogFormatOptions>().Bind(builder.Configuration.GetSection(LogFormatOptions.Section))
             .Validate(o => o.Format is "" or "systemd" or "json" or "simple", "Logging:Format must be systemd, json or simple.");
     }
@@ -46,10 +40,19 @@ public static class ServiceLogging
     private static string FormatterName(ConfigurationManager configuration) => configuration["Logging:Format"] switch
     {
         "json" => ConsoleFormatterNames.Json,
-        "systemd" => ConsoleFormatterNames.Systemd,
-        "simple" => ConsoleFormatterNames.Simple,
-        _ => Environment.GetEnvironmentVariable("JOURNAL_STREAM") is null ? ConsoleFormatterNames.Simple : ConsoleFormatterNames.Systemd,
+        "systemd" => JournalLineFormatter.FormatterName,
+        "simple" => SimpleLineFormatter.FormatterName,
+        _ => Environment.GetEnvironmentVariable("JOURNAL_STREAM") is null ? SimpleLineFormatter.FormatterName : JournalLineFormatter.FormatterName,
     };
+
+    /// <summary>Unless the operator has set a level for this very category.</summary>
+    private static void Quieten(WebApplicationBuilder builder, string category, LogLevel level)
+    {
+        if (builder.Configuration[$"Logging:LogLevel:{category}"] is null)
+        {
+            builder.Logging.AddFilter(category, level);
+        }
+    }
 }
 
 /// <summary>Section <c>Logging</c>, as far as it is ours.</summary>

@@ -1,0 +1,60 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Console;
+
+namespace HostService.Silo.Reporting;
+
+/// <summary>
+/// One line a message, for a reader: time, level, the category's last part, text; an exception follows. The journal has a time of its own and cannot hold a line
+/// break: there the line begins with the level as syslog numbers it.
+/// </summary>
+internal abstract class LineFormatter(string name, bool forJournal) : ConsoleFormatter(name)
+{
+    public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
+    {
+        var text = $"{Short(logEntry.LogLevel)}: {logEntry.Category[(logEntry.Category.LastIndexOf('.') + 1)..]}: {logEntry.Formatter(logEntry.State, logEntry.Exception)}";
+        if (forJournal)
+        {
+            var whole = logEntry.Exception is { } exception ? $"{text} {exception}" : text;
+            textWriter.WriteLine($"<{Syslog(logEntry.LogLevel)}>{whole.ReplaceLineEndings(" ")}");
+            return;
+        }
+
+        textWriter.WriteLine($"{DateTimeOffset.UtcNow.ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture)} {text}");
+        if (logEntry.Exception is not null)
+        {
+            textWriter.WriteLine(logEntry.Exception);
+        }
+    }
+
+    private static string Short(LogLevel level) => level switch
+    {
+        LogLevel.Trace => "trce",
+        LogLevel.Debug => "dbug",
+        LogLevel.Information => "info",
+        LogLevel.Warning => "warn",
+        LogLevel.Error => "fail",
+        _ => "crit",
+    };
+
+    private static int Syslog(LogLevel level) => level switch
+    {
+        LogLevel.Trace or LogLevel.Debug => 7,
+        LogLevel.Information => 6,
+        LogLevel.Warning => 4,
+        LogLevel.Error => 3,
+        _ => 2,
+    };
+}
+
+/// <summary>For a terminal or a file.</summary>
+internal sealed class SimpleLineFormatter() : LineFormatter(FormatterName, forJournal: false)
+{
+    public const string FormatterName = "host-service-simple";
+}
+
+/// <summary>For systemd's journal.</summary>
+internal sealed class JournalLineFormatter() : LineFormatter(FormatterName, forJournal: true)
+{
+    public const string FormatterName = "host-service-journal";
+}
