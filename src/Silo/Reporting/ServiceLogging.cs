@@ -14,9 +14,8 @@ public static class ServiceLogging
         logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         logging.SetMinimumLevel(LogLevel.Information);
 
-        // Orleans' advice to operators (server GC, a slow first tick) is not for ours. Of what it logs for each placement nobody ever wants to read a line.
+        // Orleans' advice to operators (server GC, a slow first tick) is not for ours. Polly logs two lines for each placement of a grain.
         Quieten(builder, "Orleans", LogLevel.Error);
-        Quieten(builder, "Orleans.Placement", LogLevel.Error);
         Quieten(builder, "Polly", LogLevel.Warning);
         Quieten(builder, "Microsoft", LogLevel.Warning);
         logging.AddConsole(o =>

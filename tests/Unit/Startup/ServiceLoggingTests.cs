@@ -39,15 +39,13 @@ public sealed class ServiceLoggingTests
 
     [Theory]
     [InlineData("Orleans.Runtime.Silo", true)]
-    [InlineData("Orleans.Placement", false)]
-    [InlineData("Orleans.Placement.PlacementService", false)]
     [InlineData("Polly", false)]
     public void Who_asks_for_more_of_Orleans_gets_no_line_for_each_placement(string category, bool logged) =>
         Assert.Equal(logged, Logging(("Logging:LogLevel:Orleans", "Information")).CreateLogger(category).IsEnabled(LogLevel.Information));
 
     [Fact]
     public void Who_asks_for_placements_gets_them() =>
-        Assert.True(Logging(("Logging:LogLevel:Orleans.Placement", "Information")).CreateLogger("Orleans.Placement").IsEnabled(LogLevel.Information));
+        Assert.True(Logging(("Logging:LogLevel:Polly", "Information")).CreateLogger("Polly").IsEnabled(LogLevel.Information));
 
     private static ILoggerFactory Logging(params (string Key, string Value)[] settings) =>
         Services(settings).GetRequiredService<ILoggerFactory>();
