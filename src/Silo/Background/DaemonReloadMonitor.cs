@@ -8,8 +8,8 @@ using Microsoft.Extensions.Options;
 namespace HostService.Silo.Background;
 
 /// <summary>
-/// Reports reloads of systemd that may have taken the GPUs from running mandelboxes. A running container cannot be given its devices again: the operator ends the
-/// mandelbox, and makes the engine independent of reloads.
+/// Reports reloads of systemd that may have taken the GPUs from running mandelboxes. A running container cannot be given its devices again:
+/// the operator ends the mandelbox, and makes the engine independent of reloads.
 /// </summary>
 public sealed partial class DaemonReloadMonitor(
     IGrainFactory grains,

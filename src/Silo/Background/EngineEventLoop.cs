@@ -9,7 +9,9 @@ namespace HostService.Silo.Background;
 public sealed partial class EngineEventLoop(
     ContainerEventStream stream, ContainerEventDispatcher dispatcher, ShutdownSignal shutdown, ILogger<EngineEventLoop> logger) : BackgroundService
 {
-    /// <summary>No event is dispatched after this; work that the last ones began is done, or given up when the token is cancelled.</summary>
+    /// <summary>
+    /// No event is dispatched after this; work that the last ones began is done, or given up when the token is cancelled.
+    /// </summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);

@@ -17,8 +17,8 @@ public sealed partial class FirewallMonitor(
     private string? _fault;
 
     /// <summary>
-    /// For start-up. A deployed host that cannot load the firewall must not start: being not ready would not keep mandelboxes away, since its row
-    /// says <c>ACTIVE</c> and spin-ups are taken. A local one warns.
+    /// For start-up. A deployed host that cannot load the firewall must not start: being not ready would not keep mandelboxes away, since
+    /// its row says <c>ACTIVE</c> and spin-ups are taken. A local one warns.
     /// </summary>
     /// <exception cref="FirewallException">It cannot be loaded, and the environment is deployed.</exception>
     public async Task LoadAsync(CancellationToken cancellationToken)

@@ -9,7 +9,10 @@ using HostService.Silo.Startup;
 
 namespace HostService.Silo.Background;
 
-/// <summary>Reports metrics, GPUs and the engine's connection to the host's grain, and the grain's state to systemd. None of that takes a turn of the grain to find.</summary>
+/// <summary>
+/// Reports metrics, GPUs and the engine's connection to the host's grain, and the grain's state to systemd. None of that takes a turn of
+/// the grain to find.
+/// </summary>
 public sealed class HostReporter(
     IGrainFactory grains,
     HostInfoSource info,

@@ -32,7 +32,9 @@ internal sealed class ServiceClient : IDisposable
         }
     }
 
-    /// <summary>Sends a request; the body is JSON or null. Throws <see cref="ServiceClientException"/> with a reason for the reader.</summary>
+    /// <summary>
+    /// Sends a request; the body is JSON or null. Throws <see cref="ServiceClientException"/> with a reason for the reader.
+    /// </summary>
     public async Task<(HttpStatusCode Status, string Body)> SendAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(method, path);

@@ -20,7 +20,9 @@ internal static class CheckedOptions
         services.AddSingleton<IValidateOptions<TOptions>>(new FaultValidator<TOptions>(faults));
     }
 
-    /// <summary>A section that is needed before the check; its defaults where it cannot be read, for then the check names the fault.</summary>
+    /// <summary>
+    /// A section that is needed before the check; its defaults where it cannot be read, for then the check names the fault.
+    /// </summary>
     public static TOptions ReadOrDefaults<TOptions>(this IConfiguration configuration, string section)
         where TOptions : class, new()
     {

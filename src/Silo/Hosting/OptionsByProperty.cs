@@ -5,7 +5,8 @@ using Microsoft.Extensions.Options;
 namespace HostService.Silo.Hosting;
 
 /// <summary>
-/// Reads a section in which some value cannot be read: each property by itself, so that every such value is named, and then the checks over what could be read.
+/// Reads a section in which some value cannot be read: each property by itself, so that every such value is named, and then the checks over
+/// what could be read.
 /// </summary>
 internal static class OptionsByProperty
 {

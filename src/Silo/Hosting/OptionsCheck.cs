@@ -3,11 +3,15 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Hosting;
 
-/// <summary>Reads every options class of ours once, so that all faults of all sections are named at once and before anything is touched.</summary>
+/// <summary>
+/// Reads every options class of ours once, so that all faults of all sections are named at once and before anything is touched.
+/// </summary>
 public static class OptionsCheck
 {
     /// <summary>Every fault; empty when there is none.</summary>
-    /// <remarks>On a provider of its own: to build the application is to build its server, which reads its options and ends at the first fault.</remarks>
+    /// <remarks>
+    /// On a provider of its own: to build the application is to build its server, which reads its options and ends at the first fault.
+    /// </remarks>
     public static IReadOnlyList<string> Validate(IServiceCollection services)
     {
         using var provider = services.BuildServiceProvider();

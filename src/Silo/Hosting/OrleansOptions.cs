@@ -9,8 +9,8 @@ public sealed class OrleansOptions
     public int SiloPort { get; set; } = 11111;
 
     /// <summary>
-    /// Whether the silo takes clients in other processes, such as <c>host-service gateway</c>. Orleans has no authentication: who can connect to
-    /// <see cref="GatewayPort"/> on this machine's loopback commands the host. False: no such port is open.
+    /// Whether the silo takes clients in other processes, such as <c>host-service gateway</c>. Orleans has no authentication: who can
+    /// connect to <see cref="GatewayPort"/> on this machine's loopback commands the host. False: no such port is open.
     /// </summary>
     public bool ExternalClients { get; set; }
 

@@ -2,7 +2,9 @@ using HostService.GrainInterfaces;
 
 namespace HostService.Silo.Hosting;
 
-/// <summary>Where settings come from, in rising order: two files beside the program, one in /etc, the environment, the command line.</summary>
+/// <summary>
+/// Where settings come from, in rising order: two files beside the program, one in /etc, the environment, the command line.
+/// </summary>
 public static class ServiceConfiguration
 {
     /// <summary>Reads all sources.</summary>

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 namespace HostService.Silo.Hosting;
 
 /// <summary>
-/// Timeouts of different sections that must nest. The inner one gives a verdict, which is handled; when the outer one passes first there is none: a spin-up
-/// fails for want of settings that it could do without, and settings count as not saved that are being saved.
+/// Timeouts of different sections that must nest. The inner one gives a verdict, which is handled; when the outer one passes first there is
+/// none: a spin-up fails for want of settings that it could do without, and settings count as not saved that are being saved.
 /// </summary>
 public sealed class TimeoutNesting(IOptions<UserConfigsOptions> userConfigs, IOptions<CloudStorageOptions> cloudStorage) : IValidateOptions<MandelboxOptions>
 {

@@ -1,8 +1,8 @@
 namespace HostService.Silo.Hosting;
 
 /// <summary>
-/// Settings whose names are agreed on and that this version does nothing with. Setting one is a fault: an operator who asked for a warm pool must not find out
-/// from waiting users that there is none.
+/// Settings whose names are agreed on and that this version does nothing with. Setting one is a fault: an operator who asked for a warm
+/// pool must not find out from waiting users that there is none.
 /// </summary>
 internal static class UnsupportedSettings
 {

@@ -15,12 +15,14 @@ using Microsoft.AspNetCore.Hosting.Server;
 namespace HostService.Silo.Lifecycle;
 
 /// <summary>
-/// The host's life (B3, B30). Read downwards, the Start rows are the start; read upwards, the Stop rows are the shutdown. Nothing else says the order.
-/// The rows of one <c>new(…)</c> begin together: a Stop row is due as soon as the Start row beside it has begun, also when that failed.
+/// The host's life (B3, B30). Read downwards, the Start rows are the start; read upwards, the Stop rows are the shutdown. Nothing else says
+/// the order. The rows of one <c>new(…)</c> begin together: a Stop row is due as soon as the Start row beside it has begun, also when that
+/// failed.
 /// </summary>
 /// <remarks>
-/// Two Stop rows stand twice. Directories must go before the host's row (B26) and the dying heartbeat before the metrics end, long after what a plain reverse of the
-/// start would give; the upper row of each pair is for a start that fails before it reaches the lower one, and otherwise finds nothing to do.
+/// Two Stop rows stand twice. Directories must go before the host's row (B26) and the dying heartbeat before the metrics end, long after
+/// what a plain reverse of the start would give; the upper row of each pair is for a start that fails before it reaches the lower one, and
+/// otherwise finds nothing to do.
 /// </remarks>
 public static class HostLifecycle
 {
@@ -86,7 +88,9 @@ public static class HostLifecycle
         new(Start<ReadyLine>("report readiness", (line, _) => line.WriteAsync())),
     ];
 
-    /// <summary>The longest that a shutdown may take when every row needs all of its timeout. The unit's <c>TimeoutStopSec</c> must be longer.</summary>
+    /// <summary>
+    /// The longest that a shutdown may take when every row needs all of its timeout. The unit's <c>TimeoutStopSec</c> must be longer.
+    /// </summary>
     public static TimeSpan LongestShutdown(ShutdownOptions options) => Stages(options)
         .SelectMany(stage => stage.Steps)
         .Where(step => ((HostStep)step).IsStop)

@@ -3,7 +3,8 @@ using HostService.Grains.Lifecycle;
 namespace HostService.Silo.Lifecycle;
 
 /// <summary>
-/// One row of <see cref="HostLifecycle"/>: an action of the start, or one of the shutdown. A shutdown action is due as soon as its stage has begun.
+/// One row of <see cref="HostLifecycle"/>: an action of the start, or one of the shutdown. A shutdown action is due as soon as its stage
+/// has begun.
 /// </summary>
 /// <param name="Name">As the status line and the log show it, after "starting: " or "shutting down: ".</param>
 /// <param name="Action">What it does.</param>

@@ -26,8 +26,8 @@ public sealed partial class MandelboxShutdown(
     }
 
     /// <summary>
-    /// A stop answers after <see cref="MandelboxOptions.StopTimeout"/> at the latest although the clean-up goes on, because its callers wait. Here there is more time: it
-    /// is asked again until it answers before that.
+    /// A stop answers after <see cref="MandelboxOptions.StopTimeout"/> at the latest although the clean-up goes on, because its callers
+    /// wait. Here there is more time: it is asked again until it answers before that.
     /// </summary>
     private async Task EndAsync(string mandelboxId, CancellationToken cancellationToken)
     {

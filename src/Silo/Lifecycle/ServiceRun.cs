@@ -5,7 +5,9 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Lifecycle;
 
-/// <summary>One run of the service: the start, until something asks for its end; then the way back, from wherever the start has come to.</summary>
+/// <summary>
+/// One run of the service: the start, until something asks for its end; then the way back, from wherever the start has come to.
+/// </summary>
 public static class ServiceRun
 {
     /// <returns>The exit code.</returns>

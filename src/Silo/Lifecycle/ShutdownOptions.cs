@@ -2,15 +2,19 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Lifecycle;
 
-/// <summary>Section <c>Shutdown</c>: the timeouts of the way back. Their sum (<see cref="HostLifecycle.LongestShutdown"/>) must be shorter than the unit's <c>TimeoutStopSec</c>.</summary>
+/// <summary>
+/// Section <c>Shutdown</c>: the timeouts of the way back. Their sum (<see cref="HostLifecycle.LongestShutdown"/>) must be shorter than the
+/// unit's <c>TimeoutStopSec</c>.
+/// </summary>
 public sealed class ShutdownOptions
 {
     /// <summary>In deployed environments: how long spin-ups that were assigned before still come in (B30).</summary>
     public TimeSpan Grace { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// How long all mandelboxes together have to end: what was written to drives uploaded and configs saved, one after the other. What is still being saved
-    /// then is given up, and what was stored before stays; so it may be shorter than what one mandelbox may take, where ending soon matters more.
+    /// How long all mandelboxes together have to end: what was written to drives uploaded and configs saved, one after the other. What is
+    /// still being saved then is given up, and what was stored before stays; so it may be shorter than what one mandelbox may take, where
+    /// ending soon matters more.
     /// </summary>
     public TimeSpan MandelboxTimeout { get; set; } = TimeSpan.FromSeconds(270);
 

@@ -4,14 +4,16 @@ using HostService.GrainInterfaces;
 namespace HostService.Silo.Lifecycle;
 
 /// <summary>
-/// Everything that ends the service asks here (B30): the first request decides the exit code, and a second signal of the operating system cuts the grace period short.
-/// It exists before anything else does, so that a signal in the first moment of a start is a clean end, too.
+/// Everything that ends the service asks here (B30): the first request decides the exit code, and a second signal of the operating system
+/// cuts the grace period short. It exists before anything else does, so that a signal in the first moment of a start is a clean end, too.
 /// </summary>
 public sealed class ShutdownSignal : IShutdownSignal
 {
     private static readonly PosixSignal[] Signals = [PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
 
-    /// <summary>Never disposed: systemd's TERM may arrive while the process exits, and would make the exit code 143 if its handler had gone.</summary>
+    /// <summary>
+    /// Never disposed: systemd's TERM may arrive while the process exits, and would make the exit code 143 if its handler had gone.
+    /// </summary>
     private static readonly List<PosixSignalRegistration> Registrations = [];
 
     private readonly TaskCompletionSource<ShutdownRequest> _requested = new(TaskCreationOptions.RunContinuationsAsynchronously);

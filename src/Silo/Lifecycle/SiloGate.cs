@@ -1,8 +1,8 @@
 namespace HostService.Silo.Lifecycle;
 
 /// <summary>
-/// Splits the start of the web application into two steps. The application starts its hosted services in the order of registration; this one stands between the silo and
-/// the HTTPS server and keeps the server waiting.
+/// Splits the start of the web application into two steps. The application starts its hosted services in the order of registration; this
+/// one stands between the silo and the HTTPS server and keeps the server waiting.
 /// </summary>
 public sealed class SiloGate : IHostedService
 {

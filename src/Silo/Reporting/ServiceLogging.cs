@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging.Console;
 namespace HostService.Silo.Reporting;
 
 /// <summary>
-/// Logs go to standard error, so that standard output holds the ready line alone: as lines for systemd's journal, as lines for a reader, or as JSON
-/// (<c>Logging:Format</c>).
+/// Logs go to standard error, so that standard output holds the ready line alone: as lines for systemd's journal, as lines for a reader, or
+/// as JSON (<c>Logging:Format</c>).
 /// </summary>
 public static class ServiceLogging
 {

@@ -16,8 +16,8 @@ public sealed partial class EngineStartup(
     ILogger<EngineStartup> logger)
 {
     /// <summary>
-    /// Starts the engine's unit where the service manages the system (B3). A developer's machine may run the engine without systemd: there a failure is a warning, and
-    /// <see cref="ReachAsync"/> decides.
+    /// Starts the engine's unit where the service manages the system (B3). A developer's machine may run the engine without systemd: there
+    /// a failure is a warning, and <see cref="ReachAsync"/> decides.
     /// </summary>
     /// <exception cref="SystemdException">The unit did not start in a deployed environment.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)

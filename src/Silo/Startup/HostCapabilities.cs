@@ -10,8 +10,8 @@ using Microsoft.Extensions.Options;
 namespace HostService.Silo.Startup;
 
 /// <summary>
-/// What mandelboxes can be given on this machine (B13, B17). What is missing is left out with a warning in a local environment; a deployed host is not ready without it,
-/// and no mandelbox starts there without devices.
+/// What mandelboxes can be given on this machine (B13, B17). What is missing is left out with a warning in a local environment; a deployed
+/// host is not ready without it, and no mandelbox starts there without devices.
 /// </summary>
 public sealed partial class HostCapabilities(
     RunningEnvironment running,
@@ -27,8 +27,8 @@ public sealed partial class HostCapabilities(
     public string? NotReadyReason { get; private set; }
 
     /// <summary>
-    /// Whether <c>systemctl daemon-reload</c> can take the GPUs from running mandelboxes: where systemd makes their cgroups it writes the list of allowed devices anew,
-    /// without those that NVIDIA's runtime added. Known once <see cref="Detect"/> has run.
+    /// Whether <c>systemctl daemon-reload</c> can take the GPUs from running mandelboxes: where systemd makes their cgroups it writes the
+    /// list of allowed devices anew, without those that NVIDIA's runtime added. Known once <see cref="Detect"/> has run.
     /// </summary>
     public bool ReloadsTakeGpus { get; private set; }
 

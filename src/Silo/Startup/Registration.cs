@@ -7,7 +7,9 @@ using HostService.Silo.Lifecycle;
 
 namespace HostService.Silo.Startup;
 
-/// <summary>This host's row in the backend's database: taken over, kept fresh, removed (B23, B26). Does nothing where there is no database.</summary>
+/// <summary>
+/// This host's row in the backend's database: taken over, kept fresh, removed (B23, B26). Does nothing where there is no database.
+/// </summary>
 public sealed class Registration(
     RunningEnvironment running,
     IBackendDatabase database,
@@ -22,7 +24,8 @@ public sealed class Registration(
     private string InstanceName => info.Current.Identity.InstanceName;
 
     /// <summary>
-    /// Takes the row over and starts heartbeat and sweep. Where the webserver no longer wants this host, the end of the service is requested instead.
+    /// Takes the row over and starts heartbeat and sweep. Where the webserver no longer wants this host, the end of the service is
+    /// requested instead.
     /// </summary>
     /// <exception cref="StartRefusedException">The row is not ours.</exception>
     public async Task RegisterAsync(CancellationToken cancellationToken)

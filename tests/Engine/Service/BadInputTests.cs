@@ -119,7 +119,9 @@ public sealed class BadInputTests(ServiceFixture fixture) : IClassFixture<Servic
         bool IsOurs(ContainerEvent e) => e.Labels.Values.Contains(Service.Settings.InstanceName);
     }
 
-    /// <summary>A body with most fields right, some replaced, sometimes damaged. Its app never has an image, so that nothing may come up.</summary>
+    /// <summary>
+    /// A body with most fields right, some replaced, sometimes damaged. Its app never has an image, so that nothing may come up.
+    /// </summary>
     private static byte[] RandomBody(Random random, string path)
     {
         var fields = new Dictionary<string, string>

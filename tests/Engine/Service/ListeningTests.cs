@@ -4,7 +4,9 @@ using HostService.Tests.Support;
 
 namespace HostService.Tests.Engine.Service;
 
-/// <summary>The TCP ports that the service listens on. Orleans has no authentication: who reaches one of its ports commands the host.</summary>
+/// <summary>
+/// The TCP ports that the service listens on. Orleans has no authentication: who reaches one of its ports commands the host.
+/// </summary>
 [Collection(EngineCollection.Name)]
 public sealed partial class ListeningTests(EngineFixture engine)
 {

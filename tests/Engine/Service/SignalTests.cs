@@ -6,7 +6,9 @@ using HostService.Tests.Support;
 
 namespace HostService.Tests.Engine.Service;
 
-/// <summary>Signals to the real process (B30). Its engine takes connections and never answers, which holds the start in the middle.</summary>
+/// <summary>
+/// Signals to the real process (B30). Its engine takes connections and never answers, which holds the start in the middle.
+/// </summary>
 public sealed partial class SignalTests : IDisposable
 {
     private const int Hup = 1;
