@@ -1,7 +1,7 @@
+using HostService.GrainInterfaces;
 using HostService.Grains.Host;
 using HostService.Grains.Mandelbox;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Grains;
 
@@ -10,18 +10,11 @@ public static class GrainServices
 {
     public static IServiceCollection AddMandelboxes(this IServiceCollection services)
     {
-        services.AddOptions<MandelboxOptions>().BindConfiguration("Mandelbox").ValidateOnStart();
-        services.AddSingleton<IValidateOptions<MandelboxOptions>>(new Validator());
+        services.AddValidatedOptions<MandelboxOptions>("Mandelbox");
         services.AddSingleton<HostInfoSource>();
         services.AddSingleton<ContainerCapabilitiesSource>();
         services.AddSingleton<ProvisioningPlans>();
         services.AddSingleton<ContainerEventDispatcher>();
         return services;
-    }
-
-    private sealed class Validator : IValidateOptions<MandelboxOptions>
-    {
-        public ValidateOptionsResult Validate(string? name, MandelboxOptions options) =>
-            options.Validate().ToList() is { Count: > 0 } faults ? ValidateOptionsResult.Fail(faults) : ValidateOptionsResult.Success;
     }
 }

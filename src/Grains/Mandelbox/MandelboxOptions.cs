@@ -3,7 +3,7 @@ using HostService.GrainInterfaces;
 namespace HostService.Grains.Mandelbox;
 
 /// <summary>Section <c>Mandelbox</c>: deadlines of one mandelbox's life. They nest: a step ends before the spin-up, the spin-up before the grain call, the call before the gateway's answer.</summary>
-public sealed class MandelboxOptions
+public sealed class MandelboxOptions : IValidatedOptions
 {
     /// <summary>The longest that one step may take. The first container on a fresh host takes over a minute (B5).</summary>
     public TimeSpan StepTimeout { get; set; } = TimeSpan.FromSeconds(85);

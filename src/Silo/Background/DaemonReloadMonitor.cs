@@ -21,8 +21,8 @@ public sealed partial class DaemonReloadMonitor(
 {
     private static readonly Meter Meter = new("HostService");
 
-    private static readonly Counter<long> Reloads =
-        Meter.CreateCounter<long>("host_service.gpu.reloads", description: "Reloads of systemd that may have taken the GPUs from mandelboxes.");
+    private static readonly Counter<long> Reloads = Meter.CreateCounter<long>(
+        "host_service.gpu.reloads", description: "Reloads of systemd that may have taken the GPUs from mandelboxes.");
 
     /// <summary>Runs until cancelled; returns at once where reloads do no harm or systemd is not this service's to ask.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -74,9 +74,11 @@ public sealed partial class DaemonReloadMonitor(
     }
 
     [LoggerMessage(
-        Level = LogLevel.Warning, Message = "systemd was reloaded within the last {Seconds} s: these mandelboxes may have lost their GPU: {MandelboxIds}")]
+        Level = LogLevel.Warning,
+        Message = "systemd was reloaded within the last {Seconds} s: these mandelboxes may have lost their GPU: {MandelboxIds}")]
     private partial void LogReloaded(long seconds, string mandelboxIds);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "systemd was reloaded; which mandelboxes may have lost their GPU is not known: {Why}")]
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "systemd was reloaded; which mandelboxes may have lost their GPU is not known: {Why}")]
     private partial void LogListFailed(string why, Exception exception);
 }

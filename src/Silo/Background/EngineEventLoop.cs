@@ -7,7 +7,8 @@ namespace HostService.Silo.Background;
 
 /// <summary>Takes the engine's events to the mandelboxes; an engine that stays away ends the service (B20).</summary>
 public sealed partial class EngineEventLoop(
-    ContainerEventStream stream, ContainerEventDispatcher dispatcher, ShutdownSignal shutdown, ILogger<EngineEventLoop> logger) : BackgroundService
+    ContainerEventStream stream, ContainerEventDispatcher dispatcher, ShutdownSignal shutdown, ILogger<EngineEventLoop> logger)
+    : BackgroundService
 {
     /// <summary>
     /// No event is dispatched after this; work that the last ones began is done, or given up when the token is cancelled.

@@ -81,6 +81,7 @@ public sealed partial class FirewallMonitor(
     [LoggerMessage(Level = LogLevel.Warning, Message = "Firewall rules were missing and are loaded again: {Rules}")]
     private partial void LogLoadedAgain(IReadOnlyList<string> rules);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Firewall not loaded, so mandelboxes may reach the host's loopback and credentials: {Reason}")]
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "Firewall not loaded, so mandelboxes may reach the host's loopback and credentials: {Reason}")]
     private partial void LogNotLoaded(string reason);
 }

@@ -28,6 +28,7 @@ public sealed class MetricsCache(IMachineMetrics metrics, Grains.HostInfoSource 
     {
         var identity = facts.Current.Identity;
         var reading = Latest;
-        return new WebserverFacts(identity.InstanceId, identity.InstanceType, reading.TotalMemoryKb, reading.FreeMemoryKb, reading.AvailableMemoryKb);
+        return new WebserverFacts(
+            identity.InstanceId, identity.InstanceType, reading.TotalMemoryKb, reading.FreeMemoryKb, reading.AvailableMemoryKb);
     }
 }

@@ -28,12 +28,14 @@ public static class CommandLine
             return ExitCodes.Usage;
         }
 
-        return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        return await result.InvokeAsync(
+            new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
     }
 
     private static RootCommand Root()
     {
-        var root = new RootCommand("Runs mandelboxes on this host: containers that run one app for one user and stream it. Without a command: run.");
+        var root = new RootCommand(
+            "Runs mandelboxes on this host: containers that run one app for one user and stream it. Without a command: run.");
         foreach (var option in root.Options.OfType<VersionOption>().ToList())
         {
             root.Options.Remove(option);
@@ -42,7 +44,8 @@ public static class CommandLine
         var version = new Option<bool>("--version") { Description = "Print the version and what it runs on." };
         root.Options.Add(version);
         root.TreatUnmatchedTokensAsErrors = false;
-        root.SetAction(async (parsed, _) => parsed.GetValue(version) ? VersionCommand.Print() : await RunCommand.RunAsync(parsed.UnmatchedTokens));
+        root.SetAction(async (parsed, _) =>
+            parsed.GetValue(version) ? VersionCommand.Print() : await RunCommand.RunAsync(parsed.UnmatchedTokens));
         root.Subcommands.Add(RunCommand.Create());
         root.Subcommands.Add(StatusCommand.Create());
         root.Subcommands.Add(SpinUpCommand.Create());

@@ -14,6 +14,9 @@ internal static partial class GatewayCommand
     /// <summary>So long the silo may take before a word is said about it, and so long between tries.</summary>
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(1);
 
+    private const string NoClients = "Orleans:ExternalClients is false, so 'host-service run' takes no clients from other processes; "
+        + "set it to true for both commands.";
+
     public static Command Create()
     {
         var command = new Command(
@@ -24,16 +27,9 @@ internal static partial class GatewayCommand
             TreatUnmatchedTokensAsErrors = false,
         };
         command.SetAction(async (parsed, cancellationToken) =>
-        {
-            var faults = parsed.UnmatchedTokens.Select(ServiceConfiguration.Fault).OfType<string>().ToList();
-            if (!ServiceConfigurationReader.TryRead(faults.Count > 0 ? [] : parsed.UnmatchedTokens, out var configuration, out var unreadable) || faults.Count > 0)
-            {
-                await Console.Error.WriteLineAsync($"host-service: {unreadable ?? string.Join('\n', faults)}");
-                return ExitCodes.Usage;
-            }
-
-            return await RunAsync(configuration, cancellationToken);
-        });
+            await ServiceConfigurationReader.ReadAsync(parsed.UnmatchedTokens) is { } configuration
+                ? await RunAsync(configuration, cancellationToken)
+                : ExitCodes.Usage);
         return command;
     }
 
@@ -48,7 +44,7 @@ internal static partial class GatewayCommand
         // What stops the start is said in one line, below.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddChecked<OrleansOptions>("Orleans", o => o.Validate().Concat(ValidateClient(o)));
+        builder.Services.AddValidatedOptions<OrleansOptions>("Orleans").Validate(o => o.ExternalClients, NoClients);
         builder.Services.AddSingleton<IShutdownSignal, RemoteShutdown>();
         try
         {
@@ -85,14 +81,6 @@ internal static partial class GatewayCommand
         }
     }
 
-    private static IEnumerable<string> ValidateClient(OrleansOptions orleans)
-    {
-        if (!orleans.ExternalClients)
-        {
-            yield return "Orleans:ExternalClients is false, so 'host-service run' takes no clients from other processes; set it to true for both commands.";
-        }
-    }
-
     /// <summary>Null when it is ready, else why not.</summary>
     private static async Task<string?> StartAsync(WebApplication app, OrleansOptions orleans, CancellationToken cancellationToken)
     {
@@ -101,7 +89,8 @@ internal static partial class GatewayCommand
         var start = app.StartAsync(either.Token);
         if (await Task.WhenAny(start, Task.Delay(Moment, CancellationToken.None)) != start)
         {
-            await Console.Error.WriteLineAsync($"host-service: waiting for the silo on port {orleans.GatewayPort}, for {orleans.WaitForSilo.TotalSeconds:0.#} s at most");
+            await Console.Error.WriteLineAsync(
+                $"host-service: waiting for the silo on port {orleans.GatewayPort}, for {orleans.WaitForSilo.TotalSeconds:0.#} s at most");
         }
 
         try
@@ -109,7 +98,8 @@ internal static partial class GatewayCommand
             await start;
             return null;
         }
-        catch (Exception exception) when (exception is OrleansException || (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested))
+        catch (Exception exception)
+            when (exception is OrleansException || (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested))
         {
             return $"no silo answered on port {orleans.GatewayPort} of this machine within {orleans.WaitForSilo.TotalSeconds:0.#} s: "
                 + "is 'host-service run' up, with Orleans:ExternalClients=true and the same Orleans:GatewayPort?";

@@ -9,15 +9,16 @@ internal static class GpusCommand
 {
     public static Command Create()
     {
-        var command = new Command("gpus", "List the GPUs of this machine as the service sees them. Settings are taken as by run.") { TreatUnmatchedTokensAsErrors = false };
+        var command = new Command("gpus", "List the GPUs of this machine as the service sees them. Settings are taken as by run.")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
         var json = new Option<bool>("--json") { Description = "Print JSON, named as nvidia-smi names its figures." };
         command.Options.Add(json);
         command.SetAction(async (parsed, _) =>
         {
-            var faults = parsed.UnmatchedTokens.Select(ServiceConfiguration.Fault).OfType<string>().ToList();
-            if (!ServiceConfigurationReader.TryRead(faults.Count > 0 ? [] : parsed.UnmatchedTokens, out var configuration, out var unreadable) || faults.Count > 0)
+            if (await ServiceConfigurationReader.ReadAsync(parsed.UnmatchedTokens) is not { } configuration)
             {
-                await Console.Error.WriteLineAsync($"host-service: {unreadable ?? string.Join('\n', faults)}");
                 return ExitCodes.Usage;
             }
 

@@ -35,7 +35,8 @@ internal sealed class ServiceClient : IDisposable
     /// <summary>
     /// Sends a request; the body is JSON or null. Throws <see cref="ServiceClientException"/> with a reason for the reader.
     /// </summary>
-    public async Task<(HttpStatusCode Status, string Body)> SendAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken)
+    public async Task<(HttpStatusCode Status, string Body)> SendAsync(
+        HttpMethod method, string path, object? body, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(method, path);
         if (body is not null)
@@ -50,11 +51,15 @@ internal sealed class ServiceClient : IDisposable
         }
         catch (HttpRequestException exception)
         {
-            throw new ServiceClientException($"No host service answers at {_address}: {exception.Message} Is it running ('host-service run')? Name another one with --address.", exception);
+            throw new ServiceClientException(
+                $"No host service answers at {_address}: {exception.Message} Is it running ('host-service run')? "
+                + "Name another one with --address.",
+                exception);
         }
         catch (TaskCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new ServiceClientException($"The host service at {_address} did not answer within {_http.Timeout.TotalMinutes:0} minutes.", exception);
+            throw new ServiceClientException(
+                $"The host service at {_address} did not answer within {_http.Timeout.TotalMinutes:0} minutes.", exception);
         }
     }
 

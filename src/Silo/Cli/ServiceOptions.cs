@@ -23,7 +23,8 @@ internal sealed class ServiceOptions
 
     public Option<string?> Token { get; } = new("--token")
     {
-        Description = "The backend's credential; not needed from this machine. Better given as HOST_SERVICE_TOKEN, which no process list shows.",
+        Description = "The backend's credential; not needed from this machine. "
+            + "Better given as HOST_SERVICE_TOKEN, which no process list shows.",
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable("HOST_SERVICE_TOKEN"),
     };
 

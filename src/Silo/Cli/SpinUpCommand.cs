@@ -13,12 +13,17 @@ internal static class SpinUpCommand
     {
         var command = new Command("spin-up", "Spin a mandelbox up on a running service.");
         var app = new Option<string>("--app") { Description = "The app.", DefaultValueFactory = _ => "mandelboxes/demo" };
-        var id = new Option<string>("--id") { Description = "The mandelbox's id; made up when not given.", DefaultValueFactory = _ => $"cli-{RandomNumberGenerator.GetHexString(8, lowercase: true)}" };
+        var id = new Option<string>("--id")
+        {
+            Description = "The mandelbox's id; made up when not given.",
+            DefaultValueFactory = _ => $"cli-{RandomNumberGenerator.GetHexString(8, lowercase: true)}",
+        };
         var session = new Option<ulong>("--session") { Description = "The session's number.", DefaultValueFactory = _ => 1 };
         var dpi = new Option<int?>("--dpi") { Description = "Dots per inch, 1 to 1000." };
         var configToken = new Option<string?>("--config-token")
         {
-            Description = "What the user's settings are encrypted with, at least 10 characters; made up when not given. Better given as HOST_SERVICE_CONFIG_TOKEN.",
+            Description = "What the user's settings are encrypted with, at least 10 characters; made up when not given. "
+                + "Better given as HOST_SERVICE_CONFIG_TOKEN.",
             DefaultValueFactory = _ => Environment.GetEnvironmentVariable("HOST_SERVICE_CONFIG_TOKEN"),
         };
         var userToken = new Option<string?>("--user-token")
@@ -58,7 +63,8 @@ internal static class SpinUpCommand
             var result = JsonNode.Parse(text)!["result"]!;
             Console.WriteLine(parsed.GetValue(service.Json)
                 ? new JsonObject { ["mandelbox_id"] = parsed.GetValue(id), ["result"] = result.DeepClone() }.ToJsonString()
-                : $"{parsed.GetValue(id)} is up: 32262/tcp on {result["port_32262"]}, 32263/udp on {result["port_32263"]}, 32273/tcp on {result["port_32273"]}, AES key {result["aes_key"]}");
+                : $"{parsed.GetValue(id)} is up: 32262/tcp on {result["port_32262"]}, 32263/udp on {result["port_32263"]}, "
+                    + $"32273/tcp on {result["port_32273"]}, AES key {result["aes_key"]}");
             return ExitCodes.Ended;
         }));
         return command;

@@ -29,7 +29,8 @@ internal static class StatusCommand
 
             if (parsed.GetValue(service.Json))
             {
-                Console.WriteLine(new JsonObject { ["host"] = JsonNode.Parse(host.Body), ["mandelboxes"] = JsonNode.Parse(mandelboxes.Body) }.ToJsonString());
+                var both = new JsonObject { ["host"] = JsonNode.Parse(host.Body), ["mandelboxes"] = JsonNode.Parse(mandelboxes.Body) };
+                Console.WriteLine(both.ToJsonString());
             }
             else
             {
@@ -43,8 +44,11 @@ internal static class StatusCommand
 
     private static void Print(JsonNode host, JsonNode mandelboxes)
     {
-        Console.WriteLine($"{Text(host["identity"]?["instanceName"])}  {Text(host["status"])}  {Text(host["environment"])}  {Text(host["version"])}");
-        Console.WriteLine($"slots {Pool(host["slots"])}, TTYs {Pool(host["ttys"])}, tcp ports {Pool(host["tcpPorts"])}, udp ports {Pool(host["udpPorts"])}");
+        var head = new[] { host["identity"]?["instanceName"], host["status"], host["environment"], host["version"] };
+        Console.WriteLine(string.Join("  ", head.Select(Text)));
+        Console.WriteLine(
+            $"slots {Pool(host["slots"])}, TTYs {Pool(host["ttys"])}, "
+            + $"tcp ports {Pool(host["tcpPorts"])}, udp ports {Pool(host["udpPorts"])}");
         foreach (var why in host["notReady"]?.AsArray() ?? [])
         {
             Console.WriteLine($"not ready: {Text(why)}");
@@ -65,11 +69,12 @@ internal static class StatusCommand
 
         foreach (var box in list)
         {
-            var ports = string.Join(' ', (box?["lease"]?["ports"]?.AsArray() ?? []).Select(p => $"{Text(p?["mandelboxPort"])}:{Text(p?["hostPort"])}"));
+            var lease = box?["lease"];
+            var ports = (lease?["ports"]?.AsArray() ?? []).Select(p => $"{Text(p?["mandelboxPort"])}:{Text(p?["hostPort"])}");
             table.AddRow(new[]
             {
-                Text(box?["mandelboxId"]), Text(box?["state"]), Text(box?["appName"]), Text(box?["userId"]), Text(box?["lease"]?["tty"]), Text(box?["lease"]?["gpuIndex"]), ports,
-                Text(box?["since"]),
+                Text(box?["mandelboxId"]), Text(box?["state"]), Text(box?["appName"]), Text(box?["userId"]), Text(lease?["tty"]),
+                Text(lease?["gpuIndex"]), string.Join(' ', ports), Text(box?["since"]),
             }.Select(Markup.Escape).ToArray());
         }
 

@@ -11,7 +11,10 @@ internal static class StopCommand
     {
         var command = new Command("stop", "End a mandelbox of a running service, or with --host drain the host and end the service.");
         var id = new Argument<string?>("id") { Description = "The mandelbox to end.", Arity = ArgumentArity.ZeroOrOne };
-        var host = new Option<bool>("--host") { Description = "Drain the host: end every mandelbox, then the service (and the machine, where the service manages it)." };
+        var host = new Option<bool>("--host")
+        {
+            Description = "Drain the host: end every mandelbox, then the service (and the machine, where the service manages it).",
+        };
         command.Arguments.Add(id);
         command.Options.Add(host);
         command.Validators.Add(result =>
@@ -25,9 +28,10 @@ internal static class StopCommand
         command.SetAction((parsed, cancellationToken) => ServiceClient.TellAsync(async () =>
         {
             using var client = service.Client(parsed);
-            var (status, text) = parsed.GetValue(host)
-                ? await client.SendAsync(HttpMethod.Post, "/drain_and_shutdown", new { auth_secret = parsed.GetValue(service.Token) ?? "" }, cancellationToken)
-                : await client.SendAsync(HttpMethod.Delete, $"/v1/mandelboxes/{Uri.EscapeDataString(parsed.GetValue(id)!)}", null, cancellationToken);
+            var (method, path, body) = parsed.GetValue(host)
+                ? (HttpMethod.Post, "/drain_and_shutdown", new { auth_secret = parsed.GetValue(service.Token) ?? "" })
+                : (HttpMethod.Delete, $"/v1/mandelboxes/{Uri.EscapeDataString(parsed.GetValue(id)!)}", null);
+            var (status, text) = await client.SendAsync(method, path, body, cancellationToken);
             if (status is HttpStatusCode.OK or HttpStatusCode.NoContent or HttpStatusCode.Accepted)
             {
                 Console.WriteLine(parsed.GetValue(host) ? "the host is draining" : $"{parsed.GetValue(id)} has ended");

@@ -10,11 +10,14 @@ namespace HostService.Silo.Hosting;
 /// </summary>
 internal static class OptionsByProperty
 {
-    private static readonly TimeSpan MatchWithin = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MatchTimeout = TimeSpan.FromSeconds(1);
 
     /// <summary>Every fault of the section; a check that is about a property that could not be read says nothing.</summary>
     public static IReadOnlyList<string> Validate(Type options, IServiceProvider provider) =>
-        (IReadOnlyList<string>)typeof(OptionsByProperty).GetMethod(nameof(FaultsOf), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(options).Invoke(null, [provider])!;
+        (IReadOnlyList<string>)typeof(OptionsByProperty)
+            .GetMethod(nameof(FaultsOf), BindingFlags.NonPublic | BindingFlags.Static)!
+            .MakeGenericMethod(options)
+            .Invoke(null, [provider])!;
 
     /// <summary>What the binder says: which value it was, and why.</summary>
     public static string Text(InvalidOperationException unreadable) =>
@@ -31,7 +34,9 @@ internal static class OptionsByProperty
         {
             try
             {
-                var alone = new ConfigurationBuilder().AddInMemoryCollection(setting.AsEnumerable().Where(s => s.Value is not null)).Build();
+                var alone = new ConfigurationBuilder()
+                    .AddInMemoryCollection(setting.AsEnumerable().Where(s => s.Value is not null))
+                    .Build();
                 alone.GetSection(section).Bind(options);
             }
             catch (InvalidOperationException unreadable)
@@ -59,7 +64,11 @@ internal static class OptionsByProperty
     }
 
     private static bool IsAbout(string fault, string section, string key) =>
-        Regex.IsMatch(fault, $@"\b{Regex.Escape(section)}(:|__){Regex.Escape(key)}\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, MatchWithin);
+        Regex.IsMatch(
+            fault,
+            $@"\b{Regex.Escape(section)}(:|__){Regex.Escape(key)}\b",
+            RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture,
+            MatchTimeout);
 
     /// <summary>A constant says it, or the class is named after it.</summary>
     private static string SectionOf(Type options) =>

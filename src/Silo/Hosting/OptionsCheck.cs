@@ -17,7 +17,8 @@ public static class OptionsCheck
         using var provider = services.BuildServiceProvider();
         var types = services
             .Select(s => s.ServiceType)
-            .Where(t => t.IsGenericType && (t.GetGenericTypeDefinition() == typeof(IConfigureOptions<>) || t.GetGenericTypeDefinition() == typeof(IValidateOptions<>)))
+            .Where(t => t.IsGenericType)
+            .Where(t => t.GetGenericTypeDefinition() == typeof(IConfigureOptions<>) || t.GetGenericTypeDefinition() == typeof(IValidateOptions<>))
             .Select(t => t.GetGenericArguments()[0])
             .Where(t => t.Namespace?.StartsWith("HostService", StringComparison.Ordinal) == true)
             .Distinct();

@@ -3,7 +3,7 @@ using HostService.GrainInterfaces;
 namespace HostService.Silo.Hosting;
 
 /// <summary>Section <c>Orleans</c>: the ports of the single-silo localhost cluster.</summary>
-public sealed class OrleansOptions
+public sealed class OrleansOptions : IValidatedOptions
 {
     /// <summary>Silo to silo, on loopback.</summary>
     public int SiloPort { get; set; } = 11111;

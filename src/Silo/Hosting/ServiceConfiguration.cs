@@ -30,5 +30,6 @@ public static class ServiceConfiguration
         && argument.IndexOf('=', StringComparison.Ordinal) is > 2 and var equals
         && argument.AsSpan(2, equals - 2).Contains(':')
             ? null
-            : $"'{argument}' is neither an option nor a setting; settings are given as --Section:Key=value, for example --Gateway:Port=4679";
+            : $"'{argument}' is neither an option nor a setting; settings are given as --Section:Key=value, "
+                + "for example --Gateway:Port=4679";
 }

@@ -21,6 +21,7 @@ using HostService.Silo.Background;
 using HostService.Silo.Reporting;
 using HostService.Silo.Lifecycle;
 using HostService.Silo.Startup;
+using Microsoft.Extensions.Options;
 using Orleans.Dashboard;
 
 namespace HostService.Silo.Hosting;
@@ -40,7 +41,7 @@ public static class ServiceHost
         builder.AddServiceLogging();
         builder.AddInfrastructure(environment);
         builder.Services.AddMandelboxes();
-        builder.Services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<MandelboxOptions>, TimeoutNesting>();
+        builder.Services.AddSingleton<IValidateOptions<MandelboxOptions>, TimeoutNesting>();
         builder.AddSilo(environment);
         builder.AddLifecycle(environment, shutdown);
         builder.Services.AddSingleton<IHostName, HostNameFromInfo>();
@@ -49,12 +50,14 @@ public static class ServiceHost
         List<string> faults = [.. OptionsCheck.Validate(builder.Services), .. UnsupportedSettings.Validate(configuration)];
         if (faults.Count > 0)
         {
-            throw new StartRefusedException(ExitCodes.Usage, $"The configuration has {faults.Count} fault{(faults.Count == 1 ? "" : "s")}:\n{string.Join('\n', faults.Select(f => $"  {f}"))}");
+            var count = faults.Count == 1 ? "1 fault" : $"{faults.Count} faults";
+            throw new StartRefusedException(
+                ExitCodes.Usage, $"The configuration has {count}:\n{string.Join('\n', faults.Select(fault => $"  {fault}"))}");
         }
 
         var app = builder.Build();
         app.MapGateway();
-        if (app.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<DashboardOptions>>().Value.EnabledIn(environment))
+        if (app.Services.GetRequiredService<IOptions<DashboardOptions>>().Value.EnabledIn(environment))
         {
             app.MapOrleansDashboard(routePrefix: "/dashboard").RequireOperator();
         }
@@ -67,7 +70,8 @@ public static class ServiceHost
         var services = builder.Services;
         var configuration = builder.Configuration;
         services.AddSingleton(TimeProvider.System);
-        services.AddChecked<HostOptions, HostOptionsValidator>("Host");
+        services.AddOptions<HostOptions>().BindConfiguration("Host").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<HostOptions>, HostOptionsValidator>();
         services.AddSingleton<HostDirectories>();
         services.AddSingleton<IMandelboxFiles, MandelboxFiles>();
         services.AddSingleton<Infrastructure.Linux.Network.IPortProbe, Infrastructure.Linux.Network.PortProbe>();
@@ -98,8 +102,8 @@ public static class ServiceHost
     {
         var dashboard = builder.Configuration.ReadOrDefaults<DashboardOptions>("Dashboard");
         var orleans = builder.Configuration.ReadOrDefaults<OrleansOptions>("Orleans");
-        builder.Services.AddChecked<OrleansOptions>("Orleans", o => o.Validate());
-        builder.Services.AddChecked<DashboardOptions>("Dashboard", _ => []);
+        builder.Services.AddValidatedOptions<OrleansOptions>("Orleans");
+        builder.Services.AddOptions<DashboardOptions>().BindConfiguration("Dashboard");
         builder.UseOrleans(silo =>
         {
             // Listens on loopback only; a gateway port of 0 is not opened.
@@ -115,7 +119,7 @@ public static class ServiceHost
     {
         var services = builder.Services;
         services.AddSingleton(new RunningEnvironment(environment));
-        services.AddChecked<ShutdownOptions>("Shutdown", o => o.Validate());
+        services.AddValidatedOptions<ShutdownOptions>("Shutdown");
         services.AddSingleton(shutdown);
         services.AddSingleton<IShutdownSignal>(shutdown);
         services.AddSingleton<IHostLifetime, NoConsoleLifetime>();
@@ -141,7 +145,8 @@ public static class ServiceHost
         services.AddSingleton<EngineEventLoop>();
         services.AddSingleton<WebserverHeartbeat>();
         services.AddSingleton<MandelboxShutdown>();
-        services.AddWatchdogProbe("grain calls", (provider, cancellationToken) => provider.GetRequiredService<HostReporter>().ProveProgressAsync(cancellationToken));
+        services.AddWatchdogProbe(
+            "grain calls", (provider, token) => provider.GetRequiredService<HostReporter>().ProveProgressAsync(token));
     }
 
     /// <summary>The HTTPS server and what it serves.</summary>

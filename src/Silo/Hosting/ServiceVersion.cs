@@ -8,7 +8,8 @@ namespace HostService.Silo.Hosting;
 public static class ServiceVersion
 {
     /// <summary>The git commit that it was built from, 40 hexadecimal digits; empty when it was built outside a repository.</summary>
-    public static string Commit { get; } = InformationalVersion(typeof(ServiceVersion)) is { } version && version.Split('+') is [_, var commit] ? commit : "";
+    public static string Commit { get; } =
+        InformationalVersion(typeof(ServiceVersion)) is { } version && version.Split('+') is [_, var commit] ? commit : "";
 
     /// <summary>For example <c>1.0.0</c>.</summary>
     public static string Number { get; } = InformationalVersion(typeof(ServiceVersion))?.Split('+')[0] ?? "unknown";
@@ -25,7 +26,9 @@ public static class ServiceVersion
     /// <summary>One line for logs and for <c>--version</c>.</summary>
     public static string Line => $"host-service {Number}{(Commit.Length > 0 ? $" ({Commit})" : "")} on {string.Join(", ", RunsOn)}";
 
-    private static string Name(Type type) => $"{type.Assembly.GetName().Name} {InformationalVersion(type)?.Split('+', ' ')[0].TrimEnd('.')}";
+    private static string Name(Type type) =>
+        $"{type.Assembly.GetName().Name} {InformationalVersion(type)?.Split('+', ' ')[0].TrimEnd('.')}";
 
-    private static string? InformationalVersion(Type type) => type.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
+    private static string? InformationalVersion(Type type) =>
+        type.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
 }

@@ -6,10 +6,11 @@ using Microsoft.Extensions.Options;
 namespace HostService.Silo.Hosting;
 
 /// <summary>
-/// Timeouts of different sections that must nest. The inner one gives a verdict, which is handled; when the outer one passes first there is
-/// none: a spin-up fails for want of settings that it could do without, and settings count as not saved that are being saved.
+/// Timeouts of different sections that must nest. The inner one must fire first: only it gives a handled result. When the outer one fires
+/// first, a spin-up fails for user configs that it could do without, and configs whose upload still runs count as not saved.
 /// </summary>
-public sealed class TimeoutNesting(IOptions<UserConfigsOptions> userConfigs, IOptions<CloudStorageOptions> cloudStorage) : IValidateOptions<MandelboxOptions>
+public sealed class TimeoutNesting(IOptions<UserConfigsOptions> userConfigs, IOptions<CloudStorageOptions> cloudStorage)
+    : IValidateOptions<MandelboxOptions>
 {
     public ValidateOptionsResult Validate(string? name, MandelboxOptions options)
     {
@@ -22,17 +23,22 @@ public sealed class TimeoutNesting(IOptions<UserConfigsOptions> userConfigs, IOp
     {
         if (userConfigs.FetchTimeout >= mandelbox.StepTimeout)
         {
-            yield return $"UserConfigs:FetchTimeout is {userConfigs.FetchTimeout}; it must be shorter than Mandelbox:StepTimeout ({mandelbox.StepTimeout}), or a slow fetch fails the spin-up.";
+            yield return $"UserConfigs:FetchTimeout is {userConfigs.FetchTimeout}; "
+                + $"it must be shorter than Mandelbox:StepTimeout ({mandelbox.StepTimeout}), or a slow fetch fails the spin-up.";
         }
 
         if (userConfigs.SaveTimeout + UserConfigsOptions.AbortTimeout >= mandelbox.CleanUpTimeout)
         {
-            yield return $"UserConfigs:SaveTimeout is {userConfigs.SaveTimeout}; with {UserConfigsOptions.AbortTimeout.TotalSeconds:0} s to tidy up it must be shorter than Mandelbox:CleanUpTimeout ({mandelbox.CleanUpTimeout}).";
+            yield return $"UserConfigs:SaveTimeout is {userConfigs.SaveTimeout}; "
+                + $"with {UserConfigsOptions.AbortTimeout.TotalSeconds:0} s to tidy up "
+                + $"it must be shorter than Mandelbox:CleanUpTimeout ({mandelbox.CleanUpTimeout}).";
         }
 
         if (cloudStorage.FlushTimeout + CloudStorageOptions.AroundFlush >= mandelbox.CleanUpTimeout)
         {
-            yield return $"CloudStorage:FlushTimeout is {cloudStorage.FlushTimeout}; with {CloudStorageOptions.AroundFlush.TotalSeconds:0} s to unmount it must be shorter than Mandelbox:CleanUpTimeout ({mandelbox.CleanUpTimeout}).";
+            yield return $"CloudStorage:FlushTimeout is {cloudStorage.FlushTimeout}; "
+                + $"with {CloudStorageOptions.AroundFlush.TotalSeconds:0} s to unmount "
+                + $"it must be shorter than Mandelbox:CleanUpTimeout ({mandelbox.CleanUpTimeout}).";
         }
     }
 }

@@ -15,7 +15,8 @@ internal static class UnsupportedSettings
 
         if (configuration["Queue:Capacity"] is not (null or "" or "0"))
         {
-            yield return $"Queue:Capacity is {configuration["Queue:Capacity"]}; this version queues no spin-ups, a full host refuses them: leave it out.";
+            yield return $"Queue:Capacity is {configuration["Queue:Capacity"]}; this version queues no spin-ups, a full host refuses them: "
+                + "leave it out.";
         }
 
         if (!string.IsNullOrWhiteSpace(configuration["Telemetry:OtlpEndpoint"]))

@@ -1,3 +1,4 @@
+using HostService.Gateway;
 using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Infrastructure.Docker;
@@ -38,18 +39,21 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
 
     /// <summary>B1: always on EC2, locally only when the backend drains the host; never after a start that failed.</summary>
     public bool TurnsMachineOff =>
-        Identity is not null
-        && shutdown.Requested is { IsCompletedSuccessfully: true, Result.Reason: var reason and not ShutdownReason.StartFailed }
-        && (Environment.IsDeployed || reason == ShutdownReason.Request);
+        Identity is not null && Reason is not ShutdownReason.StartFailed && (Environment.IsDeployed || Reason is ShutdownReason.Request);
 
     /// <summary>B30. A host without its engine takes no spin-ups, and after a crash none can be trusted to it.</summary>
     public bool GivesGrace =>
-        Environment.IsDeployed
-        && shutdown.Requested is { IsCompletedSuccessfully: true, Result.Reason: ShutdownReason.Signal or ShutdownReason.Request or ShutdownReason.NotWanted };
+        Environment.IsDeployed && Reason is (ShutdownReason.Signal or ShutdownReason.Request or ShutdownReason.NotWanted);
+
+    private ShutdownReason? Reason => shutdown.Requested.IsCompletedSuccessfully ? shutdown.Requested.Result.Reason : null;
 
     /// <summary>A service of the application.</summary>
     public T Get<T>()
-        where T : notnull => (Application ?? throw new InvalidOperationException($"There is no {typeof(T).Name}: the application is not built.")).Services.GetRequiredService<T>();
+        where T : notnull
+    {
+        var services = (Application ?? throw new InvalidOperationException("The application is not built, or disposed of.")).Services;
+        return services.GetRequiredService<T>();
+    }
 
     public void Use(WebApplication application)
     {
@@ -95,16 +99,16 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         var why = refusal?.Message ?? $"Start-up failed to {failure.Step}: {failure.Reason}";
         if (Application is null)
         {
-            // There is no log yet.
-            Console.Error.WriteLine($"host-service: {(refusal is null && failure.Exception is { } exception ? $"{why}\n{exception}" : why)}");
+            // There is no log yet. An exception that is no refusal is a defect: its stack is needed.
+            Console.Error.WriteLine(refusal is null ? $"host-service: {why}\n{failure.Exception}" : $"host-service: {why}");
         }
         else
         {
             LogNotStarted(why, refusal is null && !IsExpected(failure.Exception) ? failure.Exception : null);
         }
 
-        return new ShutdownRequest(
-            ShutdownReason.StartFailed, why, refusal?.ExitCode ?? (failure.Exception is Gateway.GatewayCertificateException ? ExitCodes.Usage : ExitCodes.Failed));
+        var otherwise = failure.Exception is GatewayCertificateException ? ExitCodes.Usage : ExitCodes.Failed;
+        return new ShutdownRequest(ShutdownReason.StartFailed, why, refusal?.ExitCode ?? otherwise);
     }
 
     public void LogShutdown(ShutdownRequest request) => LogShutdown(request.Reason, request.Detail);

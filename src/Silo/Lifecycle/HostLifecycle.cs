@@ -49,12 +49,15 @@ public static class HostLifecycle
             Start<HostDirectories>("make directories", directories => directories.Make())),
         new(Start<EngineStartup>("start the container engine", (engine, token) => engine.StartAsync(token))),
         new(Start("reach the container engine", async (host, token) => host.Engine = await host.Get<EngineStartup>().ReachAsync(token))),
-        new(Start("clear what the last run left in the engine", (host, token) => host.Get<Leftovers>().ClearEngineAsync(host.Identity!, token))),
+        new(Start("clear what the last run left in the engine", (host, token) =>
+            host.Get<Leftovers>().ClearEngineAsync(host.Identity!, token))),
         new(Start("take stock of GPUs", async (host, token) =>
             host.Get<HostIdentityProvider>().Publish(host.Identity!, await host.Get<GpuMonitor>().TakeInventoryAsync(token)))),
         new(Stop<IWebserver>("send the dying heartbeat", (webserver, token) => webserver.SayGoodbyeAsync(token))),
-        new(Start("detect capabilities", host => host.Get<HostCapabilities>().Detect(host.Engine!, host.Get<HostInfoSource>().Current.Gpus.Count))),
-        new(Start("warm up the engine", (host, token) => host.Environment.IsDeployed ? host.Get<WarmUp>().RunAsync(token) : Task.CompletedTask)),
+        new(Start("detect capabilities", host =>
+            host.Get<HostCapabilities>().Detect(host.Engine!, host.Get<HostInfoSource>().Current.Gpus.Count))),
+        new(Start("warm up the engine", (host, token) =>
+            host.Environment.IsDeployed ? host.Get<WarmUp>().RunAsync(token) : Task.CompletedTask)),
         new(
             Stop("stop the silo", (host, token) => host.Get<SiloGate>().StopAsync(host.Application!, token), SiloTimeout),
             Start("start the silo", (host, token) => host.Get<SiloGate>().StartSiloAsync(host.Application!, token))),
@@ -76,7 +79,8 @@ public static class HostLifecycle
             Stop<IUserConfigStore>("give up unfinished saves", (store, token) => store.StopAsync(token)),
             Stop<EngineEventLoop>("stop watching the engine", (events, token) => events.StopAsync(token)),
             Start<EngineEventLoop>("watch the engine", (events, token) => events.StartAsync(token))),
-        new(Stop("end the mandelboxes", (host, token) => host.Get<MandelboxShutdown>().RunAsync(host.Grain, token), options.MandelboxTimeout)),
+        new(Stop("end the mandelboxes", (host, token) =>
+            host.Get<MandelboxShutdown>().RunAsync(host.Grain, token), options.MandelboxTimeout)),
         new(Start("accept spin-ups", AcceptAsync)),
         new(
             Stop<IServer>("stop the HTTPS server", (server, token) => server.StopAsync(token)),
@@ -118,7 +122,8 @@ public static class HostLifecycle
 
     private static HostStep Start(string name, Func<HostContext, CancellationToken, Task> action) => new(name, action, IsStop: false);
 
-    private static HostStep Start(string name, Action<HostContext> action) => Start(name, (host, token) => Task.Run(() => action(host), token));
+    private static HostStep Start(string name, Action<HostContext> action) =>
+        Start(name, (host, token) => Task.Run(() => action(host), token));
 
     private static HostStep Start<T>(string name, Func<T, CancellationToken, Task> action)
         where T : notnull => Start(name, (host, token) => action(host.Get<T>(), token));

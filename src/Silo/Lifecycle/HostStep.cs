@@ -10,7 +10,8 @@ namespace HostService.Silo.Lifecycle;
 /// <param name="Action">What it does.</param>
 /// <param name="IsStop">Whether it belongs to the shutdown.</param>
 /// <param name="UndoTimeout">The longest that it may take on the way back; null for <see cref="ShutdownOptions.StepTimeout"/>.</param>
-public sealed record HostStep(string Name, Func<HostContext, CancellationToken, Task> Action, bool IsStop, TimeSpan? UndoTimeout = null) : IStep<HostContext>
+public sealed record HostStep(string Name, Func<HostContext, CancellationToken, Task> Action, bool IsStop, TimeSpan? UndoTimeout = null)
+    : IStep<HostContext>
 {
     public async Task<StepResult> DoAsync(HostContext context, CancellationToken cancellationToken)
     {

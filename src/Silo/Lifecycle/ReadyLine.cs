@@ -14,11 +14,16 @@ public sealed class ReadyLine(HostInfoSource info, IGrainFactory grains, IServer
         var known = info.Current;
         var host = await grains.GetGrain<IHostGrain>(HostKeys.Host(known.Identity.InstanceName)).Describe();
         var port = PortOf(server.Features.Get<IServerAddressesFeature>()!.Addresses.First());
-        Console.WriteLine($"host-service ready on https://{known.Identity.PublicIpv4}:{port} ({known.Environment.Name}, {host.Slots.Capacity} slots)");
+        var address = $"https://{known.Identity.PublicIpv4}:{port}";
+        Console.WriteLine($"host-service ready on {address} ({known.Environment.Name}, {host.Slots.Capacity} slots)");
         systemd.Ready();
     }
 
     /// <summary>Of an address as the server writes it: <c>https://[::]:4678</c>.</summary>
-    public static int PortOf(string address) =>
-        new Uri(address.Replace("[::]", "localhost", StringComparison.Ordinal).Replace("0.0.0.0", "localhost", StringComparison.Ordinal)).Port;
+    public static int PortOf(string address)
+    {
+        // Uri does not parse the IPv6 wildcard.
+        var wildcard = address.Contains("[::]", StringComparison.Ordinal) ? "[::]" : "0.0.0.0";
+        return new Uri(address.Replace(wildcard, "localhost", StringComparison.Ordinal)).Port;
+    }
 }

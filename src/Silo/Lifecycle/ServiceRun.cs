@@ -25,7 +25,8 @@ public static class ServiceRun
         });
 
         // A start has no limit of its own here: its steps wait with timeouts of theirs, and the unit's TimeoutStartSec watches all of them.
-        var runner = new StepRunner<HostContext>(context, TimeProvider.System, Timeout.InfiniteTimeSpan, options.StepTimeout, context.OnStep);
+        var runner = new StepRunner<HostContext>(
+            context, TimeProvider.System, Timeout.InfiniteTimeSpan, options.StepTimeout, context.OnStep);
         if (await runner.RunAsync(HostLifecycle.Stages(options), shutdown.Token) is { } failure && !shutdown.Requested.IsCompleted)
         {
             shutdown.Request(context.StartFailed(failure));

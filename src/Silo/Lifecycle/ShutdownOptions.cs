@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Lifecycle;
@@ -6,7 +7,7 @@ namespace HostService.Silo.Lifecycle;
 /// Section <c>Shutdown</c>: the timeouts of the way back. Their sum (<see cref="HostLifecycle.LongestShutdown"/>) must be shorter than the
 /// unit's <c>TimeoutStopSec</c>.
 /// </summary>
-public sealed class ShutdownOptions
+public sealed class ShutdownOptions : IValidatedOptions
 {
     /// <summary>In deployed environments: how long spin-ups that were assigned before still come in (B30).</summary>
     public TimeSpan Grace { get; set; } = TimeSpan.FromSeconds(30);
@@ -22,8 +23,11 @@ public sealed class ShutdownOptions
     public TimeSpan StepTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
     /// <summary>As configured; the defaults where that has faults, which the check of all options names.</summary>
-    public static ShutdownOptions From(IConfiguration configuration) =>
-        configuration.ReadOrDefaults<ShutdownOptions>("Shutdown") is var configured && !configured.Validate().Any() ? configured : new ShutdownOptions();
+    public static ShutdownOptions From(IConfiguration configuration)
+    {
+        var configured = configuration.ReadOrDefaults<ShutdownOptions>("Shutdown");
+        return configured.Validate().Any() ? new ShutdownOptions() : configured;
+    }
 
     /// <summary>Every fault of these settings; empty when there is none.</summary>
     public IEnumerable<string> Validate()

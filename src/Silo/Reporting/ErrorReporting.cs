@@ -37,7 +37,9 @@ public static class ErrorReporting
         catch (Exception exception) when (exception is ArgumentException or FormatException)
         {
             throw new StartRefusedException(
-                ExitCodes.Usage, $"Sentry:Dsn is not a DSN: {exception.Message} Take it from the project's settings, or leave it out.", exception);
+                ExitCodes.Usage,
+                $"Sentry:Dsn is not a DSN: {exception.Message} Take it from the project's settings, or leave it out.",
+                exception);
         }
     }
 

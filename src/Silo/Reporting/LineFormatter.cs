@@ -12,7 +12,8 @@ internal abstract class LineFormatter(string name, bool forJournal) : ConsoleFor
 {
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
-        var text = $"{Short(logEntry.LogLevel)}: {logEntry.Category[(logEntry.Category.LastIndexOf('.') + 1)..]}: {logEntry.Formatter(logEntry.State, logEntry.Exception)}";
+        var category = logEntry.Category[(logEntry.Category.LastIndexOf('.') + 1)..];
+        var text = $"{Short(logEntry.LogLevel)}: {category}: {logEntry.Formatter(logEntry.State, logEntry.Exception)}";
         if (forJournal)
         {
             var whole = logEntry.Exception is { } exception ? $"{text} {exception}" : text;

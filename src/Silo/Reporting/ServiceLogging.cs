@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.Logging.Console;
 
 namespace HostService.Silo.Reporting;
@@ -31,8 +32,7 @@ public static class ServiceLogging
             o.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
         });
         logging.AddErrorReporting();
-        builder.Services.AddOptions<LogFormatOptions>().Bind(builder.Configuration.GetSection(LogFormatOptions.Section))
-            .Validate(o => o.Format is "" or "systemd" or "json" or "simple", "Logging:Format must be systemd, json or simple.");
+        builder.Services.AddValidatedOptions<LogFormatOptions>(LogFormatOptions.Section);
     }
 
     // systemd says through JOURNAL_STREAM that standard error is its journal.
@@ -40,8 +40,8 @@ public static class ServiceLogging
     {
         "json" => ConsoleFormatterNames.Json,
         "systemd" => JournalLineFormatter.FormatterName,
-        "simple" => SimpleLineFormatter.FormatterName,
-        _ => Environment.GetEnvironmentVariable("JOURNAL_STREAM") is null ? SimpleLineFormatter.FormatterName : JournalLineFormatter.FormatterName,
+        not "simple" when Environment.GetEnvironmentVariable("JOURNAL_STREAM") is not null => JournalLineFormatter.FormatterName,
+        _ => SimpleLineFormatter.FormatterName,
     };
 
     /// <summary>Unless the operator has set a level for this very category.</summary>
@@ -55,10 +55,14 @@ public static class ServiceLogging
 }
 
 /// <summary>Section <c>Logging</c>, as far as it is ours.</summary>
-public sealed class LogFormatOptions
+public sealed class LogFormatOptions : IValidatedOptions
 {
     public const string Section = "Logging";
 
     /// <summary><c>systemd</c>, <c>json</c> or <c>simple</c>; where it is not set, systemd under systemd and simple elsewhere.</summary>
     public string Format { get; set; } = "";
+
+    /// <inheritdoc/>
+    public IEnumerable<string> Validate() =>
+        Format is "" or "systemd" or "json" or "simple" ? [] : ["Logging:Format must be systemd, json or simple."];
 }

@@ -70,7 +70,9 @@ public sealed partial class HostCapabilities(
 
         if (gpus > 0 && !NvidiaRuntime.IsIn(engine))
         {
-            missing.Add("GPUs: the container engine has no runtime 'nvidia' (nvidia-ctk runtime configure --runtime=docker, then restart the engine)");
+            missing.Add(
+                "GPUs: the container engine has no runtime 'nvidia' "
+                + "(nvidia-ctk runtime configure --runtime=docker, then restart the engine)");
         }
 
         foreach (var what in missing)
@@ -83,7 +85,8 @@ public sealed partial class HostCapabilities(
         {
             LogUnavailable(
                 level,
-                $"shared mounts: {host.Value.Root} is not on a shared mount, so what the host mounts later is not seen inside and the reverse (mount --make-rshared /)");
+                $"shared mounts: {host.Value.Root} is not on a shared mount, so drives that are mounted later are not seen inside "
+                + "(mount --make-rshared /)");
         }
 
         source.Current = new ContainerCapabilities

@@ -38,8 +38,8 @@ public sealed class HostIdentityProvider(
         {
             throw new StartRefusedException(
                 ExitCodes.Refused,
-                $"In environment {running.Value.Name} the host service runs on EC2 only, and this machine's instance metadata cannot be read: {exception.Message} "
-                + "For a developer's machine set APP_ENV=LOCALDEV.",
+                $"In environment {running.Value.Name} the host service runs on EC2 only, and this machine's instance metadata "
+                + $"cannot be read: {exception.Message} For a developer's machine set APP_ENV=LOCALDEV.",
                 exception);
         }
     }
@@ -51,7 +51,8 @@ public sealed class HostIdentityProvider(
         {
             throw new StartRefusedException(
                 ExitCodes.Refused,
-                $"This host has no GPU that it can use: {why} (see 'host-service gpus'). A host without one may only run in a local environment (APP_ENV=LOCALDEV).");
+                $"This host has no GPU that it can use: {why} (see 'host-service gpus'). "
+                + "A host without one may only run in a local environment (APP_ENV=LOCALDEV).");
         }
 
         facts.Set(new HostInfo

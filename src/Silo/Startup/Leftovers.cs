@@ -20,8 +20,9 @@ public sealed partial class Leftovers(
         {
             throw new StartRefusedException(
                 ExitCodes.Refused,
-                $"{directory} is already there: the last run did not end cleanly, or another one is still running. End that one, or make sure that nothing below "
-                + $"{directory} is needed (unmount what is mounted there) and remove it; or start with Host__OnLeftovers=reclaim to have it removed.");
+                $"{directory} is already there: the last run did not end cleanly, or another one is still running. End that one, or make "
+                + $"sure that nothing below {directory} is needed (unmount what is mounted there) and remove it; or start with "
+                + "Host__OnLeftovers=reclaim to have it removed.");
         }
     }
 
@@ -75,6 +76,7 @@ public sealed partial class Leftovers(
 
     [LoggerMessage(
         Level = LogLevel.Warning,
-        Message = "Container {Name} ({ContainerId}) of an earlier run is still there; remove it, or start with Host__OnLeftovers=reclaim to have it removed")]
+        Message = "Container {Name} ({ContainerId}) of an earlier run is still there; remove it, or start with Host__OnLeftovers=reclaim "
+            + "to have it removed")]
     private partial void LogLeft(string name, string containerId);
 }

@@ -5,7 +5,8 @@ using Microsoft.Extensions.Options;
 namespace HostService.Silo.Startup;
 
 /// <summary>What can be checked before anything is touched (B2, B4).</summary>
-public sealed partial class Preconditions(RunningEnvironment running, IOptions<HostOptions> host, Leftovers leftovers, ILogger<Preconditions> logger)
+public sealed partial class Preconditions(
+    RunningEnvironment running, IOptions<HostOptions> host, Leftovers leftovers, ILogger<Preconditions> logger)
 {
     /// <exception cref="StartRefusedException">One of them is not met.</exception>
     public void Check()
@@ -15,8 +16,8 @@ public sealed partial class Preconditions(RunningEnvironment running, IOptions<H
         {
             throw new StartRefusedException(
                 ExitCodes.Refused,
-                "The host service manages the machine and must run as root. Start it as root, or without that part: Host__ManageSystem=false (and Host__Root, "
-                + "Host__PrivateRoot and Host__CloudStorageRoot at places of your own).");
+                "The host service manages the machine and must run as root. Start it as root, or without that part: "
+                + "Host__ManageSystem=false (and Host__Root, Host__PrivateRoot and Host__CloudStorageRoot at places of your own).");
         }
 
         leftovers.Check();

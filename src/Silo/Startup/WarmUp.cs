@@ -9,7 +9,11 @@ namespace HostService.Silo.Startup;
 /// The first container that is started on a fresh host takes over a minute: two throw-away ones take that time before users come (B5).
 /// </summary>
 public sealed partial class WarmUp(
-    IContainerEngine engine, HostInfoSource facts, ContainerCapabilitiesSource surroundings, TimeProvider timeProvider, ILogger<WarmUp> logger)
+    IContainerEngine engine,
+    HostInfoSource info,
+    ContainerCapabilitiesSource capabilities,
+    TimeProvider timeProvider,
+    ILogger<WarmUp> logger)
 {
     /// <summary>No mandelbox may have this id.</summary>
     public const string MandelboxId = "host-service-warmup";
@@ -34,7 +38,7 @@ public sealed partial class WarmUp(
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var known = facts.Current;
+        var known = info.Current;
         if (await engine.FindImageAsync(Patterns(known.Environment), cancellationToken) is not { } image)
         {
             throw new InvalidOperationException("there is no image to warm up with: the AMI must hold at least one mandelbox image");
@@ -57,7 +61,8 @@ public sealed partial class WarmUp(
         }
     }
 
-    private static Dictionary<string, string> Labels(string host) => new() { [ContainerLabels.Host] = host, [ContainerLabels.App] = MandelboxId };
+    private static Dictionary<string, string> Labels(string host) =>
+        new() { [ContainerLabels.Host] = host, [ContainerLabels.App] = MandelboxId };
 
     private async Task OnceAsync(string image, HostInfo known, int number, CancellationToken cancellationToken)
     {
@@ -70,7 +75,7 @@ public sealed partial class WarmUp(
 
             // It is the driver's first use, more than the container's, that takes the minute.
             Environment = ContainerSpecs.Driver,
-            Runtime = NvidiaRuntime.For(surroundings.Current.Runtimes, known.Gpus.Count > 0 ? known.Gpus[0].Index : -1),
+            Runtime = NvidiaRuntime.For(capabilities.Current.Runtimes, known.Gpus.Count > 0 ? known.Gpus[0].Index : -1),
             MemoryBytes = ContainerSpecs.Memory,
             CpuShares = ContainerSpecs.CpuShares,
             ShmBytes = ContainerSpecs.Shm,

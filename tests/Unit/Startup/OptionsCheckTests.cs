@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend;
 using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
@@ -61,7 +62,7 @@ public sealed class OptionsCheckTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value)).Build();
         var services = new ServiceCollection();
         services.AddLogging().AddSingleton<IConfiguration>(configuration).AddBackendDatabase(configuration, hasDatabase: true);
-        services.AddChecked<ShutdownOptions>("Shutdown", o => o.Validate());
+        services.AddValidatedOptions<ShutdownOptions>("Shutdown");
         return OptionsCheck.Validate(services);
     }
 }
