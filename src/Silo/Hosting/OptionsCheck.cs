@@ -8,6 +8,8 @@ namespace HostService.Silo.Hosting;
 /// </summary>
 public static class OptionsCheck
 {
+    private static readonly Type[] Kinds = [typeof(IConfigureOptions<>), typeof(IValidateOptions<>)];
+
     /// <summary>Every fault; empty when there is none.</summary>
     /// <remarks>
     /// On a provider of its own: to build the application is to build its server, which reads its options and ends at the first fault.
@@ -17,8 +19,7 @@ public static class OptionsCheck
         using var provider = services.BuildServiceProvider();
         var types = services
             .Select(s => s.ServiceType)
-            .Where(t => t.IsGenericType)
-            .Where(t => t.GetGenericTypeDefinition() == typeof(IConfigureOptions<>) || t.GetGenericTypeDefinition() == typeof(IValidateOptions<>))
+            .Where(t => t.IsGenericType && Kinds.Contains(t.GetGenericTypeDefinition()))
             .Select(t => t.GetGenericArguments()[0])
             .Where(t => t.Namespace?.StartsWith("HostService", StringComparison.Ordinal) == true)
             .Distinct();

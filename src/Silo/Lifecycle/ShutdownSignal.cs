@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using HostService.GrainInterfaces;
 
@@ -7,6 +8,7 @@ namespace HostService.Silo.Lifecycle;
 /// Everything that ends the service asks here (B30): the first request decides the exit code, and a second signal of the operating system
 /// cuts the grace period short. It exists before anything else does, so that a signal in the first moment of a start is a clean end, too.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "It lives as long as the process.")]
 public sealed class ShutdownSignal : IShutdownSignal
 {
     private static readonly PosixSignal[] Signals = [PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];

@@ -4,7 +4,7 @@ namespace HostService.Silo.Lifecycle;
 /// Splits the start of the web application into two steps. The application starts its hosted services in the order of registration; this
 /// one stands between the silo and the HTTPS server and keeps the server waiting.
 /// </summary>
-public sealed class SiloGate : IHostedService
+public sealed class SiloGate : IHostedService, IDisposable
 {
     private readonly TaskCompletionSource _siloRuns = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -34,6 +34,8 @@ public sealed class SiloGate : IHostedService
         await _start.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await application.StopAsync(cancellationToken);
     }
+
+    public void Dispose() => _cancel.Dispose();
 
     Task IHostedService.StartAsync(CancellationToken cancellationToken)
     {

@@ -75,18 +75,12 @@ public sealed partial class HostCapabilities(
                 + "(nvidia-ctk runtime configure --runtime=docker, then restart the engine)");
         }
 
-        foreach (var what in missing)
+        var shared = MountPoints.IsShared(host.Value.Root);
+        var sharedMounts =
+            $"shared mounts: {host.Value.Root} is not on one, so drives that are mounted later are not seen inside (mount --make-rshared /)";
+        foreach (var what in shared ? missing : [.. missing, sharedMounts])
         {
             LogUnavailable(level, what);
-        }
-
-        var shared = MountPoints.IsShared(host.Value.Root);
-        if (!shared)
-        {
-            LogUnavailable(
-                level,
-                $"shared mounts: {host.Value.Root} is not on a shared mount, so drives that are mounted later are not seen inside "
-                + "(mount --make-rshared /)");
         }
 
         source.Current = new ContainerCapabilities

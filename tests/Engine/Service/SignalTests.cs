@@ -39,7 +39,7 @@ public sealed partial class SignalTests : IDisposable
         Assert.Equal(0, Send(service.Id, signal));
 
         Assert.Equal((0, ""), await ExitAsync(service));
-        Assert.Equal(["engine.sock", "fractalCloudStorage"], Directory.GetFileSystemEntries(_directory.Path).Select(Path.GetFileName).Order());
+        Assert.Equal(["engine.sock", "fractalCloudStorage"], Left().Order());
     }
 
     [Fact]
@@ -58,7 +58,7 @@ public sealed partial class SignalTests : IDisposable
         Assert.Equal(0, Send(service.Id, Term));
 
         Assert.Equal((0, ""), await ExitAsync(service, lines));
-        Assert.DoesNotContain("fractal", Directory.GetFileSystemEntries(_directory.Path).Select(Path.GetFileName));
+        Assert.DoesNotContain("fractal", Left());
     }
 
     [Fact]
@@ -111,17 +111,22 @@ public sealed partial class SignalTests : IDisposable
 
     private static bool Catches(int pid, int signal)
     {
-        var line = File.ReadLines($"/proc/{pid}/status").First(l => l.StartsWith("SigCgt:", StringComparison.Ordinal));
-        return (ulong.Parse(line["SigCgt:".Length..], NumberStyles.HexNumber | NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture) & (1UL << (signal - 1))) != 0;
+        const string caught = "SigCgt:";
+        var line = File.ReadLines($"/proc/{pid}/status").First(l => l.StartsWith(caught, StringComparison.Ordinal));
+        var mask = ulong.Parse(line[caught.Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+        return (mask & (1UL << (signal - 1))) != 0;
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int Send(int pid, int signal);
 
+    private IEnumerable<string?> Left() => Directory.GetFileSystemEntries(_directory.Path).Select(Path.GetFileName);
+
     private Process Launch()
     {
         // Not through a shell: it would have its background processes ignore INT and QUIT.
-        var start = new ProcessStartInfo("env", ["--default-signal=HUP,INT,QUIT,TERM", Path.Combine(AppContext.BaseDirectory, "host-service"), "run"])
+        var program = Path.Combine(AppContext.BaseDirectory, "host-service");
+        var start = new ProcessStartInfo("env", ["--default-signal=HUP,INT,QUIT,TERM", program, "run"])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

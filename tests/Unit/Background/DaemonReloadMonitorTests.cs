@@ -103,7 +103,8 @@ public sealed class DaemonReloadMonitorTests
     {
         var grains = Substitute.For<IGrainFactory>();
         grains.GetGrain<IHostGrain>("host").Returns(_host);
-        var info = new HostInfoSource(new HostInfo { Identity = new HostIdentity("host", "i", "t", "a", "r", "127.0.0.1"), Environment = HostEnvironment.Dev });
+        var identity = new HostIdentity("host", "i", "t", "a", "r", "127.0.0.1");
+        var info = new HostInfoSource(new HostInfo { Identity = identity, Environment = HostEnvironment.Dev });
         var watch = new ReloadWatch(_systemd, Options.Create(new SystemdOptions()), _clock, NullLogger<ReloadWatch>.Instance);
         var options = Options.Create(new Infrastructure.HostOptions());
         var capabilities = new HostCapabilities(

@@ -44,6 +44,7 @@ public sealed class HostContextTests
         var shutdown = new ShutdownSignal();
         shutdown.Request(new ShutdownRequest(reason, "test"));
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("APP_ENV", environment)]).Build();
-        return new HostContext(configuration, new ShutdownOptions(), shutdown) { Identity = new HostIdentity("name", "i", "t", "a", "r", "127.0.0.1") };
+        var identity = new HostIdentity("name", "i", "t", "a", "r", "127.0.0.1");
+        return new HostContext(configuration, new ShutdownOptions(), shutdown) { Identity = identity };
     }
 }

@@ -1,5 +1,4 @@
 using HostService.Grains.Lifecycle;
-using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
 using Microsoft.Extensions.Configuration;
 
@@ -10,31 +9,36 @@ public sealed class HostLifecycleTests
 {
     private static readonly string[] WholeShutdown =
     [
-        "mark the host as draining", "wait for assigned spin-ups", "close the host", "stop the HTTPS server", "end the mandelboxes", "stop watching the engine",
-        "give up unfinished saves", "remove directories", "sweep stale rows", "remove the host's row", "flush database writes", "stop the heartbeat",
-        "stop the webserver's heartbeat", "send the dying heartbeat", "stop metrics", "stop the silo", "send the dying heartbeat", "remove directories",
-        "flush the log", "flush error reports", "turn the machine off",
+        "mark the host as draining", "wait for assigned spin-ups", "close the host", "stop the HTTPS server", "end the mandelboxes",
+        "stop watching the engine", "give up unfinished saves", "remove directories", "sweep stale rows", "remove the host's row", "flush database writes", "stop the heartbeat",
+        "stop the webserver's heartbeat", "send the dying heartbeat", "stop metrics", "stop the silo", "send the dying heartbeat",
+        "remove directories", "flush the log", "flush error reports", "turn the machine off",
     ];
 
     [Fact]
     public void The_start_is_in_the_order_of_the_contract() => Assert.Equal(
         [
             "start error reporting", "build the application", "check the preconditions", "test the database", "find this host's identity",
-            "take back what the last run left", "load the firewall", "load the AppArmor profile", "make directories", "start the container engine", "reach the container engine",
-            "clear what the last run left in the engine", "take stock of GPUs", "detect capabilities", "warm up the engine", "start the silo", "start metrics",
-            "start the webserver's heartbeat", "register the host", "watch the engine", "accept spin-ups", "start the HTTPS server", "start the ECS agent",
-            "report readiness",
+            "take back what the last run left", "load the firewall", "load the AppArmor profile", "make directories",
+            "start the container engine", "reach the container engine", "clear what the last run left in the engine", "take stock of GPUs",
+            "detect capabilities", "warm up the engine", "start the silo", "start metrics", "start the webserver's heartbeat",
+            "register the host", "watch the engine", "accept spin-ups", "start the HTTPS server", "start the ECS agent", "report readiness",
         ],
         Steps().Where(s => !s.IsStop).Select(s => s.Name));
 
     [Fact]
-    public async Task The_shutdown_of_a_host_that_was_ready_is_in_the_order_of_the_contract() => Assert.Equal(WholeShutdown, await ShutdownAfterAsync("report readiness"));
+    public async Task The_shutdown_of_a_host_that_was_ready_is_in_the_order_of_the_contract() =>
+        Assert.Equal(WholeShutdown, await ShutdownAfterAsync("report readiness"));
 
     [Theory]
     [InlineData("build the application", "flush the log", "flush error reports", "turn the machine off")]
     [InlineData("make directories", "remove directories", "flush the log", "flush error reports", "turn the machine off")]
-    [InlineData("warm up the engine", "send the dying heartbeat", "remove directories", "flush the log", "flush error reports", "turn the machine off")]
-    [InlineData("start the silo", "stop the silo", "send the dying heartbeat", "remove directories", "flush the log", "flush error reports", "turn the machine off")]
+    [InlineData(
+        "warm up the engine",
+        "send the dying heartbeat", "remove directories", "flush the log", "flush error reports", "turn the machine off")]
+    [InlineData(
+        "start the silo",
+        "stop the silo", "send the dying heartbeat", "remove directories", "flush the log", "flush error reports", "turn the machine off")]
     public async Task A_start_that_fails_is_undone_from_where_it_failed(string failing, params string[] undone) =>
         Assert.Equal(undone, await ShutdownAfterAsync(failing, fails: true));
 

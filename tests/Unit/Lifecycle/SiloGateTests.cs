@@ -5,7 +5,7 @@ using Microsoft.Extensions.Hosting;
 namespace HostService.Tests.Unit.Lifecycle;
 
 /// <summary>The silo and the HTTPS server are started one after the other, although the application starts both.</summary>
-public sealed class SiloGateTests
+public sealed class SiloGateTests : IDisposable
 {
     private readonly SiloGate _gate = new();
     private readonly Hosted _silo = new();
@@ -40,17 +40,19 @@ public sealed class SiloGateTests
         _silo.Failure = new InvalidOperationException("silo");
         using (var application = Build())
         {
-            Assert.Equal("silo", (await Assert.ThrowsAsync<InvalidOperationException>(() => _gate.StartSiloAsync(application, CancellationToken.None))).Message);
+            var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => _gate.StartSiloAsync(application, CancellationToken.None));
+            Assert.Equal("silo", failure.Message);
             await _gate.StopAsync(application, CancellationToken.None);
         }
 
-        var gate = new SiloGate();
+        using var gate = new SiloGate();
         _silo.Failure = null;
         _server.Failure = new IOException("port in use");
         using (var application = Build(gate))
         {
             await gate.StartSiloAsync(application, CancellationToken.None);
-            Assert.Equal("port in use", (await Assert.ThrowsAsync<IOException>(() => gate.StartServerAsync(CancellationToken.None))).Message);
+            var failure = await Assert.ThrowsAsync<IOException>(() => gate.StartServerAsync(CancellationToken.None));
+            Assert.Equal("port in use", failure.Message);
             await gate.StopAsync(application, CancellationToken.None);
         }
     }
@@ -63,10 +65,16 @@ public sealed class SiloGateTests
         Assert.Equal((0, 0), (_silo.Started, _server.Started));
     }
 
+    public void Dispose() => _gate.Dispose();
+
     private IHost Build(SiloGate? gate = null)
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Services.AddSingleton<IHostedService>(_silo).AddSingleton<IHostedService>(gate ?? _gate).AddSingleton<IHostedService>(_server);
+        foreach (var hosted in new IHostedService[] { _silo, gate ?? _gate, _server })
+        {
+            builder.Services.AddSingleton(hosted);
+        }
+
         return builder.Build();
     }
 

@@ -24,7 +24,9 @@ public sealed partial class TimeoutTests
         Assert.True(_configs.SaveTimeout < _mandelbox.CleanUpTimeout);
         Assert.True(_mandelbox.CleanUpTimeout < _mandelbox.StopTimeout);
         Assert.True(_mandelbox.StopTimeout < shutdown.MandelboxTimeout);
-        Assert.True(_mandelbox.StopGrace + _storage.FlushTimeout + CloudStorageOptions.AroundFlush + _configs.SaveTimeout + UserConfigsOptions.AbortTimeout < shutdown.MandelboxTimeout);
+        var flush = _storage.FlushTimeout + CloudStorageOptions.AroundFlush;
+        var save = _configs.SaveTimeout + UserConfigsOptions.AbortTimeout;
+        Assert.True(_mandelbox.StopGrace + flush + save < shutdown.MandelboxTimeout);
     }
 
     [Fact]

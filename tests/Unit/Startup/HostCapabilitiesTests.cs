@@ -21,7 +21,8 @@ public sealed class HostCapabilitiesTests
     [Fact]
     public void A_deployed_host_whose_engine_has_no_nvidia_runtime_is_not_ready()
     {
-        Assert.Contains("GPUs: the container engine has no runtime 'nvidia'", Detect(HostEnvironment.Dev, Plain, 1).NotReadyReason, StringComparison.Ordinal);
+        var found = Detect(HostEnvironment.Dev, Plain, 1);
+        Assert.Contains("GPUs: the container engine has no runtime 'nvidia'", found.NotReadyReason, StringComparison.Ordinal);
         Assert.Contains(_log.Lines, l => l.StartsWith("Error: Unavailable to mandelboxes: GPUs", StringComparison.Ordinal));
     }
 

@@ -16,8 +16,9 @@ public sealed class ServiceLoggingTests
         Assert.Matches(@"\A\d\d:\d\d:\d\d\.\d{3} warn: HostGrain: Mandelbox a gets no lease\n\z", Line("simple", LogLevel.Warning, null));
 
     [Fact]
-    public void An_exception_follows_its_line() =>
-        Assert.Matches(@"fail: HostGrain: Mandelbox a gets no lease\nSystem.InvalidOperationException: no\n\z", Line("simple", LogLevel.Error, new InvalidOperationException("no")));
+    public void An_exception_follows_its_line() => Assert.Matches(
+        @"fail: HostGrain: Mandelbox a gets no lease\nSystem.InvalidOperationException: no\n\z",
+        Line("simple", LogLevel.Error, new InvalidOperationException("no")));
 
     [Theory]
     [InlineData(LogLevel.Information, "<6>info")]
@@ -50,7 +51,7 @@ public sealed class ServiceLoggingTests
     private static ILoggerFactory Logging(params (string Key, string Value)[] settings) =>
         Services(settings).GetRequiredService<ILoggerFactory>();
 
-    private static IServiceProvider Services(params (string Key, string Value)[] settings)
+    private static ServiceProvider Services(params (string Key, string Value)[] settings)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Configuration.AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value));
@@ -64,8 +65,9 @@ public sealed class ServiceLoggingTests
         var name = services.GetRequiredService<Microsoft.Extensions.Options.IOptions<ConsoleLoggerOptions>>().Value.FormatterName;
         var formatter = services.GetServices<ConsoleFormatter>().Single(f => f.Name == name);
         using var writer = new StringWriter();
-        formatter.Write(
-            new LogEntry<string>(level, "HostService.Grains.Host.HostGrain", new EventId(698744209), "Mandelbox a gets no lease", exception, (state, _) => state), null, writer);
+        const string text = "Mandelbox a gets no lease";
+        var entry = new LogEntry<string>(level, "HostService.Grains.Host.HostGrain", new EventId(698744209), text, exception, (state, _) => state);
+        formatter.Write(entry, null, writer);
         return writer.ToString();
     }
 }
