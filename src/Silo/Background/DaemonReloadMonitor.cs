@@ -24,7 +24,7 @@ public sealed partial class DaemonReloadMonitor(
     private static readonly Counter<long> Reloads = Meter.CreateCounter<long>(
         "host_service.gpu.reloads", description: "Reloads of systemd that may have taken the GPUs from mandelboxes.");
 
-    /// <summary>Runs until cancelled; returns at once where reloads do no harm or systemd is not this service's to ask.</summary>
+    /// <summary>Runs until cancelled; returns at once where reloads do no harm or Host:ManageSystem is false.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         if (!capabilities.ReloadsTakeGpus || !host.Value.ManageSystem)

@@ -5,13 +5,13 @@ using HostService.Silo.Lifecycle;
 
 namespace HostService.Silo.Background;
 
-/// <summary>Takes the engine's events to the mandelboxes; an engine that stays away ends the service (B20).</summary>
+/// <summary>Dispatches the engine's events to the mandelboxes; an engine that stays away ends the service (B20).</summary>
 public sealed partial class EngineEventLoop(
     ContainerEventStream stream, ContainerEventDispatcher dispatcher, ShutdownSignal shutdown, ILogger<EngineEventLoop> logger)
     : BackgroundService
 {
     /// <summary>
-    /// No event is dispatched after this; work that the last ones began is done, or given up when the token is cancelled.
+    /// No event is dispatched after this. Waits for the work that the last events began, until the token is cancelled.
     /// </summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {

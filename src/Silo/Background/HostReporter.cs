@@ -10,8 +10,8 @@ using HostService.Silo.Startup;
 namespace HostService.Silo.Background;
 
 /// <summary>
-/// Reports metrics, GPUs and the engine's connection to the host's grain, and the grain's state to systemd. None of that takes a turn of
-/// the grain to find.
+/// Reports metrics, GPUs, the firewall and the engine's connection to the host's grain, and the grain's state to systemd. The reading
+/// happens here, so that it never takes a turn of the grain.
 /// </summary>
 public sealed class HostReporter(
     IGrainFactory grains,

@@ -4,12 +4,12 @@ using HostService.Infrastructure.Metrics;
 
 namespace HostService.Silo.Background;
 
-/// <summary>The latest reading of the machine, for whoever tells others of it.</summary>
+/// <summary>The latest reading of the machine's metrics.</summary>
 public sealed class MetricsCache(IMachineMetrics metrics, Grains.HostInfoSource facts)
 {
     private MetricsReading? _latest;
 
-    /// <summary>The reading that was taken last; one is taken where there is none yet.</summary>
+    /// <summary>Takes a reading where there is none yet.</summary>
     public MetricsReading Latest
     {
         get => _latest ??= metrics.Read();

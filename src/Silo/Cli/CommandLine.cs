@@ -13,7 +13,7 @@ public static class CommandLine
         List<string> faults = [.. result.Errors.Select(e => e.Message)];
         if (result.CommandResult.Command.TreatUnmatchedTokensAsErrors)
         {
-            // The parser looks at the root command alone, which takes settings; most others do not.
+            // The parser checks unmatched tokens of the root command only, and that one allows them.
             faults.AddRange(result.UnmatchedTokens.Select(token => $"'{token}' is not known here."));
         }
 

@@ -11,8 +11,8 @@ namespace HostService.Silo.Cli;
 /// <summary><c>host-service gateway</c>: the gateway alone, as a client of a silo in another process.</summary>
 internal static partial class GatewayCommand
 {
-    /// <summary>So long the silo may take before a word is said about it, and so long between tries.</summary>
-    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(1);
+    /// <summary>How long the silo may take before a line says so, and the pause between tries.</summary>
+    private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
 
     private const string NoClients = "Orleans:ExternalClients is false, so 'host-service run' takes no clients from other processes; "
         + "set it to true for both commands.";
@@ -41,7 +41,7 @@ internal static partial class GatewayCommand
         builder.Configuration.AddConfiguration(configuration);
         builder.AddServiceLogging();
 
-        // What stops the start is said in one line, below.
+        // Why the start failed is printed in one line, below.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddValidatedOptions<OrleansOptions>("Orleans").Validate(o => o.ExternalClients, NoClients);
@@ -71,7 +71,7 @@ internal static partial class GatewayCommand
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // Told to end before it had begun.
+            // Stopped before it was ready.
             return ExitCodes.Ended;
         }
         catch (Exception exception) when (exception is OrleansConfigurationException or GatewayCertificateException)
@@ -87,7 +87,7 @@ internal static partial class GatewayCommand
         using var late = new CancellationTokenSource(orleans.WaitForSilo);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         var start = app.StartAsync(either.Token);
-        if (await Task.WhenAny(start, Task.Delay(Moment, CancellationToken.None)) != start)
+        if (await Task.WhenAny(start, Task.Delay(RetryPause, CancellationToken.None)) != start)
         {
             await Console.Error.WriteLineAsync(
                 $"host-service: waiting for the silo on port {orleans.GatewayPort}, for {orleans.WaitForSilo.TotalSeconds:0.#} s at most");
@@ -110,14 +110,14 @@ internal static partial class GatewayCommand
         }
     }
 
-    /// <summary>Whether to try again: until the start as a whole is called off.</summary>
+    /// <summary>Tries again until the start is cancelled.</summary>
     private static async Task<bool> AgainAsync(Exception exception, CancellationToken cancellationToken)
     {
-        await Task.Delay(Moment, cancellationToken);
+        await Task.Delay(RetryPause, cancellationToken);
         return true;
     }
 
-    /// <summary>The way out is the silo's: it is asked for through the host's grain.</summary>
+    /// <summary>Asks the silo's process to shut down, through the host's grain.</summary>
     private sealed partial class RemoteShutdown(IGrainFactory grains, IHostName host, ILogger<RemoteShutdown> logger) : IShutdownSignal
     {
         public void Request(string reason) => _ = RequestAsync(reason);
@@ -130,7 +130,7 @@ internal static partial class GatewayCommand
             }
             catch (Exception exception)
             {
-                // The caller has its answer already; the operator reads this.
+                // The caller has been answered already.
                 LogNotAsked(exception);
             }
         }

@@ -19,7 +19,7 @@ internal sealed class ServiceClient : IDisposable
         var handler = new SocketsHttpHandler { UseProxy = false };
         if (address.IsLoopback)
         {
-            // The service's own certificate is self-signed and new at each start; on loopback there is nobody in between.
+            // The service's own certificate is self-signed and new at each start.
 #pragma warning disable CA5359
             handler.SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = (_, _, _, _) => true };
 #pragma warning restore CA5359
@@ -65,8 +65,8 @@ internal sealed class ServiceClient : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    /// <summary>Runs a command's work; a failure to reach the service is told and is exit code 1.</summary>
-    public static async Task<int> TellAsync(Func<Task<int>> work)
+    /// <summary>Runs a command; a service that cannot be reached is printed and is exit code 1.</summary>
+    public static async Task<int> RunAsync(Func<Task<int>> work)
     {
         try
         {

@@ -2,11 +2,11 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
 
-/// <summary>Reads the settings of the commands that take them.</summary>
+/// <summary>Reads the settings for the commands that take some on the command line.</summary>
 internal static class ServiceConfigurationReader
 {
-    /// <param name="settings">Of the command line.</param>
-    /// <returns>Null where they cannot be read; standard error then says which one, or which file, is at fault.</returns>
+    /// <param name="settings">From the command line.</param>
+    /// <returns>Null after a fault, which is printed: a setting that is not one, or a file that cannot be read.</returns>
     public static async Task<IConfigurationRoot?> ReadAsync(IReadOnlyList<string> settings)
     {
         var faults = settings.Select(ServiceConfiguration.Fault).OfType<string>().ToList();

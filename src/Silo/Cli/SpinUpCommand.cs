@@ -37,7 +37,7 @@ internal static class SpinUpCommand
         }
 
         var service = new ServiceOptions().AddTo(command);
-        command.SetAction((parsed, cancellationToken) => ServiceClient.TellAsync(async () =>
+        command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
             var body = new JsonObject
             {

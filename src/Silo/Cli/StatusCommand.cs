@@ -13,7 +13,7 @@ internal static class StatusCommand
     {
         var command = new Command("status", "Show a running service: its state, its pools and its mandelboxes.");
         var service = new ServiceOptions().AddTo(command);
-        command.SetAction((parsed, cancellationToken) => ServiceClient.TellAsync(async () =>
+        command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
             using var client = service.Client(parsed);
             var host = await client.SendAsync(HttpMethod.Get, "/v1/host", null, cancellationToken);
@@ -80,7 +80,7 @@ internal static class StatusCommand
 
         if (Console.IsOutputRedirected)
         {
-            // A pipe has no width: whatever reads it wants whole lines.
+            // A pipe has no width; keep each row on one line.
             AnsiConsole.Profile.Width = 1000;
         }
 

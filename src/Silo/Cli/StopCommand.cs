@@ -25,7 +25,7 @@ internal static class StopCommand
             }
         });
         var service = new ServiceOptions().AddTo(command);
-        command.SetAction((parsed, cancellationToken) => ServiceClient.TellAsync(async () =>
+        command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
             using var client = service.Client(parsed);
             var (method, path, body) = parsed.GetValue(host)

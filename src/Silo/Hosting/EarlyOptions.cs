@@ -3,7 +3,7 @@ namespace HostService.Silo.Hosting;
 /// <summary>Options that are needed before the services are built.</summary>
 internal static class EarlyOptions
 {
-    /// <summary>A section; its defaults where it cannot be read, because <see cref="OptionsCheck"/> names the fault.</summary>
+    /// <summary>Binds a section; where that fails, its defaults, because <see cref="OptionsCheck"/> reports the fault.</summary>
     public static TOptions ReadOrDefaults<TOptions>(this IConfiguration configuration, string section)
         where TOptions : class, new()
     {

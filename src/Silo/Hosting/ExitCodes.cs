@@ -1,6 +1,6 @@
 namespace HostService.Silo.Hosting;
 
-/// <summary>How the process ends; operators' scripts rely on these.</summary>
+/// <summary>Exit codes; operators' scripts rely on them.</summary>
 public static class ExitCodes
 {
     /// <summary>Ended as asked.</summary>
@@ -19,7 +19,7 @@ public static class ExitCodes
     public const int EngineLost = 4;
 }
 
-/// <summary>The service does not start, and says what to do about it.</summary>
+/// <summary>The service refuses to start; the message says why and what to do.</summary>
 public sealed class StartRefusedException(int exitCode, string message, Exception? inner = null) : Exception(message, inner)
 {
     public int ExitCode { get; } = exitCode;

@@ -3,7 +3,7 @@ using HostService.Grains;
 
 namespace HostService.Silo.Hosting;
 
-/// <summary>The host's grain is found by the name that start-up has found.</summary>
+/// <summary>The instance name that start-up has found; it is the key of the host's grain.</summary>
 internal sealed class HostNameFromInfo(HostInfoSource facts) : IHostName
 {
     public string InstanceName => facts.Current.Identity.InstanceName;

@@ -1,6 +1,6 @@
 namespace HostService.Silo.Hosting;
 
-/// <summary>In place of the generic host's own answer to signals: <see cref="Lifecycle.ShutdownSignal"/> is the only one.</summary>
+/// <summary>Replaces the generic host's own handling of signals, because <see cref="Lifecycle.ShutdownSignal"/> handles them.</summary>
 internal sealed class NoConsoleLifetime : IHostLifetime
 {
     public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

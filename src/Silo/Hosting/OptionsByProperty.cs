@@ -5,21 +5,21 @@ using Microsoft.Extensions.Options;
 namespace HostService.Silo.Hosting;
 
 /// <summary>
-/// Reads a section in which some value cannot be read: each property by itself, so that every such value is named, and then the checks over
-/// what could be read.
+/// Validates a section in which some value has the wrong type. Binds each property by itself, so that every such value is reported, and
+/// then runs the validators on the others.
 /// </summary>
 internal static class OptionsByProperty
 {
     private static readonly TimeSpan MatchTimeout = TimeSpan.FromSeconds(1);
 
-    /// <summary>Every fault of the section; a check that is about a property that could not be read says nothing.</summary>
+    /// <summary>Every fault of the section; faults of validators about a property that could not be bound are left out.</summary>
     public static IReadOnlyList<string> Validate(Type options, IServiceProvider provider) =>
         (IReadOnlyList<string>)typeof(OptionsByProperty)
             .GetMethod(nameof(FaultsOf), BindingFlags.NonPublic | BindingFlags.Static)!
             .MakeGenericMethod(options)
             .Invoke(null, [provider])!;
 
-    /// <summary>What the binder says: which value it was, and why.</summary>
+    /// <summary>The binder's message: which value it was, and why.</summary>
     public static string Text(InvalidOperationException unreadable) =>
         unreadable.InnerException is { } inner ? $"{unreadable.Message} {inner.Message}" : unreadable.Message;
 
@@ -70,7 +70,7 @@ internal static class OptionsByProperty
             RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture,
             MatchTimeout);
 
-    /// <summary>A constant says it, or the class is named after it.</summary>
+    /// <summary>The class's constant <c>Section</c>, or its name without <c>Options</c>.</summary>
     private static string SectionOf(Type options) =>
         options.GetField("Section", BindingFlags.Public | BindingFlags.Static) is { } constant
             ? (string)constant.GetRawConstantValue()!

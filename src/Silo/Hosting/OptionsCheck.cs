@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 namespace HostService.Silo.Hosting;
 
 /// <summary>
-/// Reads every options class of ours once, so that all faults of all sections are named at once and before anything is touched.
+/// Validates every options class of ours before anything else happens, so that all faults of all sections are reported together.
 /// </summary>
 public static class OptionsCheck
 {
@@ -12,7 +12,7 @@ public static class OptionsCheck
 
     /// <summary>Every fault; empty when there is none.</summary>
     /// <remarks>
-    /// On a provider of its own: to build the application is to build its server, which reads its options and ends at the first fault.
+    /// Uses a provider of its own: building the application builds the HTTPS server, which stops at the first fault of its options.
     /// </remarks>
     public static IReadOnlyList<string> Validate(IServiceCollection services)
     {
@@ -40,7 +40,7 @@ public static class OptionsCheck
         }
         catch (TargetInvocationException wrapped) when (wrapped.InnerException is InvalidOperationException unreadable)
         {
-            // A value that cannot be made a number, a time or a truth, at which the binder stops: the others are to be named all the same.
+            // The binder stops at the first value of the wrong type; the other faults must be reported, too.
             return OptionsByProperty.Validate(type, provider) is { Count: > 0 } all ? all : [OptionsByProperty.Text(unreadable)];
         }
     }

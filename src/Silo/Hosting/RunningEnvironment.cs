@@ -2,5 +2,5 @@ using HostService.GrainInterfaces;
 
 namespace HostService.Silo.Hosting;
 
-/// <summary>The environment that this process runs in, for those who are told by injection.</summary>
+/// <summary>The environment of this process, for dependency injection: an enum cannot be a service.</summary>
 public sealed record RunningEnvironment(HostEnvironment Value);

@@ -24,7 +24,7 @@ public static class ServiceConfiguration
     /// <summary>The environment that <c>APP_ENV</c> chooses (B1).</summary>
     public static HostEnvironment EnvironmentOf(IConfiguration configuration) => HostEnvironments.Parse(configuration["APP_ENV"]);
 
-    /// <summary>What is wrong with an argument that is meant as a setting; null when nothing is.</summary>
+    /// <summary>Why an argument is not a setting; null when it is one.</summary>
     public static string? Fault(string argument) =>
         argument.StartsWith("--", StringComparison.Ordinal)
         && argument.IndexOf('=', StringComparison.Ordinal) is > 2 and var equals

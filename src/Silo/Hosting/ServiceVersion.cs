@@ -4,7 +4,7 @@ using Sentry;
 
 namespace HostService.Silo.Hosting;
 
-/// <summary>What this build is and what it runs on.</summary>
+/// <summary>The version of this build, and what it runs on.</summary>
 public static class ServiceVersion
 {
     /// <summary>The git commit that it was built from, 40 hexadecimal digits; empty when it was built outside a repository.</summary>
@@ -14,7 +14,7 @@ public static class ServiceVersion
     /// <summary>For example <c>1.0.0</c>.</summary>
     public static string Number { get; } = InformationalVersion(typeof(ServiceVersion))?.Split('+')[0] ?? "unknown";
 
-    /// <summary>The packages underneath, as they name themselves.</summary>
+    /// <summary>The runtime and the main packages, with their versions.</summary>
     public static IReadOnlyList<string> RunsOn { get; } =
     [
         $".NET {Environment.Version}",

@@ -34,14 +34,14 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     /// <summary>The host's own grain.</summary>
     public IHostGrain Grain => Get<IGrainFactory>().GetGrain<IHostGrain>(HostKeys.Host(Identity!.InstanceName));
 
-    /// <summary>Set with the application, because the machine is turned off after that has gone.</summary>
+    /// <summary>Outlives the application: the machine is turned off last.</summary>
     public IPower Power { get; private set; } = new NoPower();
 
     /// <summary>B1: always on EC2, locally only when the backend drains the host; never after a start that failed.</summary>
     public bool TurnsMachineOff =>
         Identity is not null && Reason is not ShutdownReason.StartFailed && (Environment.IsDeployed || Reason is ShutdownReason.Request);
 
-    /// <summary>B30. A host without its engine takes no spin-ups, and after a crash none can be trusted to it.</summary>
+    /// <summary>B30. Not after a crash, and not without the engine: such a host takes no spin-ups.</summary>
     public bool GivesGrace =>
         Environment.IsDeployed && Reason is (ShutdownReason.Signal or ShutdownReason.Request or ShutdownReason.NotWanted);
 
@@ -62,7 +62,7 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         _logger = Get<ILoggerFactory>().CreateLogger("HostService.Silo.Lifecycle");
     }
 
-    /// <summary>Also writes the last lines of the log.</summary>
+    /// <summary>Also flushes the log.</summary>
     public async Task DisposeApplicationAsync()
     {
         if (Application is { } application)
@@ -72,7 +72,7 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         }
     }
 
-    /// <summary>Tells the log and systemd which step is next.</summary>
+    /// <summary>Reports the next step to the log and to systemd.</summary>
     public void OnStep(IStep<HostContext> step, bool isUndo)
     {
         if (Application is null || ((HostStep)step).IsStop != isUndo)
@@ -92,14 +92,14 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         }
     }
 
-    /// <summary>Logs why the service does not start, as an operator reads it, and says how it ends.</summary>
+    /// <summary>Logs why the service does not start.</summary>
     public ShutdownRequest StartFailed(StepFailure failure)
     {
         var refusal = failure.Exception as StartRefusedException ?? failure.Exception?.InnerException as StartRefusedException;
         var why = refusal?.Message ?? $"Start-up failed to {failure.Step}: {failure.Reason}";
         if (Application is null)
         {
-            // There is no log yet. An exception that is no refusal is a defect: its stack is needed.
+            // There is no log yet. The stack is needed of an exception that is not a refusal.
             Console.Error.WriteLine(refusal is null ? $"host-service: {why}\n{failure.Exception}" : $"host-service: {why}");
         }
         else
@@ -125,7 +125,7 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
 
     public void LogStopFailed(string step, Exception exception) => LogStopFailed(step, exception.Message, exception);
 
-    /// <summary>Exceptions whose message says it all; the stack of any other one is logged, too.</summary>
+    /// <summary>Expected exceptions explain themselves; the stack of any other one is logged, too.</summary>
     private static bool IsExpected(Exception? exception) =>
         exception is null or IOException || exception.GetType().Namespace?.StartsWith("HostService", StringComparison.Ordinal) == true;
 

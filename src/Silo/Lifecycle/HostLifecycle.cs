@@ -20,9 +20,9 @@ namespace HostService.Silo.Lifecycle;
 /// failed.
 /// </summary>
 /// <remarks>
-/// Two Stop rows stand twice. Directories must go before the host's row (B26) and the dying heartbeat before the metrics end, long after
-/// what a plain reverse of the start would give; the upper row of each pair is for a start that fails before it reaches the lower one, and
-/// otherwise finds nothing to do.
+/// Two Stop rows occur twice, because the contract wants them earlier than the reverse of the start would: directories go before the host's
+/// row is removed, and the dying heartbeat before metrics stop. The lower row keeps that order; the upper row serves a start that failed
+/// before the lower one, and otherwise finds nothing to do.
 /// </remarks>
 public static class HostLifecycle
 {

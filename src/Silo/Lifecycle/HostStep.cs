@@ -9,7 +9,7 @@ namespace HostService.Silo.Lifecycle;
 /// <param name="Name">As the status line and the log show it, after "starting: " or "shutting down: ".</param>
 /// <param name="Action">What it does.</param>
 /// <param name="IsStop">Whether it belongs to the shutdown.</param>
-/// <param name="UndoTimeout">The longest that it may take on the way back; null for <see cref="ShutdownOptions.StepTimeout"/>.</param>
+/// <param name="UndoTimeout">How long a shutdown action may take; null for <see cref="ShutdownOptions.StepTimeout"/>.</param>
 public sealed record HostStep(string Name, Func<HostContext, CancellationToken, Task> Action, bool IsStop, TimeSpan? UndoTimeout = null)
     : IStep<HostContext>
 {

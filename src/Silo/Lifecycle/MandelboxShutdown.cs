@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Lifecycle;
 
-/// <summary>Ends all mandelboxes at once, with all that belongs to the end of each (B30).</summary>
+/// <summary>Stops all mandelboxes in parallel, and waits for their clean-up (B30).</summary>
 public sealed partial class MandelboxShutdown(
     IGrainFactory grains, IOptions<MandelboxOptions> options, TimeProvider timeProvider, ILogger<MandelboxShutdown> logger)
 {
@@ -26,8 +26,8 @@ public sealed partial class MandelboxShutdown(
     }
 
     /// <summary>
-    /// A stop answers after <see cref="MandelboxOptions.StopTimeout"/> at the latest although the clean-up goes on, because its callers
-    /// wait. Here there is more time: it is asked again until it answers before that.
+    /// A stop answers after <see cref="MandelboxOptions.StopTimeout"/> at the latest, although the clean-up goes on. Here there is more
+    /// time: the stop is repeated until it answers earlier, which means that the clean-up has ended.
     /// </summary>
     private async Task EndAsync(string mandelboxId, CancellationToken cancellationToken)
     {

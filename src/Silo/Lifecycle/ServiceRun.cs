@@ -6,7 +6,7 @@ using HostService.Silo.Hosting;
 namespace HostService.Silo.Lifecycle;
 
 /// <summary>
-/// One run of the service: the start, until something asks for its end; then the way back, from wherever the start has come to.
+/// One run of the service: starts it, waits for a request to shut down, and undoes the start from wherever it has come to.
 /// </summary>
 public static class ServiceRun
 {
@@ -24,7 +24,7 @@ public static class ServiceRun
             return true;
         });
 
-        // A start has no limit of its own here: its steps wait with timeouts of theirs, and the unit's TimeoutStartSec watches all of them.
+        // No timeout for the steps of the start: each has its own inside, and the unit's TimeoutStartSec limits all of them.
         var runner = new StepRunner<HostContext>(
             context, TimeProvider.System, Timeout.InfiniteTimeSpan, options.StepTimeout, context.OnStep);
         if (await runner.RunAsync(HostLifecycle.Stages(options), shutdown.Token) is { } failure && !shutdown.Requested.IsCompleted)

@@ -4,8 +4,8 @@ using HostService.Silo.Hosting;
 namespace HostService.Silo.Lifecycle;
 
 /// <summary>
-/// Section <c>Shutdown</c>: the timeouts of the way back. Their sum (<see cref="HostLifecycle.LongestShutdown"/>) must be shorter than the
-/// unit's <c>TimeoutStopSec</c>.
+/// Section <c>Shutdown</c>: how long the steps of the shutdown may take. The sum over all steps must be shorter than the unit's
+/// <c>TimeoutStopSec</c>.
 /// </summary>
 public sealed class ShutdownOptions : IValidatedOptions
 {
@@ -13,16 +13,16 @@ public sealed class ShutdownOptions : IValidatedOptions
     public TimeSpan Grace { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// How long all mandelboxes together have to end: what was written to drives uploaded and configs saved, one after the other. What is
-    /// still being saved then is given up, and what was stored before stays; so it may be shorter than what one mandelbox may take, where
-    /// ending soon matters more.
+    /// How long all mandelboxes together have to end: drives are flushed, then configs saved. A save that is not finished then is given up
+    /// and the archive that was stored before stays; so this may be shorter than what one mandelbox may take, where ending soon matters
+    /// more.
     /// </summary>
     public TimeSpan MandelboxTimeout { get; set; } = TimeSpan.FromSeconds(270);
 
     /// <summary>How long any other step has.</summary>
     public TimeSpan StepTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>As configured; the defaults where that has faults, which the check of all options names.</summary>
+    /// <summary>As configured; the defaults where that has faults, because <see cref="OptionsCheck"/> reports them.</summary>
     public static ShutdownOptions From(IConfiguration configuration)
     {
         var configured = configuration.ReadOrDefaults<ShutdownOptions>("Shutdown");

@@ -2,7 +2,7 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Lifecycle;
 
-/// <summary>Who or what ends the service.</summary>
+/// <summary>Why the service ends.</summary>
 public enum ShutdownReason
 {
     /// <summary>TERM, INT, HUP or QUIT.</summary>
@@ -24,5 +24,5 @@ public enum ShutdownReason
     StartFailed,
 }
 
-/// <summary>Why the service ends, and with which exit code.</summary>
+/// <summary>A request to shut down.</summary>
 public sealed record ShutdownRequest(ShutdownReason Reason, string Detail, int ExitCode = ExitCodes.Ended);

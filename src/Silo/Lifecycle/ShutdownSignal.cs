@@ -5,8 +5,8 @@ using HostService.GrainInterfaces;
 namespace HostService.Silo.Lifecycle;
 
 /// <summary>
-/// Everything that ends the service asks here (B30): the first request decides the exit code, and a second signal of the operating system
-/// cuts the grace period short. It exists before anything else does, so that a signal in the first moment of a start is a clean end, too.
+/// Takes every request to shut down (B30). The first one decides the exit code; a signal after it cuts the grace period short. Created
+/// before anything else, so that a signal in the first moment of a start ends it cleanly, too.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "It lives as long as the process.")]
 public sealed class ShutdownSignal : IShutdownSignal
@@ -14,7 +14,7 @@ public sealed class ShutdownSignal : IShutdownSignal
     private static readonly PosixSignal[] Signals = [PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
 
     /// <summary>
-    /// Never disposed: systemd's TERM may arrive while the process exits, and would make the exit code 143 if its handler had gone.
+    /// Never disposed: without its handler, a TERM that systemd sends while the process exits would make the exit code 143.
     /// </summary>
     private static readonly List<PosixSignalRegistration> Registrations = [];
 
@@ -31,7 +31,7 @@ public sealed class ShutdownSignal : IShutdownSignal
     /// <summary>Cancelled by the first request.</summary>
     public CancellationToken Token => _stopStart.Token;
 
-    /// <summary>A signal of which TERM, INT, HUP and QUIT are requests from now on, until the process ends.</summary>
+    /// <summary>From now on until the process ends, TERM, INT, HUP and QUIT are requests.</summary>
     public static ShutdownSignal OfThisProcess()
     {
         var shutdown = new ShutdownSignal();

@@ -2,7 +2,7 @@ namespace HostService.Silo.Lifecycle;
 
 /// <summary>
 /// Splits the start of the web application into two steps. The application starts its hosted services in the order of registration; this
-/// one stands between the silo and the HTTPS server and keeps the server waiting.
+/// one is registered between the silo and the HTTPS server, and completes only when the server is to start.
 /// </summary>
 public sealed class SiloGate : IHostedService, IDisposable
 {
@@ -11,7 +11,7 @@ public sealed class SiloGate : IHostedService, IDisposable
     private readonly CancellationTokenSource _cancel = new();
     private Task _start = Task.CompletedTask;
 
-    /// <summary>Starts everything before the gate.</summary>
+    /// <summary>Starts the application and returns when the silo runs.</summary>
     public async Task StartSiloAsync(IHost application, CancellationToken cancellationToken)
     {
         await using var cancellation = cancellationToken.Register(_cancel.Cancel);
@@ -19,7 +19,7 @@ public sealed class SiloGate : IHostedService, IDisposable
         await await Task.WhenAny(_start, _siloRuns.Task);
     }
 
-    /// <summary>Starts everything after it.</summary>
+    /// <summary>Lets the application go on, and returns when the server listens.</summary>
     public async Task StartServerAsync(CancellationToken cancellationToken)
     {
         await using var cancellation = cancellationToken.Register(_cancel.Cancel);
@@ -27,7 +27,7 @@ public sealed class SiloGate : IHostedService, IDisposable
         await _start;
     }
 
-    /// <summary>Stops the application, wherever its start has come to.</summary>
+    /// <summary>Stops the application, also one whose start has not finished.</summary>
     public async Task StopAsync(IHost application, CancellationToken cancellationToken)
     {
         await _cancel.CancelAsync();

@@ -30,7 +30,7 @@ public static class ErrorReporting
                 options.AttachStacktrace = true;
                 options.SendDefaultPii = false;
 
-                // No file with an id of this installation in root's home: what tells hosts apart is on every event already.
+                // The SDK would keep an installation id in root's home; events name the instance already.
                 options.DisableFileWrite = true;
             });
         }
@@ -43,7 +43,7 @@ public static class ErrorReporting
         }
     }
 
-    /// <summary>Every report from now on says which instance it comes from (B34a).</summary>
+    /// <summary>Tags every report from now on with the instance (B34a).</summary>
     public static void Identify(HostIdentity identity) => SentrySdk.ConfigureScope(scope => scope.SetTags(new Dictionary<string, string>
     {
         ["aws.ami-id"] = identity.AmiId,
@@ -56,7 +56,7 @@ public static class ErrorReporting
     /// <summary>Sends every logged error, with its fields as tags; what is not an error leaves a breadcrumb.</summary>
     public static void AddErrorReporting(this ILoggingBuilder logging) => logging.AddSentry(options =>
     {
-        // Start has done it, so that a failure of the build is reported, too.
+        // Start has done that, before the application was built.
         options.InitializeSdk = false;
         options.MinimumBreadcrumbLevel = LogLevel.Information;
         options.MinimumEventLevel = LogLevel.Error;

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging.Console;
 namespace HostService.Silo.Reporting;
 
 /// <summary>
-/// One line a message, for a reader: time, level, the category's last part, text; an exception follows. The journal has a time of its own
-/// and cannot hold a line break: there the line begins with the level as syslog numbers it.
+/// Writes a message as time, level, the last part of the category, and text; an exception follows. The journal adds the time itself and
+/// takes one line a message: there the line begins with the syslog number of the level.
 /// </summary>
 internal abstract class LineFormatter(string name, bool forJournal) : ConsoleFormatter(name)
 {

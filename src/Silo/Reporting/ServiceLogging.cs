@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging.Console;
 namespace HostService.Silo.Reporting;
 
 /// <summary>
-/// Logs go to standard error, so that standard output holds the ready line alone: as lines for systemd's journal, as lines for a reader, or
-/// as JSON (<c>Logging:Format</c>).
+/// Logs to standard error, because standard output holds the ready line only. <c>Logging:Format</c> chooses lines for systemd's journal,
+/// lines for a terminal, or JSON.
 /// </summary>
 public static class ServiceLogging
 {
@@ -15,7 +15,7 @@ public static class ServiceLogging
         logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         logging.SetMinimumLevel(LogLevel.Information);
 
-        // Orleans' advice to operators (server GC, a slow first tick) is not for ours. Polly logs two lines for each placement of a grain.
+        // Orleans' advice (server GC, a slow first tick) does not apply here. Polly logs two lines for each placement of a grain.
         Quieten(builder, "Orleans", LogLevel.Error);
         Quieten(builder, "Polly", LogLevel.Warning);
         Quieten(builder, "Microsoft", LogLevel.Warning);
@@ -35,7 +35,7 @@ public static class ServiceLogging
         builder.Services.AddValidatedOptions<LogFormatOptions>(LogFormatOptions.Section);
     }
 
-    // systemd says through JOURNAL_STREAM that standard error is its journal.
+    // systemd sets JOURNAL_STREAM when standard error is its journal.
     private static string FormatterName(ConfigurationManager configuration) => configuration["Logging:Format"] switch
     {
         "json" => ConsoleFormatterNames.Json,
@@ -44,7 +44,7 @@ public static class ServiceLogging
         _ => SimpleLineFormatter.FormatterName,
     };
 
-    /// <summary>Unless the operator has set a level for this very category.</summary>
+    /// <summary>Has no effect where the operator has set a level for this category.</summary>
     private static void Quieten(WebApplicationBuilder builder, string category, LogLevel level)
     {
         if (builder.Configuration[$"Logging:LogLevel:{category}"] is null)

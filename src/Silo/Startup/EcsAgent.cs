@@ -8,7 +8,7 @@ namespace HostService.Silo.Startup;
 
 /// <summary>
 /// Starts the ECS agent's own unit in deployed environments (B29), after everything else: an agent calls this service as soon as it runs.
-/// It is never stopped, because it is systemd's and the machine is about to be turned off.
+/// Does not stop it: the machine is turned off after the service has ended.
 /// </summary>
 public sealed partial class EcsAgent(
     RunningEnvironment running, IOptions<HostOptions> host, IOptions<EcsOptions> ecs, ISystemd systemd, ILogger<EcsAgent> logger)

@@ -10,8 +10,8 @@ using Microsoft.Extensions.Options;
 namespace HostService.Silo.Startup;
 
 /// <summary>
-/// What mandelboxes can be given on this machine (B13, B17). What is missing is left out with a warning in a local environment; a deployed
-/// host is not ready without it, and no mandelbox starts there without devices.
+/// What mandelboxes can be given on this machine (B13, B17). A local host leaves out what is missing, with a warning; a deployed host is
+/// not ready without it.
 /// </summary>
 public sealed partial class HostCapabilities(
     RunningEnvironment running,
@@ -77,7 +77,7 @@ public sealed partial class HostCapabilities(
 
         var shared = MountPoints.IsShared(host.Value.Root);
         var sharedMounts =
-            $"shared mounts: {host.Value.Root} is not on one, so drives that are mounted later are not seen inside (mount --make-rshared /)";
+            $"shared mounts: {host.Value.Root} is not on one, so drives mounted later cannot be seen inside (mount --make-rshared /)";
         foreach (var what in shared ? missing : [.. missing, sharedMounts])
         {
             LogUnavailable(level, what);

@@ -22,7 +22,7 @@ public sealed class HostIdentityProvider(
 {
     public async Task<HostIdentity> FindAsync(CancellationToken cancellationToken)
     {
-        // Naming the metadata server is asking for it.
+        // A configured endpoint asks for metadata, too.
         if (running.Value.IsLocal && !ec2.Value.UseMetadata && configuration["Ec2:MetadataEndpoint"] is null)
         {
             var name = host.Value.InstanceName is { Length: > 0 } configured ? configured : Environment.MachineName;
@@ -44,7 +44,7 @@ public sealed class HostIdentityProvider(
         }
     }
 
-    /// <summary>From here on the rest of the service can ask.</summary>
+    /// <summary>Makes identity and GPUs known to the rest of the service.</summary>
     public void Publish(HostIdentity identity, GpuInventorySnapshot stock)
     {
         if (stock.WhyNone is { } why && running.Value.IsDeployed)

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Startup;
 
-/// <summary>What a run that did not end cleanly has left behind (B4).</summary>
+/// <summary>Finds and removes what a run left that did not end cleanly (B4).</summary>
 public sealed partial class Leftovers(
     IOptions<HostOptions> options, HostDirectories directories, EngineStartup startup, IContainerEngine engine, ILogger<Leftovers> logger)
 {

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Startup;
 
-/// <summary>What can be checked before anything is touched (B2, B4).</summary>
+/// <summary>Checks that need no change of the machine (B2, B4).</summary>
 public sealed partial class Preconditions(
     RunningEnvironment running, IOptions<HostOptions> host, Leftovers leftovers, ILogger<Preconditions> logger)
 {

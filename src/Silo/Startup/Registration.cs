@@ -24,8 +24,7 @@ public sealed class Registration(
     private string InstanceName => info.Current.Identity.InstanceName;
 
     /// <summary>
-    /// Takes the row over and starts heartbeat and sweep. Where the webserver no longer wants this host, the end of the service is
-    /// requested instead.
+    /// Takes the row over and starts heartbeat and sweep. Requests a shutdown instead where the webserver no longer wants this host.
     /// </summary>
     /// <exception cref="StartRefusedException">The row is not ours.</exception>
     public async Task RegisterAsync(CancellationToken cancellationToken)
@@ -67,7 +66,7 @@ public sealed class Registration(
     public Task MarkDrainingAsync(CancellationToken cancellationToken) =>
         running.Value.HasDatabase ? database.SetHostStatusAsync(InstanceName, "DRAINING", cancellationToken) : Task.CompletedTask;
 
-    /// <summary>Removes the row unless it is somebody else's; also one that is not wanted any more.</summary>
+    /// <summary>Removes the row, also that of a host that is no longer wanted, but not one that belongs to another host.</summary>
     public Task RemoveAsync(CancellationToken cancellationToken) =>
         running.Value.HasDatabase && !_refused ? database.RemoveHostAsync(InstanceName, cancellationToken) : Task.CompletedTask;
 

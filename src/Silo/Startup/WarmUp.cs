@@ -6,7 +6,7 @@ using HostService.Infrastructure.Docker;
 namespace HostService.Silo.Startup;
 
 /// <summary>
-/// The first container that is started on a fresh host takes over a minute: two throw-away ones take that time before users come (B5).
+/// The first container on a fresh host takes over a minute to start. Two throw-away containers take that minute before users come (B5).
 /// </summary>
 public sealed partial class WarmUp(
     IContainerEngine engine,
@@ -15,12 +15,12 @@ public sealed partial class WarmUp(
     TimeProvider timeProvider,
     ILogger<WarmUp> logger)
 {
-    /// <summary>No mandelbox may have this id.</summary>
+    /// <summary>Reserved: no mandelbox may have this id.</summary>
     public const string MandelboxId = "host-service-warmup";
 
     private const int Times = 2;
 
-    /// <summary>Images to try, from most to least alike to what users will run.</summary>
+    /// <summary>Images to try; those most like what users run come first.</summary>
     internal static IReadOnlyList<string> Patterns(HostEnvironment environment)
     {
         var name = environment.Name.ToLowerInvariant();
@@ -51,7 +51,7 @@ public sealed partial class WarmUp(
         }
     }
 
-    /// <summary>A run that crashed while it warmed up has left one under the name that is wanted now, and nobody needs it.</summary>
+    /// <summary>Removes the container of a run that crashed during its warm-up: it has the name that is needed now.</summary>
     private async Task ClearAsync(string host, CancellationToken cancellationToken)
     {
         foreach (var left in await engine.ListAsync(Labels(host), cancellationToken))
@@ -73,7 +73,7 @@ public sealed partial class WarmUp(
             Image = image,
             Labels = Labels(known.Identity.InstanceName),
 
-            // It is the driver's first use, more than the container's, that takes the minute.
+            // Most of the minute is the first use of the GPU driver.
             Environment = ContainerSpecs.Driver,
             Runtime = NvidiaRuntime.For(capabilities.Current.Runtimes, known.Gpus.Count > 0 ? known.Gpus[0].Index : -1),
             MemoryBytes = ContainerSpecs.Memory,
