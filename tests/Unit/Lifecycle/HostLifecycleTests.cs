@@ -61,6 +61,21 @@ public sealed class HostLifecycleTests
         Assert.Equal(longest + TimeSpan.FromSeconds(ordinary + 1) + TimeSpan.FromMinutes(2), HostLifecycle.LongestShutdown(options));
     }
 
+    [Fact]
+    public async Task A_second_signal_ends_the_wait_for_assigned_spin_ups()
+    {
+        var shutdown = new ShutdownSignal();
+        shutdown.Request(new ShutdownRequest(ShutdownReason.Signal, "SIGTERM"));
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("APP_ENV", "PROD")]).Build();
+        var context = new HostContext(configuration, new ShutdownOptions { Grace = TimeSpan.FromDays(1) }, shutdown);
+
+        var wait = Steps().Single(s => s.Name == "wait for assigned spin-ups").UndoAsync(context, CancellationToken.None);
+        Assert.False(wait.IsCompleted);
+
+        shutdown.Request(new ShutdownRequest(ShutdownReason.Signal, "SIGTERM"));
+        await wait.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
     private static IEnumerable<HostStep> Steps() => HostLifecycle.Stages(new ShutdownOptions()).SelectMany(s => s.Steps).Cast<HostStep>();
 
     /// <summary>Runs the table, with nothing behind its rows, until this row; what is then undone.</summary>
