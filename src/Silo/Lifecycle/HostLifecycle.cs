@@ -62,12 +62,12 @@ public static class HostLifecycle
             Stop("stop the silo", (host, token) => host.Get<SiloGate>().StopAsync(host.Application!, token), SiloTimeout),
             Start("start the silo", (host, token) => host.Get<SiloGate>().StartSiloAsync(host.Application!, token))),
         new(
-            Stop<HostReporter>("stop metrics", (reporter, token) => reporter.StopAsync(token)),
-            Start<HostReporter>("start metrics", (reporter, token) => reporter.StartAsync(token))),
+            StopLoop<HostReporter>("stop metrics"),
+            StartLoop<HostReporter>("start metrics")),
         new(
             Stop<IWebserver>("send the dying heartbeat", (webserver, token) => webserver.SayGoodbyeAsync(token)),
-            Stop<WebserverHeartbeat>("stop the webserver's heartbeat", (heartbeat, token) => heartbeat.StopAsync(token)),
-            Start<WebserverHeartbeat>("start the webserver's heartbeat", (heartbeat, token) => heartbeat.StartAsync(token))),
+            StopLoop<WebserverHeartbeat>("stop the webserver's heartbeat"),
+            StartLoop<WebserverHeartbeat>("start the webserver's heartbeat")),
         new(
             Stop<HeartbeatLoop>("stop the heartbeat", (heartbeat, _) => heartbeat.StopAsync()),
             Stop<IBackendDatabase>("flush database writes", (database, token) => database.FlushAsync(token)),
@@ -77,8 +77,8 @@ public static class HostLifecycle
         new(
             Stop<HostDirectories>("remove directories", directories => directories.RemoveAll()),
             Stop<IUserConfigStore>("give up unfinished saves", (store, token) => store.StopAsync(token)),
-            Stop<EngineEventLoop>("stop watching the engine", (events, token) => events.StopAsync(token)),
-            Start<EngineEventLoop>("watch the engine", (events, token) => events.StartAsync(token))),
+            StopLoop<EngineEventLoop>("stop watching the engine"),
+            StartLoop<EngineEventLoop>("watch the engine")),
         new(Stop("end the mandelboxes", (host, token) =>
             host.Get<MandelboxShutdown>().RunAsync(host.Grain, token), options.MandelboxTimeout)),
         new(Start("accept spin-ups", AcceptAsync)),
@@ -130,6 +130,13 @@ public static class HostLifecycle
 
     private static HostStep Start<T>(string name, Action<T> action)
         where T : notnull => Start(name, host => action(host.Get<T>()));
+
+    /// <remarks>Without the token of the start: a background service stops when it is cancelled, and this one stops at its own row.</remarks>
+    private static HostStep StartLoop<T>(string name)
+        where T : BackgroundService => Start<T>(name, (loop, _) => loop.StartAsync(CancellationToken.None));
+
+    private static HostStep StopLoop<T>(string name)
+        where T : BackgroundService => Stop<T>(name, (loop, token) => loop.StopAsync(token));
 
     private static HostStep Stop(string name, Func<HostContext, CancellationToken, Task> action, TimeSpan? timeout = null) =>
         new(name, action, IsStop: true, timeout);
