@@ -1,8 +1,8 @@
 namespace HostService.Grains;
 
-/// <summary>The one way out of the service, as far as a grain may touch it.</summary>
+/// <summary>Requests the shutdown of the service.</summary>
 public interface IServiceEnd
 {
-    /// <summary>Begins draining and shutting down, once, however often it is called; returns at once.</summary>
+    /// <summary>Begins the shutdown, once, however often it is called; returns at once.</summary>
     void Request(string reason);
 }

@@ -1,0 +1,34 @@
+using HostService.GrainInterfaces;
+using HostService.Grains.Lifecycle;
+
+namespace HostService.Grains.Mandelbox.Steps;
+
+/// <summary>A lease from the host; the undo releases it once the container no longer uses it.</summary>
+public abstract class LeaseStep(IHostGrain host) : IStep<MandelboxContext>
+{
+    public string Name => "lease";
+
+    public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    {
+        var answer = await RequestAsync(host, context);
+        context.Lease = answer.Lease;
+        return answer.Refusal is { } refusal ? StepResult.Failed(refusal) : StepResult.Done;
+    }
+
+    public async Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    {
+        if (context.Lease is not { } lease)
+        {
+            return;
+        }
+
+        if (context.Container.MayRun)
+        {
+            throw new InvalidOperationException("the container may still use it: the engine has not reported its end");
+        }
+
+        await host.ReleaseLease(context.MandelboxId, lease.Id);
+    }
+
+    protected abstract Task<LeaseAnswer> RequestAsync(IHostGrain host, MandelboxContext context);
+}

@@ -1,0 +1,22 @@
+using HostService.Grains.Lifecycle;
+using HostService.Infrastructure.Docker;
+
+namespace HostService.Grains.Mandelbox.Steps;
+
+/// <summary>Starts the container; the undo stops it and returns once the engine reports its end.</summary>
+public sealed class StartContainer(IContainerEngine engine, TimeSpan stopGrace) : IStep<MandelboxContext>
+{
+    public string Name => "start";
+
+    public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    {
+        await engine.StartAsync(context.Container.RequiredId, cancellationToken);
+        return StepResult.Done;
+    }
+
+    public async Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    {
+        await engine.StopAsync(context.Container.RequiredId, stopGrace, cancellationToken);
+        context.Container.MayRun = false;
+    }
+}
