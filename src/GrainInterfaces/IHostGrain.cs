@@ -9,7 +9,7 @@ namespace HostService.GrainInterfaces;
 public interface IHostGrain : IGrainWithStringKey
 {
     /// <summary>
-    /// Gives a TTY, three host ports and a GPU slot, all or nothing. A second request for the same mandelbox gets the same lease.
+    /// Gives a TTY, three host ports and a GPU slot, all or nothing. A second request for the same mandelbox gets the first lease.
     /// </summary>
     Task<LeaseAnswer> AcquireLease(LeaseRequest request);
 
@@ -17,7 +17,7 @@ public interface IHostGrain : IGrainWithStringKey
     /// ECS mode: gives a TTY and a GPU slot to a container that the agent created and that already publishes these host ports, in any
     /// range.
     /// </summary>
-    Task<LeaseAnswer> AdoptLease(string mandelboxId, IReadOnlyList<PortBinding> ports);
+    Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports);
 
     /// <summary>
     /// Enters the lease of a container that outlived its service, as read from its labels. Refused where it contradicts another lease.

@@ -56,12 +56,14 @@ public sealed record Lease(
 }
 
 /// <summary>A request for a lease.</summary>
+/// <param name="LeaseId">Chosen by the caller, who can so release the lease even if the answer is lost.</param>
 /// <param name="MandelboxId">The owner.</param>
 /// <param name="RequestedPorts">Host ports that the request names; the others are chosen.</param>
 [GenerateSerializer, Immutable]
 public sealed record LeaseRequest(
-    [property: Id(0)] string MandelboxId,
-    [property: Id(1)] IReadOnlyList<PortBinding>? RequestedPorts = null);
+    [property: Id(0)] Guid LeaseId,
+    [property: Id(1)] string MandelboxId,
+    [property: Id(2)] IReadOnlyList<PortBinding>? RequestedPorts = null);
 
 /// <summary>A lease or a refusal. Exactly one of the two is set.</summary>
 [GenerateSerializer, Immutable]

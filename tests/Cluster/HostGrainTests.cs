@@ -4,6 +4,8 @@ namespace HostService.Tests.Cluster;
 
 public sealed class HostGrainTests
 {
+    private static LeaseRequest Request() => new(Guid.NewGuid(), "m");
+
     [Theory]
     [InlineData(HostEnvironment.LocalDev, HostStatus.Draining, false)]
     [InlineData(HostEnvironment.Dev, HostStatus.Draining, true)]
@@ -13,7 +15,7 @@ public sealed class HostGrainTests
         var gpu = new GpuDescription { Index = 0, Name = "T4", Uuid = "GPU-0" };
         await using var cluster = await new HostCluster { Environment = environment, Gpus = [gpu] }.StartAsync();
         await cluster.Host.SetStatus(status);
-        var answer = await cluster.Host.AcquireLease(new LeaseRequest("m"));
+        var answer = await cluster.Host.AcquireLease(Request());
         Assert.Equal(takes, answer.Lease is not null);
         Assert.Equal(takes, answer.Refusal is null);
     }
@@ -33,9 +35,9 @@ public sealed class HostGrainTests
         var gpu = new GpuDescription { Index = 0, Name = "T4", Uuid = "GPU-0" };
         await using var cluster = await new HostCluster { Gpus = [gpu] }.StartAsync();
         await cluster.Host.ReportGpus(new[] { gpu with { Unhealthy = "XID 79" } });
-        Assert.Contains("XID 79", (await cluster.Host.AcquireLease(new LeaseRequest("m"))).Refusal, StringComparison.Ordinal);
+        Assert.Contains("XID 79", (await cluster.Host.AcquireLease(Request())).Refusal, StringComparison.Ordinal);
         await cluster.Host.ReportGpus(new[] { gpu });
-        Assert.Equal(0, (await cluster.Host.AcquireLease(new LeaseRequest("m"))).Lease!.GpuIndex);
+        Assert.Equal(0, (await cluster.Host.AcquireLease(Request())).Lease!.GpuIndex);
     }
 
     [Fact]
@@ -61,7 +63,7 @@ public sealed class HostGrainTests
     public async Task There_is_one_host_grain_and_a_call_to_another_is_told_its_name()
     {
         await using var cluster = await new HostCluster().StartAsync();
-        var error = await Assert.ThrowsAnyAsync<Exception>(() => cluster.HostNamed("somebody-else").AcquireLease(new LeaseRequest("m")));
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => cluster.HostNamed("somebody-else").AcquireLease(Request()));
         Assert.Contains(
             $"There is no host somebody-else here: this one is {HostCluster.InstanceName}", error.ToString(), StringComparison.Ordinal);
     }

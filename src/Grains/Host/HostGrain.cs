@@ -56,8 +56,8 @@ public sealed partial class HostGrain(
         return Task.FromResult(answer);
     }
 
-    public Task<LeaseAnswer> AdoptLease(string mandelboxId, IReadOnlyList<PortBinding> ports) =>
-        Task.FromResult(ReasonClosed() is { } closed ? LeaseAnswer.Refused(closed) : _leases.Adopt(mandelboxId, ports));
+    public Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports) =>
+        Task.FromResult(ReasonClosed() is { } closed ? LeaseAnswer.Refused(closed) : _leases.Adopt(leaseId, mandelboxId, ports));
 
     public Task<LeaseAnswer> RestoreLease(Lease lease) => Task.FromResult(_leases.Restore(lease));
 

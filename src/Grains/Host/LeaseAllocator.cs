@@ -68,11 +68,11 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
         }
 
         var inOrder = MandelboxPorts.All.Select(p => ports.First(b => b.MandelboxPort == p.Port && b.Transport == p.Transport)).ToList();
-        return Enter(new Lease(Guid.NewGuid(), owner, tty, gpuIndex, inOrder));
+        return Enter(new Lease(request.LeaseId, owner, tty, gpuIndex, inOrder));
     }
 
     /// <summary>Gives a TTY and a GPU slot to a container that already publishes these host ports (B29).</summary>
-    public LeaseAnswer Adopt(string owner, IReadOnlyList<PortBinding> ports)
+    public LeaseAnswer Adopt(Guid leaseId, string owner, IReadOnlyList<PortBinding> ports)
     {
         if (_leases.TryGetValue(owner, out var held))
         {
@@ -90,7 +90,7 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
             return LeaseAnswer.Refused(refusal.Reason);
         }
 
-        return AdoptPorts(new Lease(Guid.NewGuid(), owner, tty, gpuIndex, ports));
+        return AdoptPorts(new Lease(leaseId, owner, tty, gpuIndex, ports));
     }
 
     /// <summary>Enters a lease as read from a running container's labels. Refused where it contradicts another lease.</summary>

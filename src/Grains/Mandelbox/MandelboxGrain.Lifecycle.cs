@@ -139,16 +139,32 @@ public sealed partial class MandelboxGrain
         }
     }
 
+    /// <summary>Reports the state to the host. The last report is retried until the host has it; any other is replaced by the next one.</summary>
     private async Task ReportAsync(MandelboxContext context)
+    {
+        for (var pause = options.Value.RetryAfter; !await TryReportAsync(context.Describe()); pause = Longer(pause))
+        {
+            if (context.State.Current != MandelboxState.Gone)
+            {
+                return;
+            }
+
+            await Task.Delay(pause, timeProvider);
+        }
+    }
+
+    private async Task<bool> TryReportAsync(MandelboxDescription description)
     {
         try
         {
-            await Host.Report(context.Describe());
+            await Host.Report(description);
+            return true;
         }
         catch (Exception exception)
         {
-            // The host's list is out of date until the next report; the mandelbox itself is not.
+            // The host's list is out of date; the mandelbox itself is not.
             LogNotReported(Id, exception);
+            return false;
         }
     }
 

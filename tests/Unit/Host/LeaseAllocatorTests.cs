@@ -21,6 +21,8 @@ public sealed class LeaseAllocatorTests
         new PortPool([], _ => true, new Random(2)),
         new GpuPool([], 2, slots));
 
+    private static LeaseRequest Request(string owner, params IReadOnlyList<PortBinding> ports) => new(Guid.NewGuid(), owner, ports);
+
     private static Lease Granted(LeaseAnswer answer)
     {
         Assert.Null(answer.Refusal);
@@ -30,7 +32,7 @@ public sealed class LeaseAllocatorTests
     [Fact]
     public void A_lease_is_a_tty_a_slot_and_the_three_ports_in_their_order()
     {
-        var lease = Granted(Allocator().Acquire(new LeaseRequest("m")));
+        var lease = Granted(Allocator().Acquire(Request("m")));
         Assert.InRange(lease.Tty, 10, 63);
         Assert.Equal(-1, lease.GpuIndex);
         Assert.Equal(
@@ -43,17 +45,28 @@ public sealed class LeaseAllocatorTests
     public void A_second_request_gets_the_same_lease()
     {
         var allocator = Allocator();
-        Assert.Same(allocator.Acquire(new LeaseRequest("m")).Lease, allocator.Acquire(new LeaseRequest("m")).Lease);
+        Assert.Same(allocator.Acquire(Request("m")).Lease, allocator.Acquire(Request("m")).Lease);
         Assert.Equal(1, allocator.Ttys.Used);
+    }
+
+    [Fact]
+    public void A_lease_has_the_id_that_its_request_chose_and_can_be_released_by_it()
+    {
+        var allocator = Allocator();
+        var (acquired, adopted) = (Guid.NewGuid(), Guid.NewGuid());
+        Assert.Equal(acquired, Granted(allocator.Acquire(new LeaseRequest(acquired, "m"))).Id);
+        Assert.Equal(adopted, Granted(allocator.Adopt(adopted, "n", [new PortBinding(MandelboxPorts.Control, Transport.Tcp, 60000)])).Id);
+        Assert.True(allocator.Release("m", acquired));
+        Assert.True(allocator.Release("n", adopted));
     }
 
     [Fact]
     public void A_late_release_of_an_old_lease_leaves_the_new_one_alone()
     {
         var allocator = Allocator();
-        var old = Granted(allocator.Acquire(new LeaseRequest("m")));
+        var old = Granted(allocator.Acquire(Request("m")));
         Assert.True(allocator.Release("m", old.Id));
-        var young = Granted(allocator.Acquire(new LeaseRequest("m")));
+        var young = Granted(allocator.Acquire(Request("m")));
         Assert.False(allocator.Release("m", old.Id));
         Assert.Equal("m", allocator.FindByHostPort(young.HostPortFor(MandelboxPorts.Control), Transport.Tcp));
     }
@@ -62,7 +75,7 @@ public sealed class LeaseAllocatorTests
     public void Requested_ports_are_given_as_named_and_the_others_are_chosen()
     {
         var wanted = new PortBinding(MandelboxPorts.Secondary, Transport.Tcp, 20000);
-        var lease = Granted(Allocator().Acquire(new LeaseRequest("m", [wanted])));
+        var lease = Granted(Allocator().Acquire(Request("m", wanted)));
         Assert.Equal(20000, lease.HostPortFor(MandelboxPorts.Secondary));
         Assert.NotEqual(20000, lease.HostPortFor(MandelboxPorts.Control));
     }
@@ -75,8 +88,8 @@ public sealed class LeaseAllocatorTests
     public void A_refused_port_releases_everything_and_says_why(ushort port, string why)
     {
         var allocator = Allocator(tcpFree: p => p != 20001);
-        Granted(allocator.Acquire(new LeaseRequest("first", [new PortBinding(MandelboxPorts.Control, Transport.Tcp, 20002)])));
-        var answer = allocator.Acquire(new LeaseRequest("m", [new PortBinding(MandelboxPorts.Secondary, Transport.Tcp, port)]));
+        Granted(allocator.Acquire(Request("first", new PortBinding(MandelboxPorts.Control, Transport.Tcp, 20002))));
+        var answer = allocator.Acquire(Request("m", new PortBinding(MandelboxPorts.Secondary, Transport.Tcp, port)));
         Assert.Null(answer.Lease);
         Assert.Contains(why, answer.Refusal, StringComparison.Ordinal);
         Assert.Equal((1, 2, 1, 1), (allocator.Ttys.Used, allocator.TcpPorts.Used, allocator.UdpPorts.Used, allocator.Gpus.Figures.Used));
@@ -93,11 +106,11 @@ public sealed class LeaseAllocatorTests
             new PortBinding(22, Transport.Tcp, 20000),
         })
         {
-            Assert.NotNull(allocator.Acquire(new LeaseRequest("m", [bad])).Refusal);
+            Assert.NotNull(allocator.Acquire(Request("m", bad)).Refusal);
         }
 
         var twice = new PortBinding(MandelboxPorts.Control, Transport.Tcp, 20000);
-        Assert.Contains("twice", allocator.Acquire(new LeaseRequest("m", [twice, twice])).Refusal, StringComparison.Ordinal);
+        Assert.Contains("twice", allocator.Acquire(Request("m", twice, twice)).Refusal, StringComparison.Ordinal);
         Assert.Equal(0, allocator.Ttys.Used);
     }
 
@@ -105,20 +118,20 @@ public sealed class LeaseAllocatorTests
     public void The_55th_lease_is_refused_with_the_reason_and_the_next_one_works_after_a_release()
     {
         var allocator = Allocator();
-        var leases = Enumerable.Range(0, 54).Select(i => Granted(allocator.Acquire(new LeaseRequest($"m{i}")))).ToList();
+        var leases = Enumerable.Range(0, 54).Select(i => Granted(allocator.Acquire(Request($"m{i}")))).ToList();
         Assert.Equal(54, leases.Select(l => l.Tty).Distinct().Count());
         Assert.Equal(162, leases.SelectMany(l => l.Ports).Select(p => (p.Transport, p.HostPort)).Distinct().Count());
-        Assert.Contains("no TTY is free", allocator.Acquire(new LeaseRequest("one more")).Refusal, StringComparison.Ordinal);
+        Assert.Contains("no TTY is free", allocator.Acquire(Request("one more")).Refusal, StringComparison.Ordinal);
         Assert.True(allocator.Release("m17", leases[17].Id));
-        Assert.Equal(leases[17].Tty, Granted(allocator.Acquire(new LeaseRequest("one more"))).Tty);
+        Assert.Equal(leases[17].Tty, Granted(allocator.Acquire(Request("one more"))).Tty);
     }
 
     [Fact]
     public void A_lease_without_a_slot_releases_the_tty()
     {
         var allocator = Allocator(slots: 1);
-        Granted(allocator.Acquire(new LeaseRequest("a")));
-        Assert.Contains("slots", allocator.Acquire(new LeaseRequest("b")).Refusal, StringComparison.Ordinal);
+        Granted(allocator.Acquire(Request("a")));
+        Assert.Contains("slots", allocator.Acquire(Request("b")).Refusal, StringComparison.Ordinal);
         Assert.Equal(1, allocator.Ttys.Used);
     }
 
@@ -126,7 +139,7 @@ public sealed class LeaseAllocatorTests
     public void A_restored_lease_is_that_of_the_labels_and_a_contradiction_is_refused()
     {
         var allocator = Allocator();
-        var lease = Granted(Allocator().Acquire(new LeaseRequest("m")));
+        var lease = Granted(Allocator().Acquire(Request("m")));
         Assert.Same(lease, Granted(allocator.Restore(lease)));
         Assert.Same(lease, Granted(allocator.Restore(lease)));
         Assert.NotNull(allocator.Restore(lease with { MandelboxId = "n" }).Refusal);
@@ -151,7 +164,7 @@ public sealed class LeaseAllocatorTests
                 switch (verb)
                 {
                     case Verb.Acquire:
-                        var answer = allocator.Acquire(new LeaseRequest(id));
+                        var answer = allocator.Acquire(Request(id));
                         Assert.Equal(held.ContainsKey(id) || held.Count < 54, answer.Lease is not null);
                         if (answer.Lease is { } lease)
                         {
