@@ -94,6 +94,30 @@ public sealed class ContainerEventTests
     }
 
     [Fact]
+    public async Task A_late_start_event_does_not_cut_the_grace_of_a_stop_short()
+    {
+        await using var cluster = await StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        var container = Assert.Single(cluster.Engine.Containers).Id;
+        using var grace = cluster.Engine.Hold(EngineCall.Stop);
+        var stop = cluster.Mandelbox("m1").Stop("test");
+        await grace.Entered;
+
+        foreach (var action in new[] { "create", "start" })
+        {
+            await cluster.OnEventAsync(action, container);
+        }
+
+        await cluster.Events.ReconcileAsync(CancellationToken.None);
+        await cluster.Events.WhenIdleAsync();
+        Assert.True(Assert.Single(cluster.Engine.Containers).Running);
+
+        grace.Release();
+        Assert.True(await stop);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
     public async Task A_comparison_that_fails_is_reported_and_the_others_are_made()
     {
         await using var cluster = await StartAsync();

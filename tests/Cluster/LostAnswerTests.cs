@@ -55,7 +55,8 @@ public sealed class LostAnswerTests
     {
         await using var cluster = await StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
-        _calls.LoseRequest(nameof(IHostGrain.Report), times: 2, argument => argument is MandelboxDescription { State: MandelboxState.Gone });
+        _calls.LoseRequest(
+            nameof(IHostGrain.Report), times: 2, argument => argument is MandelboxDescription { State: MandelboxState.Gone });
 
         Assert.True(await cluster.Mandelbox("m1").Stop("test"));
 

@@ -139,7 +139,7 @@ public sealed partial class MandelboxGrain
         }
     }
 
-    /// <summary>Reports the state to the host. The last report is retried until the host has it; any other is replaced by the next one.</summary>
+    /// <summary>Reports the state to the host. The last report is retried until the host has it.</summary>
     private async Task ReportAsync(MandelboxContext context)
     {
         for (var pause = options.Value.RetryAfter; !await TryReportAsync(context.Describe()); pause = Longer(pause))

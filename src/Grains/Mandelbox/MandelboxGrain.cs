@@ -92,9 +92,9 @@ public sealed partial class MandelboxGrain(
 
     public async Task<string?> ContainerStarted(string containerId)
     {
-        if (_context is not { State.IsAlive: true } context)
+        if (_context is not { } context)
         {
-            return $"no mandelbox {Id} is alive";
+            return $"there is no mandelbox {Id}";
         }
 
         if (context.Ecs is { } ecs)
@@ -102,7 +102,8 @@ public sealed partial class MandelboxGrain(
             return await AdoptOnceAsync(context, ecs, containerId);
         }
 
-        // Unknown while the engine has not answered the call that creates it.
+        // Also while it is ending: a container that is not known here would be removed at once, and lose the grace of its stop.
+        // The id is missing while the engine has not answered the call that creates the container.
         return context.Container.Id is null || context.Container.Id == containerId ? null : $"mandelbox {Id} has another container";
     }
 

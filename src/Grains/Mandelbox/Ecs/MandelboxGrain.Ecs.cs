@@ -147,6 +147,11 @@ public sealed partial class MandelboxGrain
 
     private async Task<string?> AdoptOnceAsync(MandelboxContext context, EcsContainer ecs, string containerId)
     {
+        if (!context.State.IsAlive)
+        {
+            return $"mandelbox {Id} is being taken down";
+        }
+
         ecs.ContainerId ??= containerId;
         if (ecs.ContainerId != containerId)
         {
