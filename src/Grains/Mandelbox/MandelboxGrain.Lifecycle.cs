@@ -1,5 +1,6 @@
 using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
+using HostService.Grains.Mandelbox.Steps;
 using Stage = HostService.Grains.Lifecycle.Stage<HostService.Grains.Mandelbox.MandelboxContext>;
 
 namespace HostService.Grains.Mandelbox;
@@ -7,6 +8,9 @@ namespace HostService.Grains.Mandelbox;
 /// <summary>The spin-up, and the one way in which a mandelbox ends.</summary>
 public sealed partial class MandelboxGrain
 {
+    /// <summary>How often a start is retried.</summary>
+    private const int StartRetries = 2;
+
     private MandelboxContext BeginLife(SpinUpRequest? request)
     {
         // An activation with a mandelbox is never collected, however idle it is.
@@ -16,10 +20,10 @@ public sealed partial class MandelboxGrain
         return context;
     }
 
-    private async Task<SpinUpAnswer> SpinUpAsync(MandelboxContext context, IReadOnlyList<Stage> plan)
+    private async Task<SpinUpAnswer> SpinUpAsync(MandelboxContext context, SpinUpPlan plan)
     {
         await ReportAsync(context);
-        if (await context.Tasks.TrackAsync(RunStagesAsync(context, plan)) is not { } failure)
+        if (await context.Tasks.TrackAsync(RunAsync(context, token => RunPlanAsync(context, plan, token))) is not { } failure)
         {
             return SpinUpAnswer.Ready(context.Access);
         }
@@ -29,15 +33,36 @@ public sealed partial class MandelboxGrain
         return SpinUpAnswer.Failed(failure.Step, failure.Reason);
     }
 
+    private async Task<StepFailure?> RunPlanAsync(MandelboxContext context, SpinUpPlan plan, CancellationToken cancellationToken)
+    {
+        var failure = await context.Steps.RunAsync([.. plan.BeforeLease, .. plan.LeaseToStart], cancellationToken);
+        for (var retries = 0; retries < StartRetries && StartContainer.CanRetry(failure); retries++)
+        {
+            LogStartRetried(Id, failure.Reason);
+            if (await context.Steps.UndoAsync(plan.LeaseToStart) is { Count: > 0 })
+            {
+                // The end of the mandelbox retries the undo.
+                return failure;
+            }
+
+            failure = await context.Steps.RunAsync(plan.LeaseToStart, cancellationToken);
+        }
+
+        return failure ?? await context.Steps.RunAsync(plan.AfterStart, cancellationToken);
+    }
+
+    private Task<StepFailure?> RunStagesAsync(MandelboxContext context, IReadOnlyList<Stage> stages) =>
+        RunAsync(context, token => context.Steps.RunAsync(stages, token));
+
     /// <summary>
-    /// Runs stages until all are done or one fails. When the mandelbox is ended meanwhile, the reason is that of its end.
+    /// Runs steps within the time-out of a spin-up. When the mandelbox is ended meanwhile, the reason is that of its end.
     /// </summary>
-    private async Task<StepFailure?> RunStagesAsync(MandelboxContext context, IReadOnlyList<Stage> stages)
+    private async Task<StepFailure?> RunAsync(MandelboxContext context, Func<CancellationToken, Task<StepFailure?>> run)
     {
         var timeout = options.Value.SpinUpTimeout;
         using var late = new CancellationTokenSource(timeout, timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, context.Tasks.Ending.Token);
-        var failure = await context.Steps.RunAsync(stages, either.Token);
+        var failure = await run(either.Token);
         if (context.State.EndReason is { } reason)
         {
             return new StepFailure(failure?.Step ?? "ended", reason);

@@ -8,6 +8,9 @@ public sealed partial class MandelboxGrain
     [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: spin-up failed in step {Step}: {Reason}")]
     private partial void LogSpinUpFailed(string mandelboxId, string step, string reason, Exception? exception);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: retrying with another lease and container: {Reason}")]
+    private partial void LogStartRetried(string mandelboxId, string reason);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: undo of step {Step} failed and will be retried: {Reason}")]
     private partial void LogUndoFailed(string mandelboxId, string step, string reason, Exception exception);
 

@@ -14,6 +14,9 @@ using Stage = HostService.Grains.Lifecycle.Stage<HostService.Grains.Mandelbox.Ma
 
 namespace HostService.Grains.Mandelbox;
 
+/// <summary>A spin-up in three parts. The middle one is undone and retried when <see cref="StartContainer.CanRetry"/>.</summary>
+public sealed record SpinUpPlan(IReadOnlyList<Stage> BeforeLease, IReadOnlyList<Stage> LeaseToStart, IReadOnlyList<Stage> AfterStart);
+
 /// <summary>
 /// The steps of a mandelbox, as tables of stages. A step stands after everything that it needs, so that the reverse order is right for the
 /// undo: the container is stopped and removed, the lease is released, user configs are saved, the directories are removed, and the row is
@@ -37,28 +40,35 @@ public sealed class ProvisioningPlans(
     private string InstanceName => hostInfo.Current.Identity.InstanceName;
 
     /// <summary>From a user's request to a running app (B7).</summary>
-    public IReadOnlyList<Stage> ForRequest(IHostGrain host) =>
-    [
-        new(new ClaimRow(database, InstanceName)),
-        new(new CheckEncryptionToken()),
-        new(new CreateDirectories(files), new SaveUserConfigs(userConfigs, Environment, logger), new PrepareCloudStorage(cloudStorage)),
-        new(new AcquireLease(host), new FindImage(engine, Environment, docker.Value.ImageTemplate)),
-        new(new MoveTo(MandelboxState.Leased)),
-        new(InputDevices()),
-        new(
-            new CreateContainer(engine, InstanceName, Environment, capabilities.Current),
-            new WriteResourceMappings(files, Environment.IsLocal ? null : options.Value.ClientTimeout)),
-        new(new MoveTo(MandelboxState.Created)),
-        new(new StartContainer(engine, options.Value.StopGrace)),
-        new(new MoveTo(MandelboxState.Started)),
-        new(new MoveTo(MandelboxState.Connecting)),
-        new(new FetchUserConfigs(userConfigs, Environment, logger)),
-        new(new MarkReady(files)),
-        .. Environment.IsDeployed ? [new Stage(new WaitForApp(files, options.Value.AppTimeout))] : Array.Empty<Stage>(),
-        new(new CheckContainerRuns(engine)),
-        new(new MarkRowRunning(database)),
-        new(new MoveTo(MandelboxState.Running)),
-    ];
+    public SpinUpPlan ForRequest(IHostGrain host) => new(
+        BeforeLease:
+        [
+            new(new ClaimRow(database, InstanceName)),
+            new(new CheckEncryptionToken()),
+            new(new CreateDirectories(files), new SaveUserConfigs(userConfigs, Environment, logger), new PrepareCloudStorage(cloudStorage)),
+        ],
+        LeaseToStart:
+        [
+            new(new AcquireLease(host), new FindImage(engine, Environment, docker.Value.ImageTemplate)),
+            new(new MoveTo(MandelboxState.Leased)),
+            new(InputDevices()),
+            new(
+                new CreateContainer(engine, InstanceName, Environment, capabilities.Current),
+                new WriteResourceMappings(files, Environment.IsLocal ? null : options.Value.ClientTimeout)),
+            new(new MoveTo(MandelboxState.Created)),
+            new(new StartContainer(engine, options.Value.StopGrace)),
+            new(new MoveTo(MandelboxState.Started)),
+        ],
+        AfterStart:
+        [
+            new(new MoveTo(MandelboxState.Connecting)),
+            new(new FetchUserConfigs(userConfigs, Environment, logger)),
+            new(new MarkReady(files)),
+            .. Environment.IsDeployed ? [new Stage(new WaitForApp(files, options.Value.AppTimeout))] : Array.Empty<Stage>(),
+            new(new CheckContainerRuns(engine)),
+            new(new MarkRowRunning(database)),
+            new(new MoveTo(MandelboxState.Running)),
+        ]);
 
     /// <summary>ECS mode: directories, where they are missing.</summary>
     public IReadOnlyList<Stage> ForDirectories(MandelboxContext context) =>

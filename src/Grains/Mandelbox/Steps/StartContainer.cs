@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using HostService.Grains.Lifecycle;
 using HostService.Infrastructure.Docker;
 
@@ -6,7 +7,18 @@ namespace HostService.Grains.Mandelbox.Steps;
 /// <summary>Starts the container; the undo stops it and returns once the engine reports its end.</summary>
 public sealed class StartContainer(IContainerEngine engine, TimeSpan stopGrace) : IStep<MandelboxContext>
 {
-    public string Name => "start";
+    private const string StepName = "start";
+
+    public string Name => StepName;
+
+    /// <summary>
+    /// Whether another lease and another container may help: a port was taken since it was leased, or the container was removed since it
+    /// was created.
+    /// </summary>
+    public static bool CanRetry([NotNullWhen(true)] StepFailure? failure) => failure is
+    {
+        Step: StepName, Exception: ContainerEngineException { Failure: EngineFailure.PortTaken or EngineFailure.NotFound }
+    };
 
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {

@@ -14,6 +14,8 @@ public sealed class WriteResourceMappings(IMandelboxFiles files, TimeSpan? clien
 
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
+        // The undo removes it, and a start may be retried.
+        files.MakeDirectory(context.Paths.ResourceMappings);
         var lease = context.RequiredLease;
         await WriteAsync($"hostPort_for_my_{MandelboxPorts.Control}_tcp", lease.HostPortFor(MandelboxPorts.Control));
         await WriteAsync("tty", lease.Tty);
