@@ -151,9 +151,28 @@ public sealed class SpinUpTests
         await using var cluster = await new HostCluster().StartAsync();
         var other = await cluster.Engine.CreateAsync(
             new ContainerSpec { Name = "mandelboxes-demo-m1", Image = FakeContainerEngine.DemoImage }, CancellationToken.None);
-        Assert.Equal("create", (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure!.Phase);
+        var failure = (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure!;
+        Assert.Equal("create", failure.Phase);
+        Assert.Contains($"is taken by container {other}, which is not a mandelbox of this host", failure.Reason, StringComparison.Ordinal);
         Assert.Equal(other, Assert.Single(cluster.Engine.Containers).Id);
         Assert.Equal(0, (await cluster.Host.Describe()).Ttys.Used);
+    }
+
+    [Fact]
+    public async Task Two_mandelboxes_whose_containers_would_have_one_name_are_told_apart_in_the_refusal()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        cluster.Engine.Images.Add("fractal/a/b:current-build");
+        cluster.Engine.Images.Add("fractal/a:current-build");
+        Assert.Null((await cluster.Mandelbox("c").SpinUp(HostCluster.Request() with { AppName = "a/b" })).Failure);
+
+        var failure = (await cluster.Mandelbox("b-c").SpinUp(HostCluster.Request() with { AppName = "a" })).Failure!;
+
+        Assert.Equal("create", failure.Phase);
+        var other = Assert.Single(cluster.Engine.Containers);
+        Assert.Equal(
+            $"the container name a-b-c is taken by container {other.Id} of mandelbox c; end it, or use another mandelbox id", failure.Reason);
+        Assert.Equal(MandelboxState.Running, (await cluster.Mandelbox("c").Describe())!.State);
     }
 
     [Fact]

@@ -21,8 +21,16 @@ public sealed class CreateContainer(
 
         // Not cancelled with the step: the engine would finish the call all the same, and nobody would know of the container.
         _creating = engine.CreateAsync(spec, CancellationToken.None);
-        context.Container.Id = await _creating.WaitAsync(cancellationToken);
-        return StepResult.Done;
+        try
+        {
+            context.Container.Id = await _creating.WaitAsync(cancellationToken);
+            return StepResult.Done;
+        }
+        catch (ContainerEngineException exception) when (exception.Failure == EngineFailure.NameTaken)
+        {
+            var other = await engine.InspectAsync(_name, cancellationToken);
+            return StepResult.Failed(other is null ? exception.Message : DescribeClash(other));
+        }
     }
 
     /// <summary>Waits for the engine's answer first. A container may exist although the call failed: it is looked up by name.</summary>
@@ -41,6 +49,11 @@ public sealed class CreateContainer(
 
         context.Container.MayRun = false;
     }
+
+    /// <summary>Different apps and ids can map to one container name, for example a/b with c, and a with b-c.</summary>
+    private string DescribeClash(ContainerDescription other) => ContainerLabels.MandelboxOf(other.Labels, instanceName) is { } id
+        ? $"the container name {other.Name} is taken by container {other.Id} of mandelbox {id}; end it, or use another mandelbox id"
+        : $"the container name {other.Name} is taken by container {other.Id}, which is not a mandelbox of this host; remove it";
 
     /// <summary>The container of this name, unless its labels say that it belongs to another lease.</summary>
     private async Task<string?> FindByNameAsync(MandelboxContext context, CancellationToken cancellationToken)
