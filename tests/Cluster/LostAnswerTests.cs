@@ -1,6 +1,5 @@
 using HostService.GrainInterfaces;
 using HostService.Infrastructure.Docker;
-using HostService.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace HostService.Tests.Cluster;
