@@ -1,6 +1,6 @@
 namespace HostService.GrainInterfaces;
 
-/// <summary>Where this host runs, chosen by <c>APP_ENV</c> (B1).</summary>
+/// <summary>The environment of this host, chosen by <c>APP_ENV</c> (B1).</summary>
 public enum HostEnvironment
 {
     /// <summary>A developer's machine: no database, no tokens.</summary>
@@ -19,10 +19,10 @@ public enum HostEnvironment
     Prod,
 }
 
-/// <summary>Reading, writing and asking about a <see cref="HostEnvironment"/>.</summary>
+/// <summary>Parses and describes environments.</summary>
 public static class HostEnvironments
 {
-    /// <summary>Reads <c>APP_ENV</c>. Case does not matter; anything unknown, and no value, is <see cref="HostEnvironment.LocalDev"/> (B1).</summary>
+    /// <summary>Parses <c>APP_ENV</c>, in any case. Unknown or missing: <see cref="HostEnvironment.LocalDev"/> (B1).</summary>
     public static HostEnvironment Parse(string? value) => value?.Trim().ToUpperInvariant() switch
     {
         "DEVELOPMENT" or "DEV" => HostEnvironment.Dev,
@@ -34,7 +34,10 @@ public static class HostEnvironments
 
     extension(HostEnvironment environment)
     {
-        /// <summary>The name as operators, Sentry and mandelboxes know it: <c>LOCALDEV</c>, <c>LOCALDEVWITHDB</c>, <c>DEV</c>, <c>STAGING</c>, <c>PROD</c>.</summary>
+        /// <summary>
+        /// The name as operators, Sentry and mandelboxes know it: <c>LOCALDEV</c>, <c>LOCALDEVWITHDB</c>, <c>DEV</c>, <c>STAGING</c>,
+        /// <c>PROD</c>.
+        /// </summary>
         public string Name => environment switch
         {
             HostEnvironment.LocalDevWithDb => "LOCALDEVWITHDB",

@@ -3,30 +3,31 @@ using Orleans.Concurrency;
 namespace HostService.GrainInterfaces;
 
 /// <summary>
-/// The host: the only authority on leases, identity and status. Key: <see cref="HostKeys.Host"/>. Its turns touch memory only; nothing here ever waits
-/// for the engine, the disk or the network.
+/// The host: the only authority on leases, identity and status. Key: <see cref="HostKeys.Host"/>. Its turns touch memory only: no call
+/// waits for the engine, the disk or the network.
 /// </summary>
 public interface IHostGrain : IGrainWithStringKey
 {
     /// <summary>
-    /// A TTY, three host ports and a GPU slot, all or nothing. Asking twice for the same mandelbox gives the same lease.
+    /// Gives a TTY, three host ports and a GPU slot, all or nothing. A second request for the same mandelbox gets the first lease.
     /// </summary>
-    Task<LeaseAnswer> TakeLease(LeaseRequest request);
+    Task<LeaseAnswer> AcquireLease(LeaseRequest request);
 
     /// <summary>
-    /// ECS mode: a TTY and a GPU slot for a container that somebody else made and that is bound to these host ports already, wherever they lie.
+    /// ECS mode: gives a TTY and a GPU slot to a container that the agent created and that already publishes these host ports, in any
+    /// range.
     /// </summary>
-    Task<LeaseAnswer> AdoptLease(string mandelboxId, IReadOnlyList<PortBinding> ports);
+    Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports);
 
     /// <summary>
-    /// Enters the lease of a container that outlived its service, as its labels tell it. Refused where it contradicts what is entered already.
+    /// Enters the lease of a container that outlived its service, as read from its labels. Refused where it contradicts another lease.
     /// </summary>
     Task<LeaseAnswer> RestoreLease(Lease lease);
 
-    /// <summary>Gives a lease back. A lease that was given back already, or that another owner has by now, is left alone.</summary>
-    Task GiveBackLease(string mandelboxId, Guid leaseId);
+    /// <summary>Releases a lease. Does nothing when it was released before, or when the mandelbox holds another lease by now.</summary>
+    Task ReleaseLease(string mandelboxId, Guid leaseId);
 
-    /// <summary>A mandelbox tells where it stands; <see cref="MandelboxState.Gone"/> takes it off the list.</summary>
+    /// <summary>A mandelbox reports its state; <see cref="MandelboxState.Gone"/> removes it from the list.</summary>
     Task Report(MandelboxDescription mandelbox);
 
     /// <summary>All mandelboxes that have not gone.</summary>
@@ -37,64 +38,82 @@ public interface IHostGrain : IGrainWithStringKey
     [ReadOnly]
     Task<string?> FindByHostPort(int hostPort, Transport transport);
 
-    /// <summary>ECS mode: this container, made by somebody else, is this mandelbox. Null on success, else why not.</summary>
+    /// <summary>ECS mode: assigns a container that the agent created to a mandelbox. Null on success, else the reason.</summary>
     Task<string?> RegisterContainer(string containerId, string mandelboxId);
 
     /// <summary>The mandelbox that a container was registered for, or null.</summary>
     [ReadOnly]
     Task<string?> FindByContainer(string containerId);
 
-    /// <summary>Asks the service for its one way out (B30), from a gateway in another process.</summary>
+    /// <summary>Requests the shutdown of the service (B30), from a gateway in another process.</summary>
     Task RequestShutdown(string reason);
 
-    /// <summary>Why work cannot be taken now although the host is active, one sentence a cause under a stable key; null takes the cause away.</summary>
+    /// <summary>
+    /// Sets why the host takes no work although it is active: one sentence per cause, under a stable key. Null removes the cause.
+    /// </summary>
     Task SetNotReady(string cause, string? why);
 
     /// <summary>Identity, status, pools, GPUs.</summary>
     [ReadOnly]
     Task<HostDescription> Describe();
 
-    /// <summary>Moves the host's status forward: Starting, Active, Draining, Closed.</summary>
+    /// <summary>Moves the host's status forward; a status that is not ahead of the current one is ignored.</summary>
     Task SetStatus(HostStatus status);
 
-    /// <summary>The latest reading of the machine, from the metrics service; never taken on a turn of this grain.</summary>
+    /// <summary>Takes the latest figures of the machine; this grain never reads them itself.</summary>
     Task ReportMetrics(MachineFigures figures);
 
-    /// <summary>The latest state of the GPUs; a sick one gets no new mandelbox.</summary>
+    /// <summary>Takes the latest state of the GPUs; an unhealthy GPU gets no new mandelbox.</summary>
     Task ReportGpus(IReadOnlyList<GpuDescription> gpus);
 }
 
-/// <summary>Keys of grains of which a host has one.</summary>
+/// <summary>Keys of the grains that exist once per host.</summary>
 public static class HostKeys
 {
-    /// <summary>The key of <see cref="IHostGrain"/> on a single-silo cluster is the instance's name.</summary>
+    /// <summary>The key of <see cref="IHostGrain"/>: the instance name.</summary>
     public static string Host(string instanceName) => instanceName;
 }
 
-/// <summary>What the host accepts.</summary>
+/// <summary>What the host accepts. It only moves forward.</summary>
 [GenerateSerializer]
 public enum HostStatus
 {
     /// <summary>Not ready yet: no spin-ups.</summary>
     Starting,
 
-    /// <summary>Takes spin-ups.</summary>
+    /// <summary>Accepts spin-ups.</summary>
     Active,
 
-    /// <summary>Only what was assigned before still comes in (deployed environments, 30 s).</summary>
+    /// <summary>Accepts only what was assigned before (deployed environments, 30 s).</summary>
     Draining,
 
-    /// <summary>Nothing comes in any more.</summary>
+    /// <summary>Accepts nothing.</summary>
     Closed,
 }
 
-/// <summary>Who this host is (B34).</summary>
-/// <param name="InstanceName">The row's key in the backend's database, and the host label of containers.</param>
+/// <summary>What each status allows.</summary>
+public static class HostStatuses
+{
+    extension(HostStatus status)
+    {
+        /// <summary>Whether <paramref name="next"/> may follow this status.</summary>
+        public bool CanBecome(HostStatus next) => (status, next) switch
+        {
+            (HostStatus.Starting, HostStatus.Active or HostStatus.Draining or HostStatus.Closed) => true,
+            (HostStatus.Active, HostStatus.Draining or HostStatus.Closed) => true,
+            (HostStatus.Draining, HostStatus.Closed) => true,
+            _ => false,
+        };
+    }
+}
+
+/// <summary>The identity of this host (B34).</summary>
+/// <param name="InstanceName">Key of the row in the backend's database, and value of the containers' host label.</param>
 /// <param name="InstanceId">EC2's id, or the machine's name in a local environment.</param>
 /// <param name="InstanceType">For example <c>g4dn.xlarge</c>.</param>
-/// <param name="AmiId">The image it was started from.</param>
+/// <param name="AmiId">The machine image it was started from.</param>
 /// <param name="Region">For example <c>us-east-1</c>.</param>
-/// <param name="PublicIpv4">Where clients reach it.</param>
+/// <param name="PublicIpv4">The address that clients connect to.</param>
 [GenerateSerializer, Immutable]
 public sealed record HostIdentity(
     [property: Id(0)] string InstanceName,
@@ -105,7 +124,7 @@ public sealed record HostIdentity(
     [property: Id(5)] string PublicIpv4);
 
 /// <summary>How full a pool is.</summary>
-/// <param name="Capacity">All there is.</param>
+/// <param name="Capacity">Used and free together.</param>
 /// <param name="Used">Held by mandelboxes.</param>
 [GenerateSerializer, Immutable]
 public sealed record PoolFigures(
@@ -119,7 +138,7 @@ public sealed record PoolFigures(
 [GenerateSerializer, Immutable]
 public sealed record GpuDescription
 {
-    /// <summary>The host's own, the same for as long as it runs: NVML's when the GPU was first seen.</summary>
+    /// <summary>The host's own index, fixed while it runs: NVML's index when the GPU was first seen.</summary>
     [Id(0)] public required int Index { get; init; }
     [Id(1)] public required string Name { get; init; }
     [Id(2)] public required string Uuid { get; init; }
@@ -135,7 +154,9 @@ public sealed record GpuDescription
     [Id(8)] public int? MemoryUtilisationPercent { get; init; }
     [Id(9)] public int? EncoderSessions { get; init; }
 
-    /// <summary>What NVML calls it now, where that is no longer <see cref="Index"/> because a GPU before it vanished; a mandelbox placed on it is told this.</summary>
+    /// <summary>
+    /// NVML's current index, where it differs from <see cref="Index"/> because a GPU before it vanished. Mandelboxes are told this one.
+    /// </summary>
     [Id(10)] public int? NvmlIndex { get; init; }
 }
 
@@ -156,10 +177,10 @@ public sealed record HostDescription
     [Id(10)] public IReadOnlyList<GpuDescription> Gpus { get; init; } = [];
     [Id(11)] public MachineFigures? Metrics { get; init; }
 
-    /// <summary>Why work cannot be taken now, one sentence a cause; empty when it can, status apart.</summary>
+    /// <summary>Why the host takes no work now, apart from its status: one sentence per cause.</summary>
     [Id(12)] public IReadOnlyList<string> NotReady { get; init; } = [];
 
-    /// <summary>Leases whose mandelbox has gone: 0 unless something is wrong.</summary>
+    /// <summary>Leases without a mandelbox: 0 unless something is wrong.</summary>
     [Id(13)] public int Leaks { get; init; }
 }
 

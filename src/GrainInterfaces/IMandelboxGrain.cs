@@ -3,51 +3,53 @@ using Orleans.Concurrency;
 namespace HostService.GrainInterfaces;
 
 /// <summary>
-/// One mandelbox. Key: the mandelbox id. While a spin-up runs, every other call on the same mandelbox is served too:
-/// each method says what it may assume.
+/// One mandelbox. Key: the mandelbox id. Every call interleaves, so that a query, a stop and an event are served while a spin-up runs.
 /// </summary>
 public interface IMandelboxGrain : IGrainWithStringKey
 {
     /// <summary>
-    /// Brings the mandelbox up for its user. While it lives, the same id, user and session gets the first answer again; another
-    /// user or session is refused. On any failure everything is given back before the answer.
+    /// Spins the mandelbox up for its user. While it is alive, a repeated request with the same user and session gets the first answer;
+    /// another user or session is refused. A spin-up that fails is undone; the answer waits for that, but not for ever.
     /// </summary>
     [AlwaysInterleave]
     [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
     Task<SpinUpAnswer> SpinUp(SpinUpRequest request);
 
-    /// <summary>What it is doing now; null when nothing is known of this id.</summary>
+    /// <summary>Its state and what it holds; null when this id has no mandelbox.</summary>
     [AlwaysInterleave]
     Task<MandelboxDescription?> Describe();
 
-    /// <summary>Ends it and gives everything back. True when there was something to end. Answers once all of it is done, or has been tried.</summary>
+    /// <summary>
+    /// Takes it down. False when there was nothing to take down. The answer waits until everything has been released, but not for ever;
+    /// what failed is retried.
+    /// </summary>
     [AlwaysInterleave]
     [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
     Task<bool> Stop(string reason);
 
-    /// <summary>The engine says that a container of this mandelbox has ended.</summary>
+    /// <summary>The engine reports that a container of this mandelbox has ended.</summary>
     [AlwaysInterleave]
     Task ContainerDied(ContainerDeath death);
 
-    /// <summary>Sets the dots per inch of a mandelbox that waits for it. Null on success, else why not.</summary>
+    /// <summary>Sets the dots per inch of a mandelbox that waits for them. Null on success, else the reason.</summary>
     [AlwaysInterleave]
     Task<string?> SetDpi(int dpi);
 
-    /// <summary>Mounts a user's cloud drive. Null on success, else why not.</summary>
+    /// <summary>Mounts a user's cloud drive. Null on success, else the reason.</summary>
     [AlwaysInterleave]
     [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
     Task<string?> MountCloudStorage(CloudStorageRequest request);
 
     /// <summary>
-    /// ECS mode: this container, made by somebody else, is this mandelbox. If it runs already it is taken over at once, else when the engine says that it has
-    /// started. Null on success, else why not.
+    /// ECS mode: assigns a container that the agent created to this mandelbox. A running container is adopted at once, any other when it
+    /// starts. Null on success, else the reason.
     /// </summary>
     [AlwaysInterleave]
     Task<string?> RegisterContainer(string containerId);
 
     /// <summary>
-    /// The engine says that a container of this mandelbox has started: one of ours, or in ECS mode one that was registered. Null when it is known or was
-    /// taken over, else why not.
+    /// The engine reports that a container of this mandelbox has started: one of ours, or in ECS mode a registered one, which is then
+    /// adopted. Null when the container belongs to this mandelbox, else the reason.
     /// </summary>
     [AlwaysInterleave]
     Task<string?> ContainerStarted(string containerId);
@@ -57,13 +59,13 @@ public interface IMandelboxGrain : IGrainWithStringKey
     Task<InputDevicesAnswer> CreateInputDevices();
 }
 
-/// <summary>What a user asks for.</summary>
-/// <param name="UserId">Already verified.</param>
+/// <summary>A spin-up as requested.</summary>
+/// <param name="UserId">Verified by the gateway.</param>
 /// <param name="AppName">For example <c>browsers/chrome</c>.</param>
 /// <param name="ConfigEncryptionToken">Secret; at least 10 characters.</param>
 /// <param name="SessionId">The webserver's session.</param>
-/// <param name="Dpi">Dots per inch, 1..1000, if the client sent one.</param>
-/// <param name="RequestedPorts">Host ports that must be given as named.</param>
+/// <param name="Dpi">Dots per inch, 1..1000, if the client sent them.</param>
+/// <param name="RequestedPorts">Host ports that the request names; the others are chosen.</param>
 [GenerateSerializer, Immutable]
 public sealed record SpinUpRequest(
     [property: Id(0)] string UserId,
@@ -73,11 +75,11 @@ public sealed record SpinUpRequest(
     [property: Id(4)] int? Dpi = null,
     [property: Id(5)] IReadOnlyList<PortBinding>? RequestedPorts = null)
 {
-    /// <summary>Leaves the secret out, so that no log can hold it.</summary>
+    /// <summary>Without the secret: this text may be logged.</summary>
     public override string ToString() => $"{AppName} for {UserId}, session {SessionId}";
 }
 
-/// <summary>What a caller gets: the ports and key, or the reason why not. Exactly one of the two is set.</summary>
+/// <summary>The answer to a spin-up. Exactly one of the two is set.</summary>
 [GenerateSerializer, Immutable]
 public sealed record SpinUpAnswer(
     [property: Id(0)] MandelboxAccess? Access,
@@ -100,19 +102,19 @@ public sealed record MandelboxAccess(
     [property: Id(2)] int Port32273,
     [property: Id(3)] string AesKey)
 {
-    /// <summary>Leaves the key out, so that no log can hold it.</summary>
+    /// <summary>Without the key: this text may be logged.</summary>
     public override string ToString() => $"{Port32262}/tcp, {Port32263}/udp, {Port32273}/tcp";
 }
 
 /// <summary>Why a spin-up failed.</summary>
 /// <param name="Phase">The step that failed, for example <c>lease</c> or <c>create</c>.</param>
-/// <param name="Reason">For the caller: what was attempted and what came of it.</param>
+/// <param name="Reason">What failed and why, for the caller.</param>
 [GenerateSerializer, Immutable]
 public sealed record SpinUpFailure(
     [property: Id(0)] string Phase,
     [property: Id(1)] string Reason);
 
-/// <summary>A container's end, as the engine tells it.</summary>
+/// <summary>The end of a container, as the engine reports it.</summary>
 /// <param name="ContainerId">Docker's id.</param>
 /// <param name="ExitCode">Null when the engine did not say.</param>
 /// <param name="At">When it ended.</param>
@@ -122,7 +124,7 @@ public sealed record ContainerDeath(
     [property: Id(1)] int? ExitCode,
     [property: Id(2)] DateTimeOffset At);
 
-/// <summary>A mandelbox as an operator sees it. Holds no secret.</summary>
+/// <summary>A mandelbox as operators see it, without secrets.</summary>
 [GenerateSerializer, Immutable]
 public sealed record MandelboxDescription
 {
@@ -136,24 +138,24 @@ public sealed record MandelboxDescription
     [Id(7)] public string? ContainerId { get; init; }
     [Id(8)] public Lease? Lease { get; init; }
 
-    /// <summary>The step that runs now, if one does.</summary>
+    /// <summary>The steps that run now; null when none does.</summary>
     [Id(9)] public string? Step { get; init; }
 
-    /// <summary>True for a container that somebody else created (ECS mode).</summary>
+    /// <summary>Whether the ECS agent created its container.</summary>
     [Id(10)] public bool Adopted { get; init; }
 
-    /// <summary>What went less than well without ending it: for example user configs that could not be fetched.</summary>
+    /// <summary>Faults that did not end it, for example user configs that could not be fetched.</summary>
     [Id(11)] public IReadOnlyList<string> Warnings { get; init; } = [];
 
-    /// <summary>ECS mode: the container that was registered and has not been taken over yet.</summary>
+    /// <summary>ECS mode: the registered container, until it has been adopted.</summary>
     [Id(12)] public string? ExpectedContainerId { get; init; }
 }
 
-/// <summary>A user's cloud drive to mount (B29).</summary>
+/// <summary>A cloud drive to mount (B29).</summary>
 [GenerateSerializer, Immutable]
 public sealed record CloudStorageRequest
 {
-    /// <summary><c>google_drive</c>, <c>dropbox</c>, or another provider of the configured table.</summary>
+    /// <summary><c>google_drive</c>, <c>dropbox</c>, or another configured provider.</summary>
     [Id(0)] public required string Provider { get; init; }
     [Id(1)] public string AccessToken { get; init; } = "";
     [Id(2)] public string RefreshToken { get; init; } = "";
@@ -162,17 +164,17 @@ public sealed record CloudStorageRequest
     [Id(5)] public string ClientId { get; init; } = "";
     [Id(6)] public string ClientSecret { get; init; } = "";
 
-    /// <summary>Leaves the secrets out, so that no log can hold them.</summary>
+    /// <summary>Without the secrets: this text may be logged.</summary>
     public override string ToString() => $"cloud storage {Provider}";
 }
 
-/// <summary>The devices made for a mandelbox, or why there are none.</summary>
+/// <summary>The devices created for a mandelbox, or the reason why not.</summary>
 [GenerateSerializer, Immutable]
 public sealed record InputDevicesAnswer(
     [property: Id(0)] IReadOnlyList<DeviceDescription>? Devices,
     [property: Id(1)] string? Refusal);
 
-/// <summary>A device node that a container is given.</summary>
+/// <summary>A device node for a container.</summary>
 /// <param name="PathOnHost">For example <c>/dev/input/event5</c>.</param>
 /// <param name="PathInContainer">The same path.</param>
 /// <param name="CgroupPermissions"><c>rwm</c>.</param>

@@ -1,8 +1,8 @@
 namespace HostService.GrainInterfaces;
 
-/// <summary>Asks for the end of the service.</summary>
+/// <summary>Requests the shutdown of the service.</summary>
 public interface IShutdownSignal
 {
-    /// <summary>Begins draining and shutting down, once, however often it is called; returns at once.</summary>
+    /// <summary>Begins the shutdown, once, however often it is called; returns at once.</summary>
     void Request(string reason);
 }

@@ -1,6 +1,6 @@
 namespace HostService.GrainInterfaces;
 
-/// <summary>Transport of a port; tcp and udp ports are counted apart.</summary>
+/// <summary>Transport of a port. TCP and UDP ports are counted separately.</summary>
 [GenerateSerializer]
 public enum Transport
 {
@@ -11,9 +11,8 @@ public enum Transport
     Udp,
 }
 
-/// <summary>A port inside the mandelbox and the host port that leads to it.</summary>
+/// <summary>A port inside the mandelbox and the host port that is forwarded to it.</summary>
 /// <param name="MandelboxPort">Inside the container, 1..65535.</param>
-/// <param name="Transport">tcp or udp.</param>
 /// <param name="HostPort">On the host, within [1025, 49151).</param>
 [GenerateSerializer, Immutable]
 public sealed record PortBinding(
@@ -38,12 +37,12 @@ public static class MandelboxPorts
         [(Control, Transport.Tcp), (Media, Transport.Udp), (Secondary, Transport.Tcp)];
 }
 
-/// <summary>What one mandelbox holds of this host. Given as a whole or not at all.</summary>
-/// <param name="Id">Tells this lease from an earlier one of the same mandelbox; giving back needs it.</param>
+/// <summary>What one mandelbox holds of this host, given all or nothing.</summary>
+/// <param name="Id">Distinguishes this lease from earlier ones of the same mandelbox.</param>
 /// <param name="MandelboxId">The owner.</param>
 /// <param name="Tty">TTY number within [10, 64).</param>
-/// <param name="GpuIndex">NVML index of the GPU when it was given, or −1 on a host that has none (CPU-only slot).</param>
-/// <param name="Ports">The three port bindings.</param>
+/// <param name="GpuIndex">NVML's index of the GPU at that time, or −1 for a CPU-only slot.</param>
+/// <param name="Ports">The three port bindings; in ECS mode those that the container publishes.</param>
 [GenerateSerializer, Immutable]
 public sealed record Lease(
     [property: Id(0)] Guid Id,
@@ -52,19 +51,21 @@ public sealed record Lease(
     [property: Id(3)] int GpuIndex,
     [property: Id(4)] IReadOnlyList<PortBinding> Ports)
 {
-    /// <summary>The host port that leads to <paramref name="mandelboxPort"/>.</summary>
+    /// <summary>The host port that is forwarded to <paramref name="mandelboxPort"/>.</summary>
     public ushort HostPortFor(ushort mandelboxPort) => Ports.First(p => p.MandelboxPort == mandelboxPort).HostPort;
 }
 
-/// <summary>Asks for a lease.</summary>
+/// <summary>A request for a lease.</summary>
+/// <param name="LeaseId">Chosen by the caller, who can so release the lease even if the answer is lost.</param>
 /// <param name="MandelboxId">The owner.</param>
-/// <param name="RequestedPorts">Host ports that must be given as named; the others are chosen.</param>
+/// <param name="RequestedPorts">Host ports that the request names; the others are chosen.</param>
 [GenerateSerializer, Immutable]
 public sealed record LeaseRequest(
-    [property: Id(0)] string MandelboxId,
-    [property: Id(1)] IReadOnlyList<PortBinding>? RequestedPorts = null);
+    [property: Id(0)] Guid LeaseId,
+    [property: Id(1)] string MandelboxId,
+    [property: Id(2)] IReadOnlyList<PortBinding>? RequestedPorts = null);
 
-/// <summary>A lease, or the reason why there is none. Exactly one of the two is set.</summary>
+/// <summary>A lease or a refusal. Exactly one of the two is set.</summary>
 [GenerateSerializer, Immutable]
 public sealed record LeaseAnswer(
     [property: Id(0)] Lease? Lease,

@@ -2,13 +2,14 @@ using System.Text.RegularExpressions;
 
 namespace HostService.GrainInterfaces;
 
-/// <summary>What a mandelbox id may be. It becomes part of paths, of container names and of labels, so that a bad one is refused before anything is touched.</summary>
+/// <summary>Checks mandelbox ids, which become part of paths, container names and labels.</summary>
 public static partial class MandelboxIds
 {
-    /// <summary>Names below the host's root, or its own use, that no mandelbox may take.</summary>
+    /// <summary>Ids that the host uses itself, as directories below its root or for the warm-up.</summary>
     private static readonly string[] Reserved = ["host-service-warmup", "temp", "logs"];
 
-    /// <summary>Null for a good id, else what is wrong with it and what it has to be, under the name of the field it stood in.</summary>
+    /// <summary>Null for a valid id, else what is wrong with it.</summary>
+    /// <param name="field">The name of the request's field, for the message.</param>
     public static string? Fault(string id, string field = "mandelbox_id")
     {
         if (!Allowed().IsMatch(id))
@@ -21,17 +22,4 @@ public static partial class MandelboxIds
 
     [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_-]{0,127}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Allowed();
-}
-
-/// <summary>How long callers wait for the calls that do real work. Longer than the work's own deadlines, shorter than the gateway's.</summary>
-public static class GrainCallTimeouts
-{
-    /// <summary>For <see cref="IMandelboxGrain"/>: a spin-up with its clean-up, or an end with the saving of configs.</summary>
-    public const string Mandelbox = "00:02:20";
-
-    /// <summary>The same as a value.</summary>
-    public static TimeSpan MandelboxCall { get; } = TimeSpan.Parse(Mandelbox, System.Globalization.CultureInfo.InvariantCulture);
-
-    /// <summary>For every other call: what Orleans gives where nothing else is said.</summary>
-    public static TimeSpan OtherCall { get; } = TimeSpan.FromSeconds(30);
 }

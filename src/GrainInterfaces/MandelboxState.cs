@@ -1,16 +1,16 @@
 namespace HostService.GrainInterfaces;
 
-/// <summary>Where a mandelbox stands in its life. A mandelbox only ever moves forward.</summary>
+/// <summary>The states of a mandelbox. It only moves forward.</summary>
 [GenerateSerializer]
 public enum MandelboxState
 {
-    /// <summary>Asked for; nothing is held yet.</summary>
+    /// <summary>Requested; holds nothing yet.</summary>
     Allocated,
 
     /// <summary>Holds a lease: a TTY, three host ports, a GPU slot.</summary>
     Leased,
 
-    /// <summary>The engine has a container for it, not yet started.</summary>
+    /// <summary>The engine has created its container, which does not run yet.</summary>
     Created,
 
     /// <summary>The container runs.</summary>
@@ -19,20 +19,20 @@ public enum MandelboxState
     /// <summary>Runs without a user, kept warm for the next one.</summary>
     Waiting,
 
-    /// <summary>Has its user; start-up data is being handed over and the app is coming up.</summary>
+    /// <summary>Assigned to a user; the app is coming up.</summary>
     Connecting,
 
-    /// <summary>Ready: the caller has been given its ports and key.</summary>
+    /// <summary>Ready: the caller has its ports and key.</summary>
     Running,
 
-    /// <summary>Being taken down: what it held is being given back.</summary>
+    /// <summary>Being taken down; what it holds is being released.</summary>
     Dying,
 
     /// <summary>Nothing of it is left.</summary>
     Gone,
 }
 
-/// <summary>What may be done in which state. The whole matrix is tested.</summary>
+/// <summary>What each state allows. States are listed, never compared by their order.</summary>
 public static class MandelboxStates
 {
     extension(MandelboxState state)
@@ -46,24 +46,19 @@ public static class MandelboxStates
             (MandelboxState.Started, MandelboxState.Waiting or MandelboxState.Connecting) => true,
             (MandelboxState.Waiting, MandelboxState.Connecting) => true,
             (MandelboxState.Connecting, MandelboxState.Running) => true,
+            (_, MandelboxState.Dying) => state.IsAlive,
             (MandelboxState.Dying, MandelboxState.Gone) => true,
-            ( < MandelboxState.Dying, MandelboxState.Dying) => true,
             _ => false,
         };
 
-        /// <summary>Whether it may hold anything of the host's.</summary>
-        public bool HoldsLease => state is > MandelboxState.Allocated and < MandelboxState.Gone;
+        /// <summary>Whether it can still serve its user: neither being taken down nor gone.</summary>
+        public bool IsAlive => state is MandelboxState.Allocated or MandelboxState.Leased || state.HasContainer;
 
-        /// <summary>Whether its user may still come, or is there: a request sent twice gets the first answer.</summary>
-        public bool IsAlive => state < MandelboxState.Dying;
+        /// <summary>Whether it is alive and the engine has a container of it.</summary>
+        public bool HasContainer => state is MandelboxState.Created || state.HasRunningContainer;
 
-        /// <summary>Whether a container of its should be running.</summary>
-        public bool HasRunningContainer => state is >= MandelboxState.Started and < MandelboxState.Dying;
-
-        /// <summary>Whether it has been handed to a user.</summary>
-        public bool HasUser => state is MandelboxState.Connecting or MandelboxState.Running;
-
-        /// <summary>Whether a stop still has something to do.</summary>
-        public bool CanStop => state < MandelboxState.Gone;
+        /// <summary>Whether its container must be running.</summary>
+        public bool HasRunningContainer =>
+            state is MandelboxState.Started or MandelboxState.Waiting or MandelboxState.Connecting or MandelboxState.Running;
     }
 }

@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace HostService.GrainInterfaces;
 
 /// <summary>
-/// What names other than a mandelbox's (<see cref="MandelboxIds"/>) may look like. They go into image names, paths and storage keys, so a bad one is refused before
-/// anything is touched.
+/// Checks app names, user ids and container ids, which become part of image names, paths and storage keys.
+/// Mandelbox ids: <see cref="MandelboxIds"/>.
 /// </summary>
 public static partial class Names
 {
@@ -13,16 +13,20 @@ public static partial class Names
     public const int LongestAppName = 200;
 
     /// <summary><c>[a-z0-9]+([._/-][a-z0-9]+)*</c>, at most 200 characters.</summary>
-    public static bool IsAppName([NotNullWhen(true)] string? value) => value is { Length: <= LongestAppName } && AppNameForm().IsMatch(value);
+    public static bool IsAppName([NotNullWhen(true)] string? value) =>
+        value is { Length: <= LongestAppName } && AppNameForm().IsMatch(value);
 
-    /// <summary>As a mandelbox id, with Auth0's <c>|</c> allowed after the first character.</summary>
+    /// <summary>As a mandelbox id, but Auth0's <c>|</c> is allowed after the first character.</summary>
     public static bool IsUserId([NotNullWhen(true)] string? value) => value is not null && UserIdForm().IsMatch(value);
 
     /// <summary>The engine's container id: 12 to 64 hexadecimal digits in lower case.</summary>
     public static bool IsContainerId([NotNullWhen(true)] string? value) => value is not null && ContainerIdForm().IsMatch(value);
 
-    // \z, not $: that one would let a line feed through at the end.
-    [GeneratedRegex(@"\A[a-z0-9]+([._/-][a-z0-9]+)*\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    // \z, not $, which would allow a line feed at the end.
+    [GeneratedRegex(
+        @"\A[a-z0-9]+([._/-][a-z0-9]+)*\z",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex AppNameForm();
 
     [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_|-]{0,127}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]

@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace HostService.Grains;
 
-/// <summary>What the grains need besides the machine.</summary>
+/// <summary>Registers the services of the grains.</summary>
 public static class GrainServices
 {
     public static IServiceCollection AddMandelboxes(this IServiceCollection services)

@@ -2,48 +2,49 @@ using HostService.GrainInterfaces;
 
 namespace HostService.Grains;
 
-/// <summary>What is known of this host before its first mandelbox: found at start-up, fixed from then on.</summary>
+/// <summary>Facts about this host, found at start-up and fixed from then on.</summary>
 public sealed record HostInfo
 {
     public required HostIdentity Identity { get; init; }
     public required HostEnvironment Environment { get; init; }
 
-    /// <summary>Git commit and packages, as <c>host-service version</c> prints it.</summary>
+    /// <summary>As <c>host-service version</c> prints it.</summary>
     public string Version { get; init; } = "";
+
     public DateTimeOffset StartedAt { get; init; }
 
-    /// <summary>NVML indexes of the GPUs; empty on a host that has none.</summary>
+    /// <summary>The GPUs at start-up; empty on a host that has none.</summary>
     public IReadOnlyList<GpuDescription> Gpus { get; init; } = [];
 
-    /// <summary>Mandelboxes on a GPU (B12).</summary>
+    /// <summary>Mandelboxes per GPU (B12).</summary>
     public int MandelboxesPerGpu { get; init; } = 2;
 
-    /// <summary>Video memory that must be free before one more mandelbox is placed on a GPU; 0 to not look.</summary>
+    /// <summary>Video memory that must be free before a mandelbox is placed on a GPU; 0 for no check.</summary>
     public long MinimumFreeGpuMemoryKb { get; init; }
 
     /// <summary>Mandelboxes on a host without a GPU.</summary>
     public int CpuOnlySlots { get; init; } = 54;
 
-    /// <summary>TCP ports that are the host's own: 4678 and what is configured.</summary>
+    /// <summary>TCP ports that no mandelbox gets: 4678 and the configured ones.</summary>
     public IReadOnlyList<ushort> ReservedTcpPorts { get; init; } = [4678];
 
-    /// <summary>UDP ports that are the host's own.</summary>
+    /// <summary>UDP ports that no mandelbox gets.</summary>
     public IReadOnlyList<ushort> ReservedUdpPorts { get; init; } = [];
 }
 
-/// <summary>Holds <see cref="HostInfo"/> from the moment start-up has found them.</summary>
+/// <summary>Holds <see cref="HostInfo"/> once start-up has found it.</summary>
 public sealed class HostInfoSource
 {
-    private HostInfo? _facts;
+    private HostInfo? _info;
 
     public HostInfoSource()
     {
     }
 
-    public HostInfoSource(HostInfo facts) => _facts = facts;
+    public HostInfoSource(HostInfo info) => _info = info;
 
-    /// <summary>The facts; asking before start-up has found them is a defect.</summary>
-    public HostInfo Current => _facts ?? throw new InvalidOperationException("The host's facts are not known yet: start-up has not come that far.");
+    /// <exception cref="InvalidOperationException">Start-up has not found it yet: a defect.</exception>
+    public HostInfo Current => _info ?? throw new InvalidOperationException("The host's identity is not known yet.");
 
-    public void Set(HostInfo facts) => _facts = facts;
+    public void Set(HostInfo info) => _info = info;
 }

@@ -5,7 +5,7 @@ using HostService.Tests.Support;
 
 namespace HostService.Tests.Cluster;
 
-/// <summary>B29 where something goes wrong or comes in another order: the container that was registered stays known, and nothing of it leaks.</summary>
+/// <summary>B29 with failures and events in another order: a registered container stays known, and nothing leaks.</summary>
 public sealed class AdoptionFaultTests
 {
     private const int HostPort = 23457;
@@ -13,7 +13,7 @@ public sealed class AdoptionFaultTests
     private static readonly GpuDescription Gpu = new() { Index = 0, Name = "T4", Uuid = "GPU-0" };
 
     [Fact]
-    public async Task Without_uinput_a_local_container_is_taken_over_with_no_devices_and_a_warning()
+    public async Task Without_uinput_a_local_container_is_adopted_without_devices_and_with_a_warning()
     {
         await using var cluster = await new HostCluster().StartAsync();
         cluster.Input.Unavailable = "the kernel has no uinput";
@@ -29,7 +29,7 @@ public sealed class AdoptionFaultTests
     }
 
     [Fact]
-    public async Task Without_uinput_a_deployed_host_refuses_the_devices_and_still_takes_over_the_container_that_was_registered()
+    public async Task Without_uinput_a_deployed_host_refuses_the_devices_and_still_adopts_the_registered_container()
     {
         await using var cluster = await new HostCluster { Environment = HostEnvironment.Dev, Gpus = [Gpu] }.StartAsync();
         cluster.Input.Unavailable = "the kernel has no uinput";
@@ -44,7 +44,7 @@ public sealed class AdoptionFaultTests
     }
 
     [Fact]
-    public async Task After_devices_that_failed_the_agent_may_ask_again()
+    public async Task After_a_failure_the_agent_may_request_devices_again()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);
@@ -59,19 +59,20 @@ public sealed class AdoptionFaultTests
     }
 
     [Fact]
-    public async Task A_container_that_starts_between_the_first_look_and_its_registration_is_taken_over()
+    public async Task A_container_that_starts_during_its_registration_is_adopted()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);
         cluster.Engine.BeforeAnswerOf(EngineCall.Inspect, () => cluster.StartForeignAsync(container));
 
         Assert.Null(await cluster.Mandelbox("m1").RegisterContainer(container));
-        Assert.Equal((MandelboxState.Started, container), ((await cluster.Mandelbox("m1").Describe())!.State, (await cluster.Mandelbox("m1").Describe())!.ContainerId));
+        var mandelbox = (await cluster.Mandelbox("m1").Describe())!;
+        Assert.Equal((MandelboxState.Started, container), (mandelbox.State, mandelbox.ContainerId));
         await EndAsync(cluster, container);
     }
 
     [Fact]
-    public async Task A_container_that_has_come_and_gone_before_its_registration_is_refused_and_removed()
+    public async Task A_container_that_started_and_ended_before_its_registration_is_refused_and_removed()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);
@@ -88,7 +89,7 @@ public sealed class AdoptionFaultTests
     }
 
     [Fact]
-    public async Task A_registered_container_that_dies_before_it_is_taken_over_is_removed()
+    public async Task A_registered_container_that_dies_before_it_is_adopted_is_removed()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);
@@ -117,7 +118,7 @@ public sealed class AdoptionFaultTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task What_could_not_be_looked_at_when_it_started_is_looked_at_again_after_the_next_connect(bool hasEnded)
+    public async Task A_container_that_could_not_be_inspected_at_its_start_is_inspected_after_the_next_connect(bool hasEnded)
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);
@@ -131,7 +132,7 @@ public sealed class AdoptionFaultTests
         }
 
         await cluster.Events.ReconcileAsync(CancellationToken.None);
-        await cluster.Events.WhenDoneAsync();
+        await cluster.Events.WhenIdleAsync();
         if (!hasEnded)
         {
             Assert.Equal(MandelboxState.Started, (await cluster.Mandelbox("m1").Describe())!.State);
@@ -143,28 +144,32 @@ public sealed class AdoptionFaultTests
     }
 
     [Fact]
-    public async Task A_host_without_room_leaves_the_container_to_its_maker_and_forgets_it()
+    public async Task A_full_host_leaves_the_container_to_its_creator_and_forgets_it()
     {
-        await using var cluster = await new HostCluster { Environment = HostEnvironment.Dev, Gpus = [Gpu with { Unhealthy = "it fell off the bus" }] }.StartAsync();
+        await using var cluster = await new HostCluster
+        {
+            Environment = HostEnvironment.Dev,
+            Gpus = [Gpu with { Unhealthy = "it fell off the bus" }],
+        }.StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);
         Assert.NotNull((await cluster.Mandelbox("m1").CreateInputDevices()).Devices);
         await cluster.StartForeignAsync(container);
 
         var refusal = await cluster.Mandelbox("m1").RegisterContainer(container);
         Assert.Contains("it fell off the bus", refusal, StringComparison.Ordinal);
-        Assert.EndsWith("; the container is left to whoever made it", refusal, StringComparison.Ordinal);
+        Assert.EndsWith("; the container is left to its creator", refusal, StringComparison.Ordinal);
         await cluster.Watcher.Until("m1", MandelboxState.Gone);
         Assert.True(Assert.Single(cluster.Engine.Containers).Running);
         Assert.Null(await cluster.Host.FindByContainer(container));
 
-        // Its end is its maker's, too; what was held for it is back long before.
+        // Its creator removes it; what was held for it was released before.
         await cluster.DieForeignAsync(container);
         await cluster.Engine.RemoveAsync(container, CancellationToken.None);
         await cluster.AssertNothingIsHeldAsync();
     }
 
     [Fact]
-    public async Task Two_DPIs_at_once_make_it_ready_once()
+    public async Task Concurrent_DPIs_make_it_ready_once()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);

@@ -12,7 +12,7 @@ public sealed class AdoptionTests
     private static readonly PublishedPort Control = new(MandelboxPorts.Control, "tcp", HostPort);
 
     [Fact]
-    public async Task A_registered_container_is_taken_over_when_it_starts_and_is_ready_when_its_dpi_comes()
+    public async Task A_registered_container_is_adopted_when_it_starts_and_ready_when_its_dpi_arrives()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);
@@ -27,7 +27,8 @@ public sealed class AdoptionTests
 
         Assert.Null(await cluster.Mandelbox("m1").SetDpi(192));
         Assert.Equal(
-            [(".ready", ".ready"), ("DPI", "192"), ("hostPort_for_my_32262_tcp", $"{HostPort}"), ("tty", $"{mandelbox.Lease.Tty}")], Mappings(cluster, "m1"));
+            [(".ready", ".ready"), ("DPI", "192"), ("hostPort_for_my_32262_tcp", $"{HostPort}"), ("tty", $"{mandelbox.Lease.Tty}")],
+            Mappings(cluster, "m1"));
         Assert.Equal(MandelboxState.Running, (await cluster.Mandelbox("m1").Describe())!.State);
 
         await cluster.DieForeignAsync(container);
@@ -37,14 +38,14 @@ public sealed class AdoptionTests
     }
 
     [Fact]
-    public async Task A_container_that_started_before_it_was_registered_is_taken_over_too_even_by_its_short_id()
+    public async Task A_container_that_started_before_its_registration_is_adopted_even_by_its_short_id()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);
         await cluster.StartForeignAsync(container);
         Assert.Empty(await cluster.Host.ListMandelboxes());
 
-        // The name stands for what the engine, too, finds a container by: a short id.
+        // The fake engine finds a container by its name as dockerd does by a short id.
         Assert.Null(await cluster.Mandelbox("m1").RegisterContainer("ecs-task"));
         Assert.Equal(container, (await cluster.Mandelbox("m1").Describe())!.ContainerId);
         await cluster.DieForeignAsync(container);
@@ -53,19 +54,21 @@ public sealed class AdoptionTests
     }
 
     [Fact]
-    public async Task However_often_a_start_is_told_there_is_one_lease()
+    public async Task However_often_its_start_is_reported_it_gets_one_lease()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);
         await cluster.Mandelbox("m1").RegisterContainer(container);
-        await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => cluster.StartForeignAsync(container)).Append(cluster.Mandelbox("m1").RegisterContainer(container)));
+        await Task.WhenAll(
+            Enumerable.Range(0, 5).Select(_ => cluster.StartForeignAsync(container))
+                .Append(cluster.Mandelbox("m1").RegisterContainer(container)));
         Assert.Equal((1, 1), ((await cluster.Host.Describe()).Ttys.Used, (await cluster.Host.Describe()).TcpPorts.Used));
         Assert.True(await cluster.Mandelbox("m1").Stop("test"));
         await cluster.AssertNothingIsHeldAsync();
     }
 
     [Fact]
-    public async Task Devices_are_made_once_ahead_of_the_container_and_given_back_with_it()
+    public async Task Devices_are_created_once_ahead_of_the_container_and_removed_with_it()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => cluster.Mandelbox("m1").CreateInputDevices()));
@@ -85,7 +88,7 @@ public sealed class AdoptionTests
     }
 
     [Fact]
-    public async Task Devices_that_cannot_be_made_are_refused_with_the_reason_and_leave_nothing_in_a_deployed_environment()
+    public async Task In_a_deployed_environment_devices_that_cannot_be_created_are_refused_and_leave_nothing()
     {
         await using var cluster = await new HostCluster { Environment = HostEnvironment.Dev }.StartAsync();
         cluster.Input.Unavailable = "the kernel has no uinput";
@@ -94,7 +97,7 @@ public sealed class AdoptionTests
     }
 
     [Fact]
-    public async Task What_waits_for_a_container_that_never_comes_is_given_back()
+    public async Task A_mandelbox_whose_container_never_comes_is_ended()
     {
         await using var cluster = await new HostCluster { Configure = o => o.AdoptionTimeout = TimeSpan.FromMilliseconds(50) }.StartAsync();
         Assert.NotNull((await cluster.Mandelbox("m1").CreateInputDevices()).Devices);
@@ -106,7 +109,7 @@ public sealed class AdoptionTests
     }
 
     [Fact]
-    public async Task What_waits_for_its_container_ends_with_the_host()
+    public async Task A_mandelbox_that_waits_for_its_container_can_be_stopped()
     {
         await using var cluster = await new HostCluster().StartAsync();
         Assert.NotNull((await cluster.Mandelbox("m1").CreateInputDevices()).Devices);
@@ -127,7 +130,7 @@ public sealed class AdoptionTests
     }
 
     [Fact]
-    public async Task A_container_without_the_mandelbox_port_is_not_taken_and_not_touched()
+    public async Task A_container_without_the_mandelbox_port_is_refused_and_left_alone()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", new PublishedPort(80, "tcp", HostPort));
@@ -155,7 +158,7 @@ public sealed class AdoptionTests
     }
 
     [Fact]
-    public async Task The_dpi_of_a_container_that_has_not_come_is_refused()
+    public async Task A_dpi_before_the_container_runs_is_refused()
     {
         await using var cluster = await new HostCluster().StartAsync();
         Assert.Contains("no mandelbox", await cluster.Mandelbox("m1").SetDpi(96), StringComparison.Ordinal);
@@ -165,7 +168,7 @@ public sealed class AdoptionTests
     }
 
     [Fact]
-    public async Task An_engine_that_is_away_is_a_reason_and_the_agent_may_ask_again()
+    public async Task An_unreachable_engine_is_a_reason_and_the_agent_may_register_again()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);
@@ -177,7 +180,7 @@ public sealed class AdoptionTests
     }
 
     [Fact]
-    public async Task An_engine_that_fails_at_the_start_event_costs_nothing_but_another_try()
+    public async Task An_adoption_that_the_engine_failed_can_be_retried()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);

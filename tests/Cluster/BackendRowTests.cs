@@ -7,7 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace HostService.Tests.Cluster;
 
-/// <summary>The rows of a host full of mandelboxes in a real PostgreSQL.</summary>
+/// <summary>The rows of a full host, in a real PostgreSQL.</summary>
 public sealed class BackendRowTests(PostgresFixture fixture) : IClassFixture<PostgresFixture>, IAsyncLifetime
 {
     private const int Full = 54;
@@ -22,7 +22,8 @@ public sealed class BackendRowTests(PostgresFixture fixture) : IClassFixture<Pos
             await fixture.Server.ExecuteAsync(
                 $"""
                 INSERT INTO hardware.instance_info
-                    (instance_name, ip, location, aws_ami_id, aws_instance_type, cloud_provider_id, commit_hash, creation_time_utc_unix_ms, status)
+                    (instance_name, ip, location, aws_ami_id, aws_instance_type, cloud_provider_id, commit_hash,
+                     creation_time_utc_unix_ms, status)
                 VALUES ('{HostCluster.InstanceName}', '', '', '', '', '', '', 0, 'ACTIVE')
                 """);
         }
@@ -74,7 +75,7 @@ public sealed class BackendRowTests(PostgresFixture fixture) : IClassFixture<Pos
     }
 
     [PostgresFact]
-    public async Task What_an_outage_held_up_is_written_in_order_when_the_database_is_back()
+    public async Task Writes_delayed_by_an_outage_are_made_in_order_afterwards()
     {
         await using var cluster = await Cluster().StartAsync();
         await _rows.AllocateAsync(HostCluster.InstanceName, "user", ["before", "during"]);
@@ -90,7 +91,7 @@ public sealed class BackendRowTests(PostgresFixture fixture) : IClassFixture<Pos
         await fixture.Server.StartAsync();
         await _rows.GoneAsync("before");
 
-        // The newest wins: that it was dying need not have been written.
+        // The latest status wins: DYING need not have been written.
         Assert.Equal(["ALLOCATED", "CONNECTING", "RUNNING", "gone"], (await _rows.OfAsync("before")).Where(s => s != "DYING"));
         Assert.Equal(["ALLOCATED"], await _rows.OfAsync("during"));
         Assert.Null((await cluster.Mandelbox("during").SpinUp(HostCluster.Request())).Failure);

@@ -27,7 +27,7 @@ public sealed class DeathTests
 
     [Theory]
     [MemberData(nameof(FailingSteps), DisableDiscoveryEnumeration = true)]
-    public async Task Each_failing_step_gives_everything_back_and_is_named(string phase, Action<HostCluster> breakIt)
+    public async Task Each_failing_step_is_named_and_everything_is_released(string phase, Action<HostCluster> breakIt)
     {
         await using var cluster = await new HostCluster().StartAsync();
         breakIt(cluster);
@@ -44,7 +44,7 @@ public sealed class DeathTests
     }
 
     [Fact]
-    public async Task A_row_that_was_never_taken_is_not_removed()
+    public async Task A_row_that_was_not_claimed_is_not_deleted()
     {
         await using var cluster = await new HostCluster().StartAsync();
         cluster.Database.ClaimRefusal = "not yours";
@@ -55,7 +55,7 @@ public sealed class DeathTests
     }
 
     [Fact]
-    public async Task A_container_that_dies_gives_everything_back_saves_the_settings_and_leaves_its_row_last()
+    public async Task A_container_that_dies_releases_everything_saves_the_configs_and_deletes_its_row_last()
     {
         await using var cluster = await new HostCluster().StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
@@ -69,7 +69,7 @@ public sealed class DeathTests
     }
 
     [Fact]
-    public async Task The_lease_is_free_while_the_settings_are_still_being_saved()
+    public async Task The_lease_is_released_before_the_configs_are_saved()
     {
         await using var cluster = await new HostCluster().StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
@@ -84,7 +84,7 @@ public sealed class DeathTests
     }
 
     [Fact]
-    public async Task However_many_ask_for_the_end_it_happens_once()
+    public async Task However_often_it_is_stopped_it_ends_once()
     {
         await using var cluster = await new HostCluster().StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
@@ -98,7 +98,7 @@ public sealed class DeathTests
     }
 
     [Fact]
-    public async Task The_lease_is_kept_until_the_engine_says_that_the_container_has_ended_and_giving_back_is_tried_again()
+    public async Task The_lease_is_kept_until_the_engine_reports_the_containers_end_and_the_undo_is_retried()
     {
         await using var cluster = await new HostCluster { Configure = o => o.RetryAfter = TimeSpan.FromMinutes(5) }.StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
@@ -119,15 +119,23 @@ public sealed class DeathTests
     {
         await using var cluster = await new HostCluster().StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
-        var labels = cluster.Engine.Containers.Single().Labels;
-        await cluster.Events.OnEventAsync(new ContainerEvent("die", "another", labels, 0, DateTimeOffset.UtcNow), CancellationToken.None);
-        await cluster.Events.OnEventAsync(new ContainerEvent("die", "foreign", new Dictionary<string, string>(), 0, DateTimeOffset.UtcNow), CancellationToken.None);
-        await cluster.Events.OnEventAsync(new ContainerEvent("oom", cluster.Engine.Containers.Single().Id, labels, null, DateTimeOffset.UtcNow), CancellationToken.None);
+        var container = cluster.Engine.Containers.Single();
+        var unlabelled = new Dictionary<string, string>();
+        foreach (var happened in new[]
+        {
+            new ContainerEvent("die", "another", container.Labels, 0, DateTimeOffset.UtcNow),
+            new ContainerEvent("die", "foreign", unlabelled, 0, DateTimeOffset.UtcNow),
+            new ContainerEvent("oom", container.Id, container.Labels, null, DateTimeOffset.UtcNow),
+        })
+        {
+            await cluster.Events.OnEventAsync(happened, CancellationToken.None);
+        }
+
         Assert.Equal(MandelboxState.Running, (await cluster.Mandelbox("m1").Describe())!.State);
     }
 
     [Fact]
-    public async Task What_died_while_the_events_were_away_is_found_by_comparing_with_the_engine()
+    public async Task Containers_that_died_while_the_event_stream_was_interrupted_are_found_by_the_comparison()
     {
         await using var cluster = await new HostCluster().StartAsync();
         await Task.WhenAll(Enumerable.Range(1, 3).Select(i => cluster.Mandelbox($"m{i}").SpinUp(HostCluster.Request())));
@@ -140,7 +148,7 @@ public sealed class DeathTests
     }
 
     [Fact]
-    public async Task A_drive_that_is_being_mounted_when_the_end_comes_is_unmounted()
+    public async Task A_drive_that_is_being_mounted_when_the_mandelbox_is_stopped_is_unmounted()
     {
         await using var cluster = await new HostCluster().StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
@@ -155,7 +163,7 @@ public sealed class DeathTests
     }
 
     [Fact]
-    public async Task A_container_that_the_engine_is_still_making_when_the_end_comes_is_waited_for_and_removed()
+    public async Task A_container_that_is_being_created_when_the_mandelbox_is_stopped_is_awaited_and_removed()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var held = cluster.Engine.Hold(EngineCall.Create);
@@ -170,7 +178,7 @@ public sealed class DeathTests
     }
 
     [Fact]
-    public async Task Stopping_what_is_not_there_is_false_and_keeps_no_trace()
+    public async Task Stopping_an_unknown_mandelbox_is_false_and_leaves_no_trace()
     {
         await using var cluster = await new HostCluster().StartAsync();
         Assert.False(await cluster.Mandelbox("nobody").Stop("test"));

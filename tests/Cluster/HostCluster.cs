@@ -16,7 +16,7 @@ using Orleans.TestingHost;
 
 namespace HostService.Tests.Cluster;
 
-/// <summary>A silo with the real grains and the real file system over a machine in memory.</summary>
+/// <summary>A silo with the real grains and the real file system; the rest of the machine is fake.</summary>
 public sealed class HostCluster : IAsyncDisposable
 {
     public const string InstanceName = "test-host";
@@ -46,22 +46,23 @@ public sealed class HostCluster : IAsyncDisposable
 
     public Action<MandelboxOptions> Configure { get; init; } = _ => { };
 
-    /// <summary>Puts something real in the place of a fake.</summary>
+    /// <summary>Replaces or adds services.</summary>
     public Action<IServiceCollection> Replace { get; init; } = _ => { };
 
-    /// <summary>What the grains asked of the service's way out.</summary>
+    /// <summary>The reasons of the shutdowns that the grains requested.</summary>
     public IReadOnlyCollection<string> Shutdowns => _shutdowns;
 
     public IHostGrain Host => HostNamed(InstanceName);
 
-    /// <summary>Takes events to the mandelboxes, as the real event stream does.</summary>
+    /// <summary>Called by the tests in place of the real event stream.</summary>
     public ContainerEventDispatcher Events { get; private set; } = null!;
 
     public IHostGrain HostNamed(string instanceName) => _cluster.Client.GetGrain<IHostGrain>(HostKeys.Host(instanceName));
 
     public IMandelboxGrain Mandelbox(string id) => _cluster.Client.GetGrain<IMandelboxGrain>(id);
 
-    public static SpinUpRequest Request(string user = "user", ulong session = 1) => new(user, "mandelboxes/demo", "0123456789abcdef", session);
+    public static SpinUpRequest Request(string user = "user", ulong session = 1) =>
+        new(user, "mandelboxes/demo", "0123456789abcdef", session);
 
     public async Task<HostCluster> StartAsync()
     {
@@ -95,17 +96,19 @@ public sealed class HostCluster : IAsyncDisposable
         });
         _cluster = builder.Build();
         await _cluster.DeployAsync();
-        Events = _cluster.Silos[0].ServiceProvider.GetRequiredService<ContainerEventDispatcher>();
-        _cluster.Silos[0].ServiceProvider.GetRequiredService<ContainerCapabilitiesSource>().Current = new ContainerCapabilities { Fuse = true };
+        var silo = _cluster.Silos[0].ServiceProvider;
+        Events = silo.GetRequiredService<ContainerEventDispatcher>();
+        silo.GetRequiredService<ContainerCapabilitiesSource>().Current = new ContainerCapabilities { Fuse = true };
         await Host.SetStatus(HostStatus.Active);
         return this;
     }
 
-    /// <summary>Everything that a mandelbox can hold is back: pools, container, devices, drives, directories.</summary>
+    /// <summary>Everything that a mandelbox can hold has been released.</summary>
     public async Task AssertNothingIsHeldAsync()
     {
         var host = await Host.Describe();
-        Assert.Equal((0, 0, 0, 0, 0, 0), (host.Ttys.Used, host.TcpPorts.Used, host.UdpPorts.Used, host.Slots.Used, host.Mandelboxes, host.Leaks));
+        Assert.Equal((0, 0, 0, 0), (host.Ttys.Used, host.TcpPorts.Used, host.UdpPorts.Used, host.Slots.Used));
+        Assert.Equal((0, 0), (host.Mandelboxes, host.Leaks));
         Assert.Empty(Engine.Containers);
         Assert.Equal(0, Input.Open);
         Assert.Empty(CloudStorage.Mounted);
@@ -114,18 +117,26 @@ public sealed class HostCluster : IAsyncDisposable
         Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(Root, "*", SearchOption.AllDirectories), path => !IsShared(path));
     }
 
-    /// <summary>Tells the mandelbox of its container's death, as the event stream does.</summary>
+    /// <summary>Ends a mandelbox's container and reports it.</summary>
     public Task DieAsync(string id, int exitCode = 137)
     {
         var container = Engine.Containers.Single(c => c.Name.EndsWith($"-{id}", StringComparison.Ordinal));
         Engine.Die(container.Id, exitCode);
-        return Events.OnEventAsync(new ContainerEvent("die", container.Id, container.Labels, exitCode, DateTimeOffset.UtcNow), CancellationToken.None);
+        return OnEventAsync("die", container.Id, exitCode);
     }
 
-    /// <summary>Sends a mandelbox's activation away, and returns once it has gone.</summary>
-    public Task SendAwayAsync(string id) => _cluster.DeactivateAsync(Mandelbox(id)).WaitAsync(TimeSpan.FromSeconds(20));
+    /// <summary>Reports an event of a container, as the event stream does.</summary>
+    public Task OnEventAsync(string action, string containerId, int? exitCode = null)
+    {
+        var labels = Engine.Containers.Single(c => c.Id == containerId).Labels;
+        var happened = new ContainerEvent(action, containerId, labels, exitCode, DateTimeOffset.UtcNow);
+        return Events.OnEventAsync(happened, CancellationToken.None);
+    }
 
-    /// <summary>A container that somebody else has made, with labels of their own (ECS mode).</summary>
+    /// <summary>Deactivates a mandelbox's activation, and returns once that is done.</summary>
+    public Task DeactivateAsync(string id) => _cluster.DeactivateAsync(Mandelbox(id)).WaitAsync(TimeSpan.FromSeconds(20));
+
+    /// <summary>Creates a container as the ECS agent does, with the agent's labels.</summary>
     public Task<string> MakeForeignAsync(string name, params PublishedPort[] ports) => Engine.CreateAsync(
         new ContainerSpec
         {
@@ -136,15 +147,15 @@ public sealed class HostCluster : IAsyncDisposable
         },
         CancellationToken.None);
 
-    /// <summary>Starts a container and tells of it, as the event stream does; returns once it is taken over, or is not going to be.</summary>
+    /// <summary>Starts a container and reports it; returns once it has been adopted or refused.</summary>
     public async Task StartForeignAsync(string containerId)
     {
         await Engine.StartAsync(containerId, CancellationToken.None);
         await OnEventAsync("start", containerId);
-        await Events.WhenDoneAsync();
+        await Events.WhenIdleAsync();
     }
 
-    /// <summary>Ends a container and tells of it.</summary>
+    /// <summary>Ends a container and reports it.</summary>
     public async Task DieForeignAsync(string containerId)
     {
         Engine.Die(containerId);
@@ -157,10 +168,7 @@ public sealed class HostCluster : IAsyncDisposable
         Directory.Delete(Root, recursive: true);
     }
 
-    private Task OnEventAsync(string action, string containerId) => Events.OnEventAsync(
-        new ContainerEvent(action, containerId, Engine.Containers.Single(c => c.Id == containerId).Labels, null, DateTimeOffset.UtcNow), CancellationToken.None);
-
-    // Directories that belong to the host and not to one mandelbox.
+    // Directories of the host, not of one mandelbox.
     private bool IsShared(string path) => path == Path.Combine(Root, "temp") || path == Path.Combine(Root, "temp", "logs");
 
     private sealed class RecordingShutdown(HashSet<string> reasons) : IShutdownSignal

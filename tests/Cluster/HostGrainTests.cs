@@ -4,16 +4,18 @@ namespace HostService.Tests.Cluster;
 
 public sealed class HostGrainTests
 {
+    private static LeaseRequest Request() => new(Guid.NewGuid(), "m");
+
     [Theory]
     [InlineData(HostEnvironment.LocalDev, HostStatus.Draining, false)]
     [InlineData(HostEnvironment.Dev, HostStatus.Draining, true)]
     [InlineData(HostEnvironment.Dev, HostStatus.Closed, false)]
-    public async Task A_draining_host_takes_only_what_its_environment_allows(HostEnvironment environment, HostStatus status, bool takes)
+    public async Task A_draining_host_accepts_only_what_its_environment_allows(HostEnvironment environment, HostStatus status, bool takes)
     {
         var gpu = new GpuDescription { Index = 0, Name = "T4", Uuid = "GPU-0" };
         await using var cluster = await new HostCluster { Environment = environment, Gpus = [gpu] }.StartAsync();
         await cluster.Host.SetStatus(status);
-        var answer = await cluster.Host.TakeLease(new LeaseRequest("m"));
+        var answer = await cluster.Host.AcquireLease(Request());
         Assert.Equal(takes, answer.Lease is not null);
         Assert.Equal(takes, answer.Refusal is null);
     }
@@ -28,18 +30,18 @@ public sealed class HostGrainTests
     }
 
     [Fact]
-    public async Task A_gpu_that_falls_sick_gets_nothing_new()
+    public async Task An_unhealthy_gpu_gets_no_new_mandelbox()
     {
         var gpu = new GpuDescription { Index = 0, Name = "T4", Uuid = "GPU-0" };
         await using var cluster = await new HostCluster { Gpus = [gpu] }.StartAsync();
         await cluster.Host.ReportGpus(new[] { gpu with { Unhealthy = "XID 79" } });
-        Assert.Contains("XID 79", (await cluster.Host.TakeLease(new LeaseRequest("m"))).Refusal, StringComparison.Ordinal);
+        Assert.Contains("XID 79", (await cluster.Host.AcquireLease(Request())).Refusal, StringComparison.Ordinal);
         await cluster.Host.ReportGpus(new[] { gpu });
-        Assert.Equal(0, (await cluster.Host.TakeLease(new LeaseRequest("m"))).Lease!.GpuIndex);
+        Assert.Equal(0, (await cluster.Host.AcquireLease(Request())).Lease!.GpuIndex);
     }
 
     [Fact]
-    public async Task Causes_of_not_being_ready_are_told_until_they_are_taken_away()
+    public async Task Causes_of_not_being_ready_are_listed_until_they_are_removed()
     {
         await using var cluster = await new HostCluster().StartAsync();
         await cluster.Host.SetNotReady("engine", "the engine is away");
@@ -50,7 +52,7 @@ public sealed class HostGrainTests
     }
 
     [Fact]
-    public async Task A_request_for_the_end_reaches_the_one_way_out()
+    public async Task A_shutdown_request_reaches_the_service()
     {
         await using var cluster = await new HostCluster().StartAsync();
         await cluster.Host.RequestShutdown("a gateway elsewhere asks");
@@ -58,10 +60,11 @@ public sealed class HostGrainTests
     }
 
     [Fact]
-    public async Task There_is_one_authority_and_whoever_asks_for_another_is_told_its_name()
+    public async Task There_is_one_host_grain_and_a_call_to_another_is_told_its_name()
     {
         await using var cluster = await new HostCluster().StartAsync();
-        var error = await Assert.ThrowsAnyAsync<Exception>(() => cluster.HostNamed("somebody-else").TakeLease(new LeaseRequest("m")));
-        Assert.Contains($"There is no host somebody-else here: this one is {HostCluster.InstanceName}", error.ToString(), StringComparison.Ordinal);
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => cluster.HostNamed("somebody-else").AcquireLease(Request()));
+        Assert.Contains(
+            $"There is no host somebody-else here: this one is {HostCluster.InstanceName}", error.ToString(), StringComparison.Ordinal);
     }
 }

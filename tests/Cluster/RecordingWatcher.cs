@@ -3,7 +3,7 @@ using HostService.Grains;
 
 namespace HostService.Tests.Cluster;
 
-/// <summary>Lets a test wait for a transition instead of for time to pass.</summary>
+/// <summary>Lets a test wait for a transition.</summary>
 public sealed class RecordingWatcher : IMandelboxWatcher
 {
     private readonly Lock _gate = new();
@@ -24,7 +24,7 @@ public sealed class RecordingWatcher : IMandelboxWatcher
     /// <summary>The states that a mandelbox went through.</summary>
     public IReadOnlyList<MandelboxState> StatesOf(string id) => [.. Seen.Where(m => m.MandelboxId == id).Select(m => m.State)];
 
-    /// <summary>Returns once the mandelbox has been, or is, in this state; throws when that takes absurdly long.</summary>
+    /// <summary>Returns once the mandelbox has reached this state; throws after a minute.</summary>
     public Task Until(string id, MandelboxState state)
     {
         lock (_gate)

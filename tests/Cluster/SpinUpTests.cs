@@ -60,7 +60,7 @@ public sealed class SpinUpTests
     }
 
     [Fact]
-    public async Task A_request_sent_twice_gets_the_same_answer_also_while_the_first_is_under_way()
+    public async Task A_repeated_request_gets_the_same_answer_also_while_the_first_is_running()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var held = cluster.Engine.Hold(EngineCall.Start);
@@ -113,7 +113,7 @@ public sealed class SpinUpTests
     }
 
     [Fact]
-    public async Task A_mandelbox_that_hangs_blocks_no_other()
+    public async Task A_spin_up_that_hangs_blocks_no_other()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var held = new TaskCompletionSource();
@@ -150,10 +150,29 @@ public sealed class SpinUpTests
     {
         await using var cluster = await new HostCluster().StartAsync();
         var other = await cluster.Engine.CreateAsync(
-            new Infrastructure.Docker.ContainerSpec { Name = "mandelboxes-demo-m1", Image = FakeContainerEngine.DemoImage }, CancellationToken.None);
-        Assert.Equal("create", (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure!.Phase);
+            new ContainerSpec { Name = "mandelboxes-demo-m1", Image = FakeContainerEngine.DemoImage }, CancellationToken.None);
+        var failure = (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure!;
+        Assert.Equal("create", failure.Phase);
+        Assert.Contains($"is taken by container {other}, which is not a mandelbox of this host", failure.Reason, StringComparison.Ordinal);
         Assert.Equal(other, Assert.Single(cluster.Engine.Containers).Id);
         Assert.Equal(0, (await cluster.Host.Describe()).Ttys.Used);
+    }
+
+    [Fact]
+    public async Task Two_mandelboxes_whose_containers_would_have_one_name_are_told_apart_in_the_refusal()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        cluster.Engine.Images.Add("fractal/a/b:current-build");
+        cluster.Engine.Images.Add("fractal/a:current-build");
+        Assert.Null((await cluster.Mandelbox("c").SpinUp(HostCluster.Request() with { AppName = "a/b" })).Failure);
+
+        var failure = (await cluster.Mandelbox("b-c").SpinUp(HostCluster.Request() with { AppName = "a" })).Failure!;
+
+        Assert.Equal("create", failure.Phase);
+        var other = Assert.Single(cluster.Engine.Containers);
+        Assert.Equal(
+            $"the container name a-b-c is taken by container {other.Id} of mandelbox c; end it, or use another mandelbox id", failure.Reason);
+        Assert.Equal(MandelboxState.Running, (await cluster.Mandelbox("c").Describe())!.State);
     }
 
     [Fact]
@@ -178,7 +197,7 @@ public sealed class SpinUpTests
     }
 
     [Fact]
-    public async Task A_failed_fetch_of_settings_is_a_warning_and_what_is_stored_is_not_overwritten()
+    public async Task A_failed_fetch_of_configs_is_a_warning_and_the_stored_ones_are_not_overwritten()
     {
         await using var cluster = await new HostCluster().StartAsync();
         cluster.UserConfigs.Answer = new FetchAnswer(FetchOutcome.Failed, "wrong token");
@@ -204,7 +223,7 @@ public sealed class SpinUpTests
     }
 
     [Fact]
-    public async Task An_app_that_does_not_come_up_is_a_failure_with_its_deadline()
+    public async Task An_app_that_does_not_come_up_in_time_is_a_failure()
     {
         var gpu = new GpuDescription { Index = 0, Name = "T4", Uuid = "GPU-0" };
         await using var cluster = await new HostCluster
@@ -220,7 +239,7 @@ public sealed class SpinUpTests
     }
 
     [Fact]
-    public async Task Settings_of_a_spin_up_that_failed_before_its_user_could_come_are_not_saved()
+    public async Task Configs_of_a_spin_up_that_failed_before_its_user_could_connect_are_not_saved()
     {
         await using var cluster = await new HostCluster().StartAsync();
         cluster.Engine.FailNext(EngineCall.Inspect, EngineFailure.Unreachable);
@@ -231,7 +250,7 @@ public sealed class SpinUpTests
     }
 
     [Fact]
-    public async Task Where_nobody_knows_whether_settings_are_stored_they_are_saved_only_if_none_are()
+    public async Task Where_it_is_unknown_whether_configs_are_stored_they_are_saved_only_if_none_are()
     {
         await using var cluster = await new HostCluster().StartAsync();
         cluster.UserConfigs.Answer = new FetchAnswer(FetchOutcome.Unknown, "access is denied");

@@ -1,28 +1,30 @@
 namespace HostService.Grains.Host;
 
 /// <summary>
-/// What an event begins and the next event must not wait for (B9): the engine may take minutes over one container while another mandelbox dies. Safe from any thread.
+/// Tasks begun by events that later events must not wait for (B9), at most one of each name at a time. Safe from any thread.
 /// </summary>
 internal sealed class BackgroundTaskSet : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Task> _running = new(StringComparer.Ordinal);
-    private readonly CancellationTokenSource _end = new();
+    private readonly CancellationTokenSource _stopping = new();
 
-    /// <summary>Begins it, unless work of this name runs already or <see cref="EndAsync"/> is over. It sees to its own failures.</summary>
+    /// <summary>
+    /// Begins a task, unless one of this name runs or <see cref="StopAsync"/> has completed. The task handles its own failures.
+    /// </summary>
     public void Begin(string name, Func<CancellationToken, Task> work)
     {
         lock (_gate)
         {
-            if (!_end.IsCancellationRequested && !_running.ContainsKey(name))
+            if (!_stopping.IsCancellationRequested && !_running.ContainsKey(name))
             {
                 _running.Add(name, Task.Run(() => RunAsync(name, work), CancellationToken.None));
             }
         }
     }
 
-    /// <summary>Ends once all that was begun until now has.</summary>
-    public Task WhenDoneAsync()
+    /// <summary>Waits for all tasks begun so far.</summary>
+    public Task WhenIdleAsync()
     {
         lock (_gate)
         {
@@ -30,26 +32,28 @@ internal sealed class BackgroundTaskSet : IDisposable
         }
     }
 
-    /// <summary>Waits for what runs; what is not done when the token is cancelled is told to end. Nothing begins afterwards.</summary>
-    public async Task EndAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Waits for the running tasks until the token is cancelled, and cancels those that are left. No task begins afterwards.
+    /// </summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
     {
         try
         {
-            await WhenDoneAsync().WaitAsync(cancellationToken);
+            await WhenIdleAsync().WaitAsync(cancellationToken);
         }
         finally
         {
-            await _end.CancelAsync();
+            await _stopping.CancelAsync();
         }
     }
 
-    public void Dispose() => _end.Dispose();
+    public void Dispose() => _stopping.Dispose();
 
     private async Task RunAsync(string name, Func<CancellationToken, Task> work)
     {
         try
         {
-            await work(_end.Token);
+            await work(_stopping.Token);
         }
         finally
         {

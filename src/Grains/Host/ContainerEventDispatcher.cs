@@ -7,44 +7,46 @@ using Microsoft.Extensions.Logging;
 namespace HostService.Grains.Host;
 
 /// <summary>
-/// Takes the engine's events to the mandelboxes that they are about, and after every connect compares what the grains believe with what the engine has
-/// (B19–B21). What is not ours is ignored. What can take long goes on beside the events.
+/// Passes the engine's events on to the mandelboxes that they concern, and compares mandelboxes with containers after every connect
+/// (B19–B21). Slow work runs in the background, so that no event waits for another.
 /// </summary>
-public sealed partial class ContainerEventDispatcher(IContainerEngine engine, IGrainFactory grains, HostInfoSource facts, ILogger<ContainerEventDispatcher> logger)
+public sealed partial class ContainerEventDispatcher(
+    IContainerEngine engine, IGrainFactory grains, HostInfoSource hostInfo, ILogger<ContainerEventDispatcher> logger)
     : IContainerEventHandler, IDisposable
 {
-    private readonly BackgroundTaskSet _beside = new();
+    private readonly BackgroundTaskSet _background = new();
 
-    private string HostName => facts.Current.Identity.InstanceName;
+    private string InstanceName => hostInfo.Current.Identity.InstanceName;
 
-    private IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(HostName));
+    private IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
 
-    /// <summary>Each mandelbox is compared whatever came of the others; all that failed is thrown together.</summary>
+    /// <summary>Compares every mandelbox with its container and every container with its mandelbox; throws all failures together.</summary>
     public async Task ReconcileAsync(CancellationToken cancellationToken)
     {
         var failures = new ConcurrentQueue<Exception>();
-        var believed = await Host.ListMandelboxes();
+        var mandelboxes = await Host.ListMandelboxes();
 
-        // Side by side: a host full of mandelboxes takes no longer than the slowest of them.
-        await Task.WhenAll(believed
-            .Where(m => m.ContainerId is not null && m.State >= MandelboxState.Started)
-            .Select(m => AttemptAsync(() => FindDeathAsync(m, cancellationToken), failures)));
-        foreach (var waiting in believed.Where(m => m.ExpectedContainerId is not null))
+        // In parallel: a full host takes no longer than its slowest container.
+        await Task.WhenAll(mandelboxes
+            .Where(m => m.ContainerId is not null && (m.State.HasRunningContainer || m.State == MandelboxState.Dying))
+            .Select(m => CollectFailureAsync(() => CheckContainerAsync(m, cancellationToken), failures)));
+        foreach (var waiting in mandelboxes.Where(m => m.ExpectedContainerId is not null))
         {
-            // Its start or its end may have been missed, or could not be looked at: registering it again looks.
-            TakeOver(waiting.MandelboxId, waiting.ExpectedContainerId!, mandelbox => mandelbox.RegisterContainer(waiting.ExpectedContainerId!));
+            // ECS mode: its events may have been missed. Registering it again looks at the container.
+            BeginAdoption(
+                waiting.MandelboxId, waiting.ExpectedContainerId!, mandelbox => mandelbox.RegisterContainer(waiting.ExpectedContainerId!));
         }
 
-        await AttemptAsync(() => FindStraysAsync(failures, cancellationToken), failures);
+        await CollectFailureAsync(() => RemoveStrayContainersAsync(failures, cancellationToken), failures);
         cancellationToken.ThrowIfCancellationRequested();
-        if (failures.OfType<ContainerEngineException>().FirstOrDefault(f => f.Failure == EngineFailure.Unreachable) is { } gone)
+        if (failures.OfType<ContainerEngineException>().FirstOrDefault(f => f.Failure == EngineFailure.Unreachable) is { } unreachable)
         {
-            throw new ContainerEngineException(gone.Failure, gone.Message, gone);
+            throw new ContainerEngineException(unreachable.Failure, unreachable.Message, unreachable);
         }
 
         if (!failures.IsEmpty)
         {
-            throw new AggregateException("Not every mandelbox could be compared with the engine.", failures);
+            throw new AggregateException("Some mandelboxes could not be compared with their containers.", failures);
         }
     }
 
@@ -55,39 +57,39 @@ public sealed partial class ContainerEventDispatcher(IContainerEngine engine, IG
             return;
         }
 
-        var ours = ContainerLabels.MandelboxOf(happened.Labels, HostName);
-        if ((ours ?? await Host.FindByContainer(happened.ContainerId)) is not { } id)
+        var labelled = ContainerLabels.MandelboxOf(happened.Labels, InstanceName);
+        if ((labelled ?? await Host.FindByContainer(happened.ContainerId)) is not { } id)
         {
             return;
         }
 
         switch (happened.Action)
         {
-            case "create" when ours is not null && await grains.GetGrain<IMandelboxGrain>(id).Describe() is null:
-                RemoveStray(id, happened.ContainerId);
+            case "create" when labelled is not null && await grains.GetGrain<IMandelboxGrain>(id).Describe() is null:
+                BeginRemoval(id, happened.ContainerId);
                 break;
             case "die":
-                await TellOfDeathAsync(id, happened.ContainerId, happened.ExitCode, happened.At);
+                await ReportDeathAsync(id, happened.ContainerId, happened.ExitCode, happened.At);
                 break;
-            case "start" when ours is null:
-                TakeOver(id, happened.ContainerId, mandelbox => mandelbox.ContainerStarted(happened.ContainerId));
+            case "start" when labelled is null:
+                BeginAdoption(id, happened.ContainerId, mandelbox => mandelbox.ContainerStarted(happened.ContainerId));
                 break;
-            case "start" when await grains.GetGrain<IMandelboxGrain>(id).ContainerStarted(happened.ContainerId) is { } why:
-                LogUnknown(id, happened.ContainerId, why);
-                RemoveStray(id, happened.ContainerId);
+            case "start" when await grains.GetGrain<IMandelboxGrain>(id).ContainerStarted(happened.ContainerId) is { } reason:
+                LogNotExpected(id, happened.ContainerId, reason);
+                BeginRemoval(id, happened.ContainerId);
                 break;
         }
     }
 
-    /// <summary>Ends once what events have begun until now is done.</summary>
-    public Task WhenDoneAsync() => _beside.WhenDoneAsync();
+    /// <summary>Waits for the background work begun so far.</summary>
+    public Task WhenIdleAsync() => _background.WhenIdleAsync();
 
-    /// <summary>Waits for what events have begun, until the token is cancelled; what is not done by then is given up.</summary>
-    public Task EndAsync(CancellationToken cancellationToken) => _beside.EndAsync(cancellationToken);
+    /// <summary>Waits for the background work until the token is cancelled, and cancels what is left.</summary>
+    public Task EndAsync(CancellationToken cancellationToken) => _background.StopAsync(cancellationToken);
 
-    public void Dispose() => _beside.Dispose();
+    public void Dispose() => _background.Dispose();
 
-    private static async Task AttemptAsync(Func<Task> compare, ConcurrentQueue<Exception> failures)
+    private static async Task CollectFailureAsync(Func<Task> compare, ConcurrentQueue<Exception> failures)
     {
         try
         {
@@ -95,90 +97,103 @@ public sealed partial class ContainerEventDispatcher(IContainerEngine engine, IG
         }
         catch (Exception exception)
         {
-            // Whatever it is, it costs the others nothing; all of them are thrown together.
+            // The other comparisons go on; all failures are thrown together.
             failures.Enqueue(exception);
         }
     }
 
-    private async Task FindDeathAsync(MandelboxDescription mandelbox, CancellationToken cancellationToken)
+    private async Task CheckContainerAsync(MandelboxDescription mandelbox, CancellationToken cancellationToken)
     {
         var (id, containerId) = (mandelbox.MandelboxId, mandelbox.ContainerId!);
         var container = await engine.InspectAsync(containerId, cancellationToken);
-        if (container is not { Running: true })
+        if (container is { Running: true })
         {
-            if (mandelbox.State < MandelboxState.Dying)
+            return;
+        }
+
+        if (mandelbox.State.IsAlive)
+        {
+            LogDeathMissed(id, containerId);
+        }
+
+        await ReportDeathAsync(id, containerId, container?.ExitCode, container?.FinishedAt);
+    }
+
+    private async Task RemoveStrayContainersAsync(ConcurrentQueue<Exception> failures, CancellationToken cancellationToken)
+    {
+        var ours = await engine.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = InstanceName }, cancellationToken);
+        await Task.WhenAll(ours
+            .Where(container => container.CreatedAt >= hostInfo.Current.StartedAt)
+            .Select(container => CollectFailureAsync(() => RemoveIfStrayAsync(container), failures)));
+    }
+
+    private async Task RemoveIfStrayAsync(ContainerDescription container)
+    {
+        if (ContainerLabels.MandelboxOf(container.Labels, InstanceName) is { } id
+            && await grains.GetGrain<IMandelboxGrain>(id).Describe() is null)
+        {
+            BeginRemoval(id, container.Id);
+        }
+    }
+
+    private Task ReportDeathAsync(string mandelboxId, string containerId, int? exitCode, DateTimeOffset? at) =>
+        grains.GetGrain<IMandelboxGrain>(mandelboxId)
+            .ContainerDied(new ContainerDeath(containerId, exitCode, at ?? DateTimeOffset.UnixEpoch));
+
+    /// <summary>In the background: an adoption creates directories and devices, and may hang like any spin-up.</summary>
+    private void BeginAdoption(string mandelboxId, string containerId, Func<IMandelboxGrain, Task<string?>> adopt) =>
+        _background.Begin($"adopt {containerId}", async _ =>
+        {
+            try
             {
-                LogMissed(id, containerId);
+                if (await adopt(grains.GetGrain<IMandelboxGrain>(mandelboxId)) is { } reason)
+                {
+                    LogNotExpected(mandelboxId, containerId, reason);
+                }
             }
-
-            await TellOfDeathAsync(id, containerId, container?.ExitCode, container?.FinishedAt);
-        }
-    }
-
-    private async Task FindStraysAsync(ConcurrentQueue<Exception> failures, CancellationToken cancellationToken)
-    {
-        var ours = await engine.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = HostName }, cancellationToken);
-        await Task.WhenAll(ours.Where(c => c.CreatedAt >= facts.Current.StartedAt).Select(c => AttemptAsync(() => FindStrayAsync(c), failures)));
-    }
-
-    private async Task FindStrayAsync(ContainerDescription container)
-    {
-        if (ContainerLabels.MandelboxOf(container.Labels, HostName) is { } id && await grains.GetGrain<IMandelboxGrain>(id).Describe() is null)
-        {
-            RemoveStray(id, container.Id);
-        }
-    }
-
-    private Task TellOfDeathAsync(string mandelboxId, string containerId, int? exitCode, DateTimeOffset? at) =>
-        grains.GetGrain<IMandelboxGrain>(mandelboxId).ContainerDied(new ContainerDeath(containerId, exitCode, at ?? DateTimeOffset.UnixEpoch));
-
-    /// <summary>Taking a container over means directories, devices and a lease, which may hang like any step of a spin-up.</summary>
-    private void TakeOver(string mandelboxId, string containerId, Func<IMandelboxGrain, Task<string?>> take) => _beside.Begin($"take over {containerId}", async _ =>
-    {
-        try
-        {
-            if (await take(grains.GetGrain<IMandelboxGrain>(mandelboxId)) is { } why)
+            catch (Exception exception)
             {
-                LogUnknown(mandelboxId, containerId, why);
+                // Boundary: nobody awaits this. The agent's next call and the next comparison try again.
+                LogAdoptionFailed(mandelboxId, containerId, exception);
             }
-        }
-        catch (Exception exception)
-        {
-            // Boundary: nobody awaits this. The agent's next call about the container makes another try, and so does the next comparison.
-            LogNotTakenOver(mandelboxId, containerId, exception);
-        }
-    });
+        });
 
     /// <summary>
-    /// A container with our labels that no mandelbox knows: its creation was answered too late, or somebody started an old one. Where the engine cannot remove it, the
-    /// next comparison finds it again.
+    /// In the background: removes a container with our labels but without a mandelbox. Its creation was answered too late, or somebody
+    /// started an old one. The next comparison finds it again if that fails.
     /// </summary>
-    private void RemoveStray(string mandelboxId, string containerId) => _beside.Begin($"remove {containerId}", async cancellationToken =>
-    {
-        LogStray(mandelboxId, containerId);
-        try
+    private void BeginRemoval(string mandelboxId, string containerId) =>
+        _background.Begin($"remove {containerId}", async cancellationToken =>
         {
-            await engine.RemoveAsync(containerId, cancellationToken);
-        }
-        catch (Exception exception)
-        {
-            // Boundary: nobody awaits this.
-            LogStrayLeft(mandelboxId, containerId, exception.Message, exception);
-        }
-    });
+            LogStray(mandelboxId, containerId);
+            try
+            {
+                await engine.RemoveAsync(containerId, cancellationToken);
+            }
+            catch (Exception exception)
+            {
+                // Boundary: nobody awaits this.
+                LogStrayNotRemoved(mandelboxId, containerId, exception.Message, exception);
+            }
+        });
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: its container {ContainerId} ended while the engine's events were not to be had")]
-    private partial void LogMissed(string mandelboxId, string containerId);
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Mandelbox {MandelboxId}: container {ContainerId} ended while the Docker event stream was interrupted")]
+    private partial void LogDeathMissed(string mandelboxId, string containerId);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: container {ContainerId} is not taken: {Why}")]
-    private partial void LogUnknown(string mandelboxId, string containerId, string why);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: container {ContainerId} is not expected: {Reason}")]
+    private partial void LogNotExpected(string mandelboxId, string containerId, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: container {ContainerId} could not be taken over")]
-    private partial void LogNotTakenOver(string mandelboxId, string containerId, Exception exception);
+    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: container {ContainerId} could not be adopted")]
+    private partial void LogAdoptionFailed(string mandelboxId, string containerId, Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: container {ContainerId} belongs to no living mandelbox and is removed")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Mandelbox {MandelboxId}: removing container {ContainerId}, which belongs to no live mandelbox")]
     private partial void LogStray(string mandelboxId, string containerId);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: container {ContainerId}, which belongs to no living mandelbox, is left: {Why}")]
-    private partial void LogStrayLeft(string mandelboxId, string containerId, string why, Exception exception);
+    [LoggerMessage(
+        Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: stray container {ContainerId} could not be removed: {Reason}")]
+    private partial void LogStrayNotRemoved(string mandelboxId, string containerId, string reason, Exception exception);
 }

@@ -3,7 +3,7 @@ using HostService.Infrastructure.Gpu;
 
 namespace HostService.Grains.Host;
 
-/// <summary>What the machine says of its GPUs, as it is told to <see cref="IHostGrain.ReportGpus"/>.</summary>
+/// <summary>Converts GPU readings for <see cref="IHostGrain.ReportGpus"/>.</summary>
 public static class GpuDescriptions
 {
     public static IReadOnlyList<GpuDescription> From(IEnumerable<GpuStatus> statuses) => statuses.Select(From).ToArray();

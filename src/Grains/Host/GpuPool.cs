@@ -1,20 +1,20 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using HostService.GrainInterfaces;
 
 namespace HostService.Grains.Host;
 
 /// <summary>
-/// Which GPU a mandelbox is placed on (B12): at most so many on a GPU, the least used first, the lowest index on a tie. A GPU that is sick, or short of
-/// video memory, gets nothing new; what is on it stays counted until it is released. GPUs are counted by the host's own index, and given by NVML's, which is
-/// another one once a GPU has vanished. A host without a GPU has CPU-only slots instead
-/// (<see cref="CpuOnly"/>). Decides only, and is used by one caller at a time.
+/// Places mandelboxes on GPUs (B12): a limited number on each, the least used GPU first, the lowest index on a tie. An unhealthy GPU, or
+/// one short of video memory, gets no new mandelbox; those on it stay counted until they are released. The pool counts GPUs by the host's
+/// own index and gives out NVML's, which differs once a GPU has vanished. A host without a GPU has CPU-only slots instead
+/// (<see cref="CpuOnly"/>). Not thread-safe.
 /// </summary>
-/// <param name="gpuIndexes">Indexes of the GPUs known so far, all taken for healthy until <see cref="Update"/> says otherwise; may be empty.</param>
-/// <param name="perGpu">Mandelboxes on one GPU, 1 or more.</param>
-/// <param name="cpuOnlySlots">Mandelboxes on a host that has no GPU; 0 where a GPU is a must.</param>
-/// <param name="minimumFreeMemoryKb">Video memory that must be free before one more mandelbox is placed; 0 to not look. A GPU that does not say
-/// how much it has free is not held back.</param>
+/// <param name="gpuIndexes">The GPUs known so far, healthy until <see cref="Update"/> says otherwise.</param>
+/// <param name="perGpu">Mandelboxes per GPU, 1 or more.</param>
+/// <param name="cpuOnlySlots">Mandelboxes on a host without a GPU; 0 where a GPU is required.</param>
+/// <param name="minimumFreeMemoryKb">
+/// Video memory that must be free before a mandelbox is placed; 0 for no check. A GPU that does not report its free memory passes.
+/// </param>
 public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnlySlots, long minimumFreeMemoryKb = 0)
 {
     /// <summary>The index of a CPU-only slot.</summary>
@@ -22,13 +22,19 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
 
     private readonly Dictionary<string, Placement> _gpuByOwner = new(StringComparer.Ordinal);
     private readonly SortedDictionary<int, Slot> _gpus = new(gpuIndexes.Distinct().ToDictionary(i => i, i => new Slot(Unknown(i))));
-    private readonly int _perGpu = perGpu >= 1 ? perGpu : throw new ArgumentOutOfRangeException(nameof(perGpu), perGpu, "A GPU takes at least one mandelbox.");
-    private readonly int _cpuOnlySlots = cpuOnlySlots >= 0 ? cpuOnlySlots : throw new ArgumentOutOfRangeException(nameof(cpuOnlySlots), cpuOnlySlots, "A number of slots is not negative.");
+    private readonly int _perGpu = perGpu >= 1
+        ? perGpu
+        : throw new ArgumentOutOfRangeException(nameof(perGpu), perGpu, "A GPU takes at least one mandelbox.");
+
+    private readonly int _cpuOnlySlots = cpuOnlySlots >= 0
+        ? cpuOnlySlots
+        : throw new ArgumentOutOfRangeException(nameof(cpuOnlySlots), cpuOnlySlots, "A number of slots is not negative.");
+
     private int _cpuOnlyUsed;
 
     /// <summary>
-    /// Capacity is what can be used as things are: the slots of healthy GPUs, and of sick ones only those that are still held. Free is therefore what can still
-    /// be placed (before looking at video memory).
+    /// Capacity counts the slots of healthy GPUs, and of unhealthy ones only those in use; so what is free can be placed (video memory
+    /// apart).
     /// </summary>
     public PoolFigures Figures
     {
@@ -39,9 +45,9 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
         }
     }
 
-    /// <summary>Gives a slot to <paramref name="owner"/>; one that it holds already is given again.</summary>
-    /// <param name="gpuIndex">What NVML called the GPU when it was given, or <see cref="CpuOnly"/>.</param>
-    /// <param name="refusal">Why there is none.</param>
+    /// <summary>Gives a slot to <paramref name="owner"/>, or the one that it already holds.</summary>
+    /// <param name="gpuIndex">NVML's index of the GPU at that time, or <see cref="CpuOnly"/>.</param>
+    /// <param name="refusal">Why no slot was given.</param>
     public bool TryPlace(string owner, out int gpuIndex, [NotNullWhen(false)] out GpuRefusal? refusal)
     {
         refusal = null;
@@ -58,20 +64,20 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
         }
         else if (_gpus.Values.Where(CanTakeOneMore).MinBy(g => g.Used) is { } gpu)
         {
-            // MinBy keeps the first of equals, and the dictionary goes by index.
+            // MinBy returns the first of equals, and the dictionary is sorted by index.
             gpuIndex = gpu.Gpu.NvmlIndex ?? gpu.Index;
             Take(owner, new Placement(gpu.Index, gpuIndex));
         }
         else
         {
-            refusal = WhyNone();
+            refusal = Refusal();
             return false;
         }
 
         return true;
     }
 
-    /// <summary>Gives the slot of <paramref name="owner"/> back. False when it holds none, which is harmless.</summary>
+    /// <summary>Releases the slot of <paramref name="owner"/>; false when it holds none.</summary>
     public bool Release(string owner)
     {
         if (!_gpuByOwner.Remove(owner, out var held))
@@ -92,8 +98,8 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
     }
 
     /// <summary>
-    /// Enters a slot that <paramref name="owner"/> was found to hold already (a container that outlived the service). It is counted even on a sick, full or
-    /// unknown GPU: the container is there. False when the owner is entered with another GPU, or the index is below <see cref="CpuOnly"/>.
+    /// Enters the slot of a container that outlived the service; it counts even on an unhealthy, full or unknown GPU. False when the owner
+    /// holds a slot on another GPU, or the index is below <see cref="CpuOnly"/>.
     /// </summary>
     public bool Restore(string owner, int gpuIndex)
     {
@@ -117,8 +123,8 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
     }
 
     /// <summary>
-    /// Takes over what is known of the GPUs now. One that is new is added; one that is missing from the list is sick until it is back on it. The
-    /// descriptions' <see cref="GpuDescription.Used"/> is not looked at: the pool knows better.
+    /// Takes the current state of the GPUs. A new one is added; a missing one is unhealthy until it is listed again.
+    /// <see cref="GpuDescription.Used"/> is ignored: the pool counts it.
     /// </summary>
     public void Update(IReadOnlyList<GpuDescription> gpus)
     {
@@ -140,7 +146,7 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
         }
     }
 
-    /// <summary>All GPUs by index, with what is placed on each.</summary>
+    /// <summary>All GPUs by index, with the number of mandelboxes on each.</summary>
     public IReadOnlyList<GpuDescription> Describe() => [.. _gpus.Values.Select(g => g.Gpu with { Used = g.Used })];
 
     private static GpuDescription Unknown(int index) => new() { Index = index, Name = "unknown", Uuid = "unknown" };
@@ -162,13 +168,13 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
 
     private bool HasMemory(Slot gpu) => gpu.Gpu.FreeMemoryKb is not { } free || free >= minimumFreeMemoryKb;
 
-    private GpuRefusal WhyNone()
+    private GpuRefusal Refusal()
     {
         if (_gpus.Count == 0)
         {
             return _cpuOnlySlots == 0
                 ? new GpuRefusal(GpuRefusalKind.NoGpu, "this host has no GPU, and CPU-only slots exist in local environments only")
-                : new GpuRefusal(GpuRefusalKind.AllInUse, string.Create(CultureInfo.InvariantCulture, $"all {_cpuOnlySlots} CPU-only slots are in use"));
+                : new GpuRefusal(GpuRefusalKind.AllInUse, $"all {_cpuOnlySlots} CPU-only slots are in use");
         }
 
         if (_gpus.Values.All(g => !g.Healthy))
@@ -181,17 +187,21 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
         {
             return new GpuRefusal(
                 GpuRefusalKind.NotEnoughMemory,
-                $"no GPU with a free slot has {minimumFreeMemoryKb} KB of free video memory: {List(lacking, g => $"{g.Gpu.FreeMemoryKb} KB free")}");
+                $"no GPU with a free slot has {minimumFreeMemoryKb} KB of free video memory: "
+                + List(lacking, g => $"{g.Gpu.FreeMemoryKb} KB free"));
         }
 
-        var sick = _gpus.Values.Where(g => !g.Healthy).ToList();
-        var also = sick.Count == 0 ? "" : $"; taken out: {List(sick, g => g.Gpu.Unhealthy!)}";
-        return new GpuRefusal(GpuRefusalKind.AllInUse, $"all GPU slots are in use ({_gpus.Count - sick.Count} GPUs, {_perGpu} mandelboxes each){also}");
+        var unhealthy = _gpus.Values.Where(g => !g.Healthy).ToList();
+        var also = unhealthy.Count == 0 ? "" : $"; unhealthy: {List(unhealthy, g => g.Gpu.Unhealthy!)}";
+        return new GpuRefusal(
+            GpuRefusalKind.AllInUse,
+            $"all GPU slots are in use ({_gpus.Count - unhealthy.Count} GPUs, {_perGpu} mandelboxes each){also}");
     }
 
-    private static string List(IEnumerable<Slot> gpus, Func<Slot, string> what) => string.Join(", ", gpus.Select(g => $"GPU {g.Index}: {what(g)}"));
+    private static string List(IEnumerable<Slot> gpus, Func<Slot, string> describe) =>
+        string.Join(", ", gpus.Select(g => $"GPU {g.Index}: {describe(g)}"));
 
-    /// <summary>The GPU that an owner is counted on, and what the owner was told.</summary>
+    /// <summary>The GPU that an owner is counted on, and the index that it was given.</summary>
     private sealed record Placement(int Index, int NvmlIndex);
 
     private sealed class Slot(GpuDescription gpu)
@@ -209,20 +219,20 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
 /// <summary>Why no GPU slot was given.</summary>
 public enum GpuRefusalKind
 {
-    /// <summary>Every slot is held; one comes free when a mandelbox ends.</summary>
+    /// <summary>Every slot is in use.</summary>
     AllInUse,
 
-    /// <summary>There are GPUs, all of them taken out.</summary>
+    /// <summary>Every GPU is unhealthy.</summary>
     NoneHealthy,
 
-    /// <summary>Slots are free, on GPUs that lack video memory.</summary>
+    /// <summary>Slots are free, but their GPUs lack video memory.</summary>
     NotEnoughMemory,
 
-    /// <summary>The host has no GPU and may not do without.</summary>
+    /// <summary>The host has no GPU, and its environment requires one.</summary>
     NoGpu,
 }
 
-/// <summary>Why no GPU slot was given, for a program and for a reader.</summary>
+/// <summary>Why no GPU slot was given.</summary>
 public sealed record GpuRefusal(GpuRefusalKind Kind, string Reason)
 {
     public override string ToString() => Reason;

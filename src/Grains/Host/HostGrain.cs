@@ -5,63 +5,65 @@ using Microsoft.Extensions.Logging;
 namespace HostService.Grains.Host;
 
 /// <summary>
-/// The authority on leases, identity and status. Its turns are synchronous and touch memory only (asking the kernel whether a port is bound is the one
-/// exception, and takes microseconds), so that no mandelbox ever waits here for another.
+/// The authority on leases, identity and status. Its turns are synchronous and touch memory only, so that no mandelbox waits here for
+/// another. The one system call, whether a port is bound, takes microseconds.
 /// </summary>
 [KeepAlive]
 public sealed partial class HostGrain(
-    HostInfoSource facts, IPortProbe ports, IShutdownSignal shutdown, IEnumerable<IMandelboxWatcher> watchers, ILogger<HostGrain> logger) : Grain, IHostGrain
+    HostInfoSource hostInfo, IPortProbe ports, IShutdownSignal shutdown, IEnumerable<IMandelboxWatcher> watchers, ILogger<HostGrain> logger)
+    : Grain, IHostGrain
 {
     private readonly Dictionary<string, MandelboxDescription> _mandelboxes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _registered = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, string> _notReady = new(StringComparer.Ordinal);
-    private LeaseAllocator _book = null!;
+    private LeaseAllocator _leases = null!;
     private HostStatus _status = HostStatus.Starting;
     private MachineFigures? _figures;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        var known = facts.Current;
-        if (this.GetPrimaryKeyString() != HostKeys.Host(known.Identity.InstanceName))
+        var info = hostInfo.Current;
+        if (this.GetPrimaryKeyString() != HostKeys.Host(info.Identity.InstanceName))
         {
-            // A second authority over the same TTYs and ports would give them out again.
+            // A second authority over the same TTYs and ports would give them twice.
             throw new InvalidOperationException(
-                $"There is no host {this.GetPrimaryKeyString()} here: this one is {known.Identity.InstanceName}. A gateway in another process is told the name with Gateway__InstanceName.");
+                $"There is no host {this.GetPrimaryKeyString()} here: this one is {info.Identity.InstanceName}. "
+                + "A gateway in another process gets the name from Gateway__InstanceName.");
         }
 
         var gpus = new GpuPool(
-            known.Gpus.Select(g => g.Index),
-            known.MandelboxesPerGpu,
-            known.Environment.IsLocal ? known.CpuOnlySlots : 0,
-            known.MinimumFreeGpuMemoryKb);
-        gpus.Update(known.Gpus);
-        _book = new LeaseAllocator(
+            info.Gpus.Select(g => g.Index),
+            info.MandelboxesPerGpu,
+            info.Environment.IsLocal ? info.CpuOnlySlots : 0,
+            info.MinimumFreeGpuMemoryKb);
+        gpus.Update(info.Gpus);
+        _leases = new LeaseAllocator(
             new TtyPool(),
-            new PortPool(known.ReservedTcpPorts, ports.IsTcpFree, Random.Shared),
-            new PortPool(known.ReservedUdpPorts, ports.IsUdpFree, Random.Shared),
+            new PortPool(info.ReservedTcpPorts, ports.IsTcpFree, Random.Shared),
+            new PortPool(info.ReservedUdpPorts, ports.IsUdpFree, Random.Shared),
             gpus);
         return Task.CompletedTask;
     }
 
-    public Task<LeaseAnswer> TakeLease(LeaseRequest request)
+    public Task<LeaseAnswer> AcquireLease(LeaseRequest request)
     {
-        var answer = WhyClosed() is { } closed ? LeaseAnswer.Refused(closed) : _book.Take(request);
-        if (answer.Refusal is { } why)
+        var answer = ReasonClosed() is { } closed ? LeaseAnswer.Refused(closed) : _leases.Acquire(request);
+        if (answer.Refusal is { } refusal)
         {
-            LogRefused(request.MandelboxId, why);
+            LogRefused(request.MandelboxId, refusal);
         }
 
         return Task.FromResult(answer);
     }
 
-    public Task<LeaseAnswer> AdoptLease(string mandelboxId, IReadOnlyList<PortBinding> ports) =>
-        Task.FromResult(WhyClosed() is { } closed ? LeaseAnswer.Refused(closed) : _book.Adopt(mandelboxId, ports));
+    public Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports) =>
+        Task.FromResult(ReasonClosed() is { } closed ? LeaseAnswer.Refused(closed) : _leases.Adopt(leaseId, mandelboxId, ports));
 
-    public Task<LeaseAnswer> RestoreLease(Lease lease) => Task.FromResult(_book.Restore(lease));
+    public Task<LeaseAnswer> RestoreLease(Lease lease) => Task.FromResult(_leases.Restore(lease));
 
-    public Task GiveBackLease(string mandelboxId, Guid leaseId)
+    public Task ReleaseLease(string mandelboxId, Guid leaseId)
     {
-        if (!_book.GiveBack(mandelboxId, leaseId))
+        if (!_leases.Release(mandelboxId, leaseId))
         {
             LogNotHeld(mandelboxId, leaseId);
         }
@@ -105,38 +107,38 @@ public sealed partial class HostGrain(
         return Task.CompletedTask;
     }
 
-    // An array, not a collection expression: what crosses a grain call must be of a type that has a copier.
+    // An array: what crosses a grain call needs a type that has a copier, which a collection expression need not have.
     public Task<IReadOnlyList<MandelboxDescription>> ListMandelboxes() =>
         Task.FromResult<IReadOnlyList<MandelboxDescription>>(
             _mandelboxes.Values.OrderBy(m => m.CreatedAt).ThenBy(m => m.MandelboxId, StringComparer.Ordinal).ToArray());
 
-    public Task<string?> FindByHostPort(int hostPort, Transport transport) => Task.FromResult(_book.FindByHostPort(hostPort, transport));
+    public Task<string?> FindByHostPort(int hostPort, Transport transport) => Task.FromResult(_leases.FindByHostPort(hostPort, transport));
 
     public Task<HostDescription> Describe()
     {
-        var known = facts.Current;
+        var info = hostInfo.Current;
         return Task.FromResult(new HostDescription
         {
-            Identity = known.Identity,
+            Identity = info.Identity,
             Status = _status,
-            Environment = known.Environment.Name,
-            Version = known.Version,
-            StartedAt = known.StartedAt,
-            Ttys = _book.Ttys,
-            TcpPorts = _book.TcpPorts,
-            UdpPorts = _book.UdpPorts,
-            Slots = _book.Gpus.Figures,
+            Environment = info.Environment.Name,
+            Version = info.Version,
+            StartedAt = info.StartedAt,
+            Ttys = _leases.Ttys,
+            TcpPorts = _leases.TcpPorts,
+            UdpPorts = _leases.UdpPorts,
+            Slots = _leases.Gpus.Figures,
             Mandelboxes = _mandelboxes.Count,
-            Gpus = _book.Gpus.Describe(),
+            Gpus = _leases.Gpus.Describe(),
             Metrics = _figures,
             NotReady = [.. _notReady.Values],
-            Leaks = _book.Leases.Count(l => !_mandelboxes.ContainsKey(l.MandelboxId)),
+            Leaks = _leases.Leases.Count(l => !_mandelboxes.ContainsKey(l.MandelboxId)),
         });
     }
 
     public Task SetStatus(HostStatus status)
     {
-        if (status > _status)
+        if (_status.CanBecome(status))
         {
             LogStatus(_status, status);
             _status = status;
@@ -173,22 +175,22 @@ public sealed partial class HostGrain(
 
     public Task ReportGpus(IReadOnlyList<GpuDescription> gpus)
     {
-        _book.Gpus.Update(gpus);
+        _leases.Gpus.Update(gpus);
         return Task.CompletedTask;
     }
 
-    private string? WhyClosed() => _status switch
+    private string? ReasonClosed() => _status switch
     {
         HostStatus.Starting => "this host is not ready yet",
-        HostStatus.Draining when facts.Current.Environment.IsLocal => "this host is shutting down",
+        HostStatus.Draining when hostInfo.Current.Environment.IsLocal => "this host is shutting down",
         HostStatus.Closed => "this host is shutting down",
         _ => null,
     };
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId} gets no lease: {Why}")]
-    private partial void LogRefused(string mandelboxId, string why);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: no lease: {Reason}")]
+    private partial void LogRefused(string mandelboxId, string reason);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Mandelbox {MandelboxId} gave back lease {LeaseId}, which it does not hold")]
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Mandelbox {MandelboxId} released lease {LeaseId}, which it does not hold")]
     private partial void LogNotHeld(string mandelboxId, Guid leaseId);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Host: {From} -> {To}")]

@@ -3,8 +3,9 @@ using HostService.GrainInterfaces;
 namespace HostService.Grains.Host;
 
 /// <summary>
-/// Who holds what on this host. A lease is given as a whole or not at all, is bound to one mandelbox, and is given back once, however often
-/// that is asked for (B10–B14). Not thread-safe: it lives on the turns of <see cref="HostGrain"/>.
+/// Allocates leases. A lease is given all or nothing, belongs to one mandelbox, and is released once (B10–B14). Not thread-safe: used on
+/// the turns of
+/// <see cref="HostGrain"/>.
 /// </summary>
 public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udpPorts, GpuPool gpus)
 {
@@ -20,8 +21,8 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
 
     public GpuPool Gpus => gpus;
 
-    /// <summary>Takes a lease, or gives the one that this mandelbox has already.</summary>
-    public LeaseAnswer Take(LeaseRequest request)
+    /// <summary>Gives a lease, or the one that this mandelbox already holds.</summary>
+    public LeaseAnswer Acquire(LeaseRequest request)
     {
         var owner = request.MandelboxId;
         if (_leases.TryGetValue(owner, out var held))
@@ -29,70 +30,70 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
             return LeaseAnswer.Granted(held);
         }
 
-        if (request.RequestedPorts is { } requested && Fault(requested) is { } fault)
+        if (request.RequestedPorts is { } requested && FaultOf(requested) is { } fault)
         {
             return LeaseAnswer.Refused(fault);
         }
 
-        if (!ttys.TryTake(owner, out var tty))
+        if (!ttys.TryAcquire(owner, out var tty))
         {
             return LeaseAnswer.Refused($"no TTY is free: all {TtyPool.Capacity} are in use; try again when a mandelbox has ended");
         }
 
         if (!gpus.TryPlace(owner, out var gpuIndex, out var refusal))
         {
-            ttys.GiveBack(owner, tty);
+            ttys.Release(owner, tty);
             return LeaseAnswer.Refused(refusal.Reason);
         }
 
         var ports = new List<PortBinding>();
 
-        // The named ones first: a random draw must not take what this very request asks for by name.
-        foreach (var (port, transport) in MandelboxPorts.All.OrderBy(p => Wanted(request, p.Port, p.Transport) is null))
+        // The named ones first: a random draw must not take a port that this request names.
+        foreach (var (port, transport) in MandelboxPorts.All.OrderBy(p => Requested(request, p.Port, p.Transport) is null))
         {
-            var wanted = Wanted(request, port, transport);
-            ushort hostPort = wanted ?? 0;
-            var why = wanted is { } named ? Pool(transport).TryTakeRequested(owner, named) : Pool(transport).TryTake(owner, out hostPort);
-            if (why != PortRefusal.None)
+            var requestedPort = Requested(request, port, transport);
+            ushort hostPort = requestedPort ?? 0;
+            var refused = requestedPort is { } named
+                ? Pool(transport).TryAcquireRequested(owner, named)
+                : Pool(transport).TryAcquire(owner, out hostPort);
+            if (refused != PortRefusal.None)
             {
-                GiveBackPorts(owner, ports);
+                ReleasePorts(owner, ports);
                 gpus.Release(owner);
-                ttys.GiveBack(owner, tty);
-                return LeaseAnswer.Refused(Explain(why, hostPort, transport));
+                ttys.Release(owner, tty);
+                return LeaseAnswer.Refused(Explain(refused, hostPort, transport));
             }
 
             ports.Add(new PortBinding(port, transport, hostPort));
         }
 
         var inOrder = MandelboxPorts.All.Select(p => ports.First(b => b.MandelboxPort == p.Port && b.Transport == p.Transport)).ToList();
-        return Enter(new Lease(Guid.NewGuid(), owner, tty, gpuIndex, inOrder));
+        return Enter(new Lease(request.LeaseId, owner, tty, gpuIndex, inOrder));
     }
 
-    /// <summary>
-    /// A TTY and a GPU slot for a container that somebody else made and that is bound to these host ports already (B29).
-    /// </summary>
-    public LeaseAnswer Adopt(string owner, IReadOnlyList<PortBinding> ports)
+    /// <summary>Gives a TTY and a GPU slot to a container that already publishes these host ports (B29).</summary>
+    public LeaseAnswer Adopt(Guid leaseId, string owner, IReadOnlyList<PortBinding> ports)
     {
         if (_leases.TryGetValue(owner, out var held))
         {
             return LeaseAnswer.Granted(held);
         }
 
-        if (!ttys.TryTake(owner, out var tty))
+        if (!ttys.TryAcquire(owner, out var tty))
         {
             return LeaseAnswer.Refused($"no TTY is free: all {TtyPool.Capacity} are in use");
         }
 
         if (!gpus.TryPlace(owner, out var gpuIndex, out var refusal))
         {
-            ttys.GiveBack(owner, tty);
+            ttys.Release(owner, tty);
             return LeaseAnswer.Refused(refusal.Reason);
         }
 
-        return AdoptPorts(new Lease(Guid.NewGuid(), owner, tty, gpuIndex, ports));
+        return AdoptPorts(new Lease(leaseId, owner, tty, gpuIndex, ports));
     }
 
-    /// <summary>Enters a lease as a running container's labels tell it (the ledger). Refused where it contradicts what is entered already.</summary>
+    /// <summary>Enters a lease as read from a running container's labels. Refused where it contradicts another lease.</summary>
     public LeaseAnswer Restore(Lease lease)
     {
         if (_leases.TryGetValue(lease.MandelboxId, out var held))
@@ -102,22 +103,22 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
                 : LeaseAnswer.Refused($"mandelbox {lease.MandelboxId} has another lease already");
         }
 
-        if (!ttys.TryTake(lease.MandelboxId, lease.Tty))
+        if (!ttys.TryAcquire(lease.MandelboxId, lease.Tty))
         {
-            return LeaseAnswer.Refused($"TTY {lease.Tty} of mandelbox {lease.MandelboxId} is in use by another, or is none of ours");
+            return LeaseAnswer.Refused($"TTY {lease.Tty} of mandelbox {lease.MandelboxId} is in use, or not of this pool");
         }
 
         if (!gpus.Restore(lease.MandelboxId, lease.GpuIndex))
         {
-            ttys.GiveBack(lease.MandelboxId, lease.Tty);
+            ttys.Release(lease.MandelboxId, lease.Tty);
             return LeaseAnswer.Refused($"GPU {lease.GpuIndex} of mandelbox {lease.MandelboxId} has no slot for it");
         }
 
         return AdoptPorts(lease);
     }
 
-    /// <summary>Gives all of it back. A lease that has been given back, or whose owner has another by now, is left alone.</summary>
-    public bool GiveBack(string owner, Guid leaseId)
+    /// <summary>Releases a lease; false, without effect, when <paramref name="owner"/> does not hold it.</summary>
+    public bool Release(string owner, Guid leaseId)
     {
         if (!_leases.TryGetValue(owner, out var lease) || lease.Id != leaseId)
         {
@@ -125,13 +126,13 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
         }
 
         _leases.Remove(owner);
-        GiveBackPorts(owner, lease.Ports);
+        ReleasePorts(owner, lease.Ports);
         gpus.Release(owner);
-        ttys.GiveBack(owner, lease.Tty);
+        ttys.Release(owner, lease.Tty);
         return true;
     }
 
-    /// <summary>Who holds this host port.</summary>
+    /// <summary>The mandelbox that holds this host port, or null.</summary>
     public string? FindByHostPort(int hostPort, Transport transport) =>
         _leases.Values.FirstOrDefault(l => l.Ports.Any(p => p.HostPort == hostPort && p.Transport == transport))?.MandelboxId;
 
@@ -142,9 +143,9 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
         {
             if (!Pool(port.Transport).TryAdopt(lease.MandelboxId, port.HostPort))
             {
-                GiveBackPorts(lease.MandelboxId, adopted);
+                ReleasePorts(lease.MandelboxId, adopted);
                 gpus.Release(lease.MandelboxId);
-                ttys.GiveBack(lease.MandelboxId, lease.Tty);
+                ttys.Release(lease.MandelboxId, lease.Tty);
                 return LeaseAnswer.Refused(Explain(PortRefusal.Taken, port.HostPort, port.Transport));
             }
 
@@ -160,20 +161,20 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
         return LeaseAnswer.Granted(lease);
     }
 
-    private void GiveBackPorts(string owner, IReadOnlyList<PortBinding> ports)
+    private void ReleasePorts(string owner, IReadOnlyList<PortBinding> ports)
     {
         foreach (var port in ports)
         {
-            Pool(port.Transport).GiveBack(owner, port.HostPort);
+            Pool(port.Transport).Release(owner, port.HostPort);
         }
     }
 
     private PortPool Pool(Transport transport) => transport == Transport.Udp ? udpPorts : tcpPorts;
 
-    private static ushort? Wanted(LeaseRequest request, ushort port, Transport transport) =>
+    private static ushort? Requested(LeaseRequest request, ushort port, Transport transport) =>
         request.RequestedPorts?.FirstOrDefault(p => p.MandelboxPort == port && p.Transport == transport)?.HostPort;
 
-    private static string? Fault(IReadOnlyList<PortBinding> requested)
+    private static string? FaultOf(IReadOnlyList<PortBinding> requested)
     {
         foreach (var port in requested)
         {
@@ -193,7 +194,7 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
             : null;
     }
 
-    private static string Explain(PortRefusal why, int port, Transport transport) => why switch
+    private static string Explain(PortRefusal refusal, int port, Transport transport) => refusal switch
     {
         PortRefusal.OutOfRange => $"host port {port}/{Name(transport)} is outside [{PortPool.First}, {PortPool.End})",
         PortRefusal.Reserved => $"host port {port}/{Name(transport)} is reserved for the host",

@@ -3,32 +3,33 @@ namespace HostService.Grains.Host;
 /// <summary>Why a port could not be given.</summary>
 public enum PortRefusal
 {
-    /// <summary>It was given.</summary>
+    /// <summary>No refusal.</summary>
     None,
 
     /// <summary>Outside [1025, 49151).</summary>
     OutOfRange,
 
-    /// <summary>Kept for the host itself.</summary>
+    /// <summary>Reserved for the host.</summary>
     Reserved,
 
-    /// <summary>Another mandelbox has it.</summary>
+    /// <summary>Held by another mandelbox.</summary>
     Taken,
 
-    /// <summary>A program on this machine is bound to it.</summary>
+    /// <summary>Bound by another program of this machine.</summary>
     InUse,
 
-    /// <summary>No port is left.</summary>
+    /// <summary>No port is free.</summary>
     Exhausted,
 }
 
 /// <summary>
-/// Host ports [1025, 49151) of one transport (B10): below are the system's, above the kernel's for outgoing connections. A free list from which one is
-/// drawn at random, so that a port does not come back soon and cannot be foreseen.
+/// Host ports [1025, 49151) of one transport (B10). Ports are drawn at random from a free list, so that they cannot be predicted and are
+/// not reused at once. The upper third overlaps the kernel's range for outgoing connections (by default 32768–60999): a drawn port may be
+/// taken before the container binds it.
 /// </summary>
 public sealed class PortPool
 {
-    /// <summary>First port that is given out.</summary>
+    /// <summary>First port of the pool.</summary>
     public const int First = 1025;
 
     /// <summary>One past the last.</summary>
@@ -42,9 +43,9 @@ public sealed class PortPool
     private readonly Random _random;
     private int _freeCount;
 
-    /// <param name="reserved">Never given out.</param>
-    /// <param name="isFreeOnMachine">Whether no other program is bound to a port; asked right before it is given.</param>
-    /// <param name="random">Where the choice comes from.</param>
+    /// <param name="reserved">Ports that are never given.</param>
+    /// <param name="isFreeOnMachine">Whether no other program has bound a port.</param>
+    /// <param name="random">Draws the ports.</param>
     public PortPool(IEnumerable<ushort> reserved, Func<ushort, bool> isFreeOnMachine, Random random)
     {
         _reserved = [.. reserved];
@@ -59,16 +60,15 @@ public sealed class PortPool
         }
     }
 
-    /// <summary>Ports that may be given out at all.</summary>
+    /// <summary>All ports but the reserved ones.</summary>
     public int Capacity => _free.Length;
 
-    /// <summary>Ports that are given out.</summary>
     public int Used => _owners.Count;
 
-    /// <summary>Draws one at random.</summary>
-    public PortRefusal TryTake(string owner, out ushort port)
+    /// <summary>Draws a port.</summary>
+    public PortRefusal TryAcquire(string owner, out ushort port)
     {
-        // Ports that turn out to be bound by others move behind the candidates, so that each is asked about at most once.
+        // Ports that other programs have bound move behind the candidates: each is probed at most once.
         for (var candidates = _freeCount; candidates > 0; candidates--)
         {
             var drawn = _random.Next(candidates);
@@ -86,8 +86,8 @@ public sealed class PortPool
         return PortRefusal.Exhausted;
     }
 
-    /// <summary>Gives this very port.</summary>
-    public PortRefusal TryTakeRequested(string owner, ushort port)
+    /// <summary>Gives the port that a request names.</summary>
+    public PortRefusal TryAcquireRequested(string owner, ushort port)
     {
         if (port is < First or >= End)
         {
@@ -113,9 +113,7 @@ public sealed class PortPool
         return PortRefusal.None;
     }
 
-    /// <summary>
-    /// Notes a port that a running container is bound to already, wherever it lies: the engine gave it, not this pool. False when another mandelbox has it.
-    /// </summary>
+    /// <summary>Enters a port that a running container already publishes, in any range. False when another mandelbox holds it.</summary>
     public bool TryAdopt(string owner, ushort port)
     {
         if (_owners.TryGetValue(port, out var holder))
@@ -127,8 +125,8 @@ public sealed class PortPool
         return true;
     }
 
-    /// <summary>Takes it back from its owner; from anybody else, or twice, changes nothing and is false.</summary>
-    public bool GiveBack(string owner, ushort port)
+    /// <summary>Releases a port; false, without effect, when <paramref name="owner"/> does not hold it.</summary>
+    public bool Release(string owner, ushort port)
     {
         if (!_owners.TryGetValue(port, out var holder) || holder != owner)
         {

@@ -3,7 +3,7 @@ namespace HostService.Grains.Host;
 /// <summary>TTYs [10, 64): the first ten are the system's (B11). The one that was free longest is given first.</summary>
 public sealed class TtyPool
 {
-    /// <summary>First TTY that is given out.</summary>
+    /// <summary>First TTY of the pool.</summary>
     public const int First = 10;
 
     /// <summary>One past the last.</summary>
@@ -15,11 +15,10 @@ public sealed class TtyPool
     /// <summary>54.</summary>
     public static int Capacity => End - First;
 
-    /// <summary>TTYs that are given out.</summary>
     public int Used => _owners.Count;
 
-    /// <summary>Gives one; false when none is left.</summary>
-    public bool TryTake(string owner, out int tty)
+    /// <summary>Gives a TTY; false when none is free.</summary>
+    public bool TryAcquire(string owner, out int tty)
     {
         if (!_free.TryDequeue(out tty))
         {
@@ -30,8 +29,8 @@ public sealed class TtyPool
         return true;
     }
 
-    /// <summary>Gives this very one, as a crashed run had it; false when somebody has it or there is no such TTY.</summary>
-    public bool TryTake(string owner, int tty)
+    /// <summary>Gives this TTY, which a container of an earlier run holds; false when it is in use or not of this pool.</summary>
+    public bool TryAcquire(string owner, int tty)
     {
         if (tty is < First or >= End || !_owners.TryAdd(tty, owner))
         {
@@ -44,8 +43,8 @@ public sealed class TtyPool
         return true;
     }
 
-    /// <summary>Takes it back from its owner; from anybody else, or twice, changes nothing and is false.</summary>
-    public bool GiveBack(string owner, int tty)
+    /// <summary>Releases a TTY; false, without effect, when <paramref name="owner"/> does not hold it.</summary>
+    public bool Release(string owner, int tty)
     {
         if (!_owners.TryGetValue(tty, out var holder) || holder != owner)
         {

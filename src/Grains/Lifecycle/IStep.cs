@@ -1,8 +1,8 @@
 namespace HostService.Grains.Lifecycle;
 
 /// <summary>
-/// One step of a life, with its undo. <see cref="UndoAsync"/> is called for every step that was begun, also when it failed half-way or was cancelled, and again
-/// until it succeeds: it looks at the real state and removes only what this step made.
+/// One step of a life, with its undo. <see cref="UndoAsync"/> is called for every step that was begun, also when it failed half-way or was
+/// cancelled, and again until it succeeds: it looks at the real state and removes only what this step made.
 /// </summary>
 /// <typeparam name="TContext">What the steps of one life share.</typeparam>
 public interface IStep<in TContext>

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace HostService.Grains.Lifecycle;
 
 /// <summary>
-/// Runs the stages of a life in order, the steps of one stage in parallel, and undoes in reverse order what was begun, from wherever the run stopped. It keeps the
-/// list of what is still to be undone: a failed undo is tried again by the next call, a successful one is not.
+/// Runs the stages of a life in order, the steps of one stage in parallel, and undoes in reverse order what was begun, from wherever the
+/// run stopped. It keeps the list of what is still to be undone: a failed undo is tried again by the next call, a successful one is not.
 /// One caller at a time; <see cref="Running"/> may be read from any thread.
 /// </summary>
 /// <param name="context">What the steps share.</param>
@@ -46,7 +46,8 @@ public sealed class StepRunner<TContext>(
             }
 
             // All steps of the stage end before the result: none may still be running when its undo begins.
-            var failures = (await Task.WhenAll(stage.Steps.Select(step => DoAsync(step, cancellationToken)))).OfType<StepFailure>().ToList();
+            var results = await Task.WhenAll(stage.Steps.Select(step => DoAsync(step, cancellationToken)));
+            var failures = results.OfType<StepFailure>().ToList();
             if (failures.Count > 0)
             {
                 return failures.Count == 1
@@ -64,19 +65,21 @@ public sealed class StepRunner<TContext>(
     /// <summary>Undoes everything that was begun, in reverse order; each step is tried, whatever happened to the others.</summary>
     /// <returns>The steps that failed; they stay registered for the next call.</returns>
     /// <remarks>Each undo has its own timeout and no other token: the life that ends here may have been cancelled long ago.</remarks>
-    public Task<IReadOnlyList<UndoFailure>> UndoAsync() => UndoAsync([.. _begun]);
+    public Task<IReadOnlyList<UndoFailure>> UndoAsync() => UndoStepsAsync([.. _begun]);
 
-    /// <summary>As <see cref="UndoAsync()"/>, for the steps of one stage only.</summary>
-    public Task<IReadOnlyList<UndoFailure>> UndoAsync(Stage<TContext> stage) => UndoAsync([.. _begun.Where(stage.Steps.Contains)]);
+    /// <summary>As <see cref="UndoAsync()"/>, for the steps of some stages only.</summary>
+    public Task<IReadOnlyList<UndoFailure>> UndoAsync(params IReadOnlyList<Stage<TContext>> stages) =>
+        UndoStepsAsync([.. _begun.Where(step => stages.Any(stage => stage.Steps.Contains(step)))]);
 
-    private async Task<IReadOnlyList<UndoFailure>> UndoAsync(IReadOnlyList<IStep<TContext>> steps)
+    private async Task<IReadOnlyList<UndoFailure>> UndoStepsAsync(IReadOnlyList<IStep<TContext>> steps)
     {
         var failures = new List<UndoFailure>();
         foreach (var step in steps.Reverse())
         {
             onStep?.Invoke(step, true);
             using var activity = LifecycleActivity.Source.StartActivity($"undo {step.Name}");
-            using var late = new CancellationTokenSource(step.UndoTimeout ?? undoTimeout, timeProvider);
+            var limit = step.UndoTimeout ?? undoTimeout;
+            using var late = new CancellationTokenSource(limit, timeProvider);
             try
             {
                 // A step that ignores its token must not take the time of the others.
@@ -86,8 +89,11 @@ public sealed class StepRunner<TContext>(
             catch (Exception exception)
             {
                 // The other steps must run whatever happened to this one; the caller reports every failure.
-                activity?.SetStatus(ActivityStatusCode.Error, exception.Message);
-                failures.Add(new UndoFailure(step.Name, exception));
+                var reason = exception is OperationCanceledException && late.IsCancellationRequested
+                    ? new TimeoutException($"it took longer than {limit.TotalSeconds:0} s", exception)
+                    : exception;
+                activity?.SetStatus(ActivityStatusCode.Error, reason.Message);
+                failures.Add(new UndoFailure(step.Name, reason));
             }
         }
 

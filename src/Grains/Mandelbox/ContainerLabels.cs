@@ -4,7 +4,7 @@ using HostService.GrainInterfaces;
 namespace HostService.Grains.Mandelbox;
 
 /// <summary>
-/// The ledger (B18): everything that a lease holds is on its container's labels, so that who holds what can be read from the engine after any crash.
+/// The labels of our containers (B18). They record the whole lease, so that after a crash the engine still knows who holds what.
 /// </summary>
 public static class ContainerLabels
 {
@@ -19,24 +19,26 @@ public static class ContainerLabels
     public const string Ports = "host-service.ports";
 
     /// <summary>The labels of a mandelbox's container.</summary>
-    public static Dictionary<string, string> Write(string host, Lease lease, SpinUpRequest request) => new()
+    public static Dictionary<string, string> Write(string instanceName, Lease lease, SpinUpRequest request) => new()
     {
         [MandelboxId] = lease.MandelboxId,
         [App] = request.AppName,
-        [Host] = host,
+        [Host] = instanceName,
         [User] = request.UserId,
         [Session] = request.SessionId.ToString(CultureInfo.InvariantCulture),
         [LeaseId] = lease.Id.ToString("N"),
         [Tty] = lease.Tty.ToString(CultureInfo.InvariantCulture),
         [Gpu] = lease.GpuIndex.ToString(CultureInfo.InvariantCulture),
-        [Ports] = string.Join(',', lease.Ports.Select(p => $"{p.MandelboxPort}/{(p.Transport == Transport.Udp ? "udp" : "tcp")}={p.HostPort}")),
+        [Ports] = string.Join(',', lease.Ports.Select(Write)),
     };
 
-    /// <summary>Which mandelbox a container is, by its labels; null when it is none of this host's.</summary>
-    public static string? MandelboxOf(IReadOnlyDictionary<string, string> labels, string host) =>
-        labels.TryGetValue(Host, out var owner) && owner == host && labels.TryGetValue(MandelboxId, out var id) && id.Length > 0 ? id : null;
+    /// <summary>The id of the mandelbox that a container belongs to; null when it is not one of this host's.</summary>
+    public static string? MandelboxOf(IReadOnlyDictionary<string, string> labels, string instanceName) =>
+        labels.TryGetValue(Host, out var owner) && owner == instanceName && labels.TryGetValue(MandelboxId, out var id) && id.Length > 0
+            ? id
+            : null;
 
-    /// <summary>The lease that the labels tell of; null when they are none of ours or damaged.</summary>
+    /// <summary>The lease that the labels record; null when they are not ours, or damaged.</summary>
     public static Lease? Read(IReadOnlyDictionary<string, string> labels)
     {
         if (!labels.TryGetValue(MandelboxId, out var mandelboxId)
@@ -61,6 +63,9 @@ public static class ContainerLabels
 
         return new Lease(leaseId, mandelboxId, tty, gpu, ports);
     }
+
+    private static string Write(PortBinding port) =>
+        $"{port.MandelboxPort}/{(port.Transport == Transport.Udp ? "udp" : "tcp")}={port.HostPort}";
 
     private static PortBinding? ReadPort(string text)
     {

@@ -1,4 +1,7 @@
+using System.Globalization;
 using HostService.GrainInterfaces;
+using HostService.Infrastructure;
+using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Storage.CloudStorage;
@@ -8,27 +11,30 @@ using Microsoft.Extensions.Options;
 namespace HostService.Grains.Mandelbox;
 
 /// <summary>
-/// One mandelbox's life. Every call interleaves: a status query, a stop and a container's death are served while a spin-up runs. What crosses an
-/// <c>await</c> is one <see cref="MandelboxLife"/>, and there is at most one that has not gone.
+/// One mandelbox. Every call interleaves: a query, a stop and an event are served while a spin-up runs. Across an <c>await</c> each call
+/// keeps its
+/// <see cref="MandelboxContext"/>, and at most one context has not gone.
 /// </summary>
 public sealed partial class MandelboxGrain(
-    HostInfoSource facts,
+    HostInfoSource hostInfo,
     ProvisioningPlans plans,
     IContainerEngine engine,
     IMandelboxFiles files,
+    IBackendDatabase database,
     ICloudStorage cloudStorage,
+    IOptions<HostOptions> hostOptions,
     IOptions<MandelboxOptions> options,
     TimeProvider timeProvider,
     ILogger<MandelboxGrain> logger) : Grain, IMandelboxGrain
 {
-    private MandelboxLife? _life;
+    private MandelboxContext? _context;
     private IHostGrain? _host;
-    private bool _leaving;
+    private bool _isDeactivating;
 
     private string Id => this.GetPrimaryKeyString();
 
-    // Kept from the first time, which is while the activation is there: giving back may outlive it, and must still be able to tell the host.
-    private IHostGrain Host => _host ??= GrainFactory.GetGrain<IHostGrain>(HostKeys.Host(facts.Current.Identity.InstanceName));
+    // Kept: the undo may outlive the activation, and still has to reach the host.
+    private IHostGrain Host => _host ??= GrainFactory.GetGrain<IHostGrain>(HostKeys.Host(hostInfo.Current.Identity.InstanceName));
 
     public Task<SpinUpAnswer> SpinUp(SpinUpRequest request)
     {
@@ -37,74 +43,90 @@ public sealed partial class MandelboxGrain(
             return Task.FromResult(SpinUpAnswer.Failed("id", fault));
         }
 
-        if (_life is { } life)
+        if (_context is { } existing)
         {
-            return Repeat(life, request);
+            return AnswerDuplicate(existing, request);
         }
 
         var plan = plans.ForRequest(Host);
-        life = _life = NewLife(request, plan);
-        return life.Answer = BringUpAsync(life, plan);
+        var context = _context = BeginLife(request);
+        return context.Tasks.SpinUp = SpinUpAsync(context, plan);
     }
 
-    public Task<MandelboxDescription?> Describe() => Task.FromResult(_life is { } life ? Describe(life) : null);
+    public Task<MandelboxDescription?> Describe() => Task.FromResult(_context?.Describe());
 
     public async Task<bool> Stop(string reason)
     {
-        if (_life is not { } life)
+        if (_context is not { } context)
         {
             return false;
         }
 
-        var end = EndAsync(life, reason);
-        await Task.WhenAny(end, Task.Delay(options.Value.StopTimeout, timeProvider));
-        Watch(end, "end");
+        await EndAsync(context, reason, options.Value.StopTimeout);
         return true;
     }
 
     public Task ContainerDied(ContainerDeath death)
     {
-        if (_life is not { } life || (life.Run.ContainerId ?? life.ExpectedContainerId) != death.ContainerId)
+        if (_context is not { } context || (context.Container.Id ?? context.Ecs?.ContainerId) != death.ContainerId)
         {
             return Task.CompletedTask;
         }
 
-        life.Run.ContainerEnded = true;
-        life.TryAgain.TrySetResult();
-        if (life.IsAlive)
+        context.Container.MayRun = false;
+        context.Tasks.RetryUndo.TrySetResult();
+        if (context.State.IsAlive)
         {
-            if (life.Adopted && life.Run.ContainerId is null)
+            if (context.Container.Id is null)
             {
-                // It was registered and so is ours to remove, although it was never taken over.
-                life.Runner.RegisterUndo(plans.ForRemoval(death.ContainerId));
+                // Registered, so ours to remove, although it was never adopted.
+                context.Steps.RegisterUndo(plans.Adoption(death.ContainerId));
             }
 
-            // Not awaited: giving back can take as long as an upload, and the caller is the event stream.
-            Watch(EndAsync(life, $"its container ended{(death.ExitCode is { } code ? $" with exit code {code}" : "")}"), "end");
+            // Not awaited: the undo may take as long as an upload, and the caller is the event stream.
+            Observe(EndAsync(context, $"its container ended{(death.ExitCode is { } code ? $" with exit code {code}" : "")}"), "end");
         }
 
         return Task.CompletedTask;
     }
 
-    public async Task<string?> SetDpi(int dpi)
+    public async Task<string?> ContainerStarted(string containerId)
     {
-        if (_life is not { IsAlive: true } life)
+        if (_context is not { } context)
         {
             return $"there is no mandelbox {Id}";
         }
 
-        if (life.Adopted && (life.Adoption is not { } adoption || await adoption is not null))
+        if (context.Ecs is { } ecs)
+        {
+            return await AdoptOnceAsync(context, ecs, containerId);
+        }
+
+        // Also while it is ending: a container that is not known here would be removed at once, and lose the grace of its stop.
+        // The id is missing while the engine has not answered the call that creates the container.
+        return context.Container.Id is null || context.Container.Id == containerId ? null : $"mandelbox {Id} has another container";
+    }
+
+    public async Task<string?> SetDpi(int dpi)
+    {
+        if (_context is not { State.IsAlive: true } context)
+        {
+            return $"there is no mandelbox {Id}";
+        }
+
+        if (context.Ecs is { } ecs && (ecs.Adoption is not { } adoption || await adoption is not null))
         {
             return $"mandelbox {Id} has no running container yet";
         }
 
-        await files.WriteAsync(life.Run.Paths.ResourceMappings, "DPI", dpi.ToString(System.Globalization.CultureInfo.InvariantCulture), life.Ending.Token);
-        return life.Adopted ? await BecomeReadyAsync(life) : null;
+        await files.WriteAsync(
+            context.Paths.ResourceMappings, "DPI", dpi.ToString(CultureInfo.InvariantCulture), context.Tasks.Ending.Token);
+        return context.Ecs is null ? null : await BecomeReadyAsync(context, context.Ecs);
     }
 
     public async Task<string?> MountCloudStorage(CloudStorageRequest request)
     {
-        if (_life is not { IsAlive: true, State: >= MandelboxState.Created } life)
+        if (_context is not { State: { IsAlive: true, Current.HasContainer: true } } context)
         {
             return $"mandelbox {Id} does not run";
         }
@@ -121,9 +143,9 @@ public sealed partial class MandelboxGrain(
         };
         try
         {
-            return await WhilePending(life, cloudStorage.MountAsync(Id, drive, life.Ending.Token));
+            return await context.Tasks.TrackAsync(cloudStorage.MountAsync(Id, drive, context.Tasks.Ending.Token));
         }
-        catch (OperationCanceledException) when (life.Ending.IsCancellationRequested)
+        catch (OperationCanceledException) when (context.Tasks.Ending.IsCancellationRequested)
         {
             return $"mandelbox {Id} ended while its drive was being mounted";
         }
@@ -131,26 +153,27 @@ public sealed partial class MandelboxGrain(
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        _leaving = true;
+        _isDeactivating = true;
 
-        // The one way out has ended every mandelbox before the silo stops. One that is still here is ended now: whatever it holds must not be forgotten.
-        if (_life is { } life)
+        // The service ends every mandelbox before the silo stops. One that is left is ended here, so that what it holds is not forgotten.
+        if (_context is { } context)
         {
-            await EndAsync(life, "the service is ending");
+            await EndAsync(context, "the service is ending");
         }
     }
 
-    private static Task<SpinUpAnswer> Repeat(MandelboxLife life, SpinUpRequest request)
+    private static Task<SpinUpAnswer> AnswerDuplicate(MandelboxContext context, SpinUpRequest request)
     {
-        if (life.Answer is { } answer && life.IsAlive
-            && life.Run.Request is { } first && first.UserId == request.UserId && first.SessionId == request.SessionId)
+        if (!context.State.IsAlive)
         {
-            return answer;
+            return Refuse($"mandelbox {context.MandelboxId} is being taken down; it can be spun up again once it has gone");
         }
 
-        var why = life.IsAlive
-            ? $"mandelbox {life.Run.MandelboxId} exists already, for another user or session"
-            : $"mandelbox {life.Run.MandelboxId} is being taken down; it can be spun up again once it has gone";
-        return Task.FromResult(SpinUpAnswer.Failed("duplicate", why));
+        return context.Tasks.SpinUp is { } answer && context.RequiredRequest.UserId == request.UserId
+            && context.RequiredRequest.SessionId == request.SessionId
+                ? answer
+                : Refuse($"mandelbox {context.MandelboxId} exists already, for another user or session");
+
+        static Task<SpinUpAnswer> Refuse(string reason) => Task.FromResult(SpinUpAnswer.Failed("duplicate", reason));
     }
 }

@@ -3,21 +3,27 @@ using HostService.GrainInterfaces;
 
 namespace HostService.Grains.Mandelbox;
 
-/// <summary>Counts and times transitions, for whoever listens to the meter <c>HostService</c>.</summary>
+/// <summary>Counts and times the moves of mandelboxes from state to state, on the meter <c>HostService</c>.</summary>
 internal static class MandelboxMeter
 {
     private static readonly Meter Meter = new("HostService");
 
-    private static readonly Counter<long> Transitions =
-        Meter.CreateCounter<long>("host_service.mandelbox.transitions", description: "Transitions of mandelboxes, by the states left and reached.");
+    private static readonly Counter<long> Transitions = Meter.CreateCounter<long>(
+        "host_service.mandelbox.transitions", description: "Transitions of mandelboxes, by the states left and reached.");
 
-    private static readonly Histogram<double> Durations =
-        Meter.CreateHistogram<double>("host_service.mandelbox.state.duration", "s", "Time that mandelboxes spent in a state before they left it.");
+    private static readonly Counter<long> RefusedTransitions = Meter.CreateCounter<long>(
+        "host_service.mandelbox.refused_transitions", description: "Transitions that the state machine refused.");
+
+    private static readonly Histogram<double> Durations = Meter.CreateHistogram<double>(
+        "host_service.mandelbox.state.duration", "s", "Time that mandelboxes spent in a state before they left it.");
 
     public static void Moved(MandelboxState from, MandelboxState to, TimeSpan spent)
     {
-        var left = new KeyValuePair<string, object?>("from", from.ToString());
-        Transitions.Add(1, left, new KeyValuePair<string, object?>("to", to.ToString()));
-        Durations.Record(spent.TotalSeconds, left);
+        Transitions.Add(1, Tag("from", from), Tag("to", to));
+        Durations.Record(spent.TotalSeconds, Tag("from", from));
     }
+
+    public static void Refused(MandelboxState from, MandelboxState to) => RefusedTransitions.Add(1, Tag("from", from), Tag("to", to));
+
+    private static KeyValuePair<string, object?> Tag(string name, MandelboxState state) => new(name, state.ToString());
 }

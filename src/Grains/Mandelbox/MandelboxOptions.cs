@@ -2,7 +2,10 @@ using HostService.GrainInterfaces;
 
 namespace HostService.Grains.Mandelbox;
 
-/// <summary>Section <c>Mandelbox</c>: deadlines of one mandelbox's life. They nest: a step ends before the spin-up, the spin-up before the grain call, the call before the gateway's answer.</summary>
+/// <summary>
+/// Section <c>Mandelbox</c>: time-outs of one mandelbox. They nest: a step ends before the spin-up, the spin-up before the grain call, the
+/// grain call before the gateway's answer.
+/// </summary>
 public sealed class MandelboxOptions : IValidatedOptions
 {
     /// <summary>The longest that one step may take. The first container on a fresh host takes over a minute (B5).</summary>
@@ -12,43 +15,44 @@ public sealed class MandelboxOptions : IValidatedOptions
     public TimeSpan SpinUpTimeout { get; set; } = TimeSpan.FromSeconds(100);
 
     /// <summary>
-    /// The longest that one step of giving back may take, such as uploading what was written to a drive or saving a user's configs; both have time limits of
+    /// The longest that the undo of one step may take, such as uploading a drive's files or saving user configs. Both have time-outs of
     /// their own, which must be shorter.
     /// </summary>
     public TimeSpan CleanUpTimeout { get; set; } = TimeSpan.FromSeconds(120);
 
-    /// <summary>How long the answer to a failed spin-up waits for everything to be given back; giving back goes on after it.</summary>
-    public TimeSpan AnswerWithin { get; set; } = TimeSpan.FromSeconds(30);
+    /// <summary>How long the answer to a failed spin-up waits for the undo, which goes on after the answer.</summary>
+    public TimeSpan AnswerTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long the answer to a stop waits for everything to be given back; giving back goes on after it.</summary>
+    /// <summary>How long the answer to a stop waits for the undo, which goes on after the answer.</summary>
     public TimeSpan StopTimeout { get; set; } = TimeSpan.FromSeconds(130);
 
-    /// <summary>ECS mode: how long input devices wait for the container that they were made for.</summary>
+    /// <summary>ECS mode: how long input devices are kept for a container that has not started.</summary>
     public TimeSpan AdoptionTimeout { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long a container has between TERM and KILL when it is ended by us.</summary>
+    /// <summary>How long a container that is stopped has between TERM and KILL.</summary>
     public TimeSpan StopGrace { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long the app inside may take to come up, in deployed environments (B1).</summary>
     public TimeSpan AppTimeout { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>How long the mandelbox waits for its client in deployed environments; it is told in whole seconds (B1, B15).</summary>
+    /// <summary>How long the mandelbox waits for its client, in deployed environments; passed on in whole seconds (B1, B15).</summary>
     public TimeSpan ClientTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>First pause before giving back is tried again, doubled up to <see cref="RetryAtMost"/>.</summary>
+    /// <summary>First pause before a failed undo is retried, doubled up to <see cref="RetryAtMost"/>.</summary>
     public TimeSpan RetryAfter { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Longest pause between tries.</summary>
+    /// <summary>Longest pause between retries.</summary>
     public TimeSpan RetryAtMost { get; set; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>Every fault of these settings, each with what to do; empty when there is none.</summary>
+    /// <summary>All faults of these settings, each with the remedy.</summary>
     public IEnumerable<string> Validate()
     {
         var all = new (string Name, TimeSpan Value)[]
         {
             (nameof(StepTimeout), StepTimeout), (nameof(SpinUpTimeout), SpinUpTimeout), (nameof(CleanUpTimeout), CleanUpTimeout),
-            (nameof(AnswerWithin), AnswerWithin), (nameof(StopTimeout), StopTimeout), (nameof(AdoptionTimeout), AdoptionTimeout),
-            (nameof(AppTimeout), AppTimeout), (nameof(ClientTimeout), ClientTimeout), (nameof(RetryAfter), RetryAfter), (nameof(RetryAtMost), RetryAtMost),
+            (nameof(AnswerTimeout), AnswerTimeout), (nameof(StopTimeout), StopTimeout), (nameof(AdoptionTimeout), AdoptionTimeout),
+            (nameof(AppTimeout), AppTimeout), (nameof(ClientTimeout), ClientTimeout), (nameof(RetryAfter), RetryAfter),
+            (nameof(RetryAtMost), RetryAtMost),
         };
         foreach (var (name, value) in all.Where(d => d.Value <= TimeSpan.Zero))
         {
@@ -62,17 +66,20 @@ public sealed class MandelboxOptions : IValidatedOptions
 
         if (StepTimeout > SpinUpTimeout)
         {
-            yield return $"Mandelbox:StepTimeout ({StepTimeout}) is longer than Mandelbox:SpinUpTimeout ({SpinUpTimeout}); a step must end before the spin-up it is part of.";
+            yield return $"Mandelbox:StepTimeout ({StepTimeout}) is longer than Mandelbox:SpinUpTimeout ({SpinUpTimeout}); "
+                + "a step must end before the spin-up it is part of.";
         }
 
-        if (SpinUpTimeout + AnswerWithin >= GrainCallTimeouts.MandelboxCall)
+        if (SpinUpTimeout + AnswerTimeout >= GrainCallTimeouts.MandelboxCall)
         {
-            yield return $"Mandelbox:SpinUpTimeout and Mandelbox:AnswerWithin are {SpinUpTimeout + AnswerWithin} together; they must be shorter than a grain call ({GrainCallTimeouts.MandelboxCall}).";
+            yield return $"Mandelbox:SpinUpTimeout and Mandelbox:AnswerTimeout are {SpinUpTimeout + AnswerTimeout} together; "
+                + $"they must be shorter than a grain call ({GrainCallTimeouts.MandelboxCall}).";
         }
 
         if (StopTimeout >= GrainCallTimeouts.MandelboxCall)
         {
-            yield return $"Mandelbox:StopWithin is {StopTimeout}; it must be shorter than a grain call ({GrainCallTimeouts.MandelboxCall}).";
+            yield return $"Mandelbox:StopTimeout is {StopTimeout}; "
+                + $"it must be shorter than a grain call ({GrainCallTimeouts.MandelboxCall}).";
         }
     }
 }

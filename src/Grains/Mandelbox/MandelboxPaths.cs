@@ -2,30 +2,29 @@ using System.Globalization;
 
 namespace HostService.Grains.Mandelbox;
 
-/// <summary>Where a mandelbox's files lie on the host (B15, B17).</summary>
-/// <param name="root"><c>/fractal</c> unless configured.</param>
-/// <param name="mandelboxId">Checked: it becomes part of paths.</param>
+/// <summary>The paths of a mandelbox's files on the host (B15, B17).</summary>
+/// <param name="root"><c>Host:Root</c>.</param>
+/// <param name="mandelboxId">Valid, because it becomes part of paths.</param>
 public sealed class MandelboxPaths(string root, string mandelboxId)
 {
-    /// <summary>Everything of this mandelbox but its sockets and logs.</summary>
+    /// <summary>Everything but sockets and logs.</summary>
     public string Home { get; } = Path.Combine(root, mandelboxId);
 
-    /// <summary>What the mandelbox is told; bound to <c>/fractal/resourceMappings</c>.</summary>
+    /// <summary>Bound to <c>/fractal/resourceMappings</c>.</summary>
     public string ResourceMappings => Path.Combine(Home, "mandelboxResourceMappings");
 
     /// <summary>The user's app settings; bound to <c>/fractal/userConfigs</c>.</summary>
     public string UserConfigs => Path.Combine(Home, "userConfigs", "unpacked_configs");
 
-    /// <summary>Short-lived things.</summary>
     public string Temp { get; } = Path.Combine(root, "temp", mandelboxId);
 
     /// <summary>Bound to <c>/tmp/sockets</c>.</summary>
     public string Sockets => Path.Combine(Temp, "sockets");
 
-    /// <summary>Where a program of the mandelbox's gets the descriptors of its input devices.</summary>
+    /// <summary>The socket on which a program inside gets the descriptors of its input devices.</summary>
     public string InputSocket => Path.Combine(Sockets, "uinput.sock");
 
-    /// <summary>All logs of this mandelbox.</summary>
+    /// <summary>The logs of all sessions.</summary>
     public string AllLogs { get; } = Path.Combine(root, "temp", "logs", mandelboxId);
 
     /// <summary>The logs of one session; bound to <c>/var/log/fractal</c>.</summary>

@@ -1,6 +1,7 @@
 using HostService.GrainInterfaces;
+using HostService.Grains.Lifecycle;
+using HostService.Grains.Mandelbox.Ecs;
 using HostService.Grains.Mandelbox.Steps;
-using HostService.Infrastructure;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
@@ -9,19 +10,21 @@ using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.UserConfigs;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Stage = HostService.Grains.Lifecycle.Stage<HostService.Grains.Mandelbox.MandelboxContext>;
 
 namespace HostService.Grains.Mandelbox;
 
-/// <summary>The stages of one way up, and how the webserver is told of its end.</summary>
-public sealed record ProvisioningPlan(IReadOnlyList<Stage> Stages, Func<MandelboxRun, CancellationToken, Task> MarkDyingAsync);
+/// <summary>A spin-up in three parts. The middle one is undone and retried when <see cref="StartContainer.CanRetry"/>.</summary>
+public sealed record SpinUpPlan(IReadOnlyList<Stage> BeforeLease, IReadOnlyList<Stage> LeaseToStart, IReadOnlyList<Stage> AfterStart);
 
 /// <summary>
-/// Puts a mandelbox's steps in order. The order is that of dependence, so that its reverse is right for the way back: the container ends and is removed,
-/// the lease comes free, then the settings are saved, the directories go, and last the row.
+/// The steps of a mandelbox, as tables of stages. A step stands after everything that it needs, so that the reverse order is right for the
+/// undo: the container is stopped and removed, the lease is released, user configs are saved, the directories are removed, and the row is
+/// deleted.
 /// </summary>
 public sealed class ProvisioningPlans(
-    HostInfoSource facts,
-    ContainerCapabilitiesSource surroundings,
+    HostInfoSource hostInfo,
+    ContainerCapabilitiesSource capabilities,
     IContainerEngine engine,
     IMandelboxFiles files,
     IInputDevices inputDevices,
@@ -30,87 +33,71 @@ public sealed class ProvisioningPlans(
     ICloudStorage cloudStorage,
     IOptions<MandelboxOptions> options,
     IOptions<DockerOptions> docker,
-    IOptions<HostOptions> host,
-    ILoggerFactory loggers)
+    ILogger<ProvisioningPlans> logger)
 {
-    private readonly ILogger _logger = loggers.CreateLogger<ProvisioningPlans>();
+    private HostEnvironment Environment => hostInfo.Current.Environment;
 
-    public string Root => host.Value.Root;
+    private string InstanceName => hostInfo.Current.Identity.InstanceName;
 
     /// <summary>From a user's request to a running app (B7).</summary>
-    public ProvisioningPlan ForRequest(IHostGrain hostGrain)
-    {
-        var known = facts.Current;
-        var environment = known.Environment;
-        var claim = new ClaimRow(database, known.Identity.InstanceName);
-        UserConfigKey Key(MandelboxRun run) => new(run.RequiredRequest.UserId, environment.Name.ToLowerInvariant(), run.RequiredRequest.AppName);
-
-        var stages = new List<Stage>
-        {
-            new(null, claim),
-            new(null, new CheckEncryptionToken()),
-            new(null, new MakeDirectories(files), new KeepUserConfigs(userConfigs, Key, _logger), new PlaceCloudStorage(cloudStorage)),
-            new(MandelboxState.Leased, new TakeLease(hostGrain), new FindImage(FindImageAsync)),
-            new(null, new MakeInputDevices(inputDevices, () => surroundings.Current.Fuse, environment.IsLocal, _logger)),
+    public SpinUpPlan ForRequest(IHostGrain host) => new(
+        BeforeLease:
+        [
+            new(new ClaimRow(database, InstanceName)),
+            new(new CheckEncryptionToken()),
+            new(new CreateDirectories(files), new SaveUserConfigs(userConfigs, Environment, logger), new PrepareCloudStorage(cloudStorage)),
+        ],
+        LeaseToStart:
+        [
+            new(new AcquireLease(host), new FindImage(engine, Environment, docker.Value.ImageTemplate)),
+            new(new MoveTo(MandelboxState.Leased)),
+            new(InputDevices()),
             new(
-                MandelboxState.Created,
-                new CreateContainer(engine, run => ContainerSpecs.Build(run, known.Identity.InstanceName, environment, surroundings.Current)),
-                new WriteMappings(files, run => WriteMappings.ForLease(run, environment.IsLocal ? null : options.Value.ClientTimeout))),
-            new(MandelboxState.Started, new StartContainer(engine, options.Value.StopGrace)),
-            new(MandelboxState.Connecting),
-            new(null, new FetchUserConfigs(userConfigs, Key, _logger)),
-            new(null, new MarkReady(files)),
-        };
-        if (environment.IsDeployed)
-        {
-            stages.Add(new(null, new WaitForApp(files, options.Value.AppTimeout)));
-        }
+                new CreateContainer(engine, InstanceName, Environment, capabilities.Current),
+                new WriteResourceMappings(files, Environment.IsLocal ? null : options.Value.ClientTimeout)),
+            new(new MoveTo(MandelboxState.Created)),
+            new(new StartContainer(engine, options.Value.StopGrace)),
+            new(new MoveTo(MandelboxState.Started)),
+        ],
+        AfterStart:
+        [
+            new(new MoveTo(MandelboxState.Connecting)),
+            new(new FetchUserConfigs(userConfigs, Environment, logger)),
+            new(new MarkReady(files)),
+            .. Environment.IsDeployed ? [new Stage(new WaitForApp(files, options.Value.AppTimeout))] : Array.Empty<Stage>(),
+            new(new CheckContainerRuns(engine)),
+            new(new MarkRowRunning(database)),
+            new(new MoveTo(MandelboxState.Running)),
+        ]);
 
-        stages.Add(new(null, new CheckAlive(engine)));
-        stages.Add(new(MandelboxState.Running, new MarkRowRunning(database)));
-        return new ProvisioningPlan(stages, claim.MarkDyingAsync);
-    }
+    /// <summary>ECS mode: directories, where they are missing.</summary>
+    public IReadOnlyList<Stage> ForDirectories(MandelboxContext context) =>
+        context.HasDirectories ? [] : [new(new CreateDirectories(files), new PrepareCloudStorage(cloudStorage))];
 
-    /// <summary>ECS mode: input devices ahead of a container that somebody else is going to make (B29); they are the last stage.</summary>
-    public IReadOnlyList<Stage> ForDevices(bool hasDirectories) =>
+    /// <summary>ECS mode: input devices ahead of the agent's container (B29).</summary>
+    public Stage ForDevices() => new(InputDevices());
+
+    /// <summary>ECS mode: the agent's container has started (B29).</summary>
+    public IReadOnlyList<Stage> ForAdoption(IHostGrain host, string containerId, IReadOnlyList<PortBinding> ports) =>
     [
-        .. ForDirectories(hasDirectories),
-        new(null, new MakeInputDevices(inputDevices, () => surroundings.Current.Fuse, facts.Current.Environment.IsLocal, _logger)),
+        new(new AdoptLease(host, ports)),
+        new(new MoveTo(MandelboxState.Leased)),
+        new(Adoption(containerId)),
+        new(new MoveTo(MandelboxState.Created)),
+        new(new WriteResourceMappings(files, clientTimeout: null)),
+        new(new MoveTo(MandelboxState.Started)),
     ];
 
-    /// <summary>ECS mode: a container that somebody else made has started (B29). It is marked ready when its DPI arrives.</summary>
-    public ProvisioningPlan ForAdoption(IHostGrain hostGrain, string containerId, IReadOnlyList<PortBinding> ports, bool hasDirectories)
-    {
-        List<Stage> stages =
-        [
-            .. ForDirectories(hasDirectories),
-            new(MandelboxState.Leased, new AdoptLease(hostGrain, ports)),
-            new(MandelboxState.Created, new AdoptContainer(engine, containerId, options.Value.StopGrace)),
-            new(MandelboxState.Started, new WriteMappings(files, WriteMappings.ForAdopted)),
-        ];
-        return new ProvisioningPlan(stages, (_, _) => Task.CompletedTask);
-    }
-
-    /// <summary>ECS mode: a registered container that has ended before it was taken over; its way back removes it.</summary>
-    public IMandelboxStep ForRemoval(string containerId) => new AdoptContainer(engine, containerId, options.Value.StopGrace);
-
-    /// <summary>ECS mode: the user's client has told its DPI; the app may begin.</summary>
+    /// <summary>ECS mode: the user's client has sent its DPI; the app may begin.</summary>
     public IReadOnlyList<Stage> ForReadiness() =>
     [
-        new(MandelboxState.Connecting),
-        new(MandelboxState.Running, new MarkReady(files)),
+        new(new MoveTo(MandelboxState.Connecting)),
+        new(new MarkReady(files)),
+        new(new MoveTo(MandelboxState.Running)),
     ];
 
-    private IEnumerable<Stage> ForDirectories(bool areThere) =>
-        areThere ? [] : [new(null, new MakeDirectories(files), new PlaceCloudStorage(cloudStorage))];
+    /// <summary>ECS mode: the undo of this step removes the agent's container.</summary>
+    public IStep<MandelboxContext> Adoption(string containerId) => new AdoptContainer(engine, containerId, options.Value.StopGrace);
 
-    private async Task<string?> FindImageAsync(string app, CancellationToken cancellationToken) => facts.Current.Environment.IsLocal
-        ? await engine.FindImageAsync(ContainerNames.LocalImagePatterns(app), cancellationToken)
-        : ContainerNames.Image(docker.Value.ImageTemplate, facts.Current.Environment.Name, app);
-}
-
-/// <summary>Holds <see cref="ContainerCapabilities"/> from the moment start-up has found them.</summary>
-public sealed class ContainerCapabilitiesSource
-{
-    public ContainerCapabilities Current { get; set; } = new();
+    private CreateInputDevices InputDevices() => new(inputDevices, capabilities.Current.Fuse, Environment.IsLocal, logger);
 }

@@ -12,6 +12,7 @@ internal static class EngineErrors
     {
         ContainerEngineException known => known,
         DockerApiException { StatusCode: HttpStatusCode.NotFound } e => Failed(EngineFailure.NotFound, what, Words(e), e),
+        DockerApiException e when IsPortTaken(Words(e)) => Failed(EngineFailure.PortTaken, what, Words(e), e),
         DockerApiException e => Failed(EngineFailure.Refused, what, Words(e), e),
         HttpRequestException or IOException or System.Net.Sockets.SocketException or ObjectDisposedException =>
             Failed(EngineFailure.Unreachable, what, $"the engine does not answer ({Innermost(exception)})", exception),
@@ -45,6 +46,11 @@ internal static class EngineErrors
 
         return $"{(int)exception.StatusCode} {(body.Length > 500 ? body[..500] + "…" : body)}".Trim();
     }
+
+    /// <summary>dockerd has no code for it: the first text is of its own port allocator, the second one of the kernel.</summary>
+    private static bool IsPortTaken(string words) =>
+        words.Contains("port is already allocated", StringComparison.Ordinal)
+        || words.Contains("address already in use", StringComparison.Ordinal);
 
     private static string Innermost(Exception exception) => exception.GetBaseException().Message;
 }

@@ -62,6 +62,9 @@ public enum EngineFailure
     /// <summary>A container of that name exists.</summary>
     NameTaken,
 
+    /// <summary>Another program or container has bound a host port of the container.</summary>
+    PortTaken,
+
     /// <summary>The call did not end within its deadline.</summary>
     TimedOut,
 }

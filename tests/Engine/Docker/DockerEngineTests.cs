@@ -126,7 +126,7 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IAsyncLifetime
 
         var error = await Assert.ThrowsAsync<ContainerEngineException>(() => Engine.StartAsync(id, default));
 
-        Assert.Equal(EngineFailure.Refused, error.Failure);
+        Assert.Equal(EngineFailure.PortTaken, error.Failure);
         Assert.Contains(port.ToString(), error.Message, StringComparison.Ordinal);
     }
 

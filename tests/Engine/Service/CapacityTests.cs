@@ -15,7 +15,7 @@ public sealed class CapacityTests(EngineFixture engine)
         await using var service = await TestService.StartAsync(
             engine.Endpoint,
             // The engine starts them one after the other, and this machine may have other things to do.
-            ("Mandelbox__StepTimeout", "00:01:48"), ("Mandelbox__SpinUpTimeout", "00:01:48"), ("Mandelbox__AnswerWithin", "00:00:25"));
+            ("Mandelbox__StepTimeout", "00:01:48"), ("Mandelbox__SpinUpTimeout", "00:01:48"), ("Mandelbox__AnswerTimeout", "00:00:25"));
 
         var answers = await Task.WhenAll(Enumerable.Range(0, All).Select(i => service.SpinUpAsync(TestService.Body($"full-{i}"))));
 

@@ -53,7 +53,7 @@ public sealed class LostEngineTests
         await using var service = await TestService.StartAsync(
             daemon.Endpoint,
             ("Docker__ReconnectDelay", "00:00:00.1"),
-            ("Mandelbox__AnswerWithin", "00:00:01"), ("Mandelbox__RetryAfter", "00:00:00.2"), ("Mandelbox__RetryAtMost", "00:00:01"));
+            ("Mandelbox__AnswerTimeout", "00:00:01"), ("Mandelbox__RetryAfter", "00:00:00.2"), ("Mandelbox__RetryAtMost", "00:00:01"));
 
         var spinUp = service.SpinUpAsync(TestService.Body("middle"));
         await service.Process.Log.LineAsync("Mandelbox middle: Leased -> Created").WaitAsync(TimeSpan.FromSeconds(60));

@@ -91,6 +91,20 @@ public sealed class DockerEngineTests
         Assert.Equal("Could not create the container one from demo: the engine's words", error.Message);
     }
 
+    [Theory]
+    [InlineData("driver failed programming external connectivity on endpoint one: Bind for 0.0.0.0:2001 failed: port is already allocated")]
+    [InlineData("Error starting userland proxy: listen tcp4 0.0.0.0:2001: bind: address already in use")]
+    public async Task A_start_that_fails_because_a_host_port_is_taken_says_so(string words)
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(
+            ("/version", 200, Version2010), ("/v1.41/containers/one/start", 500, $$"""{"message":"{{words}}"}""")));
+        using var engine = Engine(loopback);
+
+        var error = await FailsAsync(engine.StartAsync("one", default), EngineFailure.PortTaken);
+
+        Assert.Equal($"Could not start the container one: {words}", error.Message);
+    }
+
     [Fact]
     public async Task An_engine_that_is_not_there_is_unreachable()
     {

@@ -7,7 +7,7 @@ namespace HostService.Tests.Unit.Host;
 public sealed class GpuDescriptionsTests
 {
     [Fact]
-    public void Every_figure_is_carried_over_with_memory_in_kilobytes()
+    public void Every_figure_is_converted_with_memory_in_kilobytes()
     {
         var gpu = new GpuInfo
         {
@@ -37,7 +37,7 @@ public sealed class GpuDescriptionsTests
     }
 
     [Fact]
-    public void What_nvml_calls_a_gpu_is_told_where_it_is_not_its_index()
+    public void Nvmls_index_is_kept_where_it_differs()
     {
         var status = new GpuStatus(new GpuInfo { Index = 2 }, null);
 
@@ -46,10 +46,11 @@ public sealed class GpuDescriptionsTests
     }
 
     [Fact]
-    public void What_is_not_known_stays_unknown()
+    public void Unknown_figures_stay_unknown()
     {
         var description = Assert.Single(GpuDescriptions.From([new GpuStatus(new GpuInfo { Index = 0 }, null)]));
 
-        Assert.Equal(("unknown", "unknown", null, null), (description.Name, description.Uuid, description.FreeMemoryKb, description.Unhealthy));
+        Assert.Equal(
+            ("unknown", "unknown", null, null), (description.Name, description.Uuid, description.FreeMemoryKb, description.Unhealthy));
     }
 }

@@ -5,7 +5,7 @@ using HostService.Grains.Host;
 
 namespace HostService.Tests.Unit.Host;
 
-/// <summary>Random lives of a GPU pool, held against a plain model of it.</summary>
+/// <summary>Random operations on a GPU pool, compared with a simple model.</summary>
 public sealed class GpuPoolPropertyTests
 {
     private const int Owners = 40;
@@ -36,7 +36,7 @@ public sealed class GpuPoolPropertyTests
     }
 
     [Fact]
-    public void Whatever_happens_no_sick_gpu_gets_anything_no_gpu_gets_too_much_and_nothing_leaks() => Prop.ForAll(Lives(), life =>
+    public void In_any_order_no_unhealthy_gpu_gets_a_mandelbox_none_gets_too_many_and_nothing_leaks() => Prop.ForAll(Lives(), life =>
     {
         var (gpus, perGpu, steps) = life;
         var pool = new GpuPool(Enumerable.Range(0, gpus), perGpu, cpuOnlySlots: 0);
@@ -99,7 +99,7 @@ public sealed class GpuPoolPropertyTests
     }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void Cpu_only_slots_are_given_as_often_as_there_are_any() => Prop.ForAll(Arb.From(Gen.Choose(0, 54)), slots =>
+    public void Every_cpu_only_slot_is_given() => Prop.ForAll(Arb.From(Gen.Choose(0, 54)), slots =>
     {
         var pool = new GpuPool([], perGpu: 2, slots);
 
@@ -108,15 +108,21 @@ public sealed class GpuPoolPropertyTests
         Assert.Equal(new PoolFigures(slots, 0), pool.Figures);
     }).QuickCheckThrowOnFailure();
 
-    private static int[] Loads(Dictionary<int, int> holds, int gpus) => [.. Enumerable.Range(0, gpus).Select(g => holds.Values.Count(h => h == g))];
+    private static int[] Loads(Dictionary<int, int> holds, int gpus) =>
+        [.. Enumerable.Range(0, gpus).Select(g => holds.Values.Count(h => h == g))];
 
     private static List<GpuDescription> Descriptions(int gpus, HashSet<int> sick) =>
-        [.. Enumerable.Range(0, gpus).Select(i => new GpuDescription { Index = i, Name = "T4", Uuid = $"GPU-{i}", Unhealthy = sick.Contains(i) ? "sick" : null })];
+    [
+        .. Enumerable.Range(0, gpus)
+            .Select(i => new GpuDescription { Index = i, Name = "T4", Uuid = $"GPU-{i}", Unhealthy = sick.Contains(i) ? "sick" : null }),
+    ];
 
     private static Arbitrary<(int Gpus, int PerGpu, (Verb Verb, int Subject)[] Steps)> Lives()
     {
-        // Placing comes up more often than the rest, or the pool would never be full.
-        var step = Gen.Elements(Verb.Place, Verb.Place, Verb.Place, Verb.Release, Verb.Sicken, Verb.Heal).Zip(Gen.Choose(0, 999), (verb, subject) => (verb, subject));
-        return Arb.From(Gen.Choose(1, 8).Zip(Gen.Choose(1, 4)).SelectMany(size => Gen.Resize(step.ArrayOf(), 200).Select(steps => (size.Item1, size.Item2, steps))));
+        // Placing is drawn more often than the rest, or the pool would never be full.
+        var step = Gen.Elements(Verb.Place, Verb.Place, Verb.Place, Verb.Release, Verb.Sicken, Verb.Heal)
+            .Zip(Gen.Choose(0, 999), (verb, subject) => (verb, subject));
+        return Arb.From(Gen.Choose(1, 8).Zip(Gen.Choose(1, 4))
+            .SelectMany(size => Gen.Resize(step.ArrayOf(), 200).Select(steps => (size.Item1, size.Item2, steps))));
     }
 }

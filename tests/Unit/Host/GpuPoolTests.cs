@@ -26,7 +26,7 @@ public sealed class GpuPoolTests
     }
 
     [Fact]
-    public void Asking_twice_gives_the_same_gpu_and_counts_once()
+    public void A_second_request_gets_the_same_gpu_and_counts_once()
     {
         var pool = new GpuPool([0, 1], perGpu: 2, cpuOnlySlots: 0);
 
@@ -35,7 +35,7 @@ public sealed class GpuPoolTests
     }
 
     [Fact]
-    public void Giving_back_twice_is_harmless()
+    public void A_second_release_has_no_effect()
     {
         var pool = new GpuPool([0], perGpu: 1, cpuOnlySlots: 0);
         Place(pool, "a");
@@ -76,7 +76,7 @@ public sealed class GpuPoolTests
     }
 
     [Fact]
-    public void A_sick_gpu_gets_nothing_keeps_its_count_and_comes_back()
+    public void An_unhealthy_gpu_gets_no_mandelbox_keeps_its_count_and_recovers()
     {
         var pool = new GpuPool([0, 1], perGpu: 2, cpuOnlySlots: 0);
         Place(pool, "on 0");
@@ -96,7 +96,7 @@ public sealed class GpuPoolTests
     }
 
     [Fact]
-    public void A_host_whose_gpus_are_all_sick_names_each_and_its_illness()
+    public void A_host_whose_gpus_are_all_unhealthy_names_each_and_its_fault()
     {
         var pool = new GpuPool([0, 1], perGpu: 2, cpuOnlySlots: 54);
         pool.Update([Gpu(0) with { Unhealthy = "XID 79" }, Gpu(1) with { Unhealthy = "three readings failed" }]);
@@ -108,7 +108,7 @@ public sealed class GpuPoolTests
     }
 
     [Fact]
-    public void A_gpu_that_is_missing_from_the_list_is_sick_until_it_is_back()
+    public void A_gpu_that_is_missing_from_the_list_is_unhealthy_until_it_is_back()
     {
         var pool = new GpuPool([0, 1], perGpu: 2, cpuOnlySlots: 0);
         pool.Update([Gpu(1)]);
@@ -136,7 +136,7 @@ public sealed class GpuPoolTests
     }
 
     [Fact]
-    public void A_gpu_that_does_not_say_how_much_memory_it_has_is_not_held_back()
+    public void A_gpu_that_does_not_report_its_memory_is_used()
     {
         var pool = new GpuPool([], perGpu: 1, cpuOnlySlots: 0, minimumFreeMemoryKb: 1000);
         pool.Update([Gpu(0)]);
@@ -145,7 +145,7 @@ public sealed class GpuPoolTests
     }
 
     [Fact]
-    public void Gpus_that_appear_later_take_the_place_of_cpu_only_slots()
+    public void Gpus_that_appear_later_replace_the_cpu_only_slots()
     {
         var pool = new GpuPool([], perGpu: 2, cpuOnlySlots: 3);
         Place(pool, "a");
@@ -158,7 +158,7 @@ public sealed class GpuPoolTests
     }
 
     [Fact]
-    public void A_slot_found_held_is_counted_even_on_a_gpu_that_is_full_or_unknown()
+    public void A_restored_slot_counts_even_on_a_gpu_that_is_full_or_unknown()
     {
         var pool = new GpuPool([0], perGpu: 1, cpuOnlySlots: 0);
 
@@ -176,7 +176,7 @@ public sealed class GpuPoolTests
     }
 
     [Fact]
-    public void After_a_gpu_vanished_the_others_are_given_by_what_nvml_calls_them_now_and_counted_as_before()
+    public void After_a_gpu_vanished_the_others_get_nvmls_new_index_and_are_counted_as_before()
     {
         var pool = new GpuPool([0, 1, 2], perGpu: 2, cpuOnlySlots: 0);
         Assert.Equal([0, 1, 2], [Place(pool, "a"), Place(pool, "b"), Place(pool, "c")]);

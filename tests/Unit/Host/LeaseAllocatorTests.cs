@@ -9,17 +9,19 @@ public sealed class LeaseAllocatorTests
 {
     private enum Verb
     {
-        Take,
-        GiveBack,
-        GiveBackAgain,
-        GiveBackForeign,
+        Acquire,
+        Release,
+        ReleaseAgain,
+        ReleaseForeign,
     }
 
-    private static LeaseAllocator Book(int slots = 54, Func<ushort, bool>? tcpFree = null) => new(
+    private static LeaseAllocator Allocator(int slots = 54, Func<ushort, bool>? tcpFree = null) => new(
         new TtyPool(),
         new PortPool([4678], tcpFree ?? (_ => true), new Random(1)),
         new PortPool([], _ => true, new Random(2)),
         new GpuPool([], 2, slots));
+
+    private static LeaseRequest Request(string owner, params IReadOnlyList<PortBinding> ports) => new(Guid.NewGuid(), owner, ports);
 
     private static Lease Granted(LeaseAnswer answer)
     {
@@ -30,7 +32,7 @@ public sealed class LeaseAllocatorTests
     [Fact]
     public void A_lease_is_a_tty_a_slot_and_the_three_ports_in_their_order()
     {
-        var lease = Granted(Book().Take(new LeaseRequest("m")));
+        var lease = Granted(Allocator().Acquire(Request("m")));
         Assert.InRange(lease.Tty, 10, 63);
         Assert.Equal(-1, lease.GpuIndex);
         Assert.Equal(
@@ -40,29 +42,40 @@ public sealed class LeaseAllocatorTests
     }
 
     [Fact]
-    public void Asking_twice_gives_the_same_lease()
+    public void A_second_request_gets_the_same_lease()
     {
-        var book = Book();
-        Assert.Same(book.Take(new LeaseRequest("m")).Lease, book.Take(new LeaseRequest("m")).Lease);
-        Assert.Equal(1, book.Ttys.Used);
+        var allocator = Allocator();
+        Assert.Same(allocator.Acquire(Request("m")).Lease, allocator.Acquire(Request("m")).Lease);
+        Assert.Equal(1, allocator.Ttys.Used);
     }
 
     [Fact]
-    public void A_late_give_back_of_an_old_lease_leaves_the_new_one_alone()
+    public void A_lease_has_the_id_that_its_request_chose_and_can_be_released_by_it()
     {
-        var book = Book();
-        var old = Granted(book.Take(new LeaseRequest("m")));
-        Assert.True(book.GiveBack("m", old.Id));
-        var young = Granted(book.Take(new LeaseRequest("m")));
-        Assert.False(book.GiveBack("m", old.Id));
-        Assert.Equal("m", book.FindByHostPort(young.HostPortFor(MandelboxPorts.Control), Transport.Tcp));
+        var allocator = Allocator();
+        var (acquired, adopted) = (Guid.NewGuid(), Guid.NewGuid());
+        Assert.Equal(acquired, Granted(allocator.Acquire(new LeaseRequest(acquired, "m"))).Id);
+        Assert.Equal(adopted, Granted(allocator.Adopt(adopted, "n", [new PortBinding(MandelboxPorts.Control, Transport.Tcp, 60000)])).Id);
+        Assert.True(allocator.Release("m", acquired));
+        Assert.True(allocator.Release("n", adopted));
+    }
+
+    [Fact]
+    public void A_late_release_of_an_old_lease_leaves_the_new_one_alone()
+    {
+        var allocator = Allocator();
+        var old = Granted(allocator.Acquire(Request("m")));
+        Assert.True(allocator.Release("m", old.Id));
+        var young = Granted(allocator.Acquire(Request("m")));
+        Assert.False(allocator.Release("m", old.Id));
+        Assert.Equal("m", allocator.FindByHostPort(young.HostPortFor(MandelboxPorts.Control), Transport.Tcp));
     }
 
     [Fact]
     public void Requested_ports_are_given_as_named_and_the_others_are_chosen()
     {
         var wanted = new PortBinding(MandelboxPorts.Secondary, Transport.Tcp, 20000);
-        var lease = Granted(Book().Take(new LeaseRequest("m", [wanted])));
+        var lease = Granted(Allocator().Acquire(Request("m", wanted)));
         Assert.Equal(20000, lease.HostPortFor(MandelboxPorts.Secondary));
         Assert.NotEqual(20000, lease.HostPortFor(MandelboxPorts.Control));
     }
@@ -72,20 +85,20 @@ public sealed class LeaseAllocatorTests
     [InlineData(80, "outside")]
     [InlineData(20001, "another program")]
     [InlineData(20002, "another mandelbox")]
-    public void A_refused_port_gives_everything_back_and_says_why(ushort port, string why)
+    public void A_refused_port_releases_everything_and_says_why(ushort port, string why)
     {
-        var book = Book(tcpFree: p => p != 20001);
-        Granted(book.Take(new LeaseRequest("first", [new PortBinding(MandelboxPorts.Control, Transport.Tcp, 20002)])));
-        var answer = book.Take(new LeaseRequest("m", [new PortBinding(MandelboxPorts.Secondary, Transport.Tcp, port)]));
+        var allocator = Allocator(tcpFree: p => p != 20001);
+        Granted(allocator.Acquire(Request("first", new PortBinding(MandelboxPorts.Control, Transport.Tcp, 20002))));
+        var answer = allocator.Acquire(Request("m", new PortBinding(MandelboxPorts.Secondary, Transport.Tcp, port)));
         Assert.Null(answer.Lease);
         Assert.Contains(why, answer.Refusal, StringComparison.Ordinal);
-        Assert.Equal((1, 2, 1, 1), (book.Ttys.Used, book.TcpPorts.Used, book.UdpPorts.Used, book.Gpus.Figures.Used));
+        Assert.Equal((1, 2, 1, 1), (allocator.Ttys.Used, allocator.TcpPorts.Used, allocator.UdpPorts.Used, allocator.Gpus.Figures.Used));
     }
 
     [Fact]
     public void Transports_and_ports_that_no_mandelbox_has_are_refused()
     {
-        var book = Book();
+        var allocator = Allocator();
         foreach (var bad in new[]
         {
             new PortBinding(MandelboxPorts.Control, (Transport)7, 20000),
@@ -93,56 +106,56 @@ public sealed class LeaseAllocatorTests
             new PortBinding(22, Transport.Tcp, 20000),
         })
         {
-            Assert.NotNull(book.Take(new LeaseRequest("m", [bad])).Refusal);
+            Assert.NotNull(allocator.Acquire(Request("m", bad)).Refusal);
         }
 
         var twice = new PortBinding(MandelboxPorts.Control, Transport.Tcp, 20000);
-        Assert.Contains("twice", book.Take(new LeaseRequest("m", [twice, twice])).Refusal, StringComparison.Ordinal);
-        Assert.Equal(0, book.Ttys.Used);
+        Assert.Contains("twice", allocator.Acquire(Request("m", twice, twice)).Refusal, StringComparison.Ordinal);
+        Assert.Equal(0, allocator.Ttys.Used);
     }
 
     [Fact]
-    public void The_55th_lease_is_refused_with_the_reason_and_the_next_one_works_after_one_came_back()
+    public void The_55th_lease_is_refused_with_the_reason_and_the_next_one_works_after_a_release()
     {
-        var book = Book();
-        var leases = Enumerable.Range(0, 54).Select(i => Granted(book.Take(new LeaseRequest($"m{i}")))).ToList();
+        var allocator = Allocator();
+        var leases = Enumerable.Range(0, 54).Select(i => Granted(allocator.Acquire(Request($"m{i}")))).ToList();
         Assert.Equal(54, leases.Select(l => l.Tty).Distinct().Count());
         Assert.Equal(162, leases.SelectMany(l => l.Ports).Select(p => (p.Transport, p.HostPort)).Distinct().Count());
-        Assert.Contains("no TTY is free", book.Take(new LeaseRequest("one more")).Refusal, StringComparison.Ordinal);
-        Assert.True(book.GiveBack("m17", leases[17].Id));
-        Assert.Equal(leases[17].Tty, Granted(book.Take(new LeaseRequest("one more"))).Tty);
+        Assert.Contains("no TTY is free", allocator.Acquire(Request("one more")).Refusal, StringComparison.Ordinal);
+        Assert.True(allocator.Release("m17", leases[17].Id));
+        Assert.Equal(leases[17].Tty, Granted(allocator.Acquire(Request("one more"))).Tty);
     }
 
     [Fact]
-    public void A_lease_without_a_slot_gives_the_tty_back()
+    public void A_lease_without_a_slot_releases_the_tty()
     {
-        var book = Book(slots: 1);
-        Granted(book.Take(new LeaseRequest("a")));
-        Assert.Contains("slots", book.Take(new LeaseRequest("b")).Refusal, StringComparison.Ordinal);
-        Assert.Equal(1, book.Ttys.Used);
+        var allocator = Allocator(slots: 1);
+        Granted(allocator.Acquire(Request("a")));
+        Assert.Contains("slots", allocator.Acquire(Request("b")).Refusal, StringComparison.Ordinal);
+        Assert.Equal(1, allocator.Ttys.Used);
     }
 
     [Fact]
-    public void A_restored_lease_is_what_the_labels_said_and_a_contradiction_is_refused()
+    public void A_restored_lease_is_that_of_the_labels_and_a_contradiction_is_refused()
     {
-        var book = Book();
-        var lease = Granted(Book().Take(new LeaseRequest("m")));
-        Assert.Same(lease, Granted(book.Restore(lease)));
-        Assert.Same(lease, Granted(book.Restore(lease)));
-        Assert.NotNull(book.Restore(lease with { MandelboxId = "n" }).Refusal);
-        Assert.NotNull(book.Restore(lease with { Id = Guid.NewGuid() }).Refusal);
-        Assert.Equal((1, 2, 1), (book.Ttys.Used, book.TcpPorts.Used, book.UdpPorts.Used));
-        Assert.True(book.GiveBack("m", lease.Id));
-        Assert.Equal((0, 0, 0, 0), (book.Ttys.Used, book.TcpPorts.Used, book.UdpPorts.Used, book.Gpus.Figures.Used));
+        var allocator = Allocator();
+        var lease = Granted(Allocator().Acquire(Request("m")));
+        Assert.Same(lease, Granted(allocator.Restore(lease)));
+        Assert.Same(lease, Granted(allocator.Restore(lease)));
+        Assert.NotNull(allocator.Restore(lease with { MandelboxId = "n" }).Refusal);
+        Assert.NotNull(allocator.Restore(lease with { Id = Guid.NewGuid() }).Refusal);
+        Assert.Equal((1, 2, 1), (allocator.Ttys.Used, allocator.TcpPorts.Used, allocator.UdpPorts.Used));
+        Assert.True(allocator.Release("m", lease.Id));
+        Assert.Equal((0, 0, 0, 0), (allocator.Ttys.Used, allocator.TcpPorts.Used, allocator.UdpPorts.Used, allocator.Gpus.Figures.Used));
     }
 
     [Fact]
-    public void Whatever_is_taken_and_given_back_in_any_order_nothing_has_two_owners_and_nothing_leaks()
+    public void In_any_order_of_requests_and_releases_nothing_has_two_owners_and_nothing_leaks()
     {
         var steps = Gen.Elements(Enum.GetValues<Verb>()).Zip(Gen.Choose(0, 79), (verb, id) => (verb, id)).ListOf();
         Prop.ForAll(Arb.From(steps), life =>
         {
-            var book = Book();
+            var allocator = Allocator();
             var held = new Dictionary<string, Lease>(StringComparer.Ordinal);
             var past = new Dictionary<string, Lease>(StringComparer.Ordinal);
             foreach (var (verb, number) in life)
@@ -150,8 +163,8 @@ public sealed class LeaseAllocatorTests
                 var id = $"m{number}";
                 switch (verb)
                 {
-                    case Verb.Take:
-                        var answer = book.Take(new LeaseRequest(id));
+                    case Verb.Acquire:
+                        var answer = allocator.Acquire(Request(id));
                         Assert.Equal(held.ContainsKey(id) || held.Count < 54, answer.Lease is not null);
                         if (answer.Lease is { } lease)
                         {
@@ -160,31 +173,34 @@ public sealed class LeaseAllocatorTests
                         }
 
                         break;
-                    case Verb.GiveBack when held.Remove(id, out var returned):
-                        Assert.True(book.GiveBack(id, returned.Id));
+                    case Verb.Release when held.Remove(id, out var returned):
+                        Assert.True(allocator.Release(id, returned.Id));
                         past[id] = returned;
                         break;
-                    case Verb.GiveBackAgain when past.TryGetValue(id, out var old):
-                        Assert.False(book.GiveBack(id, old.Id));
+                    case Verb.ReleaseAgain when past.TryGetValue(id, out var old):
+                        Assert.False(allocator.Release(id, old.Id));
                         break;
-                    case Verb.GiveBackForeign when held.Values.FirstOrDefault(l => l.MandelboxId != id) is { } foreign:
-                        Assert.False(book.GiveBack(id, foreign.Id));
+                    case Verb.ReleaseForeign when held.Values.FirstOrDefault(l => l.MandelboxId != id) is { } foreign:
+                        Assert.False(allocator.Release(id, foreign.Id));
                         break;
                 }
 
                 Assert.Equal(held.Count, held.Values.Select(l => l.Tty).Distinct().Count());
-                Assert.Equal(3 * held.Count, held.Values.SelectMany(l => l.Ports).Select(p => (p.Transport, p.HostPort)).Distinct().Count());
+                Assert.Equal(
+                    3 * held.Count, held.Values.SelectMany(l => l.Ports).Select(p => (p.Transport, p.HostPort)).Distinct().Count());
                 Assert.Equal(
                     (held.Count, 2 * held.Count, held.Count, held.Count),
-                    (book.Ttys.Used, book.TcpPorts.Used, book.UdpPorts.Used, book.Gpus.Figures.Used));
+                    (allocator.Ttys.Used, allocator.TcpPorts.Used, allocator.UdpPorts.Used, allocator.Gpus.Figures.Used));
             }
 
             foreach (var (id, lease) in held)
             {
-                Assert.True(book.GiveBack(id, lease.Id));
+                Assert.True(allocator.Release(id, lease.Id));
             }
 
-            Assert.Equal((0, 0, 0, 0), (book.Ttys.Used, book.TcpPorts.Used, book.UdpPorts.Used, book.Gpus.Figures.Used));
+            Assert.Equal(
+                (0, 0, 0, 0),
+                (allocator.Ttys.Used, allocator.TcpPorts.Used, allocator.UdpPorts.Used, allocator.Gpus.Figures.Used));
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(60));
     }
 }

@@ -14,11 +14,11 @@ public sealed class PortPoolTests
         var given = new HashSet<ushort>();
         for (var i = 0; i < pool.Capacity; i++)
         {
-            Assert.Equal(PortRefusal.None, pool.TryTake("m", out var port));
+            Assert.Equal(PortRefusal.None, pool.TryAcquire("m", out var port));
             Assert.True(given.Add(port));
         }
 
-        Assert.Equal(PortRefusal.Exhausted, pool.TryTake("m", out _));
+        Assert.Equal(PortRefusal.Exhausted, pool.TryAcquire("m", out _));
         Assert.Equal(49151 - 1025 - 1, given.Count);
         Assert.DoesNotContain((ushort)4678, given);
         Assert.All(given, port => Assert.InRange(port, 1025, 49150));
@@ -36,35 +36,36 @@ public sealed class PortPoolTests
     public void A_requested_port_is_given_or_refused_with_its_reason(ushort port, PortRefusal expected)
     {
         var pool = Pool([4678], p => p != 3000);
-        Assert.Equal(PortRefusal.None, pool.TryTakeRequested("first", 2000));
-        Assert.Equal(expected, pool.TryTakeRequested("second", port));
+        Assert.Equal(PortRefusal.None, pool.TryAcquireRequested("first", 2000));
+        Assert.Equal(expected, pool.TryAcquireRequested("second", port));
     }
 
     [Fact]
     public void A_port_that_another_program_has_bound_is_not_given_out_and_is_given_once_it_is_free()
     {
-        var bound = new HashSet<ushort>(Enumerable.Range(PortPool.First, PortPool.End - PortPool.First).Select(p => (ushort)p).Where(p => p != 5000));
+        var range = Enumerable.Range(PortPool.First, PortPool.End - PortPool.First).Select(p => (ushort)p);
+        var bound = range.Where(p => p != 5000).ToHashSet();
         var pool = Pool(isFree: p => !bound.Contains(p));
-        Assert.Equal(PortRefusal.None, pool.TryTake("m", out var port));
+        Assert.Equal(PortRefusal.None, pool.TryAcquire("m", out var port));
         Assert.Equal(5000, port);
-        Assert.Equal(PortRefusal.Exhausted, pool.TryTake("m", out _));
+        Assert.Equal(PortRefusal.Exhausted, pool.TryAcquire("m", out _));
         bound.Remove(6000);
-        Assert.Equal(PortRefusal.None, pool.TryTake("m", out port));
+        Assert.Equal(PortRefusal.None, pool.TryAcquire("m", out port));
         Assert.Equal(6000, port);
     }
 
     [Fact]
-    public void An_adopted_port_may_lie_anywhere_and_belongs_to_one_owner()
+    public void An_adopted_port_may_be_in_any_range_and_has_one_owner()
     {
         var pool = Pool();
         Assert.True(pool.TryAdopt("m", 60000));
         Assert.True(pool.TryAdopt("m", 60000));
         Assert.False(pool.TryAdopt("n", 60000));
         Assert.True(pool.TryAdopt("m", 2000));
-        Assert.Equal(PortRefusal.Taken, pool.TryTakeRequested("n", 2000));
-        Assert.True(pool.GiveBack("m", 60000));
-        Assert.True(pool.GiveBack("m", 2000));
-        Assert.Equal(PortRefusal.None, pool.TryTakeRequested("n", 2000));
+        Assert.Equal(PortRefusal.Taken, pool.TryAcquireRequested("n", 2000));
+        Assert.True(pool.Release("m", 60000));
+        Assert.True(pool.Release("m", 2000));
+        Assert.Equal(PortRefusal.None, pool.TryAcquireRequested("n", 2000));
         Assert.Equal(1, pool.Used);
     }
 }

@@ -11,32 +11,32 @@ public sealed class TtyPoolTests
         var given = new List<int>();
         for (var i = 0; i < 54; i++)
         {
-            Assert.True(pool.TryTake($"m{i}", out var tty));
+            Assert.True(pool.TryAcquire($"m{i}", out var tty));
             given.Add(tty);
         }
 
         Assert.Equal(Enumerable.Range(10, 54), given.Order());
-        Assert.False(pool.TryTake("one too many", out _));
+        Assert.False(pool.TryAcquire("one too many", out _));
     }
 
     [Fact]
     public void The_tty_that_was_free_longest_comes_first()
     {
         var pool = new TtyPool();
-        Assert.True(pool.TryTake("a", out var first));
-        Assert.True(pool.GiveBack("a", first));
-        Assert.True(pool.TryTake("b", out var second));
+        Assert.True(pool.TryAcquire("a", out var first));
+        Assert.True(pool.Release("a", first));
+        Assert.True(pool.TryAcquire("b", out var second));
         Assert.NotEqual(first, second);
     }
 
     [Fact]
-    public void Only_the_owner_gives_back_and_only_once()
+    public void Only_the_owner_releases_and_only_once()
     {
         var pool = new TtyPool();
-        Assert.True(pool.TryTake("owner", out var tty));
-        Assert.False(pool.GiveBack("somebody else", tty));
-        Assert.True(pool.GiveBack("owner", tty));
-        Assert.False(pool.GiveBack("owner", tty));
+        Assert.True(pool.TryAcquire("owner", out var tty));
+        Assert.False(pool.Release("somebody else", tty));
+        Assert.True(pool.Release("owner", tty));
+        Assert.False(pool.Release("owner", tty));
         Assert.Equal(0, pool.Used);
     }
 
@@ -44,20 +44,20 @@ public sealed class TtyPoolTests
     [InlineData(9)]
     [InlineData(64)]
     [InlineData(-1)]
-    public void A_tty_of_the_systems_is_not_given_even_by_name(int tty) => Assert.False(new TtyPool().TryTake("m", tty));
+    public void A_tty_of_the_system_is_not_given_even_by_number(int tty) => Assert.False(new TtyPool().TryAcquire("m", tty));
 
     [Fact]
-    public void A_tty_taken_by_name_is_not_given_again()
+    public void A_tty_acquired_by_number_is_not_given_again()
     {
         var pool = new TtyPool();
-        Assert.True(pool.TryTake("m", 10));
-        Assert.False(pool.TryTake("n", 10));
+        Assert.True(pool.TryAcquire("m", 10));
+        Assert.False(pool.TryAcquire("n", 10));
         for (var i = 0; i < 53; i++)
         {
-            Assert.True(pool.TryTake($"m{i}", out var tty));
+            Assert.True(pool.TryAcquire($"m{i}", out var tty));
             Assert.NotEqual(10, tty);
         }
 
-        Assert.False(pool.TryTake("last", out _));
+        Assert.False(pool.TryAcquire("last", out _));
     }
 }

@@ -12,34 +12,47 @@ public sealed class ContainerSpecTests
         1,
         [new(32262, Transport.Tcp, 2001), new(32263, Transport.Udp, 2002), new(32273, Transport.Tcp, 2003)]);
 
-    private static MandelboxRun Run() => new("box-1", new SpinUpRequest("auth0|u", "browsers/chrome", "0123456789", 7), "/fractal")
+    private static readonly SpinUpRequest Request = new("auth0|u", "browsers/chrome", "0123456789", 7);
+
+    private static MandelboxContext Context()
     {
-        Lease = Lease,
-        Image = "fractal/browsers/chrome:current-build",
-    };
+        var context = Contexts.Create("box-1", Request);
+        (context.Lease, context.Image) = (Lease, "fractal/browsers/chrome:current-build");
+        return context;
+    }
 
     [Fact]
     public void A_container_is_what_the_contract_says()
     {
-        var run = Run();
+        var context = Context();
         var spec = ContainerSpecs.Build(
-            run,
+            context,
             "host-1",
             HostEnvironment.Staging,
-            new ContainerCapabilities { AppArmorProfile = "mandelbox-apparmor-profile", Fuse = true, SharedMounts = true, UdevData = true, CloudStorageRoot = "/fractalCloudStorage" });
+            new ContainerCapabilities
+            {
+                AppArmorProfile = "mandelbox-apparmor-profile",
+                Fuse = true,
+                SharedMounts = true,
+                UdevData = true,
+                CloudStorageRoot = "/fractalCloudStorage",
+            });
 
         Assert.Equal("browsers-chrome-box-1", spec.Name);
         Assert.Equal("fractal/browsers/chrome:current-build", spec.Image);
         Assert.Equal(
-            [$"FRACTAL_AES_KEY={run.AesKey}", "NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all", "SENTRY_ENV=STAGING"], spec.Environment);
-        Assert.Matches("^[0-9a-f]{32}$", run.AesKey);
+            [$"FRACTAL_AES_KEY={context.AesKey}", "NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all", "SENTRY_ENV=STAGING"],
+            spec.Environment);
+        Assert.Matches("^[0-9a-f]{32}$", context.AesKey);
         Assert.Equal((6552550944, 2, 2147483648), (spec.MemoryBytes, spec.CpuShares, spec.ShmBytes));
         Assert.Equal(["/run", "/run/lock"], spec.Tmpfs.Keys.Order());
         Assert.All(spec.Tmpfs.Values, size => Assert.Equal("size=52428800", size));
         Assert.Equal(["ALL"], spec.CapDrop);
         Assert.Equal(15, spec.CapAdd.Count);
         Assert.Equal(["apparmor:mandelbox-apparmor-profile"], spec.SecurityOptions);
-        Assert.Equal([(32262, "tcp", 2001), (32263, "udp", 2002), (32273, "tcp", 2003)], spec.Ports.Select(p => ((int)p.ContainerPort, p.Protocol, (int)p.HostPort)));
+        Assert.Equal(
+            [(32262, "tcp", 2001), (32263, "udp", 2002), (32273, "tcp", 2003)],
+            spec.Ports.Select(p => ((int)p.ContainerPort, p.Protocol, (int)p.HostPort)));
         Assert.Equal(
             [
                 "/sys/fs/cgroup:/sys/fs/cgroup:ro",
@@ -56,21 +69,22 @@ public sealed class ContainerSpecTests
     }
 
     [Fact]
-    public void Every_run_has_a_key_of_its_own() => Assert.NotEqual(Run().AesKey, Run().AesKey);
+    public void Every_life_has_a_key_of_its_own() => Assert.NotEqual(Context().AesKey, Context().AesKey);
 
     [Fact]
-    public void What_the_machine_lacks_is_left_out()
+    public void Capabilities_that_the_machine_lacks_are_left_out()
     {
-        var spec = ContainerSpecs.Build(Run(), "host-1", HostEnvironment.LocalDev, new ContainerCapabilities());
+        var spec = ContainerSpecs.Build(Context(), "host-1", HostEnvironment.LocalDev, new ContainerCapabilities());
         Assert.Empty(spec.SecurityOptions);
         Assert.Empty(spec.Devices);
-        Assert.DoesNotContain(spec.Binds, b => b.Contains("udev", StringComparison.Ordinal) || b.Contains("rshared", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            spec.Binds, b => b.Contains("udev", StringComparison.Ordinal) || b.Contains("rshared", StringComparison.Ordinal));
     }
 
     [Fact]
-    public void The_labels_tell_the_whole_lease()
+    public void Labels_record_the_whole_lease()
     {
-        var labels = ContainerLabels.Write("host-1", Lease, Run().RequiredRequest);
+        var labels = ContainerLabels.Write("host-1", Lease, Request);
         var read = ContainerLabels.Read(labels)!;
         Assert.Equal(Lease with { Ports = read.Ports }, read);
         Assert.Equal(Lease.Ports, read.Ports);
@@ -87,9 +101,9 @@ public sealed class ContainerSpecTests
     [InlineData(ContainerLabels.Ports, "32262/sctp=1")]
     [InlineData(ContainerLabels.Ports, "a/tcp=1")]
     [InlineData(ContainerLabels.Ports, "32262/tcp=99999")]
-    public void Damaged_labels_tell_no_lease(string label, string value)
+    public void Damaged_labels_record_no_lease(string label, string value)
     {
-        var labels = ContainerLabels.Write("host-1", Lease, Run().RequiredRequest);
+        var labels = ContainerLabels.Write("host-1", Lease, Request);
         labels[label] = value;
         Assert.Null(ContainerLabels.Read(labels));
         labels.Remove(label);

@@ -23,7 +23,7 @@ public sealed class MandelboxIdTests
     [InlineData("host-service-warmup")]
     [InlineData("temp")]
     [InlineData("logs")]
-    public void Ids_that_could_leave_their_place_are_refused(string id) => Assert.NotNull(MandelboxIds.Fault(id));
+    public void Ids_that_could_escape_their_directory_are_refused(string id) => Assert.NotNull(MandelboxIds.Fault(id));
 
     [Fact]
     public void Length_ends_at_128()

@@ -36,21 +36,21 @@ public sealed class MandelboxStateTests
 
     [Theory]
     [MemberData(nameof(Transitions))]
-    public void A_state_is_followed_by_those_of_the_matrix_only(MandelboxState from, MandelboxState to, bool allowed) =>
+    public void Only_the_moves_of_the_matrix_are_allowed(MandelboxState from, MandelboxState to, bool allowed) =>
         Assert.Equal(allowed, from.CanBecome(to));
 
     [Theory]
-    [InlineData(MandelboxState.Allocated, false, true, false, false, true)]
-    [InlineData(MandelboxState.Leased, true, true, false, false, true)]
-    [InlineData(MandelboxState.Created, true, true, false, false, true)]
-    [InlineData(MandelboxState.Started, true, true, true, false, true)]
-    [InlineData(MandelboxState.Waiting, true, true, true, false, true)]
-    [InlineData(MandelboxState.Connecting, true, true, true, true, true)]
-    [InlineData(MandelboxState.Running, true, true, true, true, true)]
-    [InlineData(MandelboxState.Dying, true, false, false, false, true)]
-    [InlineData(MandelboxState.Gone, false, false, false, false, false)]
-    public void Predicates_say_what_a_state_means(MandelboxState state, bool lease, bool alive, bool running, bool user, bool canStop) =>
-        Assert.Equal((lease, alive, running, user, canStop), (state.HoldsLease, state.IsAlive, state.HasRunningContainer, state.HasUser, state.CanStop));
+    [InlineData(MandelboxState.Allocated, true, false, false)]
+    [InlineData(MandelboxState.Leased, true, false, false)]
+    [InlineData(MandelboxState.Created, true, true, false)]
+    [InlineData(MandelboxState.Started, true, true, true)]
+    [InlineData(MandelboxState.Waiting, true, true, true)]
+    [InlineData(MandelboxState.Connecting, true, true, true)]
+    [InlineData(MandelboxState.Running, true, true, true)]
+    [InlineData(MandelboxState.Dying, false, false, false)]
+    [InlineData(MandelboxState.Gone, false, false, false)]
+    public void Predicates_say_what_a_state_allows(MandelboxState state, bool alive, bool container, bool running) =>
+        Assert.Equal((alive, container, running), (state.IsAlive, state.HasContainer, state.HasRunningContainer));
 
     [Theory]
     [InlineData("development", HostEnvironment.Dev)]
@@ -65,5 +65,6 @@ public sealed class MandelboxStateTests
     [InlineData("anything else", HostEnvironment.LocalDev)]
     [InlineData("", HostEnvironment.LocalDev)]
     [InlineData(null, HostEnvironment.LocalDev)]
-    public void App_env_chooses_the_environment_in_any_case(string? value, HostEnvironment expected) => Assert.Equal(expected, HostEnvironments.Parse(value));
+    public void App_env_chooses_the_environment_in_any_case(string? value, HostEnvironment expected) =>
+        Assert.Equal(expected, HostEnvironments.Parse(value));
 }

@@ -8,57 +8,57 @@ using Microsoft.Extensions.Logging;
 
 namespace HostService.Tests.Cluster;
 
-/// <summary>One mandelbox's event, or its part of a comparison, never holds up the others' (B9, B19, B20).</summary>
-public sealed class EventsTests
+/// <summary>No event and no comparison waits for that of another mandelbox (B9, B19, B20).</summary>
+public sealed class ContainerEventTests
 {
     private readonly RecordingLogger<ContainerEventDispatcher> _log = new();
 
     [Fact]
-    public async Task A_stray_container_that_the_engine_is_slow_to_remove_holds_up_no_other_event()
+    public async Task A_slow_removal_of_a_stray_container_delays_no_other_event()
     {
         await using var cluster = await StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
         var stray = await MakeStrayAsync(cluster);
         using var held = cluster.Engine.Hold(EngineCall.Remove);
 
-        await OnEventAsync(cluster, "create", stray);
-        await OnEventAsync(cluster, "start", stray);
+        await cluster.OnEventAsync("create", stray);
+        await cluster.OnEventAsync("start", stray);
         await cluster.Events.ReconcileAsync(CancellationToken.None);
         await held.Entered;
         await cluster.DieAsync("m1");
         await cluster.Watcher.Until("m1", MandelboxState.Dying);
 
-        // However often it is told of, it is removed once at a time.
+        // However often it is reported, one removal runs at a time.
         Assert.Equal(1, cluster.Engine.Calls.Count(c => c == new RecordedEngineCall(EngineCall.Remove, stray)));
         held.Release();
         await cluster.Watcher.Until("m1", MandelboxState.Gone);
-        await cluster.Events.WhenDoneAsync();
+        await cluster.Events.WhenIdleAsync();
         await cluster.AssertNothingIsHeldAsync();
     }
 
     [Fact]
-    public async Task A_stray_container_that_cannot_be_removed_is_told_once_and_found_again_by_the_next_comparison()
+    public async Task A_stray_container_that_cannot_be_removed_is_logged_once_and_removed_by_the_next_comparison()
     {
         await using var cluster = await StartAsync();
         var stray = await MakeStrayAsync(cluster);
         cluster.Engine.FailNext(EngineCall.Remove);
 
-        await OnEventAsync(cluster, "create", stray);
-        await cluster.Events.WhenDoneAsync();
+        await cluster.OnEventAsync("create", stray);
+        await cluster.Events.WhenIdleAsync();
         Assert.Single(_log.Lines, l => l.StartsWith("Error", StringComparison.Ordinal) && l.Contains(stray, StringComparison.Ordinal));
         await cluster.Events.ReconcileAsync(CancellationToken.None);
-        await cluster.Events.WhenDoneAsync();
+        await cluster.Events.WhenIdleAsync();
 
         await cluster.AssertNothingIsHeldAsync();
     }
 
     [Fact]
-    public async Task The_end_waits_for_a_removal_only_as_long_as_it_may_and_nothing_begins_after_it()
+    public async Task Stopping_waits_for_a_removal_until_cancelled_and_nothing_begins_afterwards()
     {
         await using var cluster = await StartAsync();
         var stray = await MakeStrayAsync(cluster);
         using var held = cluster.Engine.Hold(EngineCall.Remove);
-        await OnEventAsync(cluster, "create", stray);
+        await cluster.OnEventAsync("create", stray);
         await held.Entered;
         using var late = new CancellationTokenSource();
 
@@ -67,14 +67,14 @@ public sealed class EventsTests
         await late.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => end);
-        await cluster.Events.WhenDoneAsync();
-        await OnEventAsync(cluster, "create", stray);
-        await cluster.Events.WhenDoneAsync();
+        await cluster.Events.WhenIdleAsync();
+        await cluster.OnEventAsync("create", stray);
+        await cluster.Events.WhenIdleAsync();
         Assert.Equal(1, cluster.Engine.CallsOf(EngineCall.Remove));
     }
 
     [Fact]
-    public async Task A_container_of_the_agents_that_is_slow_to_be_taken_over_holds_up_no_other_event()
+    public async Task A_slow_adoption_delays_no_other_event()
     {
         await using var cluster = await StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
@@ -83,18 +83,42 @@ public sealed class EventsTests
         await cluster.Engine.StartAsync(foreign, CancellationToken.None);
         using var held = cluster.Engine.Hold(EngineCall.Inspect);
 
-        await OnEventAsync(cluster, "start", foreign);
+        await cluster.OnEventAsync("start", foreign);
         await held.Entered;
         await cluster.DieAsync("m1");
         await cluster.Watcher.Until("m1", MandelboxState.Gone);
 
         held.Release();
-        await cluster.Events.WhenDoneAsync();
+        await cluster.Events.WhenIdleAsync();
         Assert.Equal(MandelboxState.Started, (await cluster.Mandelbox("m2").Describe())!.State);
     }
 
     [Fact]
-    public async Task A_mandelbox_that_cannot_be_compared_costs_the_others_nothing_and_is_told_of()
+    public async Task A_late_start_event_does_not_cut_the_grace_of_a_stop_short()
+    {
+        await using var cluster = await StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        var container = Assert.Single(cluster.Engine.Containers).Id;
+        using var grace = cluster.Engine.Hold(EngineCall.Stop);
+        var stop = cluster.Mandelbox("m1").Stop("test");
+        await grace.Entered;
+
+        foreach (var action in new[] { "create", "start" })
+        {
+            await cluster.OnEventAsync(action, container);
+        }
+
+        await cluster.Events.ReconcileAsync(CancellationToken.None);
+        await cluster.Events.WhenIdleAsync();
+        Assert.True(Assert.Single(cluster.Engine.Containers).Running);
+
+        grace.Release();
+        Assert.True(await stop);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
+    public async Task A_comparison_that_fails_is_reported_and_the_others_are_made()
     {
         await using var cluster = await StartAsync();
         await Task.WhenAll(Enumerable.Range(1, 3).Select(i => cluster.Mandelbox($"m{i}").SpinUp(HostCluster.Request())));
@@ -106,7 +130,7 @@ public sealed class EventsTests
         var error = await Assert.ThrowsAsync<AggregateException>(() => cluster.Events.ReconcileAsync(CancellationToken.None));
 
         Assert.Equal("the first one that is asked about", Assert.Single(error.InnerExceptions).Message);
-        await cluster.Events.WhenDoneAsync();
+        await cluster.Events.WhenIdleAsync();
         Assert.DoesNotContain(cluster.Engine.Containers, c => c.Id == stray);
         await cluster.Events.ReconcileAsync(CancellationToken.None);
         await cluster.Watcher.Until("m2", MandelboxState.Gone);
@@ -117,7 +141,7 @@ public sealed class EventsTests
     [Theory]
     [InlineData(EngineCall.Inspect)]
     [InlineData(EngineCall.List)]
-    public async Task An_engine_that_goes_away_during_the_comparison_is_told_as_such(EngineCall call)
+    public async Task An_engine_that_becomes_unreachable_during_the_comparison_is_reported_as_unreachable(EngineCall call)
     {
         await using var cluster = await StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
@@ -133,12 +157,13 @@ public sealed class EventsTests
         {
             Name = "stray",
             Image = FakeContainerEngine.DemoImage,
-            Labels = new Dictionary<string, string> { [ContainerLabels.Host] = HostCluster.InstanceName, [ContainerLabels.MandelboxId] = "nobody" },
+            Labels = new Dictionary<string, string>
+            {
+                [ContainerLabels.Host] = HostCluster.InstanceName,
+                [ContainerLabels.MandelboxId] = "nobody",
+            },
         },
         CancellationToken.None);
-
-    private static Task OnEventAsync(HostCluster cluster, string action, string containerId) => cluster.Events.OnEventAsync(
-        new ContainerEvent(action, containerId, cluster.Engine.Containers.Single(c => c.Id == containerId).Labels, null, DateTimeOffset.UtcNow), CancellationToken.None);
 
     private Task<HostCluster> StartAsync() =>
         new HostCluster { Replace = services => services.AddSingleton<ILogger<ContainerEventDispatcher>>(_log) }.StartAsync();

@@ -1,4 +1,5 @@
 using HostService.GrainInterfaces;
+using HostService.Grains.Lifecycle;
 using HostService.Grains.Mandelbox;
 using HostService.Grains.Mandelbox.Steps;
 using HostService.Infrastructure.Files;
@@ -8,39 +9,38 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace HostService.Tests.Unit.Mandelbox;
 
-public sealed class KeepUserConfigsTests : IDisposable
+public sealed class SaveUserConfigsTests : IDisposable
 {
     private static readonly TimeSpan UndoTimeout = TimeSpan.FromSeconds(20);
     private readonly ScratchDirectory _scratch = new();
     private readonly ManualClock _clock = new();
     private readonly StuckStore _store = new();
-    private readonly StepRunner _runner;
-    private readonly MandelboxRun _run;
+    private readonly MandelboxContext _context;
 
-    public KeepUserConfigsTests()
+    public SaveUserConfigsTests()
     {
-        _runner = new StepRunner(_clock, TimeSpan.FromSeconds(10), UndoTimeout);
-        _run = new MandelboxRun("m", new SpinUpRequest("u", "app", "0123456789", 1), _scratch.Path) { Configs = FetchOutcome.FirstRun, UserMayHaveCome = true };
+        _context = Contexts.Create(root: _scratch.Path, clock: _clock, options: new MandelboxOptions { CleanUpTimeout = UndoTimeout });
+        (_context.UserConfigs, _context.Row.MayBeRunning) = (FetchOutcome.FirstRun, true);
     }
 
     public void Dispose() => _scratch.Dispose();
 
     [Fact]
-    public async Task The_directories_stay_until_the_verdict_of_a_save_is_known_whatever_its_deadline_says()
+    public async Task The_directories_stay_until_the_save_has_ended_even_if_its_undo_times_out()
     {
-        await BeginAsync();
-        var undoing = _runner.UndoAsync(_run);
+        await RunAsync();
+        var undo = _context.Steps.UndoAsync();
         await _store.Begun.Task;
         _clock.Advance(UndoTimeout);
 
-        Assert.Equal(["keep configs", "directories"], (await undoing).Select(failure => failure.Step));
-        Assert.True(Directory.Exists(_run.Paths.UserConfigs));
-        var again = _runner.UndoAsync(_run);
+        Assert.Equal(["save configs", "directories"], (await undo).Select(failure => failure.Step));
+        Assert.True(Directory.Exists(_context.Paths.UserConfigs));
+        var again = _context.Steps.UndoAsync();
         _store.End.SetResult();
         Assert.Empty(await again);
-        Assert.False(Directory.Exists(_run.Paths.Home));
+        Assert.False(Directory.Exists(_context.Paths.Home));
 
-        // The second one began only when the first had ended.
+        // The second save began only when the first had ended.
         Assert.Equal((2, 1), (_store.Saves, _store.AtOnce));
     }
 
@@ -52,23 +52,22 @@ public sealed class KeepUserConfigsTests : IDisposable
     [InlineData(FetchOutcome.FirstRun, false, 0, 0)]
     [InlineData(FetchOutcome.Restored, false, 0, 0)]
     [InlineData(null, false, 0, 0)]
-    public async Task What_is_saved_depends_on_what_was_fetched_and_on_whether_the_user_may_have_come(FetchOutcome? fetched, bool came, int saves, int savesIfAbsent)
+    public async Task Whether_configs_are_saved_depends_on_the_fetch_and_on_whether_the_user_may_have_connected(
+        FetchOutcome? fetched, bool mayBeRunning, int saves, int savesIfAbsent)
     {
-        (_run.Configs, _run.UserMayHaveCome) = (fetched, came);
+        (_context.UserConfigs, _context.Row.MayBeRunning) = (fetched, mayBeRunning);
         _store.End.SetResult();
-        await BeginAsync();
-        Assert.Empty(await _runner.UndoAsync(_run));
+        await RunAsync();
+        Assert.Empty(await _context.Steps.UndoAsync());
         Assert.Equal((saves, savesIfAbsent), (_store.Saves, _store.SavesIfAbsent));
-        Assert.False(Directory.Exists(_run.Paths.Home));
+        Assert.False(Directory.Exists(_context.Paths.Home));
     }
 
-    private Task<SpinUpFailure?> BeginAsync() => _runner.RunAsync(
-        [new(null, new MakeDirectories(new MandelboxFiles(_clock)), new KeepUserConfigs(_store, _ => new UserConfigKey("u", "dev", "app"), NullLogger.Instance))],
-        _run,
-        _ => Task.CompletedTask,
+    private Task<StepFailure?> RunAsync() => _context.Steps.RunAsync(
+        [new(new CreateDirectories(new MandelboxFiles(_clock)), new SaveUserConfigs(_store, HostEnvironment.Dev, NullLogger.Instance))],
         CancellationToken.None);
 
-    /// <summary>Saves that end when the test says, and heed nothing else.</summary>
+    /// <summary>Saves end when the test says, and ignore their tokens.</summary>
     private sealed class StuckStore : IUserConfigStore
     {
         private int _running;
@@ -83,10 +82,12 @@ public sealed class KeepUserConfigsTests : IDisposable
 
         public int AtOnce { get; private set; }
 
-        public Task<FetchAnswer> FetchAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
+        public Task<FetchAnswer> FetchAsync(
+            UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
             Task.FromResult(new FetchAnswer(FetchOutcome.FirstRun));
 
-        public async Task<SaveAnswer> SaveAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
+        public async Task<SaveAnswer> SaveAsync(
+            UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
         {
             Saves++;
             AtOnce = Math.Max(AtOnce, ++_running);
@@ -97,7 +98,8 @@ public sealed class KeepUserConfigsTests : IDisposable
             return new SaveAnswer(Saved: true);
         }
 
-        public Task<SaveAnswer> SaveIfAbsentAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
+        public Task<SaveAnswer> SaveIfAbsentAsync(
+            UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
         {
             SavesIfAbsent++;
             return Task.FromResult(new SaveAnswer(Saved: true));

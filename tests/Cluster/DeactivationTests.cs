@@ -7,11 +7,11 @@ using Orleans.Configuration;
 
 namespace HostService.Tests.Cluster;
 
-/// <summary>The runtime waits for a deactivation only so long; what a mandelbox holds is given back all the same.</summary>
-public sealed class OutlivingTests
+/// <summary>Orleans waits for a deactivation for a limited time; the undo goes on after it.</summary>
+public sealed class DeactivationTests
 {
     [Fact]
-    public async Task Giving_back_that_outlives_its_activation_gives_everything_back_and_tells_the_host()
+    public async Task An_undo_that_outlives_its_activation_releases_everything_and_reports_to_the_host()
     {
         var log = new RecordingLogger<MandelboxGrain>();
         await using (var cluster = await new HostCluster
@@ -27,7 +27,7 @@ public sealed class OutlivingTests
             Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
             cluster.UserConfigs.HoldSave = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             Assert.True(await cluster.Mandelbox("m1").Stop("test"));
-            await cluster.SendAwayAsync("m1");
+            await cluster.DeactivateAsync("m1");
             Assert.Equal(1, (await cluster.Host.Describe()).Mandelboxes);
 
             cluster.UserConfigs.HoldSave.SetResult();
@@ -36,6 +36,8 @@ public sealed class OutlivingTests
             await cluster.AssertNothingIsHeldAsync();
         }
 
-        Assert.DoesNotContain(log.Lines, l => l.StartsWith("Error", StringComparison.Ordinal) || l.Contains("tell the host", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            log.Lines,
+            line => line.StartsWith("Error", StringComparison.Ordinal) || line.Contains("reported to the host", StringComparison.Ordinal));
     }
 }

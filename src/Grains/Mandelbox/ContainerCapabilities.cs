@@ -1,0 +1,32 @@
+namespace HostService.Grains.Mandelbox;
+
+/// <summary>
+/// What this machine can give to containers. Found at start-up: in a local environment containers go without what is missing, in a deployed
+/// one that is a failure.
+/// </summary>
+public sealed record ContainerCapabilities
+{
+    /// <summary>The name of the AppArmor profile; null where the kernel has no AppArmor.</summary>
+    public string? AppArmorProfile { get; init; }
+
+    /// <summary>Whether <c>/dev/fuse</c> exists.</summary>
+    public bool Fuse { get; init; }
+
+    /// <summary>Whether <c>/run/udev/data</c> exists; otherwise dockerd would create an empty directory there.</summary>
+    public bool UdevData { get; init; }
+
+    /// <summary>Whether mounts below the host's root propagate into containers; otherwise dockerd refuses <c>rshared</c>.</summary>
+    public bool SharedMounts { get; init; }
+
+    /// <summary>Names of the engine's container runtimes.</summary>
+    public IReadOnlyList<string> Runtimes { get; init; } = [];
+
+    /// <summary>The directory of users' drives; null where drives are not mounted.</summary>
+    public string? CloudStorageRoot { get; init; }
+}
+
+/// <summary>Holds <see cref="ContainerCapabilities"/> once start-up has found them.</summary>
+public sealed class ContainerCapabilitiesSource
+{
+    public ContainerCapabilities Current { get; set; } = new();
+}

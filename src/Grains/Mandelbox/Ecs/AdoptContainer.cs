@@ -1,0 +1,23 @@
+using HostService.Grains.Lifecycle;
+using HostService.Infrastructure.Docker;
+
+namespace HostService.Grains.Mandelbox.Ecs;
+
+/// <summary>Adopts the agent's running container; the undo stops and removes it.</summary>
+public sealed class AdoptContainer(IContainerEngine engine, string containerId, TimeSpan stopGrace) : IStep<MandelboxContext>
+{
+    public string Name => "adopt";
+
+    public Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    {
+        (context.Container.Id, context.Container.MayRun) = (containerId, true);
+        return Task.FromResult(StepResult.Done);
+    }
+
+    public async Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    {
+        await engine.StopAsync(containerId, stopGrace, cancellationToken);
+        await engine.RemoveAsync(containerId, cancellationToken);
+        context.Container.MayRun = false;
+    }
+}

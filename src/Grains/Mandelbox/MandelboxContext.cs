@@ -1,0 +1,141 @@
+using System.Security.Cryptography;
+using HostService.GrainInterfaces;
+using HostService.Grains.Lifecycle;
+using HostService.Grains.Mandelbox.Ecs;
+using HostService.Grains.Mandelbox.Steps;
+using HostService.Infrastructure.Input;
+using HostService.Infrastructure.Storage.UserConfigs;
+using Microsoft.Extensions.Logging;
+
+namespace HostService.Grains.Mandelbox;
+
+/// <summary>
+/// One life of a mandelbox id, from the request until nothing is left: what was requested, and what the steps have obtained. Each part says
+/// which step sets it. Used on the turns of its grain only.
+/// </summary>
+public sealed class MandelboxContext
+{
+    public MandelboxContext(
+        string mandelboxId, SpinUpRequest? request, string root, MandelboxOptions options, TimeProvider timeProvider, ILogger logger)
+    {
+        MandelboxId = mandelboxId;
+        Request = request;
+        Ecs = request is null ? new EcsContainer() : null;
+        Paths = new MandelboxPaths(root, mandelboxId);
+        State = new MandelboxStateMachine(mandelboxId, timeProvider, logger);
+        Steps = new StepRunner<MandelboxContext>(this, timeProvider, options.StepTimeout, options.CleanUpTimeout);
+    }
+
+    public string MandelboxId { get; }
+
+    /// <summary>Null in ECS mode.</summary>
+    public SpinUpRequest? Request { get; }
+
+    public MandelboxPaths Paths { get; }
+
+    /// <summary>32 hexadecimal digits, new for each life (B17).</summary>
+    public string AesKey { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+
+    /// <summary>Its state; only <see cref="MandelboxStateMachine.MoveToAsync"/> changes it.</summary>
+    public MandelboxStateMachine State { get; }
+
+    /// <summary>Runs the steps, and remembers which of them are to be undone.</summary>
+    public StepRunner<MandelboxContext> Steps { get; }
+
+    /// <summary>The grain's own: the tasks of this life.</summary>
+    public MandelboxTasks Tasks { get; } = new();
+
+    /// <summary>The grain's own in ECS mode; null otherwise.</summary>
+    public EcsContainer? Ecs { get; }
+
+    /// <summary>Set by <see cref="ClaimRow"/> and <see cref="MarkRowRunning"/>.</summary>
+    public BackendRow Row { get; } = new();
+
+    /// <summary>Set by <see cref="CreateDirectories"/>.</summary>
+    public bool HasDirectories { get; set; }
+
+    /// <summary>Set by <see cref="AcquireLease"/> or <see cref="AdoptLease"/>.</summary>
+    public Lease? Lease { get; set; }
+
+    /// <summary>Set by <see cref="FindImage"/>.</summary>
+    public string? Image { get; set; }
+
+    /// <summary>Set by <see cref="CreateInputDevices"/>.</summary>
+    public IInputDeviceSet? InputDevices { get; set; }
+
+    /// <summary>Set by the steps that create, start or adopt the container.</summary>
+    public MandelboxContainer Container { get; } = new();
+
+    /// <summary>
+    /// The outcome of <see cref="FetchUserConfigs"/>; null before it, and again after the undo of <see cref="SaveUserConfigs"/>.
+    /// </summary>
+    public FetchOutcome? UserConfigs { get; set; }
+
+    /// <summary>Faults that did not end the mandelbox.</summary>
+    public List<string> Warnings { get; } = [];
+
+    /// <summary>
+    /// Whether user configs have still to be saved. Until then their directory stays: an archive of half a directory would overwrite a
+    /// complete one. Before the row said <c>RUNNING</c> only the app can have written to them, and the user has changed nothing.
+    /// </summary>
+    public bool MustSaveUserConfigs =>
+        Row.MayBeRunning && UserConfigs is (FetchOutcome.Restored or FetchOutcome.FirstRun or FetchOutcome.Unknown);
+
+    /// <summary>The request; missing only if the plan is wrong.</summary>
+    public SpinUpRequest RequiredRequest => Request ?? throw new InvalidOperationException($"Mandelbox {MandelboxId} has no request.");
+
+    /// <summary>The lease; missing only if the plan is wrong.</summary>
+    public Lease RequiredLease => Lease ?? throw new InvalidOperationException($"Mandelbox {MandelboxId} has no lease.");
+
+    /// <summary>What the caller needs to reach the running mandelbox.</summary>
+    public MandelboxAccess Access => new(
+        RequiredLease.HostPortFor(MandelboxPorts.Control),
+        RequiredLease.HostPortFor(MandelboxPorts.Media),
+        RequiredLease.HostPortFor(MandelboxPorts.Secondary),
+        AesKey);
+
+    public MandelboxDescription Describe() => new()
+    {
+        MandelboxId = MandelboxId,
+        State = State.Current,
+        Since = State.Since,
+        CreatedAt = State.CreatedAt,
+        AppName = Request?.AppName,
+        UserId = Request?.UserId,
+        SessionId = Request?.SessionId,
+        ContainerId = Container.Id,
+        Lease = Lease,
+        Step = Steps.Running,
+        Adopted = Ecs is not null,
+        ExpectedContainerId = Container.Id is null ? Ecs?.ContainerId : null,
+        Warnings = [.. Warnings],
+    };
+}
+
+/// <summary>The webserver's row of one mandelbox.</summary>
+public sealed class BackendRow
+{
+    /// <summary>Whether this life has claimed it, and so has to delete it.</summary>
+    public bool IsClaimed { get; set; }
+
+    /// <summary>Whether the webserver may have read <c>RUNNING</c>, and the user may have connected.</summary>
+    public bool MayBeRunning { get; set; }
+
+    /// <summary>Ends once <c>DYING</c> has been written, or could not be.</summary>
+    public Task MarkedDying { get; set; } = Task.CompletedTask;
+}
+
+/// <summary>The container of one mandelbox.</summary>
+public sealed class MandelboxContainer
+{
+    public string? Id { get; set; }
+
+    /// <summary>
+    /// Whether a process of it may still run and hold the lease. False before it is created, and again once the engine has reported its
+    /// end.
+    /// </summary>
+    public bool MayRun { get; set; }
+
+    /// <summary>The id; missing only if the plan is wrong.</summary>
+    public string RequiredId => Id ?? throw new InvalidOperationException("The mandelbox has no container.");
+}

@@ -1,0 +1,211 @@
+using HostService.GrainInterfaces;
+using HostService.Grains.Lifecycle;
+using HostService.Grains.Mandelbox.Steps;
+using Stage = HostService.Grains.Lifecycle.Stage<HostService.Grains.Mandelbox.MandelboxContext>;
+
+namespace HostService.Grains.Mandelbox;
+
+/// <summary>The spin-up, and the one way in which a mandelbox ends.</summary>
+public sealed partial class MandelboxGrain
+{
+    /// <summary>How often a start is retried.</summary>
+    private const int StartRetries = 2;
+
+    private MandelboxContext BeginLife(SpinUpRequest? request)
+    {
+        // An activation with a mandelbox is never collected, however idle it is.
+        DelayDeactivation(Timeout.InfiniteTimeSpan);
+        var context = new MandelboxContext(Id, request, hostOptions.Value.Root, options.Value, timeProvider, logger);
+        context.State.Moved = () => ReportAsync(context);
+        return context;
+    }
+
+    private async Task<SpinUpAnswer> SpinUpAsync(MandelboxContext context, SpinUpPlan plan)
+    {
+        await ReportAsync(context);
+        if (await context.Tasks.TrackAsync(RunAsync(context, token => RunPlanAsync(context, plan, token))) is not { } failure)
+        {
+            return SpinUpAnswer.Ready(context.Access);
+        }
+
+        LogSpinUpFailed(Id, failure.Step, failure.Reason, failure.Exception);
+        await EndAsync(context, failure.Reason, options.Value.AnswerTimeout);
+        return SpinUpAnswer.Failed(failure.Step, failure.Reason);
+    }
+
+    private async Task<StepFailure?> RunPlanAsync(MandelboxContext context, SpinUpPlan plan, CancellationToken cancellationToken)
+    {
+        var failure = await context.Steps.RunAsync([.. plan.BeforeLease, .. plan.LeaseToStart], cancellationToken);
+        for (var retries = 0; retries < StartRetries && StartContainer.CanRetry(failure); retries++)
+        {
+            LogStartRetried(Id, failure.Reason);
+            if (await context.Steps.UndoAsync(plan.LeaseToStart) is { Count: > 0 })
+            {
+                // The end of the mandelbox retries the undo.
+                return failure;
+            }
+
+            failure = await context.Steps.RunAsync(plan.LeaseToStart, cancellationToken);
+        }
+
+        return failure ?? await context.Steps.RunAsync(plan.AfterStart, cancellationToken);
+    }
+
+    private Task<StepFailure?> RunStagesAsync(MandelboxContext context, IReadOnlyList<Stage> stages) =>
+        RunAsync(context, token => context.Steps.RunAsync(stages, token));
+
+    /// <summary>
+    /// Runs steps within the time-out of a spin-up. When the mandelbox is ended meanwhile, the reason is that of its end.
+    /// </summary>
+    private async Task<StepFailure?> RunAsync(MandelboxContext context, Func<CancellationToken, Task<StepFailure?>> run)
+    {
+        var timeout = options.Value.SpinUpTimeout;
+        using var late = new CancellationTokenSource(timeout, timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, context.Tasks.Ending.Token);
+        var failure = await run(either.Token);
+        if (context.State.EndReason is { } reason)
+        {
+            return new StepFailure(failure?.Step ?? "ended", reason);
+        }
+
+        return failure is not null && late.IsCancellationRequested
+            ? failure with { Reason = $"the spin-up took longer than {timeout.TotalSeconds:0} s; it was in step {failure.Step}" }
+            : failure;
+    }
+
+    /// <summary>Ends the mandelbox and undoes its steps, once, however often it is called. Returns after the first attempt.</summary>
+    private Task EndAsync(MandelboxContext context, string reason)
+    {
+        context.State.BeginEnd(reason);
+        return context.Tasks.End ??= TearDownAsync(context);
+    }
+
+    /// <summary>
+    /// As <see cref="EndAsync(MandelboxContext, string)"/>, but returns after <paramref name="timeout"/> at the latest; the end goes on.
+    /// </summary>
+    private async Task EndAsync(MandelboxContext context, string reason, TimeSpan timeout)
+    {
+        var end = EndAsync(context, reason);
+        await Task.WhenAny(end, Task.Delay(timeout, timeProvider));
+        Observe(end, "end");
+    }
+
+    private async Task TearDownAsync(MandelboxContext context)
+    {
+        // Tasks.End must be set before anything below asks for the end again.
+        await Task.Yield();
+        await context.State.MoveToAsync(MandelboxState.Dying);
+        await context.Tasks.Ending.CancelAsync();
+        context.Row.MarkedDying = MarkRowDyingAsync(context);
+
+        // Running steps and calls end first: only then is it known what they have obtained.
+        await context.Tasks.WhenIdleAsync();
+        foreach (var failure in await context.Steps.UndoAsync())
+        {
+            LogUndoFailed(Id, failure.Step, failure.Exception.Message, failure.Exception);
+        }
+
+        if (context.Steps.HasUndo)
+        {
+            Observe(RetryUndoAsync(context), "retry of the undo");
+        }
+        else
+        {
+            await CompleteAsync(context);
+        }
+    }
+
+    private async Task MarkRowDyingAsync(MandelboxContext context)
+    {
+        if (!context.Row.IsClaimed)
+        {
+            return;
+        }
+
+        try
+        {
+            using var late = new CancellationTokenSource(options.Value.CleanUpTimeout, timeProvider);
+            await database.SetMandelboxStatusAsync(Id, "DYING", late.Token);
+        }
+        catch (Exception exception)
+        {
+            // The row is deleted soon; a wrong status until then must not stop the undo.
+            LogRowNotMarked(Id, exception);
+        }
+    }
+
+    /// <summary>Retries failed undos with growing pauses, and at once when the engine reports the container's end.</summary>
+    private async Task RetryUndoAsync(MandelboxContext context)
+    {
+        for (var pause = options.Value.RetryAfter; context.Steps.HasUndo; pause = Longer(pause))
+        {
+            await Task.WhenAny(Task.Delay(pause, timeProvider), context.Tasks.RetryUndo.Task);
+            context.Tasks.ResetRetryUndo();
+            foreach (var failure in await context.Steps.UndoAsync())
+            {
+                LogUndoFailedAgain(Id, failure.Step, failure.Exception.Message);
+            }
+        }
+
+        await CompleteAsync(context);
+    }
+
+    private TimeSpan Longer(TimeSpan pause) => pause * 2 < options.Value.RetryAtMost ? pause * 2 : options.Value.RetryAtMost;
+
+    private async Task CompleteAsync(MandelboxContext context)
+    {
+        await context.State.MoveToAsync(MandelboxState.Gone);
+        _context = null;
+
+        // Not DeactivateOnIdle: a concurrent SpinUp would land on a dying activation. It is collected when nobody has called for a while.
+        if (!_isDeactivating)
+        {
+            DelayDeactivation(TimeSpan.Zero);
+        }
+    }
+
+    /// <summary>Reports the state to the host. The last report is retried until the host has it.</summary>
+    private async Task ReportAsync(MandelboxContext context)
+    {
+        for (var pause = options.Value.RetryAfter; !await TryReportAsync(context.Describe()); pause = Longer(pause))
+        {
+            if (context.State.Current != MandelboxState.Gone)
+            {
+                return;
+            }
+
+            await Task.Delay(pause, timeProvider);
+        }
+    }
+
+    private async Task<bool> TryReportAsync(MandelboxDescription description)
+    {
+        try
+        {
+            await Host.Report(description);
+            return true;
+        }
+        catch (Exception exception)
+        {
+            // The host's list is out of date; the mandelbox itself is not.
+            LogNotReported(Id, exception);
+            return false;
+        }
+    }
+
+    /// <summary>Logs the failure of a task that nobody awaits.</summary>
+    private void Observe(Task task, string what) => _ = ObserveAsync(task, what);
+
+    private async Task ObserveAsync(Task task, string what)
+    {
+        try
+        {
+            await task;
+        }
+        catch (Exception exception)
+        {
+            // Boundary: a defect of ours.
+            LogUnexpectedFailure(Id, what, exception);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using HostService.GrainInterfaces;
+using Microsoft.Extensions.Logging;
+
+namespace HostService.Grains.Mandelbox;
+
+/// <summary>The state of one mandelbox. <see cref="MoveToAsync"/> is the only method that changes it.</summary>
+public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvider timeProvider, ILogger logger)
+{
+    public MandelboxState Current { get; private set; } = MandelboxState.Allocated;
+
+    public DateTimeOffset CreatedAt { get; } = timeProvider.GetUtcNow();
+
+    /// <summary>When <see cref="Current"/> was reached.</summary>
+    public DateTimeOffset Since { get; private set; } = timeProvider.GetUtcNow();
+
+    /// <summary>Why the mandelbox is ending; null while it is not.</summary>
+    public string? EndReason { get; private set; }
+
+    /// <summary>Whether it can still serve its user. False as soon as its end has been decided.</summary>
+    public bool IsAlive => Current.IsAlive && EndReason is null;
+
+    /// <summary>Called after each move.</summary>
+    public Func<Task> Moved { get; set; } = () => Task.CompletedTask;
+
+    /// <summary>Decides the end. The first reason counts.</summary>
+    public void BeginEnd(string reason) => EndReason ??= reason;
+
+    /// <summary>
+    /// Moves to the next state. A mandelbox that is ending drops moves that would keep it alive: a step that was running may still succeed.
+    /// </summary>
+    /// <exception cref="InvalidOperationException"><see cref="MandelboxStates"/> forbids the move.</exception>
+    public async Task MoveToAsync(MandelboxState next)
+    {
+        if (EndReason is not null && next.IsAlive)
+        {
+            return;
+        }
+
+        var previous = Current;
+        if (!previous.CanBecome(next))
+        {
+            LogRefused(mandelboxId, previous, next);
+            MandelboxMeter.Refused(previous, next);
+            throw new InvalidOperationException($"Mandelbox {mandelboxId} cannot move from {previous} to {next}.");
+        }
+
+        var now = timeProvider.GetUtcNow();
+        var spent = now - Since;
+        (Current, Since) = (next, now);
+        if (EndReason is null)
+        {
+            LogMoved(mandelboxId, previous, next, (long)spent.TotalMilliseconds);
+        }
+        else
+        {
+            LogEnding(mandelboxId, previous, next, (long)spent.TotalMilliseconds, EndReason);
+        }
+
+        MandelboxMeter.Moved(previous, next, spent);
+        await Moved();
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Mandelbox {MandelboxId}: {From} -> {To} after {Milliseconds} ms")]
+    private partial void LogMoved(string mandelboxId, MandelboxState from, MandelboxState to, long milliseconds);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Mandelbox {MandelboxId}: {From} -> {To} after {Milliseconds} ms ({Reason})")]
+    private partial void LogEnding(string mandelboxId, MandelboxState from, MandelboxState to, long milliseconds, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: refused to move from {From} to {To}")]
+    private partial void LogRefused(string mandelboxId, MandelboxState from, MandelboxState to);
+}

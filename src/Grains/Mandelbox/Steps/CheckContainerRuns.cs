@@ -1,0 +1,19 @@
+using HostService.Grains.Lifecycle;
+using HostService.Infrastructure.Docker;
+
+namespace HostService.Grains.Mandelbox.Steps;
+
+/// <summary>Fails the spin-up when the container has ended in the meantime.</summary>
+public sealed class CheckContainerRuns(IContainerEngine engine) : IStep<MandelboxContext>
+{
+    public string Name => "alive";
+
+    public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken) =>
+        await engine.InspectAsync(context.Container.RequiredId, cancellationToken) switch
+        {
+            { Running: true } => StepResult.Done,
+            null => StepResult.Failed("the container was removed during the spin-up"),
+            { ExitCode: { } code } => StepResult.Failed($"the container ended during the spin-up (exit code {code})"),
+            _ => StepResult.Failed("the container ended during the spin-up"),
+        };
+}

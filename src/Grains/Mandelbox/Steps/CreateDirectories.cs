@@ -1,0 +1,47 @@
+using HostService.Grains.Lifecycle;
+using HostService.Infrastructure.Files;
+
+namespace HostService.Grains.Mandelbox.Steps;
+
+/// <summary>Creates the mandelbox's directories on the host.</summary>
+public sealed class CreateDirectories(IMandelboxFiles files) : IStep<MandelboxContext>
+{
+    public string Name => "directories";
+
+    public Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    {
+        var paths = context.Paths;
+        files.MakeDirectory(paths.Home);
+        files.MakeDirectory(paths.ResourceMappings);
+        files.MakeDirectory(paths.UserConfigs);
+        files.MakeDirectory(paths.Temp);
+        files.MakeDirectory(paths.Sockets);
+        if (context.Request is { } request)
+        {
+            files.MakeDirectory(paths.AllLogs);
+            files.MakeDirectory(paths.Logs(request.SessionId));
+        }
+
+        context.HasDirectories = true;
+        return Task.FromResult(StepResult.Done);
+    }
+
+    public async Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    {
+        if (context.MustSaveUserConfigs)
+        {
+            throw new InvalidOperationException("user configs have not been saved yet");
+        }
+
+        // Off the grain's turn: a deep directory tree takes a while.
+        await Task.Run(
+            () =>
+            {
+                files.Remove(context.Paths.Home);
+                files.Remove(context.Paths.Temp);
+                files.Remove(context.Paths.AllLogs);
+            },
+            cancellationToken);
+        context.HasDirectories = false;
+    }
+}

@@ -1,0 +1,33 @@
+using HostService.GrainInterfaces;
+using HostService.Grains.Lifecycle;
+
+namespace HostService.Grains.Mandelbox.Steps;
+
+/// <summary>A lease from the host; the undo releases it once the container no longer uses it.</summary>
+public abstract class LeaseStep(IHostGrain host) : IStep<MandelboxContext>
+{
+    private Guid _leaseId;
+
+    public string Name => "lease";
+
+    public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    {
+        // Chosen here: the undo releases the lease even if the answer is lost.
+        (_leaseId, context.Lease) = (Guid.NewGuid(), null);
+        var answer = await RequestAsync(host, _leaseId, context);
+        context.Lease = answer.Lease;
+        return answer.Refusal is { } refusal ? StepResult.Failed(refusal) : StepResult.Done;
+    }
+
+    public async Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    {
+        if (context.Container.MayRun)
+        {
+            throw new InvalidOperationException("the container may still use it: the engine has not reported its end");
+        }
+
+        await host.ReleaseLease(context.MandelboxId, context.Lease?.Id ?? _leaseId);
+    }
+
+    protected abstract Task<LeaseAnswer> RequestAsync(IHostGrain host, Guid leaseId, MandelboxContext context);
+}

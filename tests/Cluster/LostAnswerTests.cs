@@ -1,0 +1,122 @@
+using HostService.GrainInterfaces;
+using HostService.Infrastructure.Docker;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace HostService.Tests.Cluster;
+
+/// <summary>Grain calls to the host whose request or answer is lost: nothing leaks, and the host's list is right in the end.</summary>
+public sealed class LostAnswerTests
+{
+    private readonly LossyCalls _calls = new();
+
+    [Fact]
+    public async Task A_lease_whose_answer_was_lost_is_released()
+    {
+        await using var cluster = await StartAsync();
+        _calls.LoseAnswer(nameof(IHostGrain.AcquireLease));
+
+        Assert.Equal("lease", (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure!.Phase);
+
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
+    public async Task An_adopted_lease_whose_answer_was_lost_is_released()
+    {
+        await using var cluster = await StartAsync();
+        var container = await cluster.MakeForeignAsync("ecs-task", new PublishedPort(MandelboxPorts.Control, "tcp", 23456));
+        await cluster.StartForeignAsync(container);
+        _calls.LoseAnswer(nameof(IHostGrain.AdoptLease));
+
+        Assert.NotNull(await cluster.Mandelbox("m1").RegisterContainer(container));
+
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.Engine.RemoveAsync(container, CancellationToken.None);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
+    public async Task A_release_whose_answer_was_lost_is_repeated_without_harm()
+    {
+        await using var cluster = await StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        _calls.LoseAnswer(nameof(IHostGrain.ReleaseLease));
+
+        Assert.True(await cluster.Mandelbox("m1").Stop("test"));
+
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
+    public async Task The_host_learns_that_a_mandelbox_has_gone_although_the_first_reports_were_lost()
+    {
+        await using var cluster = await StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        _calls.LoseRequest(
+            nameof(IHostGrain.Report), times: 2, argument => argument is MandelboxDescription { State: MandelboxState.Gone });
+
+        Assert.True(await cluster.Mandelbox("m1").Stop("test"));
+
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        Assert.Empty(await cluster.Host.ListMandelboxes());
+        await cluster.AssertNothingIsHeldAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+    }
+
+    private Task<HostCluster> StartAsync() =>
+        new HostCluster { Replace = services => services.AddSingleton<IOutgoingGrainCallFilter>(_calls) }.StartAsync();
+
+    /// <summary>Fails calls as a time-out does: the callee may have done its work.</summary>
+    private sealed class LossyCalls : IOutgoingGrainCallFilter
+    {
+        private readonly Lock _gate = new();
+        private readonly List<(string Method, bool IsDelivered, Func<object?, bool> Matches)> _planned = [];
+
+        public void LoseAnswer(string method) => Plan(method, isDelivered: true, times: 1, _ => true);
+
+        public void LoseRequest(string method, int times, Func<object?, bool> matches) => Plan(method, isDelivered: false, times, matches);
+
+        public async Task Invoke(IOutgoingGrainCallContext context)
+        {
+            if (Take(context) is not { } lost)
+            {
+                await context.Invoke();
+                return;
+            }
+
+            if (lost)
+            {
+                await context.Invoke();
+            }
+
+            throw new TimeoutException($"The answer of {context.MethodName} was lost because the test asked for it.");
+        }
+
+        private void Plan(string method, bool isDelivered, int times, Func<object?, bool> matches)
+        {
+            lock (_gate)
+            {
+                _planned.AddRange(Enumerable.Repeat((method, isDelivered, matches), times));
+            }
+        }
+
+        /// <summary>Null for a call that is not lost, else whether it is delivered.</summary>
+        private bool? Take(IOutgoingGrainCallContext context)
+        {
+            lock (_gate)
+            {
+                var found = _planned.FindIndex(p => p.Method == context.MethodName && p.Matches(context.Request.GetArgument(0)));
+                if (found < 0)
+                {
+                    return null;
+                }
+
+                var isDelivered = _planned[found].IsDelivered;
+                _planned.RemoveAt(found);
+                return isDelivered;
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+using System.Diagnostics.Metrics;
+using HostService.GrainInterfaces;
+using HostService.Grains.Mandelbox;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.Unit.Mandelbox;
+
+public sealed class MandelboxStateMachineTests
+{
+    private readonly ManualClock _clock = new();
+    private readonly RecordingLogger<MandelboxStateMachine> _log = new();
+    private readonly MandelboxStateMachine _state;
+    private int _moves;
+
+    public MandelboxStateMachineTests() => _state = new MandelboxStateMachine($"m-{Guid.NewGuid()}", _clock, _log)
+    {
+        Moved = () =>
+        {
+            _moves++;
+            return Task.CompletedTask;
+        },
+    };
+
+    [Fact]
+    public async Task A_move_is_logged_and_reported_and_says_when()
+    {
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        await _state.MoveToAsync(MandelboxState.Leased);
+
+        Assert.Equal((MandelboxState.Leased, _clock.GetUtcNow(), 1), (_state.Current, _state.Since, _moves));
+        Assert.EndsWith("Allocated -> Leased after 5000 ms", Assert.Single(_log.Lines), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(MandelboxState.Allocated)]
+    [InlineData(MandelboxState.Started)]
+    [InlineData(MandelboxState.Gone)]
+    public async Task A_move_that_the_matrix_forbids_throws_is_logged_and_counted_and_changes_nothing(MandelboxState next)
+    {
+        using var refused = new Measurements("host_service.mandelbox.refused_transitions");
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => _state.MoveToAsync(next));
+
+        Assert.Equal((MandelboxState.Allocated, 0), (_state.Current, _moves));
+        Assert.Contains($"refused to move from Allocated to {next}", Assert.Single(_log.Lines), StringComparison.Ordinal);
+        Assert.Contains($"Allocated to {next}", refused.Seen);
+    }
+
+    [Theory]
+    [InlineData(MandelboxState.Leased)]
+    [InlineData(MandelboxState.Running)]
+    public async Task A_mandelbox_that_is_ending_drops_moves_that_would_keep_it_alive(MandelboxState next)
+    {
+        _state.BeginEnd("the operator asked for it");
+        await _state.MoveToAsync(next);
+        Assert.Equal((MandelboxState.Allocated, 0, false), (_state.Current, _moves, _state.IsAlive));
+
+        await _state.MoveToAsync(MandelboxState.Dying);
+        await _state.MoveToAsync(next);
+        await _state.MoveToAsync(MandelboxState.Gone);
+        await _state.MoveToAsync(next);
+        Assert.Equal((MandelboxState.Gone, 2), (_state.Current, _moves));
+        Assert.All(_log.Lines, line => Assert.Contains("(the operator asked for it)", line, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_first_reason_to_end_counts()
+    {
+        _state.BeginEnd("first");
+        _state.BeginEnd("second");
+        Assert.Equal("first", _state.EndReason);
+    }
+
+    /// <summary>What an instrument measured, as <c>from to to</c>.</summary>
+    private sealed class Measurements : IDisposable
+    {
+        private readonly MeterListener _listener = new();
+        private readonly List<string> _seen = [];
+
+        public Measurements(string name)
+        {
+            _listener.InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == name)
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            };
+            _listener.SetMeasurementEventCallback<long>((_, _, tags, _) =>
+            {
+                lock (_seen)
+                {
+                    _seen.Add($"{tags[0].Value} to {tags[1].Value}");
+                }
+            });
+            _listener.Start();
+        }
+
+        public IReadOnlyList<string> Seen
+        {
+            get
+            {
+                lock (_seen)
+                {
+                    return [.. _seen];
+                }
+            }
+        }
+
+        public void Dispose() => _listener.Dispose();
+    }
+}
