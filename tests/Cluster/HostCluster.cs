@@ -126,7 +126,7 @@ public sealed class HostCluster : IAsyncDisposable
     public Task SendAwayAsync(string id) => _cluster.DeactivateAsync(Mandelbox(id)).WaitAsync(TimeSpan.FromSeconds(20));
 
     /// <summary>A container that somebody else has made, with labels of their own (ECS mode).</summary>
-    public Task<string> MakeForeignAsync(string name, params PublishedPort[] ports) => Engine.CreateAsync(
+    public Task<string> MakeForeignAsync(string name, params PortBinding[] ports) => Engine.CreateAsync(
         new ContainerSpec
         {
             Name = name,

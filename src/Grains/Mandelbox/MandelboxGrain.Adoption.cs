@@ -210,10 +210,8 @@ public sealed partial class MandelboxGrain
         }
 
         var ports = MandelboxPorts.All
-            .Select(p => (p.Port, p.Transport, Published: container.Ports.FirstOrDefault(b =>
-                b.ContainerPort == p.Port && b.Protocol == (p.Transport == Transport.Udp ? "udp" : "tcp"))))
-            .Where(p => p.Published is not null)
-            .Select(p => new PortBinding(p.Port, p.Transport, p.Published!.HostPort))
+            .Select(p => container.Ports.FirstOrDefault(b => b.MandelboxPort == p.Port && b.Transport == p.Transport))
+            .OfType<PortBinding>()
             .ToList();
         if (!ports.Exists(p => p is { MandelboxPort: MandelboxPorts.Control, Transport: Transport.Tcp }))
         {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -25,7 +26,7 @@ public sealed partial class Ec2InstanceMetadata : IInstanceMetadata, IDisposable
         _http = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false });
     }
 
-    public async Task<InstanceIdentity> ReadAsync(CancellationToken cancellationToken)
+    public async Task<HostIdentity> ReadAsync(CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken);
         try
@@ -37,7 +38,7 @@ public sealed partial class Ec2InstanceMetadata : IInstanceMetadata, IDisposable
             var region = await ValueAsync(metadata, "placement/region", IsRegion, cancellationToken);
             var address = await ValueAsync(metadata, "public-ipv4", IsIpv4, cancellationToken);
             var name = await NameAsync(metadata, id, region, cancellationToken);
-            return new InstanceIdentity(name, id, type, ami, region, address);
+            return new HostIdentity(name, id, type, ami, region, address);
         }
         finally
         {

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using Docker.DotNet.Models;
+using HostService.GrainInterfaces;
+using PortBinding = HostService.GrainInterfaces.PortBinding;
 using Version = System.Version;
 using Wire = Docker.DotNet.Models;
 
@@ -39,7 +41,7 @@ internal static class DockerAnswers
         Image = c.Image ?? "",
         Labels = Copy(c.Labels),
         Status = c.State ?? "",
-        Ports = (c.Ports ?? []).Where(p => p.PublicPort != 0).Select(p => new PublishedPort(p.PrivatePort, p.Type, p.PublicPort)).Distinct().ToArray(),
+        Ports = [.. (c.Ports ?? []).Select(p => Port(p.PrivatePort, p.Type, p.PublicPort)).OfType<PortBinding>().Distinct()],
         CreatedAt = Utc(c.Created),
     };
 
@@ -94,21 +96,28 @@ internal static class DockerAnswers
     private static string? Text(JsonElement e, string name) =>
         e.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    private static PublishedPort[] Ports(IDictionary<string, IList<Wire.PortBinding>>? ports) =>
-        (ports ?? new Dictionary<string, IList<Wire.PortBinding>>())
+    private static PortBinding[] Ports(IDictionary<string, IList<Wire.PortBinding>>? ports) =>
+        [.. (ports ?? new Dictionary<string, IList<Wire.PortBinding>>())
             .SelectMany(p => (p.Value ?? []).Select(b => Port(p.Key, b.HostPort)))
-            .OfType<PublishedPort>()
-            .Distinct()
-            .ToArray();
+            .OfType<PortBinding>()
+            .Distinct()];
 
-    private static PublishedPort? Port(string key, string? hostPort)
+    /// <param name="key">For example <c>80/tcp</c>.</param>
+    private static PortBinding? Port(string key, string? hostPort) =>
+        key.Split('/') is [var inside, var protocol]
+        && ushort.TryParse(inside, CultureInfo.InvariantCulture, out var containerPort)
+        && ushort.TryParse(hostPort, CultureInfo.InvariantCulture, out var outside)
+            ? Port(containerPort, protocol, outside)
+            : null;
+
+    /// <summary>Null for a port that is not published, and for protocols other than TCP and UDP.</summary>
+    private static PortBinding? Port(ushort containerPort, string protocol, ushort hostPort) => (protocol, hostPort) switch
     {
-        var slash = key.IndexOf('/', StringComparison.Ordinal);
-        return slash > 0 && ushort.TryParse(key.AsSpan(0, slash), CultureInfo.InvariantCulture, out var inside)
-            && ushort.TryParse(hostPort, CultureInfo.InvariantCulture, out var outside) && outside != 0
-                ? new PublishedPort(inside, key[(slash + 1)..], outside)
-                : null;
-    }
+        (_, 0) => null,
+        ("tcp", _) => new PortBinding(containerPort, Transport.Tcp, hostPort),
+        ("udp", _) => new PortBinding(containerPort, Transport.Udp, hostPort),
+        _ => null,
+    };
 
     private static Dictionary<string, string> Copy(IDictionary<string, string>? labels) =>
         labels is null ? [] : new Dictionary<string, string>(labels, StringComparer.Ordinal);

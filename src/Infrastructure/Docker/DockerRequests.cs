@@ -1,4 +1,6 @@
 using Docker.DotNet.Models;
+using HostService.GrainInterfaces;
+using PortBinding = HostService.GrainInterfaces.PortBinding;
 using Wire = Docker.DotNet.Models;
 
 namespace HostService.Infrastructure.Docker;
@@ -65,7 +67,7 @@ internal static class DockerRequests
         return $"{ticks / TimeSpan.TicksPerSecond}.{ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick:000000000}";
     }
 
-    private static string Key(PublishedPort port) => $"{port.ContainerPort}/{port.Protocol}";
+    private static string Key(PortBinding port) => $"{port.MandelboxPort}/{(port.Transport == Transport.Udp ? "udp" : "tcp")}";
 
     private static Dictionary<string, IDictionary<string, bool>> Filter(params (string Name, IEnumerable<string> Values)[] filters) =>
         filters.ToDictionary(f => f.Name, f => (IDictionary<string, bool>)f.Values.Distinct().ToDictionary(v => v, _ => true));

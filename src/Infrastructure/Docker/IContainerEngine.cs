@@ -1,3 +1,5 @@
+using HostService.GrainInterfaces;
+
 namespace HostService.Infrastructure.Docker;
 
 /// <summary>
@@ -93,7 +95,7 @@ public sealed record ContainerSpec
     public required string Image { get; init; }
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
     public IReadOnlyList<string> Environment { get; init; } = [];
-    public IReadOnlyList<PublishedPort> Ports { get; init; } = [];
+    public IReadOnlyList<PortBinding> Ports { get; init; } = [];
 
     /// <summary><c>host:container[:options]</c>.</summary>
     public IReadOnlyList<string> Binds { get; init; } = [];
@@ -119,11 +121,6 @@ public sealed record ContainerSpec
     public bool Tty { get; init; }
 }
 
-/// <param name="ContainerPort">Inside, 1..65535.</param>
-/// <param name="Protocol"><c>tcp</c> or <c>udp</c>.</param>
-/// <param name="HostPort">Outside, on all addresses.</param>
-public sealed record PublishedPort(ushort ContainerPort, string Protocol, ushort HostPort);
-
 /// <param name="Permissions">A subset of <c>rwm</c>.</param>
 public sealed record DeviceMapping(string PathOnHost, string PathInContainer, string Permissions);
 
@@ -147,7 +144,7 @@ public sealed record ContainerDescription
 
     /// <summary>The process id of its first process on the host; 0 when it does not run.</summary>
     public long Pid { get; init; }
-    public IReadOnlyList<PublishedPort> Ports { get; init; } = [];
+    public IReadOnlyList<PortBinding> Ports { get; init; } = [];
     public DateTimeOffset? CreatedAt { get; init; }
     public DateTimeOffset? StartedAt { get; init; }
     public DateTimeOffset? FinishedAt { get; init; }

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using HostService.GrainInterfaces;
 
 namespace HostService.Infrastructure.Gpu;
 
@@ -13,7 +14,7 @@ public sealed class GpuHealth(GpuOptions options, TimeProvider timeProvider)
     private readonly FrozenSet<int> _fatal = (options.FatalXids ?? Xids.Fatal).ToFrozenSet();
 
     /// <summary>Takes a reading in, and tells how every GPU seen so far is now, by the index under which it was first seen.</summary>
-    public IReadOnlyList<GpuStatus> Observe(GpuReading reading)
+    public IReadOnlyList<GpuDescription> Observe(GpuReading reading)
     {
         if (reading.Availability != GpuAvailability.Available)
         {
@@ -40,7 +41,7 @@ public sealed class GpuHealth(GpuOptions options, TimeProvider timeProvider)
     }
 
     /// <summary>No reading came about (the driver hangs, the library or driver has gone): a failed reading for every GPU.</summary>
-    public IReadOnlyList<GpuStatus> ReadingFailed(string why)
+    public IReadOnlyList<GpuDescription> ReadingFailed(string why)
     {
         foreach (var patient in _patients.Values)
         {
@@ -114,8 +115,19 @@ public sealed class GpuHealth(GpuOptions options, TimeProvider timeProvider)
         _patients.Values.FirstOrDefault(p => p.NvmlIndex == nvmlIndex && mayBe(p))
         ?? _patients.Values.FirstOrDefault(p => p.NvmlIndex is null && p.Index == nvmlIndex && mayBe(p));
 
-    private List<GpuStatus> Statuses() =>
-        [.. _patients.Values.Select(p => new GpuStatus(p.Last with { Index = p.Index, Xids = [] }, p.TakenOut) { NvmlIndex = p.NvmlIndex ?? p.Index })];
+    private List<GpuDescription> Statuses() => [.. _patients.Values.Select(p => new GpuDescription
+    {
+        Index = p.Index,
+        Name = p.Last.Name ?? "unknown",
+        Uuid = p.Last.Uuid ?? "unknown",
+        TotalMemoryKb = p.Last.TotalMemoryBytes / 1024,
+        FreeMemoryKb = p.Last.FreeMemoryBytes / 1024,
+        UtilisationPercent = p.Last.UtilisationPercent,
+        MemoryUtilisationPercent = p.Last.MemoryUtilisationPercent,
+        EncoderSessions = p.Last.EncoderSessions,
+        Unhealthy = p.TakenOut,
+        NvmlIndex = p.NvmlIndex == p.Index ? null : p.NvmlIndex,
+    })];
 
     private sealed class TrackedGpu(int index, GpuInfo first)
     {
@@ -151,13 +163,4 @@ public sealed class GpuHealth(GpuOptions options, TimeProvider timeProvider)
             }
         }
     }
-}
-
-/// <summary>A GPU and whether it may be used.</summary>
-/// <param name="Gpu">The figures of its last good reading, under the index by which the host knows it.</param>
-/// <param name="Unhealthy">Null when it may be used; otherwise why it was taken out.</param>
-public sealed record GpuStatus(GpuInfo Gpu, string? Unhealthy)
-{
-    /// <summary>What NVML calls it now, and every process that opens NVML from now on; the host's own index where it is not listed.</summary>
-    public int NvmlIndex { get; init; } = Gpu.Index;
 }

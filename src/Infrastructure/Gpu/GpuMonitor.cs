@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -12,7 +13,7 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
 {
     private readonly GpuOptions _options = options.Value;
     private readonly GpuHealth _health = new(options.Value, timeProvider);
-    private readonly Dictionary<int, GpuStatus> _told = [];
+    private readonly Dictionary<int, GpuDescription> _told = [];
     private Task<GpuReading>? _underWay;
     private volatile GpuReading? _last;
     private GpuAvailability? _availability;
@@ -21,7 +22,7 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
     public GpuReading? LastReading => _last;
 
     /// <summary>One reading, now, and then one every <see cref="GpuOptions.ReadingInterval"/>, until cancelled.</summary>
-    public async IAsyncEnumerable<IReadOnlyList<GpuStatus>> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IReadOnlyList<GpuDescription>> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -45,14 +46,14 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
     /// waited for again at the next call instead of starting another.
     /// </summary>
     /// <returns>Every GPU seen so far; empty on a machine that has none.</returns>
-    public async Task<IReadOnlyList<GpuStatus>> ReadAsync(CancellationToken cancellationToken) =>
+    public async Task<IReadOnlyList<GpuDescription>> ReadAsync(CancellationToken cancellationToken) =>
         (await ReadAsync(_options.ReadingTimeout, cancellationToken)).Statuses;
 
-    private async Task<(IReadOnlyList<GpuStatus> Statuses, string? Failure)> ReadAsync(TimeSpan deadline, CancellationToken cancellationToken)
+    private async Task<(IReadOnlyList<GpuDescription> Statuses, string? Failure)> ReadAsync(TimeSpan deadline, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var reading = _underWay ??= Task.Factory.StartNew(inventory.Read, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        IReadOnlyList<GpuStatus> statuses;
+        IReadOnlyList<GpuDescription> statuses;
         string? failure = null;
         try
         {
@@ -95,25 +96,25 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
         }
     }
 
-    private void Tell(GpuStatus status)
+    private void Tell(GpuDescription status)
     {
-        var before = _told.GetValueOrDefault(status.Gpu.Index);
-        _told[status.Gpu.Index] = status;
+        var before = _told.GetValueOrDefault(status.Index);
+        _told[status.Index] = status;
         if (status.Unhealthy is { } why)
         {
             if (before?.Unhealthy is null)
             {
-                LogTakenOut(status.Gpu.Index, status.Gpu.Name, status.Gpu.Uuid, why);
+                LogTakenOut(status.Index, status.Name, status.Uuid, why);
             }
         }
         else if (before?.Unhealthy is not null)
         {
-            LogBack(status.Gpu.Index, status.Gpu.Name, status.Gpu.Uuid, _options.HealthyFor);
+            LogBack(status.Index, status.Name, status.Uuid, _options.HealthyFor);
         }
 
         if (before is not null && before.NvmlIndex != status.NvmlIndex)
         {
-            LogMoved(status.Gpu.Index, status.Gpu.Name, status.Gpu.Uuid, status.NvmlIndex);
+            LogMoved(status.Index, status.Name, status.Uuid, status.NvmlIndex ?? status.Index);
         }
     }
 
@@ -121,13 +122,13 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
     private partial void LogAvailability(GpuAvailability availability, int count, string? driverVersion, string? detail);
 
     [LoggerMessage(2, LogLevel.Error, "GPU {GpuIndex} ({Name}, {Uuid}) is taken out, no mandelbox is placed on it: {Reason}")]
-    private partial void LogTakenOut(int gpuIndex, string? name, string? uuid, string reason);
+    private partial void LogTakenOut(int gpuIndex, string name, string uuid, string reason);
 
     [LoggerMessage(3, LogLevel.Warning, "GPU {GpuIndex} ({Name}, {Uuid}) has been well for {HealthyFor} and is used again")]
-    private partial void LogBack(int gpuIndex, string? name, string? uuid, TimeSpan healthyFor);
+    private partial void LogBack(int gpuIndex, string name, string uuid, TimeSpan healthyFor);
 
     [LoggerMessage(5, LogLevel.Warning, "GPU {GpuIndex} ({Name}, {Uuid}) is GPU {NvmlIndex} to NVML from now on, and to the mandelboxes that are placed on it")]
-    private partial void LogMoved(int gpuIndex, string? name, string? uuid, int nvmlIndex);
+    private partial void LogMoved(int gpuIndex, string name, string uuid, int nvmlIndex);
 
     [LoggerMessage(4, LogLevel.Error, "A reading of the GPUs failed")]
     private partial void LogReadingFailed(Exception exception);

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Gpu;
 using Microsoft.Extensions.Logging;
 
@@ -16,11 +17,11 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
     private CpuTimes _earlier = new(0, 0);
     private double? _busy;
 
-    public MetricsReading Read()
+    public MachineFigures Read()
     {
         lock (_gate)
         {
-            var reading = new MetricsReading { At = timeProvider.GetUtcNow() };
+            var reading = new MachineFigures { At = timeProvider.GetUtcNow() };
             reading = From("meminfo", reading, WithMemory);
             reading = From("stat", reading, WithCpu);
             reading = From("loadavg", reading, (text, r) => r with
@@ -35,14 +36,14 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
         }
     }
 
-    private static MetricsReading WithMemory(string meminfo, MetricsReading reading) => reading with
+    private static MachineFigures WithMemory(string meminfo, MachineFigures reading) => reading with
     {
         TotalMemoryKb = ProcFiles.MemoryKb(meminfo, "MemTotal"),
         FreeMemoryKb = ProcFiles.MemoryKb(meminfo, "MemFree"),
         AvailableMemoryKb = ProcFiles.MemoryKb(meminfo, "MemAvailable"),
     };
 
-    private MetricsReading WithCpu(string stat, MetricsReading reading)
+    private MachineFigures WithCpu(string stat, MachineFigures reading)
     {
         var cpus = ProcFiles.LogicalCpus(stat);
         if (ProcFiles.Cpu(stat) is not { } times)
@@ -63,7 +64,7 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
         };
     }
 
-    private MetricsReading WithDisk(MetricsReading reading)
+    private MachineFigures WithDisk(MachineFigures reading)
     {
         var drive = new DriveInfo(NearestExisting(diskPath));
         var used = drive.TotalSize - drive.TotalFreeSpace;
@@ -79,7 +80,7 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
         };
     }
 
-    private static MetricsReading WithGpus(MetricsReading reading, GpuReading? gpus)
+    private static MachineFigures WithGpus(MachineFigures reading, GpuReading? gpus)
     {
         if (gpus is null || gpus.Availability == GpuAvailability.NoDriver)
         {
@@ -101,13 +102,13 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
             gpus.Gpus.Count > 0 && gpus.Gpus.All(g => figure(g) is null) ? null : gpus.Gpus.Sum(figure) / 1024;
     }
 
-    private MetricsReading From(string file, MetricsReading reading, Func<string, MetricsReading, MetricsReading> read)
+    private MachineFigures From(string file, MachineFigures reading, Func<string, MachineFigures, MachineFigures> read)
     {
         var path = Path.Combine(procRoot, file);
         return Try(path, reading, r => read(File.ReadAllText(path), r));
     }
 
-    private MetricsReading Try(string source, MetricsReading reading, Func<MetricsReading, MetricsReading> read)
+    private MachineFigures Try(string source, MachineFigures reading, Func<MachineFigures, MachineFigures> read)
     {
         try
         {

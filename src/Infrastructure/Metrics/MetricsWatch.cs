@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Metrics;
@@ -7,7 +8,7 @@ namespace HostService.Infrastructure.Metrics;
 public sealed class MetricsWatch(IMachineMetrics metrics, IOptions<MetricsOptions> options, TimeProvider timeProvider)
 {
     /// <summary>One reading at once, and then one every 30 s ± 1 s (as configured), until cancelled.</summary>
-    public async IAsyncEnumerable<MetricsReading> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<MachineFigures> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)
         {

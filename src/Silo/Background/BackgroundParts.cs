@@ -119,12 +119,12 @@ public sealed partial class BackgroundParts(
     }
 
     private Task WatchGpusAsync() =>
-        _following.RunAsync("GPUs", gpus.WatchAsync, statuses => Host.ReportGpus(GpuDescriptions.From(statuses)), _stopRest.Token);
+        _following.RunAsync("GPUs", gpus.WatchAsync, Host.ReportGpus, _stopRest.Token);
 
     private Task WatchMetricsAsync() => _following.RunAsync("metrics", metrics.WatchAsync, reading =>
     {
         readings.Latest = reading;
-        return Host.ReportMetrics(Describe.Figures(reading));
+        return Host.ReportMetrics(reading);
     }, _stopRest.Token);
 
     private Task WatchFirewallAsync() =>

@@ -47,7 +47,7 @@ public sealed class NameTagTests : IAsyncLifetime
             return FakeMetadataService.Text(context, 200, Tags("host-by-tag"));
         };
 
-        Assert.Equal("host-by-tag", (await _metadata.ReadAsync(CancellationToken.None)).Name);
+        Assert.Equal("host-by-tag", (await _metadata.ReadAsync(CancellationToken.None)).InstanceName);
         Assert.Contains(
             "GET /?Action=DescribeTags&Filter.1.Name=resource-id&Filter.1.Value.1=i-0123456789abcdef0&Filter.2.Name=key&Filter.2.Value.1=Name&Version=2016-11-15",
             _service.Requests);
@@ -93,7 +93,7 @@ public sealed class NameTagTests : IAsyncLifetime
         };
 
         Assert.Contains("the answer is not whole XML (3 tries)", await FailureAsync(), StringComparison.Ordinal);
-        Assert.Equal("host-by-tag", (await _metadata.ReadAsync(CancellationToken.None)).Name);
+        Assert.Equal("host-by-tag", (await _metadata.ReadAsync(CancellationToken.None)).InstanceName);
     }
 
     [Fact]

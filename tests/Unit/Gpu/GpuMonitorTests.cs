@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Gpu;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -152,7 +153,7 @@ public sealed class GpuMonitorTests
     private GpuMonitor Monitor() => new(_inventory, Options.Create(_options), _clock, NullLogger<GpuMonitor>.Instance);
 
     /// <summary>Lets the deadline pass once the monitor waits for it.</summary>
-    private async Task<IReadOnlyList<GpuStatus>> WithinTimeout(GpuMonitor monitor)
+    private async Task<IReadOnlyList<GpuDescription>> WithinTimeout(GpuMonitor monitor)
     {
         var reading = monitor.ReadAsync(default);
         await _inventory.Reached;
