@@ -2,10 +2,12 @@ using HostService.GrainInterfaces;
 
 namespace HostService.Infrastructure.Aws;
 
-/// <summary>Who this machine is (B34). A value once read is kept; a failed read is not.</summary>
+/// <summary>The identity of this machine (B34).</summary>
 public interface IInstanceMetadata
 {
-    /// <summary>Everything that identity needs; throws <see cref="InstanceMetadataException"/> naming what could not be read.</summary>
+    /// <summary>
+    /// Throws <see cref="InstanceMetadataException"/>, which names the value that could not be read. Values that were read once are kept.
+    /// </summary>
     Task<HostIdentity> ReadAsync(CancellationToken cancellationToken);
 }
 

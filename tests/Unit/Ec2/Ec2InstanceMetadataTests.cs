@@ -101,7 +101,7 @@ public sealed class Ec2InstanceMetadataTests : IAsyncLifetime
         _service.TokenStatus = 403;
 
         Assert.Contains("instance-id", await FailureAsync(), StringComparison.Ordinal);
-        Assert.Contains("HTTP 401, because it wants a token and gave none: HTTP 403", await FailureAsync(), StringComparison.Ordinal);
+        Assert.Contains("HTTP 401, because it requires a token and gave none: HTTP 403", await FailureAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
