@@ -8,14 +8,15 @@ using Wire = Docker.DotNet.Models;
 
 namespace HostService.Infrastructure.Docker;
 
-/// <summary>The engine's words → ours.</summary>
+/// <summary>Translates the engine's answers into our records.</summary>
 internal static class DockerAnswers
 {
     public static ContainerDescription Describe(ContainerInspectResponse c)
     {
         var state = c.State ?? new ContainerState();
         var ended = state.Status is "exited" or "dead";
-        // A container that does not run has no ports but those that it was created with.
+
+        // A container that does not run has only the ports that it was created with.
         var live = Ports(c.NetworkSettings?.Ports);
         return new ContainerDescription
         {
@@ -33,7 +34,7 @@ internal static class DockerAnswers
         };
     }
 
-    /// <summary>A list says less: no exit code, no process, no times but the creation's.</summary>
+    /// <summary>From a list, which has no exit code, no process id, and no time except that of the creation.</summary>
     public static ContainerDescription Describe(ContainerListResponse c) => new()
     {
         Id = c.ID,
@@ -49,20 +50,24 @@ internal static class DockerAnswers
         engineVersion,
         apiVersion.ToString(),
         [.. (info.Runtimes?.Keys ?? []).Order(StringComparer.Ordinal)],
-        // "name=seccomp,profile=default": the name is what anybody asks for.
-        [.. (info.SecurityOptions ?? []).Select(o => o.Split(',')[0]).Select(o => o.StartsWith("name=", StringComparison.Ordinal) ? o[5..] : o)])
+
+        // "name=seccomp,profile=default": only the name matters.
+        [.. (info.SecurityOptions ?? [])
+            .Select(o => o.Split(',')[0])
+            .Select(o => o.StartsWith("name=", StringComparison.Ordinal) ? o[5..] : o)])
     {
         DefaultRuntime = info.DefaultRuntime ?? "",
         CgroupDriver = info.CgroupDriver ?? "",
     };
 
-    /// <summary>An event, or null for what is none of a container's. Throws <see cref="JsonException"/> on what is no JSON.</summary>
+    /// <summary>Null for events that are not about containers. Throws <see cref="JsonException"/> on invalid JSON.</summary>
     public static ContainerEvent? Event(string line)
     {
         using var json = JsonDocument.Parse(line);
         var e = json.RootElement;
         if (e.ValueKind != JsonValueKind.Object || Text(e, "Type") != "container" || Text(e, "Action") is not { } action
-            || !e.TryGetProperty("Actor", out var actor) || actor.ValueKind != JsonValueKind.Object || Text(actor, "ID") is not { Length: > 0 } id)
+            || !e.TryGetProperty("Actor", out var actor) || actor.ValueKind != JsonValueKind.Object
+            || Text(actor, "ID") is not { Length: > 0 } id)
         {
             return null;
         }
@@ -76,14 +81,17 @@ internal static class DockerAnswers
             }
         }
 
-        // The engine puts a few facts of its own among the labels.
-        int? exitCode = labels.Remove("exitCode", out var code) && int.TryParse(code, CultureInfo.InvariantCulture, out var number) ? number : null;
+        // The engine adds a few attributes of its own to the labels.
+        int? exitCode = labels.Remove("exitCode", out var code) && int.TryParse(code, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
         return new ContainerEvent(action, id, labels, exitCode, At(e));
     }
 
     private static DateTimeOffset At(JsonElement e)
     {
-        if (e.TryGetProperty("timeNano", out var nano) && nano.ValueKind == JsonValueKind.Number && nano.TryGetInt64(out var nanoseconds) && nanoseconds > 0)
+        if (e.TryGetProperty("timeNano", out var nano) && nano.ValueKind == JsonValueKind.Number && nano.TryGetInt64(out var nanoseconds)
+            && nanoseconds > 0)
         {
             return DateTimeOffset.UnixEpoch.AddTicks(nanoseconds / TimeSpan.NanosecondsPerTick);
         }
@@ -126,7 +134,7 @@ internal static class DockerAnswers
         ? null
         : new DateTimeOffset(at.Kind == DateTimeKind.Unspecified ? DateTime.SpecifyKind(at, DateTimeKind.Utc) : at.ToUniversalTime());
 
-    /// <summary>The engine writes the year 1 for never.</summary>
+    /// <summary>The engine writes the year 1 for "never".</summary>
     private static DateTimeOffset? Moment(string? text) =>
         DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) && at.Year > 1 ? at : null;
 }

@@ -5,7 +5,7 @@ using Wire = Docker.DotNet.Models;
 
 namespace HostService.Infrastructure.Docker;
 
-/// <summary>Our words → the engine's.</summary>
+/// <summary>Translates our records into the engine's requests.</summary>
 internal static class DockerRequests
 {
     public static CreateContainerParameters Create(ContainerSpec spec) => new()
@@ -60,7 +60,7 @@ internal static class DockerRequests
         Filters = Filter(("type", ["container"]), ("event", ["create", "start", "die", "destroy"])),
     };
 
-    /// <summary>Seconds since 1970 with nine digits of fraction, as the engine reads them.</summary>
+    /// <summary>Seconds since 1970 with nine decimals, the engine's format.</summary>
     internal static string UnixTime(DateTimeOffset at)
     {
         var ticks = (at - DateTimeOffset.UnixEpoch).Ticks;

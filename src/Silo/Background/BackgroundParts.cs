@@ -9,7 +9,6 @@ using HostService.Infrastructure.Linux.Systemd;
 using HostService.Infrastructure.Metrics;
 using HostService.Silo.Hosting;
 using HostService.Silo.Shutdown;
-using HostService.Silo.Startup;
 
 namespace HostService.Silo.Background;
 

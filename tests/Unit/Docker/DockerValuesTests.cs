@@ -23,17 +23,17 @@ public sealed class DockerValuesTests
     [Fact]
     public void Every_fault_of_the_options_is_named_at_once()
     {
-        var faults = new DockerOptionsValidator().Validate(null, new DockerOptions
+        var faults = new DockerOptions
         {
             Endpoint = "docker",
             ImageTemplate = "x",
             ApiVersion = "new",
             CallTimeout = TimeSpan.Zero,
             ReconnectDelay = TimeSpan.FromMinutes(2),
-        }).Failures!;
+        }.Validate();
 
         Assert.Equal(5, faults.Count());
-        Assert.True(new DockerOptionsValidator().Validate(null, new DockerOptions()).Succeeded);
+        Assert.Empty(new DockerOptions().Validate());
     }
 
     [Fact]
