@@ -13,7 +13,7 @@ public enum Transport
 
 /// <summary>A port inside the mandelbox and the host port that is forwarded to it.</summary>
 /// <param name="MandelboxPort">Inside the container, 1..65535.</param>
-/// <param name="HostPort">On the host, within [1025, 49151).</param>
+/// <param name="HostPort">On the host; leased ones lie within [1025, 49151).</param>
 [GenerateSerializer, Immutable]
 public sealed record PortBinding(
     [property: Id(0)] ushort MandelboxPort,

@@ -1,18 +1,28 @@
+using HostService.GrainInterfaces;
+
 namespace HostService.Infrastructure;
 
-/// <summary>Section <c>Host</c>: where things lie on this machine and how far the service may reach.</summary>
-public sealed class HostOptions
+/// <summary>Section <c>Host</c>: directories of this machine, and what the service may manage.</summary>
+public sealed class HostOptions : IValidatedOptions
 {
-    /// <summary>B4; temp and resource mappings lie below it.</summary>
+    public const string Section = "Host";
+
+    private static readonly string[] SystemDirectories =
+    [
+        "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/mnt", "/media", "/opt", "/proc", "/root", "/run", "/sbin",
+        "/srv", "/sys", "/tmp", "/usr", "/var",
+    ];
+
+    /// <summary>B4; temporary files and resource mappings are below it.</summary>
     public string Root { get; set; } = "/fractal";
 
     /// <summary>The TLS key; root only.</summary>
     public string PrivateRoot { get; set; } = "/fractalprivate";
 
-    /// <summary>Users' cloud drives are mounted below it; never deleted.</summary>
+    /// <summary>Users' cloud drives are mounted below it. Never deleted.</summary>
     public string CloudStorageRoot { get; set; } = "/fractalCloudStorage";
 
-    /// <summary>False: no root needed; no systemctl, AppArmor, firewall, chown, shutdown.</summary>
+    /// <summary>False: runs without root, and without systemctl, AppArmor, firewall, chown and shutdown.</summary>
     public bool ManageSystem { get; set; } = true;
 
     /// <summary><c>refuse</c>, <c>reclaim</c> or <c>reattach</c>: what to do when the last run did not end cleanly.</summary>
@@ -23,4 +33,41 @@ public sealed class HostOptions
 
     /// <summary>The host's name in a local environment, and its key in the database; the machine's own name when empty.</summary>
     public string InstanceName { get; set; } = "";
+
+    public IEnumerable<string> Validate()
+    {
+        var roots = new (string Key, string Path)[]
+        {
+            ("Host:Root", Root), ("Host:PrivateRoot", PrivateRoot), ("Host:CloudStorageRoot", CloudStorageRoot),
+        };
+        foreach (var (key, path) in roots)
+        {
+            if (!Path.IsPathRooted(path) || path.Split('/').Contains("..") || path.Contains(':', StringComparison.Ordinal))
+            {
+                yield return $"{key} is '{path}'; it must be an absolute path without '..' or ':'.";
+            }
+            else if (SystemDirectories.Contains(Trim(path), StringComparer.Ordinal))
+            {
+                yield return $"{key} is '{path}', a directory of the system; name one of its own, for example /fractal.";
+            }
+        }
+
+        var cloudStorage = Trim(CloudStorageRoot) + "/";
+        foreach (var (key, path) in roots[..2].Where(r => cloudStorage.StartsWith(Trim(r.Path) + "/", StringComparison.Ordinal)))
+        {
+            yield return $"Host:CloudStorageRoot ('{CloudStorageRoot}') is inside {key} ('{path}'), which is removed at shutdown.";
+        }
+
+        if (OnLeftovers is not ("refuse" or "reclaim" or "reattach"))
+        {
+            yield return $"Host:OnLeftovers is '{OnLeftovers}'; it must be refuse, reclaim or reattach.";
+        }
+
+        if (CpuOnlySlots is < 0 or > 54)
+        {
+            yield return $"Host:CpuOnlySlots is {CpuOnlySlots}; it must be from 0 to 54, the number of TTYs.";
+        }
+    }
+
+    private static string Trim(string path) => path.Length > 1 ? path.TrimEnd('/') is { Length: > 0 } trimmed ? trimmed : "/" : path;
 }

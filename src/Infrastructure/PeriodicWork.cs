@@ -2,10 +2,10 @@ using System.Security.Cryptography;
 
 namespace HostService.Infrastructure;
 
-/// <summary>Runs a piece of work at once and then after random pauses, until stopped. The work sees to its own failures.</summary>
+/// <summary>Runs a piece of work at once, and again after random pauses, until cancelled. The work handles its own failures.</summary>
 internal sealed class PeriodicWork(TimeSpan least, TimeSpan most, TimeProvider timeProvider)
 {
-    /// <summary>Ends, without throwing, when the token is cancelled.</summary>
+    /// <summary>Returns, without an exception, when the token is cancelled.</summary>
     public async Task RunAsync(Func<CancellationToken, Task> work, CancellationToken cancellationToken)
     {
         while (!cancellationToken.IsCancellationRequested)

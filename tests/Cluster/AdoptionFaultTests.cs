@@ -9,7 +9,7 @@ namespace HostService.Tests.Cluster;
 public sealed class AdoptionFaultTests
 {
     private const int HostPort = 23457;
-    private static readonly PublishedPort Control = new(MandelboxPorts.Control, "tcp", HostPort);
+    private static readonly PortBinding Control = new(MandelboxPorts.Control, Transport.Tcp, HostPort);
     private static readonly GpuDescription Gpu = new() { Index = 0, Name = "T4", Uuid = "GPU-0" };
 
     [Fact]

@@ -9,7 +9,7 @@ namespace HostService.Tests.Cluster;
 public sealed class AdoptionTests
 {
     private const int HostPort = 23456;
-    private static readonly PublishedPort Control = new(MandelboxPorts.Control, "tcp", HostPort);
+    private static readonly PortBinding Control = new(MandelboxPorts.Control, Transport.Tcp, HostPort);
 
     [Fact]
     public async Task A_registered_container_is_adopted_when_it_starts_and_ready_when_its_dpi_arrives()
@@ -133,7 +133,7 @@ public sealed class AdoptionTests
     public async Task A_container_without_the_mandelbox_port_is_refused_and_left_alone()
     {
         await using var cluster = await new HostCluster().StartAsync();
-        var container = await cluster.MakeForeignAsync("ecs-task", new PublishedPort(80, "tcp", HostPort));
+        var container = await cluster.MakeForeignAsync("ecs-task", new PortBinding(80, Transport.Tcp, HostPort));
         await cluster.StartForeignAsync(container);
         Assert.Contains("does not publish 32262/tcp", await cluster.Mandelbox("m1").RegisterContainer(container), StringComparison.Ordinal);
         await cluster.Watcher.Until("m1", MandelboxState.Gone);

@@ -78,7 +78,7 @@ public sealed class ContainerEventTests
     {
         await using var cluster = await StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
-        var foreign = await cluster.MakeForeignAsync("ecs-task", new PublishedPort(MandelboxPorts.Control, "tcp", 23456));
+        var foreign = await cluster.MakeForeignAsync("ecs-task", new PortBinding(MandelboxPorts.Control, Transport.Tcp, 23456));
         Assert.Null(await cluster.Mandelbox("m2").RegisterContainer(foreign));
         await cluster.Engine.StartAsync(foreign, CancellationToken.None);
         using var held = cluster.Engine.Hold(EngineCall.Inspect);

@@ -137,7 +137,7 @@ public sealed class HostCluster : IAsyncDisposable
     public Task DeactivateAsync(string id) => _cluster.DeactivateAsync(Mandelbox(id)).WaitAsync(TimeSpan.FromSeconds(20));
 
     /// <summary>Creates a container as the ECS agent does, with the agent's labels.</summary>
-    public Task<string> MakeForeignAsync(string name, params PublishedPort[] ports) => Engine.CreateAsync(
+    public Task<string> MakeForeignAsync(string name, params PortBinding[] ports) => Engine.CreateAsync(
         new ContainerSpec
         {
             Name = name,

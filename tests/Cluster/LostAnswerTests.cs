@@ -25,7 +25,7 @@ public sealed class LostAnswerTests
     public async Task An_adopted_lease_whose_answer_was_lost_is_released()
     {
         await using var cluster = await StartAsync();
-        var container = await cluster.MakeForeignAsync("ecs-task", new PublishedPort(MandelboxPorts.Control, "tcp", 23456));
+        var container = await cluster.MakeForeignAsync("ecs-task", new PortBinding(MandelboxPorts.Control, Transport.Tcp, 23456));
         await cluster.StartForeignAsync(container);
         _calls.LoseAnswer(nameof(IHostGrain.AdoptLease));
 

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
@@ -163,7 +164,7 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
                 Name = $"ecs-{_service.Instance}-{id}",
                 Image = FakeContainerEngine.DemoImage,
                 Labels = new Dictionary<string, string> { ["com.amazonaws.ecs.container-name"] = id, ["com.amazonaws.ecs.task-definition-family"] = "browsers" },
-                Ports = [new PublishedPort(32262, "tcp", (ushort)port)],
+                Ports = [new PortBinding(32262, Transport.Tcp, (ushort)port)],
                 Binds = [$"{Mappings(id)}:/fractal/resourceMappings"],
                 Tty = true,
             },

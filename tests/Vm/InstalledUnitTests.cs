@@ -66,6 +66,21 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
             string.Join('\n', nodes.Order(StringComparer.Ordinal)),
             await machine.MustAsync($"docker exec {mandelbox.Container} ls -1 /dev/input | grep event | sed 's|^|/dev/input/|' | LC_ALL=C sort"));
 
+        // What the kernel announces for each (identity and properties; keys, relative and absolute axes as bits in hexadecimal, highest word first).
+        Assert.Equal(
+            [
+                "0003 f4c1 1124 0001 1 / c01 0 0 0 0 0 / 0 / 3",
+                "0003 f4c1 1123 0001 0 / 1f0000 0 0 0 0 / 1943 / 0",
+                $"0003 f4c1 1122 0001 0 / 7{new string('f', 15)} {string.Concat(Enumerable.Repeat(new string('f', 16) + " ", 10))}{new string('f', 15)}e / 0 / 0",
+            ],
+            (await machine.MustAsync(
+                $$"""
+                for n in {{string.Join(' ', nodes.Select(Path.GetFileName))}}; do
+                  cd /sys/class/input/$n/device
+                  echo $(cat id/bustype id/vendor id/product id/version properties) / $(cat capabilities/key) / $(cat capabilities/rel) / $(cat capabilities/abs)
+                done
+                """)).Split('\n'));
+
         // Readers inside the container, then the descriptors from the socket; a reader ends with the report it waited for.
         var seen = await machine.MustAsync(
             $$"""

@@ -70,10 +70,7 @@ public static class ContainerSpecs
                 .. Driver,
                 $"SENTRY_ENV={environment.Name}",
             ],
-            Ports =
-            [
-                .. lease.Ports.Select(p => new PublishedPort(p.MandelboxPort, p.Transport == Transport.Udp ? "udp" : "tcp", p.HostPort)),
-            ],
+            Ports = lease.Ports,
             Binds = binds,
             Devices = devices,
             Tmpfs = new Dictionary<string, string> { ["/run"] = TmpfsSize, ["/run/lock"] = TmpfsSize },

@@ -1,12 +1,16 @@
+using HostService.GrainInterfaces;
+
 namespace HostService.Infrastructure.Aws;
 
-/// <summary>Section <c>Ec2</c>: where this machine learns who it is.</summary>
-public sealed class Ec2Options
+/// <summary>Section <c>Ec2</c>: the sources of this machine's identity.</summary>
+public sealed class Ec2Options : IValidatedOptions
 {
+    public const string Section = "Ec2";
+
     /// <summary>EC2's instance metadata service, without <c>/latest</c>.</summary>
     public string MetadataEndpoint { get; set; } = "http://169.254.169.254";
 
-    /// <summary>Ask it in a local environment too; deployed environments always do (B1).</summary>
+    /// <summary>Read instance metadata in a local environment too; deployed environments always do (B1).</summary>
     public bool UseMetadata { get; set; }
 
     /// <summary>The EC2 API, for the <c>Name</c> tag where metadata tags are off; the region's own when empty.</summary>
@@ -15,15 +19,45 @@ public sealed class Ec2Options
     /// <summary>For one request to the metadata service (B34).</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>For one request to the EC2 API, which is not on this machine's link.</summary>
+    /// <summary>For one request to the EC2 API, which is farther away than the metadata service.</summary>
     public TimeSpan ApiTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Tries a value, 1..10.</summary>
+    /// <summary>Tries for each value, 1..10.</summary>
     public int Tries { get; set; } = 3;
 
     /// <summary>Between two tries.</summary>
     public TimeSpan Pause { get; set; } = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>How long a token is asked for; EC2 allows 1 s to 6 h.</summary>
+    /// <summary>Requested lifetime of a metadata token; EC2 allows 1 s to 6 h.</summary>
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromHours(6);
+
+    public IEnumerable<string> Validate()
+    {
+        if (!IsHttp(MetadataEndpoint))
+        {
+            yield return $"Ec2:MetadataEndpoint is '{MetadataEndpoint}'; it must be an http:// or https:// address";
+        }
+
+        if (ApiEndpoint.Length > 0 && !IsHttp(ApiEndpoint))
+        {
+            yield return $"Ec2:ApiEndpoint is '{ApiEndpoint}'; it must be empty or an http:// or https:// address";
+        }
+
+        if (Tries is < 1 or > 10)
+        {
+            yield return $"Ec2:Tries is {Tries}; it must be 1 to 10";
+        }
+
+        if (Timeout <= TimeSpan.Zero || ApiTimeout <= TimeSpan.Zero || Pause < TimeSpan.Zero)
+        {
+            yield return "Ec2:Timeout and Ec2:ApiTimeout must be more than zero, Ec2:Pause zero or more";
+        }
+
+        if (TokenLifetime.TotalSeconds is < 1 or > 21600)
+        {
+            yield return $"Ec2:TokenLifetime is {TokenLifetime}; it must be 1 s to 6 h";
+        }
+    }
+
+    private static bool IsHttp(string address) => Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https";
 }

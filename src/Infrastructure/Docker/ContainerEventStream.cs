@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 namespace HostService.Infrastructure.Docker;
 
 /// <summary>
-/// The engine's events, whatever becomes of the connection (B19–B21): comes back after a break, asks for what it missed, tells nothing twice, starts the
-/// engine where it may, and gives up with <see cref="ContainerEngineLostException"/> when the engine stays away.
+/// Delivers the engine's events (B19–B21). After a break it reconnects, asks for missed events, drops duplicates, starts the engine's unit
+/// where permitted, and gives up with <see cref="ContainerEngineLostException"/> when the engine does not come back.
 /// </summary>
 public sealed partial class ContainerEventStream(
     IContainerEngine engine,
@@ -15,81 +15,82 @@ public sealed partial class ContainerEventStream(
     IOptions<DockerOptions> options,
     IOptions<SystemdOptions> systemdOptions,
     TimeProvider timeProvider,
-    ILogger<ContainerEventStream> log)
+    ILogger<ContainerEventStream> logger)
 {
-    /// <summary>Events of this much time before the last one are asked for again after a break.</summary>
+    /// <summary>After a break, events are requested from this long before the last one.</summary>
     private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(5);
 
     private readonly DockerOptions _options = options.Value;
-    private readonly EventDeduplicator _memory = new(Overlap);
-    private readonly ReconcileSchedule _secondLook = new(options.Value.MaxReconnectDelay, options.Value.GiveUpAfter, timeProvider);
+    private readonly EventDeduplicator _duplicates = new(Overlap);
+    private readonly ReconcileSchedule _reconciliation = new(options.Value.MaxReconnectDelay, options.Value.GiveUpAfter, timeProvider);
     private long _progressAt = timeProvider.GetTimestamp();
     private volatile bool _running;
     private volatile bool _connected;
     private volatile bool _startingEngine;
 
-    /// <summary>Whether events can be told now.</summary>
+    /// <summary>Whether events arrive now.</summary>
     public bool IsConnected => _connected;
 
-    /// <summary>Time since the stream last did anything: an event, a sign of life from the engine, a try to connect.</summary>
+    /// <summary>Time since the last event, answer of the engine, or try to connect.</summary>
     public TimeSpan SinceProgress => timeProvider.GetElapsedTime(Interlocked.Read(ref _progressAt));
 
     /// <summary>
-    /// The longest that the stream can be without progress when all is well: a quiet engine that takes its time to answer. While the engine's unit is being started:
-    /// as long as systemctl has for that.
+    /// The longest normal time without progress: an idle engine that answers a ping slowly, or systemctl's timeout while the unit starts.
     /// </summary>
     public TimeSpan LongestPause =>
-        (_startingEngine ? systemdOptions.Value.StartTimeout : Longer(_options.KeepAlive, _options.MaxReconnectDelay)) + _options.CallTimeout;
+        _options.CallTimeout
+        + (_startingEngine ? systemdOptions.Value.StartTimeout : Longer(_options.KeepAlive, _options.MaxReconnectDelay));
 
-    /// <summary>For the watchdog: fails when the stream hangs.</summary>
+    /// <summary>Watchdog probe: fails when the stream hangs.</summary>
     public Task ProveProgressAsync(CancellationToken cancellationToken) => !_running || SinceProgress <= LongestPause
         ? Task.CompletedTask
-        : Task.FromException(new TimeoutException($"The event stream has done nothing for {SinceProgress.TotalSeconds:0} s."));
+        : Task.FromException(new TimeoutException($"The event stream has made no progress for {SinceProgress.TotalSeconds:0} s."));
 
-    /// <summary>Tells <paramref name="handler"/> what happens until the token is cancelled, then returns. To be run once.</summary>
-    /// <exception cref="ContainerEngineLostException">The engine stayed away.</exception>
+    /// <summary>Passes events to <paramref name="handler"/> until cancelled, then returns. Call it once.</summary>
+    /// <exception cref="ContainerEngineLostException">The engine did not come back.</exception>
     public async Task RunAsync(IContainerEventHandler handler, CancellationToken cancellationToken)
     {
         var began = timeProvider.GetUtcNow();
         var delay = _options.ReconnectDelay;
         long? lostAt = null;
-        var toldToStart = false;
+        var startedUnit = false;
         _running = true;
         try
         {
             while (true)
             {
-                var exception = await ConnectAsync(handler, _memory.ResumeFrom ?? began, cancellationToken);
+                var exception = await ConnectAsync(handler, _duplicates.ResumeFrom ?? began, cancellationToken);
                 if (_connected || lostAt is null)
                 {
                     _connected = false;
-                    toldToStart = false;
+                    startedUnit = false;
                     delay = _options.ReconnectDelay;
                     lostAt = timeProvider.GetTimestamp();
                     LogLost(exception.Message);
                 }
 
-                var away = timeProvider.GetElapsedTime(lostAt.Value);
-                if (away >= _options.GiveUpAfter)
+                var outage = timeProvider.GetElapsedTime(lostAt.Value);
+                if (outage >= _options.GiveUpAfter)
                 {
                     throw new ContainerEngineLostException(
-                        $"The container engine at {_options.Endpoint} has been away for {away.TotalSeconds:0} s: {exception.Message}", exception);
+                        $"The container engine at {_options.Endpoint} has not answered for {outage.TotalSeconds:0} s: {exception.Message}",
+                        exception);
                 }
 
-                if (!toldToStart && exception is ContainerEngineException { Failure: EngineFailure.Unreachable })
+                if (!startedUnit && exception is ContainerEngineException { Failure: EngineFailure.Unreachable })
                 {
-                    toldToStart = true;
+                    startedUnit = true;
                     await StartEngineAsync(cancellationToken);
                 }
 
-                var left = _options.GiveUpAfter - away;
+                var left = _options.GiveUpAfter - outage;
                 await Task.Delay(delay < left ? delay : left, timeProvider, cancellationToken);
                 delay = delay * 2 < _options.MaxReconnectDelay ? delay * 2 : _options.MaxReconnectDelay;
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // Told to end.
+            // Normal end.
         }
         finally
         {
@@ -98,16 +99,17 @@ public sealed partial class ContainerEventStream(
         }
     }
 
-    /// <summary>One connection, from beginning to end; returns why it ended.</summary>
+    /// <summary>Runs one connection; returns the reason for its end.</summary>
     private async Task<Exception> ConnectAsync(IContainerEventHandler handler, DateTimeOffset since, CancellationToken cancellationToken)
     {
         Progress();
         try
         {
             await engine.PingAsync(cancellationToken);
-            // Subscribed first, compared with the list after it: whatever happens in between is seen at least once.
+
+            // Subscribe before reconciling: a change between the two is seen at least once.
             await using var events = await engine.WatchAsync(since, cancellationToken);
-            await CompareAsync(handler, cancellationToken);
+            await ReconcileAsync(handler, cancellationToken);
             _connected = true;
             LogConnected(_options.Endpoint, since);
             await ReadAsync(events, handler, cancellationToken);
@@ -115,7 +117,7 @@ public sealed partial class ContainerEventStream(
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // Whatever it was, the connection is of no use any more; the caller decides what that means.
+            // Any failure ends the connection; the caller decides how to go on.
             return e;
         }
         finally
@@ -132,33 +134,34 @@ public sealed partial class ContainerEventStream(
         {
             while (true)
             {
-                if (_secondLook.DueIn == TimeSpan.Zero)
+                if (_reconciliation.DueIn == TimeSpan.Zero)
                 {
-                    await CompareAsync(handler, cancellationToken);
+                    await ReconcileAsync(handler, cancellationToken);
                     Progress();
                 }
 
-                ContainerEvent happened;
+                ContainerEvent containerEvent;
                 try
                 {
-                    happened = await next.WaitAsync(_secondLook.DueIn is { } due && due < _options.KeepAlive ? due : _options.KeepAlive, timeProvider, cancellationToken);
+                    var wait = _reconciliation.DueIn is { } due && due < _options.KeepAlive ? due : _options.KeepAlive;
+                    containerEvent = await next.WaitAsync(wait, timeProvider, cancellationToken);
                 }
-                catch (TimeoutException) when (_secondLook.DueIn == TimeSpan.Zero)
+                catch (TimeoutException) when (_reconciliation.DueIn == TimeSpan.Zero)
                 {
                     continue;
                 }
                 catch (TimeoutException)
                 {
-                    // Nothing happened for a while: is it there at all? An engine that hangs keeps its connections.
+                    // No event for a while. A hanging engine keeps its connections open, so ping it.
                     await engine.PingAsync(cancellationToken);
                     Progress();
                     continue;
                 }
 
                 Progress();
-                if (_memory.IsNew(happened))
+                if (_duplicates.IsNew(containerEvent))
                 {
-                    await TellAsync(handler, happened, cancellationToken);
+                    await HandleAsync(handler, containerEvent, cancellationToken);
                 }
 
                 next = events.NextAsync(reading.Token);
@@ -166,38 +169,38 @@ public sealed partial class ContainerEventStream(
         }
         finally
         {
-            // One read at a time: this one must have ended before the subscription is closed. Why it ended is known already.
+            // The read must have ended before the subscription is closed. Its outcome is known already.
             await reading.CancelAsync();
-            await next.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private async Task CompareAsync(IContainerEventHandler handler, CancellationToken cancellationToken)
+    private async Task ReconcileAsync(IContainerEventHandler handler, CancellationToken cancellationToken)
     {
         try
         {
             await handler.ReconcileAsync(cancellationToken);
-            _secondLook.Compared(whole: true);
+            _reconciliation.Completed(succeeded: true);
         }
         catch (Exception e) when (e is not ContainerEngineException && !cancellationToken.IsCancellationRequested)
         {
-            // A fault of the handler's own ends no connection: events are told meanwhile. (The engine's does: then it is tried again from the start.)
-            LogHandlerFailed("the comparison with the list of containers", e);
-            _secondLook.Compared(whole: false);
+            // A fault of the handler does not end the connection: events go on. (A fault of the engine does.)
+            LogHandlerFailed("the reconciliation with the list of containers", e);
+            _reconciliation.Completed(succeeded: false);
         }
     }
 
-    private async Task TellAsync(IContainerEventHandler handler, ContainerEvent happened, CancellationToken cancellationToken)
+    private async Task HandleAsync(IContainerEventHandler handler, ContainerEvent containerEvent, CancellationToken cancellationToken)
     {
         try
         {
-            await handler.OnEventAsync(happened, cancellationToken);
+            await handler.OnEventAsync(containerEvent, cancellationToken);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // No single event ends the loop. What it said can be seen from the list, too.
-            LogHandlerFailed($"{happened.Action} of container {happened.ContainerId}", e);
-            _secondLook.Need();
+            // No single event ends the loop. A reconciliation makes up for it.
+            LogHandlerFailed($"{containerEvent.Action} of container {containerEvent.ContainerId}", e);
+            _reconciliation.Request();
         }
     }
 
@@ -217,7 +220,7 @@ public sealed partial class ContainerEventStream(
         }
         catch (SystemdException e)
         {
-            // The engine may still come back by itself; if not, it is given up in time.
+            // The engine may still come back by itself.
             LogNotStarted(_options.Unit, e.Message);
         }
         finally
@@ -231,18 +234,18 @@ public sealed partial class ContainerEventStream(
 
     private void Progress() => Interlocked.Exchange(ref _progressAt, timeProvider.GetTimestamp());
 
-    [LoggerMessage(LogLevel.Information, "Watching the engine's events at {Endpoint}, from {Since:O} on")]
+    [LoggerMessage(LogLevel.Information, "Docker event stream connected to {Endpoint}, from {Since:O} on")]
     private partial void LogConnected(string endpoint, DateTimeOffset since);
 
-    [LoggerMessage(LogLevel.Warning, "The engine's events are not to be had: {Why}")]
-    private partial void LogLost(string why);
+    [LoggerMessage(LogLevel.Warning, "Docker event stream lost: {Reason}")]
+    private partial void LogLost(string reason);
 
     [LoggerMessage(LogLevel.Warning, "Starting {Unit}")]
     private partial void LogStarting(string unit);
 
-    [LoggerMessage(LogLevel.Error, "Could not start {Unit}: {Why}")]
-    private partial void LogNotStarted(string unit, string why);
+    [LoggerMessage(LogLevel.Error, "Could not start {Unit}: {Reason}")]
+    private partial void LogNotStarted(string unit, string reason);
 
-    [LoggerMessage(LogLevel.Error, "Dealing with {What} failed")]
+    [LoggerMessage(LogLevel.Error, "Handling {What} failed")]
     private partial void LogHandlerFailed(string what, Exception exception);
 }

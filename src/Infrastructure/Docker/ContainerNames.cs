@@ -3,12 +3,12 @@ namespace HostService.Infrastructure.Docker;
 /// <summary>Names of images and containers (B17).</summary>
 public static class ContainerNames
 {
-    /// <summary>What to look for among the local images, from most to least alike; for <see cref="IContainerEngine.FindImageAsync"/>.</summary>
-    public static IReadOnlyList<string> LocalImagePatterns(string app) => [$"{app}:current-build-updated-protocol", $"{app}:current-build", app];
+    /// <summary>Patterns for <see cref="IContainerEngine.FindImageAsync"/>, in the order in which they are tried.</summary>
+    public static IReadOnlyList<string> LocalImagePatterns(string app) =>
+        [$"{app}:current-build-updated-protocol", $"{app}:current-build", app];
 
     /// <summary>The image of a deployed environment, from <see cref="DockerOptions.ImageTemplate"/>.</summary>
-    /// <param name="template">Holds <c>{env}</c> and <c>{app}</c>.</param>
-    /// <param name="environment">Its name, in any case.</param>
+    /// <param name="environment">In any case.</param>
     public static string Image(string template, string environment, string app) => template
         .Replace("{env}", environment.ToLowerInvariant(), StringComparison.Ordinal)
         .Replace("{app}", app, StringComparison.Ordinal);
@@ -22,12 +22,13 @@ public static class ContainerNames
             parts.mandelboxId.CopyTo(name[(parts.app.Length + 1)..]);
             foreach (ref var c in name)
             {
-                c = MayStand(c) ? c : '-';
+                c = IsAllowed(c) ? c : '-';
             }
         });
 
-    /// <summary>Whether an engine could know a container by this: anything else must not get into a path of its interface.</summary>
-    internal static bool IsIdOrName(string text) => text.Length is > 0 and <= 512 && char.IsAsciiLetterOrDigit(text[0]) && text.All(MayStand);
+    /// <summary>Whether it is valid as a container's id or name: nothing else may become part of a request path.</summary>
+    internal static bool IsIdOrName(string text) =>
+        text.Length is > 0 and <= 512 && char.IsAsciiLetterOrDigit(text[0]) && text.All(IsAllowed);
 
-    private static bool MayStand(char c) => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-';
+    private static bool IsAllowed(char c) => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-';
 }

@@ -1,19 +1,22 @@
 using System.Globalization;
 using System.Text.Json;
 using Docker.DotNet.Models;
+using HostService.GrainInterfaces;
+using PortBinding = HostService.GrainInterfaces.PortBinding;
 using Version = System.Version;
 using Wire = Docker.DotNet.Models;
 
 namespace HostService.Infrastructure.Docker;
 
-/// <summary>The engine's words → ours.</summary>
+/// <summary>Translates the engine's answers into our records.</summary>
 internal static class DockerAnswers
 {
     public static ContainerDescription Describe(ContainerInspectResponse c)
     {
         var state = c.State ?? new ContainerState();
         var ended = state.Status is "exited" or "dead";
-        // A container that does not run has no ports but those that it was created with.
+
+        // A container that does not run has only the ports that it was created with.
         var live = Ports(c.NetworkSettings?.Ports);
         return new ContainerDescription
         {
@@ -31,7 +34,7 @@ internal static class DockerAnswers
         };
     }
 
-    /// <summary>A list says less: no exit code, no process, no times but the creation's.</summary>
+    /// <summary>From a list, which has no exit code, no process id, and no time except that of the creation.</summary>
     public static ContainerDescription Describe(ContainerListResponse c) => new()
     {
         Id = c.ID,
@@ -39,7 +42,7 @@ internal static class DockerAnswers
         Image = c.Image ?? "",
         Labels = Copy(c.Labels),
         Status = c.State ?? "",
-        Ports = (c.Ports ?? []).Where(p => p.PublicPort != 0).Select(p => new PublishedPort(p.PrivatePort, p.Type, p.PublicPort)).Distinct().ToArray(),
+        Ports = [.. (c.Ports ?? []).Select(p => Port(p.PrivatePort, p.Type, p.PublicPort)).OfType<PortBinding>().Distinct()],
         CreatedAt = Utc(c.Created),
     };
 
@@ -47,20 +50,24 @@ internal static class DockerAnswers
         engineVersion,
         apiVersion.ToString(),
         [.. (info.Runtimes?.Keys ?? []).Order(StringComparer.Ordinal)],
-        // "name=seccomp,profile=default": the name is what anybody asks for.
-        [.. (info.SecurityOptions ?? []).Select(o => o.Split(',')[0]).Select(o => o.StartsWith("name=", StringComparison.Ordinal) ? o[5..] : o)])
+
+        // "name=seccomp,profile=default": only the name matters.
+        [.. (info.SecurityOptions ?? [])
+            .Select(o => o.Split(',')[0])
+            .Select(o => o.StartsWith("name=", StringComparison.Ordinal) ? o[5..] : o)])
     {
         DefaultRuntime = info.DefaultRuntime ?? "",
         CgroupDriver = info.CgroupDriver ?? "",
     };
 
-    /// <summary>An event, or null for what is none of a container's. Throws <see cref="JsonException"/> on what is no JSON.</summary>
+    /// <summary>Null for events that are not about containers. Throws <see cref="JsonException"/> on invalid JSON.</summary>
     public static ContainerEvent? Event(string line)
     {
         using var json = JsonDocument.Parse(line);
         var e = json.RootElement;
         if (e.ValueKind != JsonValueKind.Object || Text(e, "Type") != "container" || Text(e, "Action") is not { } action
-            || !e.TryGetProperty("Actor", out var actor) || actor.ValueKind != JsonValueKind.Object || Text(actor, "ID") is not { Length: > 0 } id)
+            || !e.TryGetProperty("Actor", out var actor) || actor.ValueKind != JsonValueKind.Object
+            || Text(actor, "ID") is not { Length: > 0 } id)
         {
             return null;
         }
@@ -74,14 +81,17 @@ internal static class DockerAnswers
             }
         }
 
-        // The engine puts a few facts of its own among the labels.
-        int? exitCode = labels.Remove("exitCode", out var code) && int.TryParse(code, CultureInfo.InvariantCulture, out var number) ? number : null;
+        // The engine adds a few attributes of its own to the labels.
+        int? exitCode = labels.Remove("exitCode", out var code) && int.TryParse(code, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
         return new ContainerEvent(action, id, labels, exitCode, At(e));
     }
 
     private static DateTimeOffset At(JsonElement e)
     {
-        if (e.TryGetProperty("timeNano", out var nano) && nano.ValueKind == JsonValueKind.Number && nano.TryGetInt64(out var nanoseconds) && nanoseconds > 0)
+        if (e.TryGetProperty("timeNano", out var nano) && nano.ValueKind == JsonValueKind.Number && nano.TryGetInt64(out var nanoseconds)
+            && nanoseconds > 0)
         {
             return DateTimeOffset.UnixEpoch.AddTicks(nanoseconds / TimeSpan.NanosecondsPerTick);
         }
@@ -94,21 +104,28 @@ internal static class DockerAnswers
     private static string? Text(JsonElement e, string name) =>
         e.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    private static PublishedPort[] Ports(IDictionary<string, IList<Wire.PortBinding>>? ports) =>
-        (ports ?? new Dictionary<string, IList<Wire.PortBinding>>())
+    private static PortBinding[] Ports(IDictionary<string, IList<Wire.PortBinding>>? ports) =>
+        [.. (ports ?? new Dictionary<string, IList<Wire.PortBinding>>())
             .SelectMany(p => (p.Value ?? []).Select(b => Port(p.Key, b.HostPort)))
-            .OfType<PublishedPort>()
-            .Distinct()
-            .ToArray();
+            .OfType<PortBinding>()
+            .Distinct()];
 
-    private static PublishedPort? Port(string key, string? hostPort)
+    /// <param name="key">For example <c>80/tcp</c>.</param>
+    private static PortBinding? Port(string key, string? hostPort) =>
+        key.Split('/') is [var inside, var protocol]
+        && ushort.TryParse(inside, CultureInfo.InvariantCulture, out var containerPort)
+        && ushort.TryParse(hostPort, CultureInfo.InvariantCulture, out var outside)
+            ? Port(containerPort, protocol, outside)
+            : null;
+
+    /// <summary>Null for a port that is not published, and for protocols other than TCP and UDP.</summary>
+    private static PortBinding? Port(ushort containerPort, string protocol, ushort hostPort) => (protocol, hostPort) switch
     {
-        var slash = key.IndexOf('/', StringComparison.Ordinal);
-        return slash > 0 && ushort.TryParse(key.AsSpan(0, slash), CultureInfo.InvariantCulture, out var inside)
-            && ushort.TryParse(hostPort, CultureInfo.InvariantCulture, out var outside) && outside != 0
-                ? new PublishedPort(inside, key[(slash + 1)..], outside)
-                : null;
-    }
+        (_, 0) => null,
+        ("tcp", _) => new PortBinding(containerPort, Transport.Tcp, hostPort),
+        ("udp", _) => new PortBinding(containerPort, Transport.Udp, hostPort),
+        _ => null,
+    };
 
     private static Dictionary<string, string> Copy(IDictionary<string, string>? labels) =>
         labels is null ? [] : new Dictionary<string, string>(labels, StringComparer.Ordinal);
@@ -117,7 +134,7 @@ internal static class DockerAnswers
         ? null
         : new DateTimeOffset(at.Kind == DateTimeKind.Unspecified ? DateTime.SpecifyKind(at, DateTimeKind.Utc) : at.ToUniversalTime());
 
-    /// <summary>The engine writes the year 1 for never.</summary>
+    /// <summary>The engine writes the year 1 for "never".</summary>
     private static DateTimeOffset? Moment(string? text) =>
         DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) && at.Year > 1 ? at : null;
 }

@@ -3,18 +3,27 @@ using Docker.DotNet;
 using Docker.DotNet.Models;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Polly;
+using Polly.Retry;
 
 namespace HostService.Infrastructure.Docker;
 
-/// <summary>The engine behind the socket, through Docker.DotNet. Every call has a deadline, and says in one sentence what failed.</summary>
-internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider timeProvider, ILogger<DockerEngine> log) : IContainerEngine, IDisposable
+/// <summary>Docker, through Docker.DotNet. Every call has a timeout.</summary>
+internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider timeProvider, ILogger<DockerEngine> logger)
+    : IContainerEngine, IDisposable
 {
-    /// <summary>The engine sometimes cannot unmount at once what a container that just ended had in use.</summary>
-    private const int RemovalTries = 3;
-
-    private static readonly TimeSpan RemovalPause = TimeSpan.FromMilliseconds(100);
     private readonly DockerOptions _options = options.Value;
     private readonly EngineConnection _connection = new(options);
+
+    /// <summary>
+    /// 409: somebody else is removing the container. Repeated until the engine answers that it does not know it, or the timeout ends the
+    /// wait. 500: the engine cannot unmount yet what a container that just ended used. Three tries.
+    /// </summary>
+    private readonly ResiliencePipeline _removal = new ResiliencePipelineBuilder { TimeProvider = timeProvider }
+        .AddRetry(RemovalRetry(HttpStatusCode.Conflict, int.MaxValue))
+        .AddRetry(RemovalRetry(HttpStatusCode.InternalServerError, 2))
+        .Build();
+
     private volatile EngineInfo? _info;
 
     public void Dispose() => _connection.Dispose();
@@ -22,7 +31,8 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
     public async Task<EngineInfo> PingAsync(CancellationToken cancellationToken)
     {
         var known = _info;
-        // Forgotten until it answers: an engine that was away may have come back with other runtimes.
+
+        // Unknown until it answers: after an outage the engine may have other runtimes.
         _info = null;
         return await CallAsync("reach the container engine", _options.CallTimeout, async (_, token) =>
         {
@@ -65,17 +75,18 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
 
     public async Task StopAsync(string containerId, TimeSpan grace, CancellationToken cancellationToken)
     {
-        // A zero would be left out of the request, and then the engine waits its own ten seconds.
+        // Docker.DotNet omits a zero, and then the engine waits ten seconds.
         var seconds = (uint)Math.Ceiling(Math.Clamp(grace.TotalSeconds, 0, 86_400));
         try
         {
+            var parameters = new ContainerStopParameters { WaitBeforeKillSeconds = seconds };
             await OnContainerAsync("stop", containerId, grace + _options.CallTimeout, (client, token) => seconds == 0
                 ? KillAsync(client, containerId, token)
-                : client.Containers.StopContainerAsync(containerId, new ContainerStopParameters { WaitBeforeKillSeconds = seconds }, token), cancellationToken);
+                : client.Containers.StopContainerAsync(containerId, parameters, token), cancellationToken);
         }
         catch (ContainerEngineException e) when (e.Failure == EngineFailure.NotFound)
         {
-            // What is not there has been stopped.
+            // It has been removed, so it is stopped.
         }
     }
 
@@ -83,11 +94,16 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
     {
         try
         {
-            await OnContainerAsync("remove", containerId, _options.SlowCallTimeout, (client, token) => RemoveAsync(client, containerId, token), cancellationToken);
+            var parameters = new ContainerRemoveParameters { Force = true, RemoveVolumes = true };
+            await OnContainerAsync("remove", containerId, _options.SlowCallTimeout, async (client, token) =>
+            {
+                await _removal.ExecuteAsync(async t => await client.Containers.RemoveContainerAsync(containerId, parameters, t), token);
+                return true;
+            }, cancellationToken);
         }
         catch (ContainerEngineException e) when (e.Failure == EngineFailure.NotFound)
         {
-            // What is not there has been removed.
+            // It has been removed already.
         }
     }
 
@@ -109,7 +125,8 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
         }
     }
 
-    public Task<IReadOnlyList<ContainerDescription>> ListAsync(IReadOnlyDictionary<string, string> labels, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<ContainerDescription>> ListAsync(
+        IReadOnlyDictionary<string, string> labels, CancellationToken cancellationToken) =>
         CallAsync<IReadOnlyList<ContainerDescription>>("list the containers", _options.CallTimeout, async (client, token) =>
         {
             var listed = await client.Containers.ListContainersAsync(DockerRequests.List(labels), token);
@@ -119,11 +136,22 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
     public async Task<IContainerEventSubscription> WatchAsync(DateTimeOffset? since, CancellationToken cancellationToken) =>
         await CallAsync("watch the engine's events", _options.CallTimeout, async (client, token) =>
         {
-#pragma warning disable CS0618 // Advised against for the overload that reads the JSON itself: one event that it cannot read ends or hangs that one, and it does not tell when the engine has accepted.
+            // The recommended overload parses the JSON itself: an invalid event ends or blocks it, and it does not tell when the engine has
+            // accepted.
+#pragma warning disable CS0618
             var stream = await client.System.MonitorEventsAsync(DockerRequests.Events(since), token);
 #pragma warning restore CS0618
-            return new DockerEventSubscription(stream, log);
+            return new DockerEventSubscription(stream, logger);
         }, cancellationToken);
+
+    private static RetryStrategyOptions RemovalRetry(HttpStatusCode status, int retries) => new()
+    {
+        ShouldHandle = new PredicateBuilder().Handle<DockerApiException>(e => e.StatusCode == status),
+        MaxRetryAttempts = retries,
+        Delay = TimeSpan.FromMilliseconds(100),
+        BackoffType = DelayBackoffType.Exponential,
+        MaxDelay = TimeSpan.FromSeconds(5),
+    };
 
     private static async Task<bool> KillAsync(IDockerClient client, string containerId, CancellationToken cancellationToken)
     {
@@ -141,43 +169,23 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
         return true;
     }
 
-    private async Task<bool> RemoveAsync(IDockerClient client, string containerId, CancellationToken cancellationToken)
-    {
-        var pause = RemovalPause;
-        for (var tries = 1; ; pause *= 2)
-        {
-            try
-            {
-                await client.Containers.RemoveContainerAsync(
-                    containerId, new ContainerRemoveParameters { Force = true, RemoveVolumes = true }, cancellationToken);
-                return true;
-            }
-            catch (DockerApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
-            {
-                // Somebody else is removing it: it is gone once the engine no longer knows it, or the deadline ends the wait.
-            }
-            catch (DockerApiException e) when (e.StatusCode == HttpStatusCode.InternalServerError && tries++ < RemovalTries)
-            {
-                // Busy; the last try's error is the caller's.
-            }
-
-            await Task.Delay(pause, timeProvider, cancellationToken);
-        }
-    }
-
     private Task<bool> OnContainerAsync(
-        string verb, string containerId, TimeSpan deadline, Func<IDockerClient, CancellationToken, Task<bool>> call, CancellationToken cancellationToken)
+        string verb,
+        string containerId,
+        TimeSpan timeout,
+        Func<IDockerClient, CancellationToken, Task<bool>> call,
+        CancellationToken cancellationToken)
     {
         var what = $"{verb} the container {containerId}";
         return ContainerNames.IsIdOrName(containerId)
-            ? CallAsync(what, deadline, call, cancellationToken)
-            : throw EngineErrors.Failed(EngineFailure.NotFound, $"{verb} a container", "that is no container's id or name");
+            ? CallAsync(what, timeout, call, cancellationToken)
+            : throw EngineErrors.Failed(EngineFailure.NotFound, $"{verb} a container", "not a valid id or name");
     }
 
     private async Task<T> CallAsync<T>(
-        string what, TimeSpan deadline, Func<IDockerClient, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+        string what, TimeSpan timeout, Func<IDockerClient, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(deadline, timeProvider);
+        using var limit = new CancellationTokenSource(timeout, timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
@@ -185,11 +193,11 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
         }
         catch (Exception e) when (cancellationToken.IsCancellationRequested && e is not ContainerEngineException)
         {
-            throw new OperationCanceledException($"Gave up to {what}.", e, cancellationToken);
+            throw new OperationCanceledException($"Cancelled: {what}.", e, cancellationToken);
         }
         catch (Exception e) when (limit.IsCancellationRequested && e is not ContainerEngineException)
         {
-            throw EngineErrors.TimedOut(what, deadline, e);
+            throw EngineErrors.TimedOut(what, timeout, e);
         }
         catch (Exception e)
         {

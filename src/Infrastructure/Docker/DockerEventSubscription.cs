@@ -4,15 +4,16 @@ using Microsoft.Extensions.Logging;
 
 namespace HostService.Infrastructure.Docker;
 
-/// <summary>Reads events off the engine's answer, a line each. A line that is none is logged and left out: it ends nothing.</summary>
-internal sealed partial class DockerEventSubscription(Stream stream, ILogger log) : IContainerEventSubscription
+/// <summary>Reads events from the engine's answer, one a line. An invalid line is logged and skipped.</summary>
+internal sealed partial class DockerEventSubscription(Stream stream, ILogger logger) : IContainerEventSubscription
 {
     private const string What = "read the engine's events";
+
     private readonly StreamReader _lines = new(stream, new UTF8Encoding(false));
 
     public async Task<ContainerEvent> NextAsync(CancellationToken cancellationToken)
     {
-        // Not every stream lets go of a read when its token is cancelled; each does when it is closed.
+        // Not every stream ends a read when its token is cancelled; each does when it is closed.
         await using var _ = cancellationToken.UnsafeRegister(static s => ((Stream)s!).Dispose(), stream);
         while (true)
         {
@@ -27,7 +28,6 @@ internal sealed partial class DockerEventSubscription(Stream stream, ILogger log
             }
             catch (Exception e)
             {
-                // Whatever broke it, the stream is over.
                 throw EngineErrors.Failed(EngineFailure.Unreachable, What, $"the stream broke ({e.GetBaseException().Message})", e);
             }
 
@@ -36,9 +36,9 @@ internal sealed partial class DockerEventSubscription(Stream stream, ILogger log
                 throw EngineErrors.Failed(EngineFailure.Unreachable, What, "the engine ended the stream");
             }
 
-            if (Parse(line) is { } happened)
+            if (Parse(line) is { } containerEvent)
             {
-                return happened;
+                return containerEvent;
             }
         }
     }
@@ -62,11 +62,11 @@ internal sealed partial class DockerEventSubscription(Stream stream, ILogger log
         }
         catch (JsonException e)
         {
-            LogNoEvent(line.Length > 300 ? line[..300] + "…" : line, e);
+            LogInvalid(line.Length > 300 ? line[..300] + "…" : line, e);
             return null;
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "The engine sent something that is no event: {Line}")]
-    private partial void LogNoEvent(string line, Exception why);
+    [LoggerMessage(LogLevel.Warning, "The engine sent an invalid event: {Line}")]
+    private partial void LogInvalid(string line, Exception exception);
 }

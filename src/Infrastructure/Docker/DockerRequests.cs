@@ -1,9 +1,11 @@
 using Docker.DotNet.Models;
+using HostService.GrainInterfaces;
+using PortBinding = HostService.GrainInterfaces.PortBinding;
 using Wire = Docker.DotNet.Models;
 
 namespace HostService.Infrastructure.Docker;
 
-/// <summary>Our words → the engine's.</summary>
+/// <summary>Translates our records into the engine's requests.</summary>
 internal static class DockerRequests
 {
     public static CreateContainerParameters Create(ContainerSpec spec) => new()
@@ -58,14 +60,14 @@ internal static class DockerRequests
         Filters = Filter(("type", ["container"]), ("event", ["create", "start", "die", "destroy"])),
     };
 
-    /// <summary>Seconds since 1970 with nine digits of fraction, as the engine reads them.</summary>
+    /// <summary>Seconds since 1970 with nine decimals, the engine's format.</summary>
     internal static string UnixTime(DateTimeOffset at)
     {
         var ticks = (at - DateTimeOffset.UnixEpoch).Ticks;
         return $"{ticks / TimeSpan.TicksPerSecond}.{ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick:000000000}";
     }
 
-    private static string Key(PublishedPort port) => $"{port.ContainerPort}/{port.Protocol}";
+    private static string Key(PortBinding port) => $"{port.MandelboxPort}/{(port.Transport == Transport.Udp ? "udp" : "tcp")}";
 
     private static Dictionary<string, IDictionary<string, bool>> Filter(params (string Name, IEnumerable<string> Values)[] filters) =>
         filters.ToDictionary(f => f.Name, f => (IDictionary<string, bool>)f.Values.Distinct().ToDictionary(v => v, _ => true));

@@ -6,91 +6,93 @@ using Version = System.Version;
 namespace HostService.Infrastructure.Docker;
 
 /// <summary>
-/// A client that speaks the newest API version that this service and the engine both know. The engine may be another one after it was away: then
-/// <see cref="RenewAsync"/> agrees anew.
+/// A client for the newest API version that this service and the engine both support. After an outage the engine may be another one:
+/// <see cref="RenewAsync"/> negotiates again.
 /// </summary>
 internal sealed class EngineConnection : IDisposable
 {
-    /// <summary>What was tried out; what is used of it has not changed since 1.24.</summary>
+    /// <summary>The newest version that was tested; the calls used here have not changed since 1.24.</summary>
     public static readonly Version Newest = new(1, 44);
 
-    private readonly string _wanted;
+    private readonly string _configured;
     private readonly DockerClientConfiguration _configuration;
     private readonly DockerClient _anyVersion;
     private readonly SemaphoreSlim _negotiating = new(1);
     private readonly List<DockerClient> _retired = [];
-    private volatile Agreed? _agreed;
+    private volatile Negotiated? _current;
 
     public EngineConnection(IOptions<DockerOptions> options)
     {
-        _wanted = options.Value.ApiVersion;
-        // Timeouts are set call by call, where it is known how long a call may take.
+        _configured = options.Value.ApiVersion;
+
+        // Each call has its own timeout.
         _configuration = new DockerClientConfiguration(new Uri(options.Value.Endpoint), defaultTimeout: Timeout.InfiniteTimeSpan);
         _anyVersion = _configuration.CreateClient();
     }
 
     public async ValueTask<IDockerClient> ClientAsync(CancellationToken cancellationToken) =>
-        (_agreed ?? await AgreeAsync(cancellationToken)).Client;
+        (_current ?? await NegotiateAsync(cancellationToken)).Client;
 
     /// <summary>Asks the engine for its version again.</summary>
     public async Task<(IDockerClient Client, string EngineVersion, Version ApiVersion)> RenewAsync(CancellationToken cancellationToken)
     {
-        var (client, engine, api) = await AgreeAsync(cancellationToken);
+        var (client, engine, api) = await NegotiateAsync(cancellationToken);
         return (client, engine, api);
     }
 
     public void Dispose()
     {
-        _agreed?.Client.Dispose();
+        _current?.Client.Dispose();
         _retired.ForEach(c => c.Dispose());
         _anyVersion.Dispose();
         _configuration.Dispose();
         _negotiating.Dispose();
     }
 
-    /// <summary>The version to speak: the older of both sides' newest ones.</summary>
-    internal static Version Choose(VersionResponse engine, string wanted)
+    /// <summary>The older of both sides' newest versions.</summary>
+    internal static Version Choose(VersionResponse engine, string configured)
     {
-        if (wanted.Length > 0)
+        if (configured.Length > 0)
         {
-            return Version.Parse(wanted);
+            return Version.Parse(configured);
         }
 
         if (!Version.TryParse(engine.APIVersion, out var theirs))
         {
-            throw new ContainerEngineException(EngineFailure.Refused, $"The engine names no API version (\"{engine.APIVersion}\"): is this a container engine?");
+            throw new ContainerEngineException(
+                EngineFailure.Refused, $"The engine names no API version (\"{engine.APIVersion}\"): is this a container engine?");
         }
 
         if (Version.TryParse(engine.MinAPIVersion, out var oldest) && oldest > Newest)
         {
             throw new ContainerEngineException(
                 EngineFailure.Refused,
-                $"The engine {engine.Version} speaks API {oldest} and newer, this service {Newest} and older; set Docker:ApiVersion to try a newer one.");
+                $"The engine {engine.Version} supports API {oldest} and newer, this service {Newest} and older (see Docker:ApiVersion).");
         }
 
         return theirs < Newest ? theirs : Newest;
     }
 
-    private async Task<Agreed> AgreeAsync(CancellationToken cancellationToken)
+    private async Task<Negotiated> NegotiateAsync(CancellationToken cancellationToken)
     {
         var engine = await _anyVersion.System.GetVersionAsync(cancellationToken);
-        var version = Choose(engine, _wanted);
+        var version = Choose(engine, _configured);
 
         await _negotiating.WaitAsync(cancellationToken);
         try
         {
-            if (_agreed is { } known && known.Api == version)
+            if (_current is { } known && known.Api == version)
             {
-                return known.Engine == engine.Version ? known : _agreed = known with { Engine = engine.Version };
+                return known.Engine == engine.Version ? known : _current = known with { Engine = engine.Version };
             }
 
-            // The former one may still be in use by calls under way.
-            if (_agreed is { } former)
+            // Running calls may still use the former client.
+            if (_current is { } former)
             {
                 _retired.Add(former.Client);
             }
 
-            return _agreed = new Agreed(_configuration.CreateClient(version), engine.Version, version);
+            return _current = new Negotiated(_configuration.CreateClient(version), engine.Version, version);
         }
         finally
         {
@@ -98,5 +100,5 @@ internal sealed class EngineConnection : IDisposable
         }
     }
 
-    private sealed record Agreed(DockerClient Client, string Engine, Version Api);
+    private sealed record Negotiated(DockerClient Client, string Engine, Version Api);
 }

@@ -4,10 +4,10 @@ using Docker.DotNet;
 
 namespace HostService.Infrastructure.Docker;
 
-/// <summary>Says in the domain's words why a call failed.</summary>
+/// <summary>Translates failures of calls to the engine.</summary>
 internal static class EngineErrors
 {
-    /// <param name="what">What was attempted on what, as it can stand after "could not".</param>
+    /// <param name="what">Follows "could not" in the message: <c>start the container …</c>.</param>
     public static ContainerEngineException Translate(string what, Exception exception) => exception switch
     {
         ContainerEngineException known => known,
@@ -15,18 +15,19 @@ internal static class EngineErrors
         DockerApiException e when IsPortTaken(Words(e)) => Failed(EngineFailure.PortTaken, what, Words(e), e),
         DockerApiException e => Failed(EngineFailure.Refused, what, Words(e), e),
         HttpRequestException or IOException or System.Net.Sockets.SocketException or ObjectDisposedException =>
-            Failed(EngineFailure.Unreachable, what, $"the engine does not answer ({Innermost(exception)})", exception),
-        // An answer that cannot be read, whatever the client's JSON reader calls it.
+            Failed(EngineFailure.Unreachable, what, $"the engine does not answer ({exception.GetBaseException().Message})", exception),
+
+        // An answer that the client's JSON reader cannot parse, for example.
         _ => Failed(EngineFailure.Refused, what, $"the engine's answer was not understood ({exception.Message})", exception),
     };
 
-    public static ContainerEngineException TimedOut(string what, TimeSpan deadline, Exception exception) =>
-        Failed(EngineFailure.TimedOut, what, $"no answer within {deadline.TotalSeconds:0.###} s", exception);
+    public static ContainerEngineException TimedOut(string what, TimeSpan timeout, Exception exception) =>
+        Failed(EngineFailure.TimedOut, what, $"no answer within {timeout.TotalSeconds:0.###} s", exception);
 
-    public static ContainerEngineException Failed(EngineFailure failure, string what, string why, Exception? exception = null) =>
-        new(failure, $"Could not {what}: {why}", exception);
+    public static ContainerEngineException Failed(EngineFailure failure, string what, string reason, Exception? exception = null) =>
+        new(failure, $"Could not {what}: {reason}", exception);
 
-    /// <summary>The engine's own words, out of <c>{"message": …}</c>.</summary>
+    /// <summary>The engine's text, from <c>{"message": …}</c>.</summary>
     public static string Words(DockerApiException exception)
     {
         var body = exception.ResponseBody ?? "";
@@ -41,7 +42,7 @@ internal static class EngineErrors
         }
         catch (JsonException)
         {
-            // Something between us and the engine answered, in its own way: shown as it is.
+            // Something between us and the engine answered: shown as it is.
         }
 
         return $"{(int)exception.StatusCode} {(body.Length > 500 ? body[..500] + "…" : body)}".Trim();
@@ -51,6 +52,4 @@ internal static class EngineErrors
     private static bool IsPortTaken(string words) =>
         words.Contains("port is already allocated", StringComparison.Ordinal)
         || words.Contains("address already in use", StringComparison.Ordinal);
-
-    private static string Innermost(Exception exception) => exception.GetBaseException().Message;
 }

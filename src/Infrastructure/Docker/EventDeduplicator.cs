@@ -1,8 +1,8 @@
 namespace HostService.Infrastructure.Docker;
 
 /// <summary>
-/// Which events were passed on already. After a reconnect the engine is asked for a little more than what was missed, because events that
-/// happen side by side need not arrive in the order of their times; what it then tells twice is told here apart.
+/// Recognises events that come twice. After a reconnect the engine is asked for a little more than was missed, because concurrent events
+/// need not arrive in the order of their times.
 /// </summary>
 internal sealed class EventDeduplicator(TimeSpan overlap)
 {
@@ -10,19 +10,19 @@ internal sealed class EventDeduplicator(TimeSpan overlap)
     private readonly HashSet<(DateTimeOffset, string, string)> _seen = [];
     private DateTimeOffset? _latest;
 
-    /// <summary>From when on to ask again; null before the first event.</summary>
+    /// <summary>Where to resume after a reconnect; null before the first event.</summary>
     public DateTimeOffset? ResumeFrom => _latest - overlap;
 
-    /// <summary>True once for each event.</summary>
-    public bool IsNew(ContainerEvent happened)
+    /// <summary>True the first time for each event.</summary>
+    public bool IsNew(ContainerEvent containerEvent)
     {
-        if (!_seen.Add(Key(happened)))
+        if (!_seen.Add(Key(containerEvent)))
         {
             return false;
         }
 
-        _order.Enqueue(happened);
-        _latest = _latest is { } latest && latest > happened.At ? latest : happened.At;
+        _order.Enqueue(containerEvent);
+        _latest = _latest is { } latest && latest > containerEvent.At ? latest : containerEvent.At;
         while (_order.TryPeek(out var oldest) && oldest.At < ResumeFrom)
         {
             _seen.Remove(Key(_order.Dequeue()));

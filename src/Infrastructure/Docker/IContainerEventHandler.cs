@@ -1,20 +1,20 @@
 namespace HostService.Infrastructure.Docker;
 
 /// <summary>
-/// Who wants to know what happens to containers. Calls come one at a time and in order, so both must return soon: what takes long is only begun. An
-/// exception is logged and ends nothing. The same event is told once, but what it says may be known already from the list: hear it twice without harm.
+/// Handles container events. Calls come one at a time and in order, so both must return soon: start long work, do not await it. An
+/// exception is logged and ends nothing. Each event is delivered once, but the container list may have shown its effect before: handling it
+/// twice must be harmless.
 /// </summary>
 public interface IContainerEventHandler
 {
     /// <summary>
-    /// The engine answers and events from now on will be told: after the start, and after every break. What happened meanwhile may not be told by events:
-    /// compare with the list of containers. Called again soon when it, or the telling of an event, failed.
+    /// The event stream is connected, at the start or after a break. Compare with the list of containers, because events may have been
+    /// missed. Repeated soon when it, or the handling of an event, failed.
     /// </summary>
     Task ReconcileAsync(CancellationToken cancellationToken);
 
-    /// <summary>Something happened.</summary>
     Task OnEventAsync(ContainerEvent happened, CancellationToken cancellationToken);
 }
 
-/// <summary>The engine stayed away for <see cref="DockerOptions.GiveUpAfter"/>: the service cannot go on (B20).</summary>
+/// <summary>The engine did not answer for <see cref="DockerOptions.GiveUpAfter"/>: the service cannot go on (B20).</summary>
 public sealed class ContainerEngineLostException(string message, Exception inner) : Exception(message, inner);

@@ -1,4 +1,5 @@
 using System.Text;
+using HostService.Infrastructure.Linux.Libc;
 using HostService.Infrastructure.Linux.Mounts;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -12,38 +13,40 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     private const UnixFileMode ForAll = (UnixFileMode)0b111_111_111;
     private const string Marker = ".host-service";
 
-    /// <summary>Begins a line of the marker: this directory was bound to itself by the run that wrote it.</summary>
+    /// <summary>Starts a line of the marker that names a directory which this run bound to itself.</summary>
     private const string Bound = "bound ";
+
     private readonly HostOptions _options = options.Value;
     private readonly HashSet<string> _bound = new(StringComparer.Ordinal);
     private FileStream? _marker;
     private bool _made;
 
-    /// <summary>Short-lived things; root only.</summary>
+    /// <summary>For root only.</summary>
     public string Temp => Path.Combine(_options.Root, "temp");
 
-    /// <summary>Where the last run did not clean up; null when it did.</summary>
+    /// <summary>The directory that the last run did not remove; null when it did.</summary>
     public string? Leftover => Path.Exists(_options.Root) ? _options.Root : null;
 
-    /// <summary>
-    /// Removes what the last run left. Only a directory that this service has made is removed: anything else may be somebody's files, and is a
-    /// <see cref="IOException"/> that says so.
-    /// </summary>
+    /// <summary>Removes the directories of a run that did not end cleanly.</summary>
+    /// <exception cref="IOException">The root was not made by this service, so it may hold somebody's files; or a running service uses
+    /// it.</exception>
     public void Reclaim()
     {
         if (!File.Exists(MarkerPath))
         {
-            throw new IOException($"{_options.Root} was not made by this service (it holds no {Marker}), so it is not removed: look at what it holds, move it away and start again.");
+            throw new IOException(
+                $"{_options.Root} was not made by this service (it has no {Marker}), so it is not removed: move it away.");
         }
 
         ThrowIfInUse();
         LogReclaimed(_options.Root);
-        _bound.UnionWith(File.ReadLines(MarkerPath).Where(l => l.StartsWith(Bound, StringComparison.Ordinal)).Select(l => l[Bound.Length..]));
+        var bound = File.ReadLines(MarkerPath).Where(l => l.StartsWith(Bound, StringComparison.Ordinal));
+        _bound.UnionWith(bound.Select(l => l[Bound.Length..]));
         RemoveRoot();
         Release(_options.CloudStorageRoot);
     }
 
-    /// <summary>Throws <see cref="IOException"/> while another service that runs has these directories.</summary>
+    /// <summary>Throws <see cref="IOException"/> while another running service uses these directories.</summary>
     public void ThrowIfInUse()
     {
         if (!File.Exists(MarkerPath))
@@ -57,25 +60,26 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         }
         catch (IOException exception)
         {
-            throw new IOException($"{_options.Root} belongs to a host service that is running ({exception.Message}): end that one first, or give this one a Host:Root of its own.", exception);
+            throw new IOException(
+                $"{_options.Root} is used by a running host service ({exception.Message}): stop it, or set another Host:Root.",
+                exception);
         }
     }
 
-    /// <summary>Makes all of them.</summary>
+    /// <summary>Creates all directories.</summary>
     public void Make()
     {
         _made = true;
         Directory.CreateDirectory(_options.Root);
         File.SetUnixFileMode(_options.Root, ForAll);
 
-        // Held open and locked for as long as this process lives: that is how another one tells a running service from a crashed one. Without a buffer: a write that
-        // failed, as on a full disk, must not be tried again by Dispose.
-        _marker = new FileStream(
-            MarkerPath, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0 });
-        Note($"made by process {Environment.ProcessId}");
+        // Open and locked while this process lives, so that another one can tell a running service from a crashed one. Without a buffer:
+        // what a full disk refused would be written, and refused, once more on Dispose.
+        _marker = new FileStream(MarkerPath, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+        WriteMarker($"made by process {Environment.ProcessId}");
         if (_options.ManageSystem)
         {
-            Ownership.GiveTo("ubuntu", _options.Root);
+            OwnerCalls.GiveTo("ubuntu", _options.Root);
         }
 
         MakePrivate(Temp);
@@ -85,15 +89,15 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         Directory.CreateDirectory(_options.CloudStorageRoot);
         if (_options.ManageSystem)
         {
-            // What is mounted below them later is to be seen in mandelboxes that run already.
+            // Running mandelboxes must see what is mounted below these later.
             Share(_options.Root);
             Share(_options.CloudStorageRoot);
         }
     }
 
     /// <summary>
-    /// Removes what <see cref="Make"/> made in this run, cloud storage apart, and the private directory only when it is empty: it may hold an operator's own certificate.
-    /// May be repeated. All failures are thrown together.
+    /// Removes what <see cref="Make"/> made in this run, except for cloud storage. The private directory is removed only when empty: it may
+    /// hold an operator's certificate. May be repeated. All failures are thrown together.
     /// </summary>
     public void RemoveAll()
     {
@@ -127,7 +131,7 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         }
         catch (Exception exception)
         {
-            // Collected: the other directories are still owed their turn.
+            // Collected, so that the other directories are removed nevertheless.
             failures.Add(exception);
         }
     }
@@ -138,15 +142,16 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         File.SetUnixFileMode(path, OwnerOnly);
     }
 
-    private void Note(string line) => _marker!.Write(Encoding.UTF8.GetBytes(line + "\n"));
+    private void WriteMarker(string line) => _marker!.Write(Encoding.UTF8.GetBytes(line + "\n"));
 
     private void Share(string path)
     {
         if (SharedMount.WantsBind(path))
         {
-            // Noted first: whatever becomes of this run, the mount that it made is known as its own. What is mounted there already is somebody else's and stays.
+            // Recorded before it is made, so that the next run knows it after a crash. A mount that exists already is somebody else's and
+            // stays.
             _bound.Add(path);
-            Note(Bound + path);
+            WriteMarker(Bound + path);
         }
 
         SharedMount.Ensure(path);
@@ -159,7 +164,7 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
             return;
         }
 
-        // The marker last: a removal that failed or was cut short can be taken up by the next start.
+        // The marker goes last, so that the next start can finish a removal that failed or was interrupted.
         var failures = new List<Exception>();
         foreach (var directory in Directory.GetDirectories(_options.Root))
         {
@@ -184,6 +189,6 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The last run did not end cleanly; {Directory} is removed")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The last run did not end cleanly: removing {Directory}")]
     private partial void LogReclaimed(string directory);
 }

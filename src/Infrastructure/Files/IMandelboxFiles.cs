@@ -1,17 +1,21 @@
 namespace HostService.Infrastructure.Files;
 
-/// <summary>The small files and directories through which a mandelbox is told what it was given (B15, B16).</summary>
+/// <summary>The small files and directories that a mandelbox shares with the host (B15, B16).</summary>
 public interface IMandelboxFiles
 {
-    /// <summary>Makes a directory that programs of any user inside the mandelbox may use.</summary>
+    /// <summary>Creates a directory that every user inside the mandelbox can write.</summary>
     void MakeDirectory(string path);
 
-    /// <summary>Writes one mapping; it is whole the moment it can be seen.</summary>
+    /// <summary>Writes one mapping; a reader never sees an incomplete one.</summary>
     Task WriteAsync(string directory, string name, string content, CancellationToken cancellationToken);
 
-    /// <summary>Waits until a file is there, or is false at the deadline. Subscribes, then looks: a file that was there before is not missed.</summary>
-    Task<bool> WaitForAsync(string directory, string name, TimeSpan deadline, CancellationToken cancellationToken);
+    /// <summary>Waits until a file exists, and does not miss one that existed before. False at the timeout.</summary>
+    /// <exception cref="IOException">The directory cannot be watched.</exception>
+    Task<bool> WaitForAsync(string directory, string name, TimeSpan timeout, CancellationToken cancellationToken);
 
-    /// <summary>Removes a directory with all that is in it, but never reaches into something mounted there. An absent one is no error.</summary>
+    /// <summary>
+    /// Removes a directory with its content, but nothing on a file system mounted there. An absent one is no error. Blocks: not for a
+    /// grain's turn.
+    /// </summary>
     void Remove(string path);
 }

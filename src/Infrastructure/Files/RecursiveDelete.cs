@@ -1,17 +1,22 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using HostService.Infrastructure.Linux.Mounts;
+using HostService.Infrastructure.Linux.Processes;
 
 namespace HostService.Infrastructure.Files;
 
 /// <summary>
-/// A directory with all that is in it, where programs that are not trusted could make what they liked: names that are no text, trees deeper than any path can say, and
-/// links put in a directory's place while it is being removed. The base library's own removal goes by path and name and fails at the first two for ever, and follows the third.
+/// Removes directories in which untrusted programs could create anything: names that are not valid text, trees deeper than the longest
+/// path, links put in a directory's place during the removal. The base library works by path, so it fails on the first two and follows the
+/// third.
 /// </summary>
 internal static class RecursiveDelete
 {
-    /// <summary>Removes it, and nothing outside; what is mounted below it is detached first. An absent one is no error.</summary>
-    /// <exception cref="IOException">Something of it is still there, and why.</exception>
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// Removes the directory and nothing outside of it; what is mounted below it is detached first. An absent one is no error. Blocks until
+    /// done: not for a grain's turn.
+    /// </summary>
+    /// <exception cref="IOException">Something is left; the message says why.</exception>
     public static void Remove(string path)
     {
         if (!Directory.Exists(path))
@@ -21,23 +26,10 @@ internal static class RecursiveDelete
 
         MountPoints.DetachBelow(path);
 
-        // rm goes from open directory to open directory, by the names' bytes.
-        var start = new ProcessStartInfo("rm", ["-rf", "--one-file-system", "--", path]) { UseShellExecute = false, RedirectStandardError = true };
-        try
-        {
-            using var rm = Process.Start(start) ?? throw new IOException("rm did not start.");
-            var words = rm.StandardError.ReadToEnd();
-            rm.WaitForExit();
-            if (rm.ExitCode != 0)
-            {
-                throw new IOException($"{path} could not be removed: {Shortened(words.Trim())}");
-            }
-        }
-        catch (Win32Exception e)
-        {
-            throw new IOException($"{path} cannot be removed, because rm cannot be run: {e.Message}", e);
-        }
+        // rm goes from open directory to open directory and handles names as bytes. Task.Run: a caller's scheduler must not have to run the
+        // continuation.
+        string[] arguments = ["-rf", "--one-file-system", "--", path];
+        Task.Run(() => ProgramRunner.RunAsync("rm", arguments, "", Timeout, TimeProvider.System, CancellationToken.None))
+            .GetAwaiter().GetResult();
     }
-
-    private static string Shortened(string words) => words.Length > 500 ? words[..500] + "…" : words;
 }

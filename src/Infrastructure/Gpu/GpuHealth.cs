@@ -1,19 +1,21 @@
 using System.Collections.Frozen;
+using HostService.GrainInterfaces;
 
 namespace HostService.Infrastructure.Gpu;
 
 /// <summary>
-/// Decides from one reading after another which GPUs may be used. A GPU is taken out by a fatal XID, by vanishing, or by so many failed readings in a row;
-/// it comes back once it has been well for a configured time. GPUs are known by their UUIDs, and keep the index under which they were first seen whatever NVML
-/// calls them: it counts anew when one before them vanishes. Decides only, and is used by one caller at a time.
+/// Decides after each reading which GPUs are healthy. A fatal XID, vanishing, or several failed readings in a row make a GPU unhealthy,
+/// until it has had no fault for a configured time. GPUs are identified by UUID and keep the index under which they were first seen,
+/// because NVML renumbers them when one vanishes. For one caller at a time.
 /// </summary>
 public sealed class GpuHealth(GpuOptions options, TimeProvider timeProvider)
 {
-    private readonly SortedDictionary<int, TrackedGpu> _patients = [];
+    private readonly SortedDictionary<int, TrackedGpu> _gpus = [];
     private readonly FrozenSet<int> _fatal = (options.FatalXids ?? Xids.Fatal).ToFrozenSet();
 
-    /// <summary>Takes a reading in, and tells how every GPU seen so far is now, by the index under which it was first seen.</summary>
-    public IReadOnlyList<GpuStatus> Observe(GpuReading reading)
+    /// <summary>Evaluates a reading.</summary>
+    /// <returns>Every GPU seen so far, by its index.</returns>
+    public IReadOnlyList<GpuDescription> Observe(GpuReading reading)
     {
         if (reading.Availability != GpuAvailability.Available)
         {
@@ -23,105 +25,123 @@ public sealed class GpuHealth(GpuOptions options, TimeProvider timeProvider)
         var seen = new HashSet<int>();
         foreach (var gpu in reading.Gpus)
         {
-            var patient = Find(gpu, reading);
-            if (seen.Add(patient.Index))
+            var tracked = Find(gpu, reading);
+            if (seen.Add(tracked.Index))
             {
-                Observe(patient, gpu);
+                Observe(tracked, gpu);
             }
         }
 
-        foreach (var missing in _patients.Values.Where(p => !seen.Contains(p.Index)))
+        foreach (var missing in _gpus.Values.Where(p => !seen.Contains(p.Index)))
         {
             missing.NvmlIndex = null;
-            missing.Bad("it has vanished: the driver no longer lists it");
+            missing.MarkUnhealthy("it has vanished: the driver no longer lists it");
         }
 
         return Statuses();
     }
 
-    /// <summary>No reading came about (the driver hangs, the library or driver has gone): a failed reading for every GPU.</summary>
-    public IReadOnlyList<GpuStatus> ReadingFailed(string why)
+    /// <summary>The driver hangs, or the library or driver is gone: a failed reading for every GPU.</summary>
+    public IReadOnlyList<GpuDescription> ReadingFailed(string reason)
     {
-        foreach (var patient in _patients.Values)
+        foreach (var tracked in _gpus.Values)
         {
-            Failed(patient, why);
+            Failed(tracked, reason);
         }
 
         return Statuses();
     }
 
-    private void Observe(TrackedGpu patient, GpuInfo gpu)
+    private void Observe(TrackedGpu tracked, GpuInfo gpu)
     {
-        patient.NvmlIndex = gpu.Index;
-        patient.Last = gpu.Fault is null ? gpu : patient.Last with { FreeMemoryBytes = null, UtilisationPercent = null, Fault = gpu.Fault, Lost = gpu.Lost };
+        tracked.NvmlIndex = gpu.Index;
+        tracked.Last = gpu.Fault is null
+            ? gpu
+            : tracked.Last with { FreeMemoryBytes = null, UtilisationPercent = null, Fault = gpu.Fault, Lost = gpu.Lost };
         var fatal = gpu.Xids.Where(_fatal.Contains).ToList();
         if (fatal.Count > 0)
         {
-            patient.Bad($"it reported {string.Join(", ", fatal.Distinct().Select(Xids.Describe))}");
+            tracked.MarkUnhealthy($"it reported {string.Join(", ", fatal.Distinct().Select(Xids.Describe))}");
         }
         else if (gpu.Lost)
         {
-            patient.Bad($"it has vanished: {gpu.Fault}");
+            tracked.MarkUnhealthy($"it has vanished: {gpu.Fault}");
         }
         else if (gpu.Fault is not null)
         {
-            Failed(patient, gpu.Fault);
+            Failed(tracked, gpu.Fault);
         }
         else
         {
-            patient.Well(timeProvider, options.HealthyFor);
+            tracked.MarkHealthy(timeProvider, options.HealthyFor);
         }
     }
 
-    private void Failed(TrackedGpu patient, string why)
+    private void Failed(TrackedGpu tracked, string reason)
     {
-        patient.FailedInARow++;
-        patient.WellSince = null;
-        if (!patient.EverRead)
+        tracked.FailedInARow++;
+        tracked.HealthySince = null;
+        if (!tracked.EverRead)
         {
-            patient.TakenOut ??= $"it could not be read yet: {why}";
+            tracked.Unhealthy ??= $"it could not be read yet: {reason}";
         }
-        else if (patient.FailedInARow >= options.FailedReadings)
+        else if (tracked.FailedInARow >= options.FailedReadings)
         {
-            patient.TakenOut ??= $"{patient.FailedInARow} readings in a row failed, the last one with: {why}";
+            tracked.Unhealthy ??= $"{tracked.FailedInARow} readings in a row failed, the last one with: {reason}";
         }
     }
 
-    /// <summary>By UUID; one that cannot say its UUID is taken for the one that was seen at its NVML index last, unless that one shows up elsewhere.</summary>
+    /// <summary>
+    /// By UUID. A GPU without a readable UUID is the one seen last at its NVML index, unless that one is listed elsewhere.
+    /// </summary>
     private TrackedGpu Find(GpuInfo gpu, GpuReading reading)
     {
         var known = gpu.Uuid is null
             ? SeenAt(gpu.Index, p => !reading.Gpus.Any(g => g.Uuid is not null && g.Uuid == p.Last.Uuid))
-            : _patients.Values.FirstOrDefault(p => p.Last.Uuid == gpu.Uuid) ?? SeenAt(gpu.Index, p => p.Last.Uuid is null);
+            : _gpus.Values.FirstOrDefault(p => p.Last.Uuid == gpu.Uuid) ?? SeenAt(gpu.Index, p => p.Last.Uuid is null);
         if (known is not null)
         {
             return known;
         }
 
-        // A card in another's place is counted apart from it, and used once it has shown that it is well: whoever was placed on the other one may still be there.
-        var inAnothersPlace = _patients.ContainsKey(gpu.Index);
-        var index = inAnothersPlace ? _patients.Keys.Max() + 1 : gpu.Index;
+        // A card in another's place gets a new index, because mandelboxes of the other one may still run, and must prove to be healthy
+        // first.
+        var inAnothersPlace = _gpus.ContainsKey(gpu.Index);
+        var index = inAnothersPlace ? _gpus.Keys.Max() + 1 : gpu.Index;
         var added = new TrackedGpu(index, gpu with { Index = index })
         {
-            TakenOut = inAnothersPlace ? $"it is new, in the place of GPU {gpu.Index}, and not used before it has been well for {options.HealthyFor}" : null,
+            Unhealthy = inAnothersPlace
+                ? $"it is new, in the place of GPU {gpu.Index}, and is used after {options.HealthyFor} without a fault"
+                : null,
         };
-        _patients.Add(index, added);
+        _gpus.Add(index, added);
         return added;
     }
 
-    /// <summary>The GPU that NVML listed at an index last; else the one that was first seen there and is not listed now.</summary>
-    private TrackedGpu? SeenAt(int nvmlIndex, Func<TrackedGpu, bool> mayBe) =>
-        _patients.Values.FirstOrDefault(p => p.NvmlIndex == nvmlIndex && mayBe(p))
-        ?? _patients.Values.FirstOrDefault(p => p.NvmlIndex is null && p.Index == nvmlIndex && mayBe(p));
+    /// <summary>The GPU that NVML listed last at an index; else the one first seen there that is not listed now.</summary>
+    private TrackedGpu? SeenAt(int nvmlIndex, Func<TrackedGpu, bool> matches) =>
+        _gpus.Values.FirstOrDefault(g => g.NvmlIndex == nvmlIndex && matches(g))
+        ?? _gpus.Values.FirstOrDefault(g => g.NvmlIndex is null && g.Index == nvmlIndex && matches(g));
 
-    private List<GpuStatus> Statuses() =>
-        [.. _patients.Values.Select(p => new GpuStatus(p.Last with { Index = p.Index, Xids = [] }, p.TakenOut) { NvmlIndex = p.NvmlIndex ?? p.Index })];
+    private List<GpuDescription> Statuses() => [.. _gpus.Values.Select(p => new GpuDescription
+    {
+        Index = p.Index,
+        Name = p.Last.Name ?? "unknown",
+        Uuid = p.Last.Uuid ?? "unknown",
+        TotalMemoryKb = p.Last.TotalMemoryBytes / 1024,
+        FreeMemoryKb = p.Last.FreeMemoryBytes / 1024,
+        UtilisationPercent = p.Last.UtilisationPercent,
+        MemoryUtilisationPercent = p.Last.MemoryUtilisationPercent,
+        EncoderSessions = p.Last.EncoderSessions,
+        Unhealthy = p.Unhealthy,
+        NvmlIndex = p.NvmlIndex == p.Index ? null : p.NvmlIndex,
+    })];
 
     private sealed class TrackedGpu(int index, GpuInfo first)
     {
         public int Index { get; } = index;
 
-        /// <summary>What NVML calls it; null while it is not listed.</summary>
+        /// <summary>Null while NVML does not list it.</summary>
         public int? NvmlIndex { get; set; }
 
         public GpuInfo Last { get; set; } = first;
@@ -130,34 +150,25 @@ public sealed class GpuHealth(GpuOptions options, TimeProvider timeProvider)
 
         public int FailedInARow { get; set; }
 
-        public string? TakenOut { get; set; }
+        public string? Unhealthy { get; set; }
 
-        public long? WellSince { get; set; }
+        public long? HealthySince { get; set; }
 
-        public void Bad(string why)
+        public void MarkUnhealthy(string reason)
         {
-            TakenOut = why;
-            WellSince = null;
+            Unhealthy = reason;
+            HealthySince = null;
         }
 
-        public void Well(TimeProvider timeProvider, TimeSpan healthyFor)
+        public void MarkHealthy(TimeProvider timeProvider, TimeSpan healthyFor)
         {
             EverRead = true;
             FailedInARow = 0;
-            WellSince ??= timeProvider.GetTimestamp();
-            if (TakenOut is not null && timeProvider.GetElapsedTime(WellSince.Value) >= healthyFor)
+            HealthySince ??= timeProvider.GetTimestamp();
+            if (Unhealthy is not null && timeProvider.GetElapsedTime(HealthySince.Value) >= healthyFor)
             {
-                TakenOut = null;
+                Unhealthy = null;
             }
         }
     }
-}
-
-/// <summary>A GPU and whether it may be used.</summary>
-/// <param name="Gpu">The figures of its last good reading, under the index by which the host knows it.</param>
-/// <param name="Unhealthy">Null when it may be used; otherwise why it was taken out.</param>
-public sealed record GpuStatus(GpuInfo Gpu, string? Unhealthy)
-{
-    /// <summary>What NVML calls it now, and every process that opens NVML from now on; the host's own index where it is not listed.</summary>
-    public int NvmlIndex { get; init; } = Gpu.Index;
 }

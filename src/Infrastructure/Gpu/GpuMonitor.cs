@@ -1,27 +1,29 @@
 using System.Runtime.CompilerServices;
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Gpu;
 
 /// <summary>
-/// Reads the GPUs over and over, on a thread of its own and with a deadline, and says how each of them is. One caller at a time: take a first reading with
-/// <see cref="TakeInventoryAsync"/> where start-up needs one, then follow <see cref="WatchAsync"/>.
+/// Reads the GPUs at intervals, on its own thread and with a timeout, and reports their health. One caller at a time: first
+/// <see cref="TakeInventoryAsync"/> at start-up, then <see cref="WatchAsync"/>.
 /// </summary>
-public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOptions> options, TimeProvider timeProvider, ILogger<GpuMonitor> logger)
+public sealed partial class GpuMonitor(
+    IGpuInventory inventory, IOptions<GpuOptions> options, TimeProvider timeProvider, ILogger<GpuMonitor> logger)
 {
     private readonly GpuOptions _options = options.Value;
     private readonly GpuHealth _health = new(options.Value, timeProvider);
-    private readonly Dictionary<int, GpuStatus> _told = [];
-    private Task<GpuReading>? _underWay;
+    private readonly Dictionary<int, GpuDescription> _reported = [];
+    private Task<GpuReading>? _running;
     private volatile GpuReading? _last;
     private GpuAvailability? _availability;
 
-    /// <summary>The latest reading; null before the first, and while the driver does not answer. May be read from any thread.</summary>
+    /// <summary>The latest reading; null before the first one and while the driver does not answer. Safe from any thread.</summary>
     public GpuReading? LastReading => _last;
 
-    /// <summary>One reading, now, and then one every <see cref="GpuOptions.ReadingInterval"/>, until cancelled.</summary>
-    public async IAsyncEnumerable<IReadOnlyList<GpuStatus>> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>One reading at once, then one every <see cref="GpuOptions.ReadingInterval"/>, until cancelled.</summary>
+    public async IAsyncEnumerable<IReadOnlyList<GpuDescription>> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -31,8 +33,7 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
     }
 
     /// <summary>
-    /// Takes the first reading, for which a cold driver is given <see cref="GpuOptions.FirstReadingTimeout"/>. Where there are no GPUs it says why: a driver that
-    /// does not answer is not a machine that has none.
+    /// Takes the first reading, with <see cref="GpuOptions.FirstReadingTimeout"/>. The result tells why there are no GPUs, if so.
     /// </summary>
     public async Task<GpuInventorySnapshot> TakeInventoryAsync(CancellationToken cancellationToken)
     {
@@ -41,37 +42,39 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
     }
 
     /// <summary>
-    /// Takes a reading. Comes back within <see cref="GpuOptions.ReadingTimeout"/> whatever the driver does: a reading that hangs is counted as failed, and
-    /// waited for again at the next call instead of starting another.
+    /// Takes a reading. Returns within <see cref="GpuOptions.ReadingTimeout"/> even when the driver hangs: then the reading has failed, and
+    /// the next call waits for it instead of starting another.
     /// </summary>
-    /// <returns>Every GPU seen so far; empty on a machine that has none.</returns>
-    public async Task<IReadOnlyList<GpuStatus>> ReadAsync(CancellationToken cancellationToken) =>
+    /// <returns>Every GPU seen so far.</returns>
+    public async Task<IReadOnlyList<GpuDescription>> ReadAsync(CancellationToken cancellationToken) =>
         (await ReadAsync(_options.ReadingTimeout, cancellationToken)).Statuses;
 
-    private async Task<(IReadOnlyList<GpuStatus> Statuses, string? Failure)> ReadAsync(TimeSpan deadline, CancellationToken cancellationToken)
+    private async Task<(IReadOnlyList<GpuDescription> Statuses, string? Failure)> ReadAsync(
+        TimeSpan timeout, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var reading = _underWay ??= Task.Factory.StartNew(inventory.Read, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        IReadOnlyList<GpuStatus> statuses;
+        var reading = _running ??= Task.Factory.StartNew(
+            inventory.Read, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        IReadOnlyList<GpuDescription> statuses;
         string? failure = null;
         try
         {
-            var done = await reading.WaitAsync(deadline, timeProvider, cancellationToken);
-            _underWay = null;
+            var done = await reading.WaitAsync(timeout, timeProvider, cancellationToken);
+            _running = null;
             _last = done;
-            Tell(done);
+            Report(done);
             statuses = _health.Observe(done);
         }
         catch (TimeoutException) when (!reading.IsFaulted)
         {
             _last = null;
-            failure = $"the driver did not answer within {deadline.TotalSeconds:0.###} s";
+            failure = $"the driver did not answer within {timeout.TotalSeconds:0.###} s";
             statuses = _health.ReadingFailed(failure);
         }
         catch (Exception e) when (reading.IsFaulted)
         {
-            // Whatever the reading met, it costs the reading and not the loop.
-            _underWay = null;
+            // Any exception fails this reading, not the loop.
+            _running = null;
             _last = null;
             LogReadingFailed(e);
             failure = e.Message;
@@ -80,13 +83,13 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
 
         foreach (var status in statuses)
         {
-            Tell(status);
+            Report(status);
         }
 
         return (statuses, failure);
     }
 
-    private void Tell(GpuReading reading)
+    private void Report(GpuReading reading)
     {
         if (_availability != reading.Availability)
         {
@@ -95,39 +98,39 @@ public sealed partial class GpuMonitor(IGpuInventory inventory, IOptions<GpuOpti
         }
     }
 
-    private void Tell(GpuStatus status)
+    private void Report(GpuDescription status)
     {
-        var before = _told.GetValueOrDefault(status.Gpu.Index);
-        _told[status.Gpu.Index] = status;
-        if (status.Unhealthy is { } why)
+        var before = _reported.GetValueOrDefault(status.Index);
+        _reported[status.Index] = status;
+        if (status.Unhealthy is { } reason)
         {
             if (before?.Unhealthy is null)
             {
-                LogTakenOut(status.Gpu.Index, status.Gpu.Name, status.Gpu.Uuid, why);
+                LogUnhealthy(status.Index, status.Name, status.Uuid, reason);
             }
         }
         else if (before?.Unhealthy is not null)
         {
-            LogBack(status.Gpu.Index, status.Gpu.Name, status.Gpu.Uuid, _options.HealthyFor);
+            LogHealthy(status.Index, status.Name, status.Uuid, _options.HealthyFor);
         }
 
         if (before is not null && before.NvmlIndex != status.NvmlIndex)
         {
-            LogMoved(status.Gpu.Index, status.Gpu.Name, status.Gpu.Uuid, status.NvmlIndex);
+            LogMoved(status.Index, status.Name, status.Uuid, status.NvmlIndex ?? status.Index);
         }
     }
 
     [LoggerMessage(1, LogLevel.Information, "GPUs: {Availability}, {Count} found, driver {DriverVersion} {Detail}")]
     private partial void LogAvailability(GpuAvailability availability, int count, string? driverVersion, string? detail);
 
-    [LoggerMessage(2, LogLevel.Error, "GPU {GpuIndex} ({Name}, {Uuid}) is taken out, no mandelbox is placed on it: {Reason}")]
-    private partial void LogTakenOut(int gpuIndex, string? name, string? uuid, string reason);
+    [LoggerMessage(2, LogLevel.Error, "GPU {GpuIndex} ({Name}, {Uuid}) is unhealthy, no mandelbox is placed on it: {Reason}")]
+    private partial void LogUnhealthy(int gpuIndex, string name, string uuid, string reason);
 
-    [LoggerMessage(3, LogLevel.Warning, "GPU {GpuIndex} ({Name}, {Uuid}) has been well for {HealthyFor} and is used again")]
-    private partial void LogBack(int gpuIndex, string? name, string? uuid, TimeSpan healthyFor);
+    [LoggerMessage(3, LogLevel.Warning, "GPU {GpuIndex} ({Name}, {Uuid}) had no fault for {HealthyFor} and is used again")]
+    private partial void LogHealthy(int gpuIndex, string name, string uuid, TimeSpan healthyFor);
 
-    [LoggerMessage(5, LogLevel.Warning, "GPU {GpuIndex} ({Name}, {Uuid}) is GPU {NvmlIndex} to NVML from now on, and to the mandelboxes that are placed on it")]
-    private partial void LogMoved(int gpuIndex, string? name, string? uuid, int nvmlIndex);
+    [LoggerMessage(5, LogLevel.Warning, "GPU {GpuIndex} ({Name}, {Uuid}) is index {NvmlIndex} in NVML and in new mandelboxes now")]
+    private partial void LogMoved(int gpuIndex, string name, string uuid, int nvmlIndex);
 
     [LoggerMessage(4, LogLevel.Error, "A reading of the GPUs failed")]
     private partial void LogReadingFailed(Exception exception);

@@ -5,8 +5,8 @@ using System.Text.Json.Serialization;
 namespace HostService.Infrastructure.Gpu;
 
 /// <summary>
-/// What <c>host-service gpus</c> prints. Figures are named and rounded as <c>nvidia-smi --query-gpu=…</c> gives them (memory in whole MiB), so that the two can be
-/// compared one by one; one that is not supported is null, or <c>-</c> in the table.
+/// The output of <c>host-service gpus</c>. Figures have the names and rounding of <c>nvidia-smi --query-gpu=…</c> (memory in whole MiB), so
+/// that the two can be compared. A figure that is not supported is null, or <c>-</c> in the table.
 /// </summary>
 public sealed record GpuReport(
     GpuAvailability Availability,
@@ -26,17 +26,18 @@ public sealed record GpuReport(
 
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
-    /// <summary>A table for a terminal; one line of text where there is nothing to list.</summary>
+    /// <summary>A table for a terminal, or one line where there is nothing to list.</summary>
     public string ToText()
     {
         if (Availability != GpuAvailability.Available)
         {
-            return $"{(Availability == GpuAvailability.NoLibrary ? "NVML is not installed" : "NVIDIA's driver does not answer")}: {Detail}";
+            var problem = Availability == GpuAvailability.NoLibrary ? "NVML is not installed" : "NVIDIA's driver does not answer";
+            return $"{problem}: {Detail}";
         }
 
         if (Gpus.Count == 0)
         {
-            return $"NVIDIA's driver {DriverVersion} answers; this machine has no GPU";
+            return $"NVIDIA's driver {DriverVersion} works; this machine has no GPU";
         }
 
         string[] header = ["GPU", "NAME", "UUID", "MEMORY MiB", "USED", "FREE", "GPU %", "MEMORY %", "ENCODERS", "FAULT"];
@@ -47,7 +48,7 @@ public sealed record GpuReport(
     }
 }
 
-/// <summary>One GPU; each figure with the name that <c>nvidia-smi</c> has for it.</summary>
+/// <summary>One GPU, with nvidia-smi's names.</summary>
 public sealed record GpuReportRow
 {
     [JsonPropertyName("index")]
@@ -97,8 +98,8 @@ public sealed record GpuReportRow
 
     internal string[] Cells() =>
     [
-        Cell(Index), Name ?? "-", Uuid ?? "-", Cell(MemoryTotalMiB), Cell(MemoryUsedMiB), Cell(MemoryFreeMiB), Cell(UtilizationGpu), Cell(UtilizationMemory),
-        Cell(EncoderSessions), Fault ?? "",
+        Cell(Index), Name ?? "-", Uuid ?? "-", Cell(MemoryTotalMiB), Cell(MemoryUsedMiB), Cell(MemoryFreeMiB), Cell(UtilizationGpu),
+        Cell(UtilizationMemory), Cell(EncoderSessions), Fault ?? "",
     ];
 
     private static string Cell(long? figure) => figure?.ToString(CultureInfo.InvariantCulture) ?? "-";

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -6,12 +7,11 @@ namespace HostService.Infrastructure.Gpu;
 
 public static class GpuServices
 {
-    /// <summary>The GPUs of this machine: <see cref="IGpuInventory"/> over NVML, and <see cref="GpuMonitor"/> over that. Section <c>Gpu</c>.</summary>
+    /// <summary><see cref="IGpuInventory"/> by NVML, and <see cref="GpuMonitor"/> on top of it. Section <c>Gpu</c>.</summary>
     public static IServiceCollection AddGpus(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<GpuOptions>, GpuOptionsValidator>());
-        services.AddOptions<GpuOptions>().BindConfiguration(GpuOptions.Section).ValidateOnStart();
+        services.AddValidatedOptions<GpuOptions>(GpuOptions.Section);
         services.TryAddSingleton<IGpuInventory>(provider =>
         {
             var options = provider.GetRequiredService<IOptions<GpuOptions>>().Value;

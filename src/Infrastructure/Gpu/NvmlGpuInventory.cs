@@ -4,22 +4,24 @@ using HostService.Infrastructure.Gpu.Nvml;
 namespace HostService.Infrastructure.Gpu;
 
 /// <summary>
-/// Reads GPUs through NVML. The library is loaded and opened by the first reading that finds it, so that a driver that is installed or loaded later is seen.
-/// Readings are taken one at a time.
+/// Reads GPUs through NVML, one reading at a time. A reading loads the library when that has not succeeded before, so a driver that is
+/// installed or loaded later is found.
 /// </summary>
 /// <param name="libraryPath">As <see cref="GpuOptions.NvmlLibrary"/>.</param>
 /// <param name="reopenAfter">As <see cref="GpuOptions.ReopenAfter"/>.</param>
 public sealed class NvmlGpuInventory(string libraryPath, TimeSpan reopenAfter, TimeProvider timeProvider) : IGpuInventory
 {
-    // More events than a machine can have between two readings: a driver that never says "no more" must not hold a reading up for ever.
-    private const int MostEvents = 4096;
+    /// <summary>
+    /// More events than can occur between two readings: bounds the loop should the driver never report that there are no more.
+    /// </summary>
+    private const int MaxEvents = 4096;
 
     private readonly Lock _gate = new();
     private readonly HashSet<nint> _watched = [];
     private NvmlLibrary? _library;
     private bool _open;
     private nint _events;
-    private int _mostGpus;
+    private int _maxGpus;
     private long _openedAt;
     private bool _incomplete;
     private volatile bool _disposed;
@@ -43,7 +45,7 @@ public sealed class NvmlGpuInventory(string libraryPath, TimeSpan reopenAfter, T
         }
     }
 
-    /// <summary>Closes NVML; does not wait for a reading that hangs in the driver: that one closes it when it ends.</summary>
+    /// <summary>Closes NVML. A reading that hangs in the driver is not waited for; it closes NVML when it ends.</summary>
     public void Dispose()
     {
         _disposed = true;
@@ -62,9 +64,9 @@ public sealed class NvmlGpuInventory(string libraryPath, TimeSpan reopenAfter, T
 
     private GpuReading ReadWhole()
     {
-        if (_library is null && !NvmlLibrary.TryLoad(libraryPath, out _library, out var why))
+        if (_library is null && !NvmlLibrary.TryLoad(libraryPath, out _library, out var reason))
         {
-            return new GpuReading(GpuAvailability.NoLibrary, why, null, []);
+            return new GpuReading(GpuAvailability.NoLibrary, reason, null, []);
         }
 
         var library = _library!;
@@ -92,9 +94,12 @@ public sealed class NvmlGpuInventory(string libraryPath, TimeSpan reopenAfter, T
         library.DriverVersion(out var driver);
         var devices = Devices(library, (int)count);
         Drain(library, xids);
-        var gpus = devices.Select(d => Describe(library, d) with { Xids = [.. xids.Where(x => x.Device == d.Handle && d.Handle != 0).Select(x => x.Xid)] }).ToList();
-        _mostGpus = Math.Max(_mostGpus, gpus.Count);
-        _incomplete = gpus.Count < _mostGpus || gpus.Exists(g => g.Fault is not null);
+        var gpus = devices.Select(d => Describe(library, d) with
+        {
+            Xids = [.. xids.Where(x => d.Handle != 0 && d.Handle == x.Device).Select(x => x.Xid)],
+        }).ToList();
+        _maxGpus = Math.Max(_maxGpus, gpus.Count);
+        _incomplete = gpus.Count < _maxGpus || gpus.Exists(g => g.Fault is not null);
         return new GpuReading(GpuAvailability.Available, null, driver, gpus);
     }
 
@@ -127,7 +132,7 @@ public sealed class NvmlGpuInventory(string libraryPath, TimeSpan reopenAfter, T
             var result = library.DeviceByIndex((uint)index, out var handle);
             devices.Add(new Device(index, result == NvmlReturn.Success ? handle : 0, result));
 
-            // Not every GPU reports XIDs; one that does not is asked again at the next opening only.
+            // Not every GPU reports XIDs; a refusal is final until NVML is reopened.
             if (result == NvmlReturn.Success && _events != 0 && _watched.Add(handle))
             {
                 library.RegisterXidEvents(handle, _events);
@@ -139,7 +144,7 @@ public sealed class NvmlGpuInventory(string libraryPath, TimeSpan reopenAfter, T
 
     private void Drain(NvmlLibrary library, List<(nint Device, int Xid)> xids)
     {
-        for (var i = 0; _events != 0 && i < MostEvents; i++)
+        for (var i = 0; _events != 0 && i < MaxEvents; i++)
         {
             if (library.NextEvent(_events, out var data) != NvmlReturn.Success)
             {
@@ -189,23 +194,17 @@ public sealed class NvmlGpuInventory(string libraryPath, TimeSpan reopenAfter, T
 
         GpuInfo WithMemory(GpuInfo g)
         {
-            var result = library.MemoryV2(handle, out var apart);
-            if (result == NvmlReturn.Success)
-            {
-                return g with { TotalMemoryBytes = (long)apart.Total, UsedMemoryBytes = (long)apart.Used, FreeMemoryBytes = (long)apart.Free };
-            }
-
+            var result = library.MemoryV2(handle, out var v2);
+            var (total, used, free) = (v2.Total, v2.Used, v2.Free);
             if (result.IsNotSupported)
             {
-                result = library.Memory(handle, out var memory);
-                if (result == NvmlReturn.Success)
-                {
-                    return g with { TotalMemoryBytes = (long)memory.Total, UsedMemoryBytes = (long)memory.Used, FreeMemoryBytes = (long)memory.Free };
-                }
+                result = library.Memory(handle, out var v1);
+                (total, used, free) = (v1.Total, v1.Used, v1.Free);
             }
 
-            Has(result, "memory");
-            return g;
+            return Has(result, "memory")
+                ? g with { TotalMemoryBytes = (long)total, UsedMemoryBytes = (long)used, FreeMemoryBytes = (long)free }
+                : g;
         }
 
         bool Has(NvmlReturn result, string figure)
@@ -233,7 +232,7 @@ public sealed class NvmlGpuInventory(string libraryPath, TimeSpan reopenAfter, T
         }
     }
 
-    // A library that refuses to close is opened again all the same: what it held is the driver's to clean up, when the process ends at the latest.
+    // Errors are ignored: the driver frees everything when the process ends.
     private void ShutDown(NvmlLibrary library)
     {
         if (_open)

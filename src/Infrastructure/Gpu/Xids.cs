@@ -3,12 +3,12 @@ using System.Collections.Frozen;
 namespace HostService.Infrastructure.Gpu;
 
 /// <summary>
-/// XIDs are the numbers under which NVIDIA's driver reports errors of a GPU; NVIDIA publishes their catalogue. Most are caused by an application and cost
-/// only that one (13, 31, 43, 45, 68, 94, 109 …): they say nothing about the GPU.
+/// XIDs are the error numbers of NVIDIA's driver; NVIDIA publishes their catalogue. Most are caused by an application and affect only that
+/// one (13, 31, 43, 45, 68, 94, 109 …): the GPU is healthy.
 /// </summary>
 public static class Xids
 {
-    private static readonly FrozenDictionary<int, string> Words = new Dictionary<int, string>
+    private static readonly FrozenDictionary<int, string> Descriptions = new Dictionary<int, string>
     {
         [46] = "the GPU stopped processing",
         [48] = "uncorrectable memory error",
@@ -26,8 +26,9 @@ public static class Xids
     }.ToFrozenDictionary();
 
     /// <summary>Those after which NVIDIA's catalogue asks for a reset of the GPU, a restart of the machine or its repair.</summary>
-    public static IReadOnlyList<int> Fatal { get; } = [.. Words.Keys.Order()];
+    public static IReadOnlyList<int> Fatal { get; } = [.. Descriptions.Keys.Order()];
 
-    /// <summary>For a reader: <c>XID 79 (the GPU has fallen off the bus)</c>.</summary>
-    public static string Describe(int xid) => Words.TryGetValue(xid, out var words) ? $"XID {xid} ({words})" : $"XID {xid}";
+    /// <summary>For example <c>XID 79 (the GPU has fallen off the bus)</c>.</summary>
+    public static string Describe(int xid) =>
+        Descriptions.TryGetValue(xid, out var description) ? $"XID {xid} ({description})" : $"XID {xid}";
 }

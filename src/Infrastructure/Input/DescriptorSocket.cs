@@ -1,22 +1,24 @@
 using System.ComponentModel;
 using System.Net.Sockets;
 using System.Text;
-using HostService.Infrastructure.Input.Native;
+using HostService.Infrastructure.Linux.Libc;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 
 namespace HostService.Infrastructure.Input;
 
 /// <summary>
-/// Offers descriptors on a unix socket to the first client, once. A client that went away before it had them is not counted, a further one
-/// finds the connection closed. Disposing ends it and removes the socket's file, unless something else has taken its place.
+/// Gives open descriptors to the first client of a unix socket. A client that disconnects without having read them does not count; every
+/// client after the first one is disconnected. Disposing closes the socket and removes its file.
 /// </summary>
 internal sealed partial class DescriptorSocket : IAsyncDisposable
 {
-    // sockaddr_un's room for a path, less the final zero.
+    /// <summary>The size of a path in <c>sockaddr_un</c>, without the final zero.</summary>
     private const int LongestPath = 107;
 
-    private static readonly TimeSpan Breather = TimeSpan.FromSeconds(1);
+    private const UnixFileMode ReadableAndWritable = (UnixFileMode)0b110_110_110;
+
+    private static readonly TimeSpan AcceptRetryDelay = TimeSpan.FromSeconds(1);
 
     private readonly string _path;
     private readonly IReadOnlyList<SafeFileHandle> _files;
@@ -40,12 +42,10 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
         {
             MakeDirectory(Path.GetDirectoryName(path)!);
             File.Delete(path);
-            _listener.Bind(new UnixDomainSocketEndPoint(Reachable(path, out _directory)));
+            _listener.Bind(new UnixDomainSocketEndPoint(ShortPath(path, out _directory)));
 
-            // Whatever user the mandelbox's program runs as; who may reach the file is decided by its directories.
-            File.SetUnixFileMode(
-                path,
-                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite);
+            // Any user inside may connect; the directories above decide who reaches the file.
+            SetMode(path, ReadableAndWritable);
             _listener.Listen(8);
         }
         catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException or ArgumentException or Win32Exception)
@@ -81,6 +81,16 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Changes the file itself, never the target of a link: the mandelbox can write in this directory and may have put a link there since
+    /// the bind. (The mode cannot be set before it: bind applies the umask, which belongs to the whole process.)
+    /// </summary>
+    internal static void SetMode(string path, UnixFileMode mode)
+    {
+        using var file = FileCalls.Open(path, FileCalls.PathOnly | FileCalls.NoFollow);
+        File.SetUnixFileMode($"/proc/self/fd/{file.DangerousGetHandle()}", mode);
+    }
+
     private void RemoveFile()
     {
         try
@@ -89,17 +99,21 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
         }
         catch (DirectoryNotFoundException)
         {
-            // The mandelbox's directory went first, and the socket's file with it.
+            // The mandelbox's directory was removed before.
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Programs in the mandelbox may put there what they like, a directory for example. It goes with the mandelbox's directory.
+            // Programs in the mandelbox may have put something else there, a directory for example. It is removed with the mandelbox's
+            // directory.
             LogFileLeft(_path, e.Message);
         }
     }
 
-    /// <summary>A mandelbox id may be 128 characters long, a socket's path may not: then the directory is named by an open descriptor of it.</summary>
-    private static string Reachable(string path, out SafeFileHandle? directory)
+    /// <summary>
+    /// A mandelbox id has up to 128 characters, so the path can be too long for a socket. Then the directory is named by an open
+    /// descriptor.
+    /// </summary>
+    private static string ShortPath(string path, out SafeFileHandle? directory)
     {
         directory = null;
         if (Encoding.UTF8.GetByteCount(path) <= LongestPath)
@@ -107,20 +121,17 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
             return path;
         }
 
-        directory = Libc.Open(Path.GetDirectoryName(path)!, Libc.PathOnly);
+        directory = FileCalls.Open(Path.GetDirectoryName(path)!, FileCalls.PathOnly);
         return $"/proc/self/fd/{directory.DangerousGetHandle()}/{Path.GetFileName(path)}";
     }
 
-    // Whatever umask the service runs under, the mandelbox's user must get through the directory that is bound into the container.
+    /// <summary>With a mode that does not depend on the service's umask: the mandelbox's user must get through this directory.</summary>
     private static void MakeDirectory(string directory)
     {
         if (!Directory.Exists(directory))
         {
             Directory.CreateDirectory(directory);
-            File.SetUnixFileMode(
-                directory,
-                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute
-                | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+            File.SetUnixFileMode(directory, (UnixFileMode)0b111_101_101);
         }
     }
 
@@ -138,19 +149,19 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
             }
             catch (SocketException e)
             {
-                // Out of descriptors, as a rule: nothing that the next client cannot find mended.
+                // Usually the process is out of descriptors: a later client may be luckier.
                 LogAcceptFailed(e, _path);
-                await Task.Delay(Breather, _timeProvider, _end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(AcceptRetryDelay, _timeProvider, _end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
     private void Offer(Socket client)
     {
-        if (_holder is not null && !WentWithoutThem(_holder))
+        if (_holder is not null && !LeftWithoutReading(_holder))
         {
             client.Dispose();
-            LogTurnedAway(_path);
+            LogRefused(_path);
             return;
         }
 
@@ -170,9 +181,9 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
     }
 
     /// <summary>
-    /// The kernel says "connection reset" where a peer closed its end without having read what was sent to it; a plain end means that it read it.
+    /// The kernel reports "connection reset" where a peer closed its end without reading everything; otherwise it reports a normal end.
     /// </summary>
-    private static bool WentWithoutThem(Socket holder)
+    private static bool LeftWithoutReading(Socket holder)
     {
         try
         {
@@ -192,15 +203,15 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
     [LoggerMessage(1, LogLevel.Debug, "Input devices handed over on {Socket}")]
     private partial void LogHandedOver(string socket);
 
-    [LoggerMessage(2, LogLevel.Information, "A further client of {Socket} is turned away: the input devices were handed over before")]
-    private partial void LogTurnedAway(string socket);
+    [LoggerMessage(2, LogLevel.Information, "Another client of {Socket} was refused: the input devices have been handed over already")]
+    private partial void LogRefused(string socket);
 
-    [LoggerMessage(3, LogLevel.Information, "A client of {Socket} went away before it had the input devices ({Reason}); the next one gets them")]
+    [LoggerMessage(3, LogLevel.Information, "A client of {Socket} disconnected before it got the input devices: {Reason}")]
     private partial void LogClientGone(string socket, string reason);
 
     [LoggerMessage(4, LogLevel.Warning, "A client of {Socket} could not be accepted")]
     private partial void LogAcceptFailed(Exception exception, string socket);
 
-    [LoggerMessage(5, LogLevel.Information, "What lies at {Socket} is not the socket any more and is left there: {Reason}")]
+    [LoggerMessage(5, LogLevel.Information, "{Socket} is no longer the socket and is not removed: {Reason}")]
     private partial void LogFileLeft(string socket, string reason);
 }

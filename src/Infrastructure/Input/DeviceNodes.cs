@@ -1,4 +1,4 @@
-using System.Threading.Channels;
+using HostService.Infrastructure.Files;
 
 namespace HostService.Infrastructure.Input;
 
@@ -6,8 +6,8 @@ namespace HostService.Infrastructure.Input;
 internal sealed class DeviceNodes(InputOptions options, TimeProvider timeProvider)
 {
     /// <summary>
-    /// <c>/dev/input/eventN</c> of the device that the kernel calls <paramref name="sysname"/>, once it is there. That is at once where the kernel's evdev
-    /// is loaded and /dev is a devtmpfs; otherwise udev sees to it a moment later.
+    /// Waits for <c>/dev/input/eventN</c> of the device <paramref name="sysname"/>. It is there at once where the kernel's evdev is loaded
+    /// and /dev is a devtmpfs; otherwise udev creates it a moment later.
     /// </summary>
     public async Task<string> FindAsync(string sysname, CancellationToken cancellationToken)
     {
@@ -16,36 +16,22 @@ internal sealed class DeviceNodes(InputOptions options, TimeProvider timeProvide
             throw new InputDeviceException("the kernel gave a virtual device no name, so its node cannot be found");
         }
 
-        return Look(sysname).Found ?? await WaitForAsync(sysname, cancellationToken);
-    }
-
-    private async Task<string> WaitForAsync(string sysname, CancellationToken cancellationToken)
-    {
-        Directory.CreateDirectory(options.NodeRoot);
-        var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-        using var watcher = new FileSystemWatcher(options.NodeRoot, "event*");
-        watcher.Created += (_, _) => changes.Writer.TryWrite(true);
-        watcher.Renamed += (_, _) => changes.Writer.TryWrite(true);
-        watcher.EnableRaisingEvents = true;
-        using var deadline = new CancellationTokenSource(options.NodeTimeout, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
-            while (true)
+            Directory.CreateDirectory(options.NodeRoot);
+            if (Look(sysname).Found is null)
             {
-                // Looked for only after the watch began: it may have come just before.
-                if (Look(sysname).Found is { } found)
-                {
-                    return found;
-                }
-
-                await changes.Reader.ReadAsync(either.Token);
+                await DirectoryWatch.WaitAsync(
+                    options.NodeRoot, () => Look(sysname).Found is not null, options.NodeTimeout, timeProvider, cancellationToken);
             }
         }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        catch (IOException exception)
         {
-            throw new InputDeviceException($"{Look(sysname).Missing} after {options.NodeTimeout.TotalSeconds:0.###} s", e);
+            throw new InputDeviceException($"the node of {sysname} cannot be waited for: {exception.Message}", exception);
         }
+
+        var (found, missing) = Look(sysname);
+        return found ?? throw new InputDeviceException($"{missing} after {options.NodeTimeout.TotalSeconds:0.###} s");
     }
 
     private (string? Found, string? Missing) Look(string sysname)
@@ -58,6 +44,6 @@ internal sealed class DeviceNodes(InputOptions options, TimeProvider timeProvide
         }
 
         var node = Path.Combine(options.NodeRoot, Path.GetFileName(handler));
-        return Path.Exists(node) ? (node, null) : (null, $"{node} is not there (is /dev a devtmpfs, or udev running?)");
+        return Path.Exists(node) ? (node, null) : (null, $"{node} does not exist (is /dev a devtmpfs, or udev running?)");
     }
 }

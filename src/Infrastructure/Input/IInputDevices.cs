@@ -3,20 +3,18 @@ namespace HostService.Infrastructure.Input;
 /// <summary>Makes virtual keyboards and pointers (B13).</summary>
 public interface IInputDevices
 {
-    /// <summary>
-    /// Whether this machine can make them: null, or why not (no uinput in the kernel, not permitted).
-    /// </summary>
+    /// <summary>Null where this machine can make them, else why not (no uinput in the kernel, no permission).</summary>
     string? Unavailable { get; }
 
     /// <summary>
-    /// Three devices: absolute pointer, mouse, keyboard; all or none. Their descriptors are offered on a unix socket to the first client, in one
-    /// <c>SCM_RIGHTS</c> message in that order. Throws <see cref="InputDeviceException"/>.
+    /// Makes three devices (absolute pointer, mouse, keyboard) or none. Their descriptors are offered on a unix socket to the first client,
+    /// in one <c>SCM_RIGHTS</c> message in that order. Throws <see cref="InputDeviceException"/>.
     /// </summary>
-    /// <param name="socketPath">Made new; a stale file is replaced.</param>
+    /// <param name="socketPath">An old socket there is replaced.</param>
     Task<IInputDeviceSet> CreateAsync(string socketPath, CancellationToken cancellationToken);
 }
 
-/// <summary>The three devices of one mandelbox. Disposing removes them and ends the socket; it may be repeated.</summary>
+/// <summary>The three devices of one mandelbox. Disposing removes them and closes the socket; it may be repeated.</summary>
 public interface IInputDeviceSet : IAsyncDisposable
 {
     /// <summary><c>/dev/input/eventN</c>, in the order absolute, relative, keyboard.</summary>

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Text;
-using HostService.Infrastructure.Input.Native;
 using Microsoft.Win32.SafeHandles;
 
 namespace HostService.Infrastructure.Input;
@@ -9,13 +8,13 @@ namespace HostService.Infrastructure.Input;
 internal sealed class UinputDevice
 {
     private readonly IUinputKernel _kernel;
-    private readonly VirtualDevice _what;
+    private readonly VirtualDevice _description;
     private bool _created;
 
-    private UinputDevice(IUinputKernel kernel, VirtualDevice what, SafeFileHandle file)
+    private UinputDevice(IUinputKernel kernel, VirtualDevice description, SafeFileHandle file)
     {
         _kernel = kernel;
-        _what = what;
+        _description = description;
         File = file;
     }
 
@@ -24,8 +23,8 @@ internal sealed class UinputDevice
     /// <summary>The kernel's name for it, for example <c>input12</c>.</summary>
     public string Sysname { get; private set; } = "";
 
-    /// <summary>Makes the device, or leaves nothing behind and throws <see cref="InputDeviceException"/>.</summary>
-    public static UinputDevice Create(IUinputKernel kernel, string uinputPath, VirtualDevice what)
+    /// <summary>Makes the device; otherwise removes what it made and throws <see cref="InputDeviceException"/>.</summary>
+    public static UinputDevice Create(IUinputKernel kernel, string uinputPath, VirtualDevice description)
     {
         SafeFileHandle file;
         try
@@ -34,10 +33,10 @@ internal sealed class UinputDevice
         }
         catch (Win32Exception e)
         {
-            throw new InputDeviceException($"'{what.Name}' could not be made: {uinputPath} cannot be opened: {e.Message}", e);
+            throw new InputDeviceException($"'{description.Name}' could not be made: {uinputPath} cannot be opened: {e.Message}", e);
         }
 
-        var device = new UinputDevice(kernel, what, file);
+        var device = new UinputDevice(kernel, description, file);
         try
         {
             device.Announce();
@@ -48,12 +47,12 @@ internal sealed class UinputDevice
         }
         catch (InputDeviceException e)
         {
-            throw device.Remove() is { } also ? new InputDeviceException($"{e.Message}; {also}", e) : e;
+            throw device.Remove() is { } failure ? new InputDeviceException($"{e.Message}; {failure}", e) : e;
         }
     }
 
     /// <summary>
-    /// Removes the device, also where a program in the mandelbox still has it open, and closes it. May be repeated. Null, or what went wrong.
+    /// Removes the device, even while a program in the mandelbox has it open, and closes it. May be repeated. Null, or what failed.
     /// </summary>
     public string? Remove()
     {
@@ -69,7 +68,7 @@ internal sealed class UinputDevice
         }
         catch (Win32Exception e)
         {
-            return $"'{_what.Name}' ({Sysname}) could not be removed: {e.Message}";
+            return $"'{_description.Name}' ({Sysname}) could not be removed: {e.Message}";
         }
         finally
         {
@@ -79,16 +78,16 @@ internal sealed class UinputDevice
 
     private void Announce()
     {
-        Bits(Uinput.EvKey, Uinput.SetKeyBit, _what.Keys);
-        Bits(Uinput.EvRel, Uinput.SetRelBit, _what.RelativeAxes);
-        Bits(Uinput.EvAbs, Uinput.SetAbsBit, _what.AbsoluteAxes);
-        if (_what.IsPointer)
+        Bits(Uinput.EvKey, Uinput.SetKeyBit, _description.Keys);
+        Bits(Uinput.EvRel, Uinput.SetRelBit, _description.RelativeAxes);
+        Bits(Uinput.EvAbs, Uinput.SetAbsBit, _description.AbsoluteAxes);
+        if (_description.IsPointer)
         {
             Control(Uinput.SetPropBit, Uinput.PropPointer);
         }
 
-        Control(Uinput.DevSetup, Uinput.Setup(_what));
-        foreach (var axis in _what.AbsoluteAxes)
+        Control(Uinput.DevSetup, Uinput.Setup(_description));
+        foreach (var axis in _description.AbsoluteAxes)
         {
             Control(Uinput.AbsSetup, Uinput.AxisSetup(axis, 0, VirtualDevice.AbsoluteMaximum));
         }
@@ -137,6 +136,6 @@ internal sealed class UinputDevice
         }
     }
 
-    private InputDeviceException Refused(uint request, Win32Exception why) =>
-        new($"'{_what.Name}' could not be made: the kernel refused {Uinput.NameOf(request)}: {why.Message}", why);
+    private InputDeviceException Refused(uint request, Win32Exception exception) =>
+        new($"'{_description.Name}' could not be made: the kernel refused {Uinput.NameOf(request)}: {exception.Message}", exception);
 }

@@ -1,12 +1,12 @@
 using System.ComponentModel;
-using HostService.Infrastructure.Input.Native;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Input;
 
 /// <summary>Virtual devices by the kernel's uinput.</summary>
-internal sealed class UinputInputDevices(IUinputKernel kernel, IOptions<InputOptions> options, TimeProvider timeProvider, ILogger<UinputInputDevices> logger) : IInputDevices
+internal sealed class UinputInputDevices(
+    IUinputKernel kernel, IOptions<InputOptions> options, TimeProvider timeProvider, ILogger<UinputInputDevices> logger) : IInputDevices
 {
     private readonly InputOptions _options = options.Value;
 
@@ -33,16 +33,16 @@ internal sealed class UinputInputDevices(IUinputKernel kernel, IOptions<InputOpt
 
     public async Task<IInputDeviceSet> CreateAsync(string socketPath, CancellationToken cancellationToken)
     {
-        // The kernel takes milliseconds over each device, and the caller's thread is not to be held for them.
+        // Off the caller's thread: the kernel takes milliseconds for each device.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var devices = new List<UinputDevice>();
         try
         {
             var nodes = new List<string>();
-            foreach (var what in VirtualDevice.All)
+            foreach (var description in VirtualDevice.All)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var device = UinputDevice.Create(kernel, _options.DevicePath, what);
+                var device = UinputDevice.Create(kernel, _options.DevicePath, description);
                 devices.Add(device);
                 nodes.Add(await new DeviceNodes(_options, timeProvider).FindAsync(device.Sysname, cancellationToken).ConfigureAwait(false));
             }
@@ -52,18 +52,19 @@ internal sealed class UinputInputDevices(IUinputKernel kernel, IOptions<InputOpt
         }
         catch (Exception e)
         {
-            // All or none, the last one first; what cannot be undone is told along with the cause.
-            var left = Remove(devices);
-            if (left.Count > 0)
+            // All or none.
+            var failures = Remove(devices);
+            if (failures.Count > 0)
             {
-                throw new InputDeviceException($"{e.Message}; {string.Join("; ", left)}", e);
+                throw new InputDeviceException($"{e.Message}; {string.Join("; ", failures)}", e);
             }
 
             throw;
         }
     }
 
-    private static List<string> Remove(List<UinputDevice> devices) => [.. Enumerable.Reverse(devices).Select(d => d.Remove()).OfType<string>()];
+    private static List<string> Remove(List<UinputDevice> devices) =>
+        [.. Enumerable.Reverse(devices).Select(d => d.Remove()).OfType<string>()];
 
     private sealed class InputDeviceSet(IReadOnlyList<string> nodes, List<UinputDevice> devices, DescriptorSocket socket) : IInputDeviceSet
     {
@@ -77,7 +78,7 @@ internal sealed class UinputInputDevices(IUinputKernel kernel, IOptions<InputOpt
             Task removal;
             lock (_gate)
             {
-                // One that failed is tried again: whoever asks again must not be told of it for ever.
+                // A removal that failed is repeated, so that its failure is not reported again for ever.
                 removal = _removal = _removal is { IsFaulted: false } begun ? begun : Task.Run(RemoveAsync);
             }
 
@@ -86,19 +87,19 @@ internal sealed class UinputInputDevices(IUinputKernel kernel, IOptions<InputOpt
 
         private async Task RemoveAsync()
         {
-            List<string> left;
+            List<string> failures;
             try
             {
                 await socket.DisposeAsync();
             }
             finally
             {
-                left = Remove(devices);
+                failures = Remove(devices);
             }
 
-            if (left.Count > 0)
+            if (failures.Count > 0)
             {
-                throw new InputDeviceException(string.Join("; ", left));
+                throw new InputDeviceException(string.Join("; ", failures));
             }
         }
     }

@@ -1,26 +1,29 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Gpu;
 using Microsoft.Extensions.Logging;
 
 namespace HostService.Infrastructure.Metrics;
 
 /// <summary>
-/// The machine's figures (B33) from /proc, from statvfs, and from the last reading of the GPUs. May be called from any thread. The first CPU % is that since boot.
+/// The machine's metrics (B33) from /proc, statvfs and the last reading of the GPUs. Safe from any thread. The first CPU % is the average
+/// since boot.
 /// </summary>
 /// <param name="procRoot">As <see cref="MetricsOptions.ProcRoot"/>.</param>
-/// <param name="diskPath">A path on the file system whose space is told; it need not exist yet.</param>
-/// <param name="gpus">The last reading of the GPUs, null where there is none that can be trusted.</param>
-internal sealed partial class MachineMetrics(string procRoot, string diskPath, Func<GpuReading?> gpus, TimeProvider timeProvider, ILogger<MachineMetrics> logger) : IMachineMetrics
+/// <param name="diskPath">A path on the file system whose space is reported; it need not exist yet.</param>
+/// <param name="gpus">The last reading of the GPUs; null while there is none.</param>
+internal sealed partial class MachineMetrics(
+    string procRoot, string diskPath, Func<GpuReading?> gpus, TimeProvider timeProvider, ILogger<MachineMetrics> logger) : IMachineMetrics
 {
     private readonly Lock _gate = new();
     private readonly HashSet<string> _unreadable = [];
     private CpuTimes _earlier = new(0, 0);
     private double? _busy;
 
-    public MetricsReading Read()
+    public MachineFigures Read()
     {
         lock (_gate)
         {
-            var reading = new MetricsReading { At = timeProvider.GetUtcNow() };
+            var reading = new MachineFigures { At = timeProvider.GetUtcNow() };
             reading = From("meminfo", reading, WithMemory);
             reading = From("stat", reading, WithCpu);
             reading = From("loadavg", reading, (text, r) => r with
@@ -35,14 +38,14 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
         }
     }
 
-    private static MetricsReading WithMemory(string meminfo, MetricsReading reading) => reading with
+    private static MachineFigures WithMemory(string meminfo, MachineFigures reading) => reading with
     {
         TotalMemoryKb = ProcFiles.MemoryKb(meminfo, "MemTotal"),
         FreeMemoryKb = ProcFiles.MemoryKb(meminfo, "MemFree"),
         AvailableMemoryKb = ProcFiles.MemoryKb(meminfo, "MemAvailable"),
     };
 
-    private MetricsReading WithCpu(string stat, MetricsReading reading)
+    private MachineFigures WithCpu(string stat, MachineFigures reading)
     {
         var cpus = ProcFiles.LogicalCpus(stat);
         if (ProcFiles.Cpu(stat) is not { } times)
@@ -50,7 +53,7 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
             return reading with { LogicalCpus = cpus };
         }
 
-        // Two readings within one tick tell the same share.
+        // Within one tick the last share still holds.
         _busy = times.BusySince(_earlier) ?? _busy;
         _earlier = times;
         return reading with
@@ -58,12 +61,12 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
             LogicalCpus = cpus,
             CpuPercent = _busy * 100,
 
-            // Nano-CPUs as Docker counts them, 10^9 a processor: the idle share of all processors.
+            // The idle share in Docker's nano-CPUs, 10^9 for each processor.
             NanoCpusRemaining = (1 - _busy) * cpus * 1e9 is { } remaining ? (long)Math.Round(remaining) : null,
         };
     }
 
-    private MetricsReading WithDisk(MetricsReading reading)
+    private MachineFigures WithDisk(MachineFigures reading)
     {
         var drive = new DriveInfo(NearestExisting(diskPath));
         var used = drive.TotalSize - drive.TotalFreeSpace;
@@ -73,20 +76,20 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
             DiskTotalKb = drive.TotalSize / 1024,
             DiskUsedKb = used / 1024,
 
-            // What the service may use; with the used share of it as df shows it: blocks that are kept for root count as neither.
+            // Both as df shows them: blocks reserved for root count neither as free nor as used.
             DiskFreeKb = free / 1024,
             DiskUsedPercent = used + free > 0 ? 100.0 * used / (used + free) : null,
         };
     }
 
-    private static MetricsReading WithGpus(MetricsReading reading, GpuReading? gpus)
+    private static MachineFigures WithGpus(MachineFigures reading, GpuReading? gpus)
     {
         if (gpus is null || gpus.Availability == GpuAvailability.NoDriver)
         {
             return reading;
         }
 
-        // A GPU that does not tell a figure is left out of its sum or average.
+        // A GPU without a figure is left out of its sum or average.
         return reading with
         {
             Gpus = gpus.Gpus.Count,
@@ -101,13 +104,13 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
             gpus.Gpus.Count > 0 && gpus.Gpus.All(g => figure(g) is null) ? null : gpus.Gpus.Sum(figure) / 1024;
     }
 
-    private MetricsReading From(string file, MetricsReading reading, Func<string, MetricsReading, MetricsReading> read)
+    private MachineFigures From(string file, MachineFigures reading, Func<string, MachineFigures, MachineFigures> read)
     {
         var path = Path.Combine(procRoot, file);
         return Try(path, reading, r => read(File.ReadAllText(path), r));
     }
 
-    private MetricsReading Try(string source, MetricsReading reading, Func<MetricsReading, MetricsReading> read)
+    private MachineFigures Try(string source, MachineFigures reading, Func<MachineFigures, MachineFigures> read)
     {
         try
         {
@@ -117,7 +120,7 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
         }
         catch (Exception e)
         {
-            // Whatever it is: no figure costs the others (B33). Told once, until it can be read again; the other figures go on.
+            // Whatever the reason, the other figures are reported (B33). Logged once, until it can be read again.
             if (_unreadable.Add(source))
             {
                 LogUnreadable(e, source);
@@ -138,6 +141,6 @@ internal sealed partial class MachineMetrics(string procRoot, string diskPath, F
         return directory;
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "Figures of the machine are missing, because {Source} cannot be read")]
+    [LoggerMessage(1, LogLevel.Warning, "Metrics are missing: {Source} cannot be read")]
     private partial void LogUnreadable(Exception exception, string source);
 }

@@ -1,19 +1,44 @@
+using HostService.GrainInterfaces;
+
 namespace HostService.Infrastructure.Metrics;
 
-/// <summary>Section <c>Metrics</c>: where the machine's figures are read, and how often.</summary>
-public sealed class MetricsOptions
+/// <summary>Section <c>Metrics</c>: where and how often the machine's metrics are read.</summary>
+public sealed class MetricsOptions : IValidatedOptions
 {
     public const string Section = "Metrics";
 
-    /// <summary>B33: time between two readings, give or take <see cref="Jitter"/>.</summary>
+    /// <summary>Time between two readings, ± <see cref="Jitter"/> (B33).</summary>
     public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>So much earlier or later, at random, so that hosts do not read in step.</summary>
+    /// <summary>Random, so that the hosts' readings spread out.</summary>
     public TimeSpan Jitter { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>The kernel's process file system.</summary>
     public string ProcRoot { get; set; } = "/proc";
 
-    /// <summary>A path on the file system whose space is told; the host's own root (<c>Host:Root</c>) when empty.</summary>
+    /// <summary>A path on the file system whose space is reported; <c>Host:Root</c> when empty.</summary>
     public string DiskPath { get; set; } = "";
+
+    public IEnumerable<string> Validate()
+    {
+        if (!Path.IsPathRooted(ProcRoot))
+        {
+            yield return $"Metrics:ProcRoot is '{ProcRoot}'; it must be an absolute path, usually /proc";
+        }
+
+        if (DiskPath.Length > 0 && !Path.IsPathRooted(DiskPath))
+        {
+            yield return $"Metrics:DiskPath is '{DiskPath}'; it must be an absolute path, or empty for the host's root";
+        }
+
+        if (Interval <= TimeSpan.Zero)
+        {
+            yield return $"Metrics:Interval is {Interval}; it must be more than zero, for example 00:00:30";
+        }
+
+        if (Jitter < TimeSpan.Zero || Jitter >= Interval)
+        {
+            yield return $"Metrics:Jitter is {Jitter}; it must be zero or more, and less than Metrics:Interval";
+        }
+    }
 }

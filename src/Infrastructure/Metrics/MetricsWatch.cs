@@ -1,13 +1,16 @@
 using System.Runtime.CompilerServices;
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Metrics;
 
-/// <summary>Reads the machine's figures on the clock of B33, off the caller's thread.</summary>
+/// <summary>Reads the machine's metrics at intervals (B33), off the caller's thread.</summary>
 public sealed class MetricsWatch(IMachineMetrics metrics, IOptions<MetricsOptions> options, TimeProvider timeProvider)
 {
-    /// <summary>One reading at once, and then one every 30 s ± 1 s (as configured), until cancelled.</summary>
-    public async IAsyncEnumerable<MetricsReading> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>
+    /// One reading at once, then one every <see cref="MetricsOptions.Interval"/> ± <see cref="MetricsOptions.Jitter"/>, until cancelled.
+    /// </summary>
+    public async IAsyncEnumerable<MachineFigures> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)
         {

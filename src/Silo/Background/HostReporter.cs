@@ -38,16 +38,16 @@ public sealed class HostReporter(
         ExecuteTask is null ? Task.CompletedTask : Host.Describe().WaitAsync(cancellationToken);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
-        _consumer.RunAsync("GPUs", gpus.WatchAsync, statuses => Host.ReportGpus(GpuDescriptions.From(statuses)), stoppingToken),
+        _consumer.RunAsync("GPUs", gpus.WatchAsync, statuses => Host.ReportGpus(statuses), stoppingToken),
         _consumer.RunAsync("metrics", metrics.WatchAsync, ReportMetricsAsync, stoppingToken),
         _consumer.RunAsync("firewall", firewall.WatchAsync, reason => Host.SetNotReady("firewall", reason), stoppingToken),
         reloads.RunAsync(stoppingToken),
         WatchStatusAsync(stoppingToken));
 
-    private Task ReportMetricsAsync(MetricsReading reading)
+    private Task ReportMetricsAsync(MachineFigures reading)
     {
         cache.Latest = reading;
-        return Host.ReportMetrics(Describe.Figures(reading));
+        return Host.ReportMetrics(reading);
     }
 
     private async Task WatchStatusAsync(CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Backend.Webserver;
 using HostService.Infrastructure.Metrics;
@@ -7,10 +8,10 @@ namespace HostService.Silo.Background;
 /// <summary>The latest reading of the machine's metrics.</summary>
 public sealed class MetricsCache(IMachineMetrics metrics, Grains.HostInfoSource facts)
 {
-    private MetricsReading? _latest;
+    private MachineFigures? _latest;
 
-    /// <summary>Takes a reading where there is none yet.</summary>
-    public MetricsReading Latest
+    /// <summary>The reading that was taken last; one is taken where there is none yet.</summary>
+    public MachineFigures Latest
     {
         get => _latest ??= metrics.Read();
         set => _latest = value;

@@ -2,7 +2,6 @@ using HostService.Gateway;
 using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Mandelbox;
-using HostService.Infrastructure;
 using HostService.Infrastructure.Aws;
 using HostService.Infrastructure.Backend;
 using HostService.Infrastructure.Backend.Webserver;
@@ -70,8 +69,7 @@ public static class ServiceHost
         var services = builder.Services;
         var configuration = builder.Configuration;
         services.AddSingleton(TimeProvider.System);
-        services.AddOptions<HostOptions>().BindConfiguration("Host").ValidateOnStart();
-        services.AddSingleton<IValidateOptions<HostOptions>, HostOptionsValidator>();
+        services.AddValidatedOptions<HostOptions>(HostOptions.Section);
         services.AddSingleton<HostDirectories>();
         services.AddSingleton<IMandelboxFiles, MandelboxFiles>();
         services.AddSingleton<Infrastructure.Linux.Network.IPortProbe, Infrastructure.Linux.Network.PortProbe>();

@@ -1,6 +1,5 @@
 using HostService.GrainInterfaces;
 using HostService.Grains;
-using HostService.Grains.Host;
 using HostService.Infrastructure.Aws;
 using HostService.Infrastructure.Gpu;
 using HostService.Silo.Hosting;
@@ -31,8 +30,7 @@ public sealed class HostIdentityProvider(
 
         try
         {
-            var found = await metadata.ReadAsync(cancellationToken);
-            return new HostIdentity(found.Name, found.InstanceId, found.InstanceType, found.AmiId, found.Region, found.PublicIpv4);
+            return await metadata.ReadAsync(cancellationToken);
         }
         catch (InstanceMetadataException exception)
         {
@@ -61,7 +59,7 @@ public sealed class HostIdentityProvider(
             Environment = running.Value,
             Version = ServiceVersion.Line,
             StartedAt = timeProvider.GetUtcNow(),
-            Gpus = GpuDescriptions.From(stock.Gpus),
+            Gpus = stock.Gpus,
             MandelboxesPerGpu = gpu.Value.MandelboxesPerGpu,
             MinimumFreeGpuMemoryKb = gpu.Value.MinimumFreeMemoryBytes / 1024,
             CpuOnlySlots = host.Value.CpuOnlySlots,

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -122,7 +123,7 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IAsyncLifetime
         using var listener = new TcpListener(IPAddress.Any, 0);
         listener.Start();
         var port = (ushort)((IPEndPoint)listener.LocalEndpoint).Port;
-        var id = await Engine.CreateAsync(Demo("port") with { Ports = [new PublishedPort(32262, "tcp", port)] }, default);
+        var id = await Engine.CreateAsync(Demo("port") with { Ports = [new PortBinding(32262, Transport.Tcp, port)] }, default);
 
         var error = await Assert.ThrowsAsync<ContainerEngineException>(() => Engine.StartAsync(id, default));
 
@@ -161,7 +162,7 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IAsyncLifetime
         ushort tcp = FreePort(ProtocolType.Tcp), udp = FreePort(ProtocolType.Udp), second = FreePort(ProtocolType.Tcp);
         var id = await StartedAsync(Demo("box7") with
         {
-            Ports = [new PublishedPort(32262, "tcp", tcp), new PublishedPort(32263, "udp", udp), new PublishedPort(32273, "tcp", second)],
+            Ports = [new PortBinding(32262, Transport.Tcp, tcp), new PortBinding(32263, Transport.Udp, udp), new PortBinding(32273, Transport.Tcp, second)],
             Binds = ["/sys/fs/cgroup:/sys/fs/cgroup:ro", $"{mappings}:/fractal/resourceMappings"],
             Tmpfs = new Dictionary<string, string> { ["/run"] = "size=52428800", ["/run/lock"] = "size=52428800" },
             CapDrop = ["ALL"],
@@ -179,7 +180,7 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IAsyncLifetime
         Assert.Equal(Answer, await AskUdpAsync(udp));
         Assert.Equal(Enumerable.Repeat(Answer, 12), await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => AskTcpAsync(tcp))));
         var described = await Engine.InspectAsync(id, default);
-        Assert.Equal([(32262, tcp), (32263, udp), (32273, second)], described!.Ports.Select(p => ((int)p.ContainerPort, p.HostPort)).Order());
+        Assert.Equal([(32262, tcp), (32263, udp), (32273, second)], described!.Ports.Select(p => ((int)p.MandelboxPort, p.HostPort)).Order());
 
         await AskTcpAsync(tcp, "quit\n");
         await using var events = await Engine.WatchAsync(described.StartedAt, default);

@@ -18,7 +18,7 @@ public sealed class LostEngineTests
         await daemon.KillAsync();
 
         Assert.Equal(4, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
-        Assert.Contains("has been away for", service.Process.Log.Text, StringComparison.Ordinal);
+        Assert.Contains("has not answered for", service.Process.Log.Text, StringComparison.Ordinal);
         Assert.False(Path.Exists(service.Settings.PrivateRoot), service.Process.Log.Text);
     }
 
@@ -31,7 +31,7 @@ public sealed class LostEngineTests
         await service.UpAsync("first");
 
         await daemon.KillAsync();
-        await service.Process.Log.LineAsync("The engine's events are not to be had").WaitAsync(TimeSpan.FromSeconds(60));
+        await service.Process.Log.LineAsync("Docker event stream lost").WaitAsync(TimeSpan.FromSeconds(60));
         // Which step fails first depends on the moment; the caller is told in every case, and nothing stays behind.
         var (status, answer) = await service.SpinUpAsync(TestService.Body("meanwhile"));
         await daemon.StartAsync();

@@ -1,5 +1,6 @@
 using HostService.Infrastructure;
 using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Linux.Libc;
 using HostService.Infrastructure.Linux.Mounts;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -26,7 +27,7 @@ public sealed class VolumeTests : IDisposable
     {
         foreach (var point in new[] { _options.CloudStorageRoot, _options.Root }.Where(MountTable.IsMounted))
         {
-            MountSystemCalls.Unmount(point, MountSystemCalls.Detach);
+            MountCalls.Unmount(point, MountCalls.Detach);
         }
 
         _scratch.Dispose();

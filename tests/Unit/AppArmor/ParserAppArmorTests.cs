@@ -38,7 +38,7 @@ public sealed class ParserAppArmorTests : IDisposable
 
         var error = await Assert.ThrowsAsync<AppArmorException>(() => AppArmor().LoadAsync(default));
 
-        Assert.Equal($"{_options.Parser} -Kr refused {AppArmorProfile.Name} with 3: syntax error at line 7", error.Message);
+        Assert.Equal($"{AppArmorProfile.Name} cannot be loaded: {_options.Parser} -Kr ended with 3: syntax error at line 7", error.Message);
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class ParserAppArmorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_parser_that_hangs_is_ended_at_the_deadline()
+    public async Task A_parser_that_hangs_is_killed_at_the_timeout()
     {
         // It says by a named pipe that it hangs, and would stay for ever.
         var pipe = Path.Combine(_directory.FullName, "pipe");
@@ -67,7 +67,7 @@ public sealed class ParserAppArmorTests : IDisposable
         _clock.Advance(_options.LoadTimeout);
 
         var error = await Assert.ThrowsAsync<AppArmorException>(() => loading);
-        Assert.EndsWith("after 30 s", error.Message, StringComparison.Ordinal);
+        Assert.EndsWith("did not end within 30 s", error.Message, StringComparison.Ordinal);
         await hanging.WaitForExitAsync();
     }
 

@@ -1,5 +1,8 @@
 using Docker.DotNet.Models;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Docker;
+using EnginePort = Docker.DotNet.Models.PortBinding;
+using PortBinding = HostService.GrainInterfaces.PortBinding;
 
 namespace HostService.Tests.Unit.Docker;
 
@@ -20,17 +23,17 @@ public sealed class DockerValuesTests
     [Fact]
     public void Every_fault_of_the_options_is_named_at_once()
     {
-        var faults = new DockerOptionsValidator().Validate(null, new DockerOptions
+        var faults = new DockerOptions
         {
             Endpoint = "docker",
             ImageTemplate = "x",
             ApiVersion = "new",
             CallTimeout = TimeSpan.Zero,
             ReconnectDelay = TimeSpan.FromMinutes(2),
-        }).Failures!;
+        }.Validate();
 
         Assert.Equal(5, faults.Count());
-        Assert.True(new DockerOptionsValidator().Validate(null, new DockerOptions()).Succeeded);
+        Assert.Empty(new DockerOptions().Validate());
     }
 
     [Fact]
@@ -41,7 +44,7 @@ public sealed class DockerValuesTests
             Name = "one",
             Image = "demo",
             Tty = true,
-            Ports = [new PublishedPort(32262, "tcp", 4000), new PublishedPort(32263, "udp", 4000)],
+            Ports = [new PortBinding(32262, Transport.Tcp, 4000), new PortBinding(32263, Transport.Udp, 4000)],
             Devices = [new Infrastructure.Docker.DeviceMapping("/dev/fuse", "/dev/fuse", "rwm")],
             MemoryBytes = 6552550944,
             CpuShares = 2,
@@ -67,7 +70,7 @@ public sealed class DockerValuesTests
             NetworkSettings = new NetworkSettings { Ports = Bound("80/tcp", "32768", "32768") },
         });
 
-        Assert.Equal([new PublishedPort(80, "tcp", 32768)], described.Ports);
+        Assert.Equal([new PortBinding(80, Transport.Tcp, 32768)], described.Ports);
         Assert.Equal(("one", true, 7L), (described.Name, described.Running, described.Pid));
         Assert.Null(described.ExitCode);
         Assert.Null(described.FinishedAt);
@@ -82,10 +85,10 @@ public sealed class DockerValuesTests
             ID = "abc",
             State = new ContainerState { Status = "exited", ExitCode = 137 },
             HostConfig = new HostConfig { PortBindings = Bound("80/tcp", "8080") },
-            NetworkSettings = new NetworkSettings { Ports = new Dictionary<string, IList<PortBinding>> { ["80/tcp"] = null! } },
+            NetworkSettings = new NetworkSettings { Ports = new Dictionary<string, IList<EnginePort>> { ["80/tcp"] = null! } },
         });
 
-        Assert.Equal([new PublishedPort(80, "tcp", 8080)], described.Ports);
+        Assert.Equal([new PortBinding(80, Transport.Tcp, 8080)], described.Ports);
         Assert.Equal(137, described.ExitCode);
     }
 
@@ -110,6 +113,6 @@ public sealed class DockerValuesTests
     private static ContainerEvent At(int second) =>
         new("die", "abc", new Dictionary<string, string>(), null, DateTimeOffset.UnixEpoch.AddSeconds(1000 + second));
 
-    private static Dictionary<string, IList<PortBinding>> Bound(string port, params string[] hostPorts) =>
-        new() { [port] = [.. hostPorts.Select(p => new PortBinding { HostPort = p })] };
+    private static Dictionary<string, IList<EnginePort>> Bound(string port, params string[] hostPorts) =>
+        new() { [port] = [.. hostPorts.Select(p => new EnginePort { HostPort = p })] };
 }

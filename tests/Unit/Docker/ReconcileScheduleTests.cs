@@ -17,16 +17,16 @@ public sealed class ReconcileScheduleTests
     public void None_is_needed_while_all_is_well()
     {
         Assert.Null(_look.DueIn);
-        _look.Compared(whole: true);
+        _look.Completed(succeeded: true);
         Assert.Null(_look.DueIn);
     }
 
     [Fact]
     public void However_much_fails_in_the_meantime_it_comes_when_the_first_failure_has_waited()
     {
-        _look.Need();
+        _look.Request();
         _clock.Advance(TimeSpan.FromSeconds(3));
-        _look.Need();
+        _look.Request();
         Assert.Equal(TimeSpan.FromSeconds(2), _look.DueIn);
         _clock.Advance(TimeSpan.FromSeconds(3));
         Assert.Equal(TimeSpan.Zero, _look.DueIn);
@@ -37,14 +37,14 @@ public sealed class ReconcileScheduleTests
     {
         foreach (var seconds in new[] { 5, 10, 15, 15 })
         {
-            _look.Compared(whole: false);
+            _look.Completed(succeeded: false);
             Assert.Equal(TimeSpan.FromSeconds(seconds), _look.DueIn);
             _clock.Advance(Latest);
         }
 
-        _look.Compared(whole: true);
+        _look.Completed(succeeded: true);
         Assert.Null(_look.DueIn);
-        _look.Need();
+        _look.Request();
         Assert.Equal(Soonest, _look.DueIn);
     }
 }

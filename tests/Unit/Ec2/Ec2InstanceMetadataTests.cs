@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Aws;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -9,7 +10,7 @@ namespace HostService.Tests.Unit.Ec2;
 /// <summary>Against a listener on loopback; never the machine's own metadata address.</summary>
 public sealed class Ec2InstanceMetadataTests : IAsyncLifetime
 {
-    private static readonly InstanceIdentity Whole =
+    private static readonly HostIdentity Whole =
         new("host-7", "i-0123456789abcdef0", "g4dn.xlarge", "ami-0f0f0f0f0f0f0f0f0", "us-east-1", "203.0.113.7");
 
     private readonly ManualClock _clock = new();
@@ -100,7 +101,7 @@ public sealed class Ec2InstanceMetadataTests : IAsyncLifetime
         _service.TokenStatus = 403;
 
         Assert.Contains("instance-id", await FailureAsync(), StringComparison.Ordinal);
-        Assert.Contains("HTTP 401, because it wants a token and gave none: HTTP 403", await FailureAsync(), StringComparison.Ordinal);
+        Assert.Contains("HTTP 401, because it requires a token and gave none: HTTP 403", await FailureAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -302,7 +303,7 @@ public sealed class Ec2InstanceMetadataTests : IAsyncLifetime
     private Ec2InstanceMetadata Reader(string address) => new(
         Options.Create(new Ec2Options { MetadataEndpoint = address, Pause = TimeSpan.Zero }), _clock, NullLogger<Ec2InstanceMetadata>.Instance);
 
-    private Task<InstanceIdentity> ReadAsync() => _metadata.ReadAsync(CancellationToken.None);
+    private Task<HostIdentity> ReadAsync() => _metadata.ReadAsync(CancellationToken.None);
 
     private async Task<string> FailureAsync() => (await Assert.ThrowsAsync<InstanceMetadataException>(ReadAsync)).Message;
 }

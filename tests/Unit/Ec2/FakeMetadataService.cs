@@ -41,7 +41,7 @@ internal sealed class FakeMetadataService : IAsyncDisposable
     /// <summary>What the EC2 API answers.</summary>
     public Func<HttpContext, Task> Api { get; set; } = context => Text(context, 500, "");
 
-    /// <summary>Every request so far: <c>PUT token</c>, <c>GET ami-id</c>, <c>GET /?Action=…</c>.</summary>
+    /// <summary>Every request so far: <c>PUT token</c>, <c>GET ami-id</c>, <c>POST /</c>.</summary>
     public ConcurrentQueue<string> Requests { get; } = new();
 
     public string Address => _app.Urls.Single();
@@ -64,7 +64,9 @@ internal sealed class FakeMetadataService : IAsyncDisposable
     public void Next(params Func<HttpContext, Task>[] faults)
     {
         foreach (var fault in faults)
+        {
             _faults.Enqueue(fault);
+        }
     }
 
     public static Func<HttpContext, Task> Status(int status) => context => Text(context, status, "");
@@ -90,8 +92,6 @@ internal sealed class FakeMetadataService : IAsyncDisposable
     /// <summary>The next request that got no answer.</summary>
     public Task<string> NextHanging() => _hanging.Reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10));
 
-    public void ForgetTokens() => _tokens.Clear();
-
     public async ValueTask DisposeAsync() => await _app.DisposeAsync();
 
     private static string Name(HttpContext context) => context.Request.Path.Value switch
@@ -106,22 +106,40 @@ internal sealed class FakeMetadataService : IAsyncDisposable
         var name = Name(context);
         Requests.Enqueue(name);
         if (_faults.TryDequeue(out var fault))
+        {
             return fault(context);
+        }
+
         if (name == "PUT token")
+        {
             return GiveTokenAsync(context);
-        if (name.StartsWith("GET /", StringComparison.Ordinal))
+        }
+
+        if (name == "POST /")
+        {
             return Api(context);
+        }
+
         if (TokensRequired && !_tokens.ContainsKey(context.Request.Headers["X-aws-ec2-metadata-token"].ToString()))
+        {
             return Text(context, 401, "");
+        }
+
         return Values.TryGetValue(name["GET ".Length..], out var value) ? Text(context, 200, value) : Text(context, 404, "<html>404</html>");
     }
 
     private Task GiveTokenAsync(HttpContext context)
     {
         if (TokenStatus != 200)
+        {
             return Text(context, TokenStatus, "");
+        }
+
         if (!int.TryParse(context.Request.Headers["X-aws-ec2-metadata-token-ttl-seconds"], out var seconds) || seconds is < 1 or > 21600)
+        {
             return Text(context, 400, "");
+        }
+
         var token = Guid.NewGuid().ToString("N");
         _tokens[token] = true;
         return Text(context, 200, token);

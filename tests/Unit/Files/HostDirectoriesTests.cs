@@ -46,6 +46,18 @@ public sealed class HostDirectoriesTests : IDisposable
     }
 
     [Fact]
+    public void A_full_disk_fails_the_start_and_not_the_end()
+    {
+        Directory.CreateDirectory(Options.Root);
+        File.CreateSymbolicLink(Path.Combine(Options.Root, ".host-service"), "/dev/full");
+        var directories = Directories();
+
+        Assert.Contains("No space left", Assert.Throws<IOException>(directories.Make).Message, StringComparison.Ordinal);
+
+        Assert.Null(Record.Exception(directories.Dispose));
+    }
+
+    [Fact]
     public void A_run_that_made_nothing_removes_nothing()
     {
         Directory.CreateDirectory(Options.Root);
@@ -80,7 +92,7 @@ public sealed class HostDirectoriesTests : IDisposable
         var running = Directories();
         running.Make();
         using var other = Directories();
-        Assert.Contains("is running", Assert.Throws<IOException>(other.Reclaim).Message, StringComparison.Ordinal);
+        Assert.Contains("is used by a running host service", Assert.Throws<IOException>(other.Reclaim).Message, StringComparison.Ordinal);
         Assert.True(Directory.Exists(Options.Root));
         running.Dispose();
         other.Reclaim();

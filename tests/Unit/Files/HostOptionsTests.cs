@@ -4,7 +4,7 @@ namespace HostService.Tests.Unit.Files;
 
 public sealed class HostOptionsTests
 {
-    private static IReadOnlyList<string> Validate(HostOptions options) => [.. new HostOptionsValidator().Validate(null, options).Failures ?? []];
+    private static IReadOnlyList<string> Validate(HostOptions options) => [.. options.Validate()];
 
     [Fact]
     public void The_defaults_are_good() => Assert.Empty(Validate(new HostOptions()));

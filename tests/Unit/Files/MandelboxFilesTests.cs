@@ -82,6 +82,56 @@ public sealed class MandelboxFilesTests : IDisposable
     }
 
     [Fact]
+    public async Task All_waits_share_one_inotify_instance()
+    {
+        using var end = new CancellationTokenSource();
+        var waits = Enumerable.Range(0, 20).Select(i =>
+        {
+            var directory = Directory.CreateDirectory(Path.Combine(_directory, $"mandelbox{i}")).FullName;
+            return _files.WaitForAsync(directory, "signal", TimeSpan.FromSeconds(20), end.Token);
+        }).ToList();
+
+        Assert.Contains(Directory.GetFiles("/proc/self/fdinfo").Select(WatchesOf), watches => watches >= 20);
+
+        await end.CancelAsync();
+        await Task.WhenAll(waits).ContinueWith(_ => { }, TaskScheduler.Default);
+
+        static int WatchesOf(string descriptor)
+        {
+            try
+            {
+                return File.ReadLines(descriptor).Count(line => line.StartsWith("inotify wd:", StringComparison.Ordinal));
+            }
+            catch (IOException)
+            {
+                // Closed since it was listed.
+                return 0;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Two_waits_in_one_directory_both_end()
+    {
+        var waits = new[] { "one", "two" }.Select(name => _files.WaitForAsync(_directory, name, TimeSpan.FromSeconds(20), default)).ToList();
+
+        await File.WriteAllTextAsync(Path.Combine(_directory, "one"), "");
+        Assert.True(await waits[0]);
+        await File.WriteAllTextAsync(Path.Combine(_directory, "two"), "");
+        Assert.True(await waits[1]);
+    }
+
+    [Fact]
+    public async Task A_directory_that_cannot_be_watched_is_named_with_the_reason()
+    {
+        var missing = Path.Combine(_directory, "missing");
+
+        var exception = await Assert.ThrowsAsync<IOException>(() => _files.WaitForAsync(missing, "signal", TimeSpan.FromSeconds(20), default));
+
+        Assert.Equal($"{missing} cannot be watched: No such file or directory", exception.Message);
+    }
+
+    [Fact]
     public void Removing_follows_no_link_and_may_be_repeated()
     {
         var outside = Directory.CreateDirectory(Path.Combine(_directory, "outside")).FullName;

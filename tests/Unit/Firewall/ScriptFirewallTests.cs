@@ -19,12 +19,12 @@ public sealed class ScriptFirewallTests : IDisposable
     public async Task The_shell_is_given_the_script_that_is_installed_and_its_output_is_the_rules()
     {
         var given = _directory["given"];
-        Shell($"printf '%s\\n' \"$1\" \"$3\" \"$4\" >{given}.arguments; printf %s \"$2\" >{given}; echo one; echo two");
+        Shell($"printf '%s\\n' \"$@\" >{given}.arguments; cat >{given}; echo one; echo two");
 
         Assert.Equal(["one", "two"], await LoadAsync());
 
         Assert.Equal(File.ReadAllText(Script.Deploy("firewall.sh")).TrimEnd('\n'), File.ReadAllText(given).TrimEnd('\n'));
-        Assert.Equal("-c\nfirewall.sh\nstart\n", File.ReadAllText($"{given}.arguments"));
+        Assert.Equal("-s\nstart\n", File.ReadAllText($"{given}.arguments"));
     }
 
     [Fact]
@@ -40,7 +40,7 @@ public sealed class ScriptFirewallTests : IDisposable
     {
         Shell("echo one; echo 'iptables: Permission denied' >&2; exit 4");
 
-        Assert.Equal("firewall.sh start ended with 4: iptables: Permission denied", (await Assert.ThrowsAsync<FirewallException>(LoadAsync)).Message);
+        Assert.Equal($"firewall.sh failed: {_options.Shell} -s start ended with 4: iptables: Permission denied", (await Assert.ThrowsAsync<FirewallException>(LoadAsync)).Message);
     }
 
     [Fact]
@@ -48,7 +48,7 @@ public sealed class ScriptFirewallTests : IDisposable
     {
         _options.Shell = _directory["nothing"];
 
-        Assert.StartsWith($"{_options.Shell} cannot be run: ", (await Assert.ThrowsAsync<FirewallException>(LoadAsync)).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"firewall.sh failed: {_options.Shell} cannot be run: ", (await Assert.ThrowsAsync<FirewallException>(LoadAsync)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class ScriptFirewallTests : IDisposable
         using var hanging = Process.GetProcessById(int.Parse(await File.ReadAllTextAsync(pipe)));
         _clock.Advance(_options.LoadTimeout);
 
-        Assert.Equal("firewall.sh start was not done after 30 s", (await Assert.ThrowsAsync<FirewallException>(() => loading)).Message);
+        Assert.Equal($"firewall.sh failed: {_options.Shell} -s start did not end within 30 s", (await Assert.ThrowsAsync<FirewallException>(() => loading)).Message);
         await hanging.WaitForExitAsync();
     }
 

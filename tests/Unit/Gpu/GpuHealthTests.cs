@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Gpu;
 using HostService.Tests.Support;
 
@@ -14,7 +15,46 @@ public sealed class GpuHealthTests
         var status = Assert.Single(Health().Observe(Reading(Gpu(0))));
 
         Assert.Null(status.Unhealthy);
-        Assert.Equal("GPU-0", status.Gpu.Uuid);
+        Assert.Equal("GPU-0", status.Uuid);
+    }
+
+    [Fact]
+    public void Every_figure_is_reported_with_memory_in_kilobytes()
+    {
+        var gpu = new GpuInfo
+        {
+            Index = 3,
+            Name = "T4",
+            Uuid = "GPU-3",
+            TotalMemoryBytes = 2048,
+            FreeMemoryBytes = 1024,
+            UtilisationPercent = 7,
+            MemoryUtilisationPercent = 8,
+            EncoderSessions = 9,
+            Xids = [79],
+        };
+
+        var expected = new GpuDescription
+        {
+            Index = 3,
+            Name = "T4",
+            Uuid = "GPU-3",
+            TotalMemoryKb = 2,
+            FreeMemoryKb = 1,
+            UtilisationPercent = 7,
+            MemoryUtilisationPercent = 8,
+            EncoderSessions = 9,
+            Unhealthy = "it reported XID 79 (the GPU has fallen off the bus)",
+        };
+        Assert.Equal(expected, Assert.Single(Health().Observe(Reading(gpu))));
+    }
+
+    [Fact]
+    public void A_name_or_uuid_that_was_never_read_is_unknown()
+    {
+        var gpu = Assert.Single(Health().Observe(Reading(new GpuInfo { Index = 0 })));
+
+        Assert.Equal(("unknown", "unknown", null, null), (gpu.Name, gpu.Uuid, gpu.FreeMemoryKb, gpu.Unhealthy));
     }
 
     [Fact]
@@ -85,7 +125,7 @@ public sealed class GpuHealthTests
         var status = health.Observe(Reading(new GpuInfo { Index = 0, Fault = "handle: GPU is lost", Lost = true }))[0];
 
         Assert.Equal("it has vanished: handle: GPU is lost", status.Unhealthy);
-        Assert.Equal(("GPU-0", null), (status.Gpu.Uuid, status.Gpu.FreeMemoryBytes));
+        Assert.Equal(("GPU-0", null), (status.Uuid, status.FreeMemoryKb));
     }
 
     [Fact]
@@ -166,10 +206,10 @@ public sealed class GpuHealthTests
 
         var statuses = health.Observe(Reading(Gpu(0), Gpu(2) with { Index = 1 }));
 
-        Assert.Equal(["GPU-0", "GPU-1", "GPU-2"], statuses.Select(s => s.Gpu.Uuid));
+        Assert.Equal(["GPU-0", "GPU-1", "GPU-2"], statuses.Select(s => s.Uuid));
         Assert.Null(statuses[0].Unhealthy);
         Assert.Contains("vanished", statuses[1].Unhealthy, StringComparison.Ordinal);
-        Assert.Equal((null, 2, 1), (statuses[2].Unhealthy, statuses[2].Gpu.Index, statuses[2].NvmlIndex));
+        Assert.Equal((null, 2, 1), (statuses[2].Unhealthy, statuses[2].Index, statuses[2].NvmlIndex));
     }
 
     [Fact]
@@ -181,7 +221,7 @@ public sealed class GpuHealthTests
 
         var statuses = health.Observe(Reading(Gpu(0), Gpu(1), Gpu(2), Gpu(3)));
 
-        Assert.Equal([0, 1, 2, 3], statuses.Select(s => s.NvmlIndex));
+        Assert.Equal([0, 1, 2, 3], statuses.Select(s => s.NvmlIndex ?? s.Index));
         Assert.Equal([true, false, true, true], statuses.Select(s => s.Unhealthy is null));
     }
 
@@ -206,11 +246,11 @@ public sealed class GpuHealthTests
 
         var statuses = health.Observe(Reading(Gpu(0) with { Uuid = "GPU-new" }));
 
-        Assert.Equal([(0, "GPU-0"), (1, "GPU-new")], statuses.Select(s => (s.Gpu.Index, s.Gpu.Uuid!)));
+        Assert.Equal([(0, "GPU-0"), (1, "GPU-new")], statuses.Select(s => (s.Index, s.Uuid)));
         Assert.All(statuses, s => Assert.NotNull(s.Unhealthy));
         _clock.Advance(TimeSpan.FromMinutes(5));
         var later = health.Observe(Reading(Gpu(0) with { Uuid = "GPU-new" }));
-        Assert.Equal((null, 1, 0), (later[1].Unhealthy, later[1].Gpu.Index, later[1].NvmlIndex));
+        Assert.Equal((null, 1, 0), (later[1].Unhealthy, later[1].Index, later[1].NvmlIndex));
         Assert.NotNull(later[0].Unhealthy);
     }
 
@@ -223,7 +263,7 @@ public sealed class GpuHealthTests
         var statuses = health.Observe(Reading(Gpu(0), new GpuInfo { Index = 1, Fault = "UUID: Timeout" }));
 
         Assert.Equal(2, statuses.Count);
-        Assert.Equal("GPU-1", statuses[1].Gpu.Uuid);
+        Assert.Equal("GPU-1", statuses[1].Uuid);
     }
 
     private void Recover(GpuHealth health, GpuInfo gpu)

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Gpu;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -132,8 +133,8 @@ public sealed class GpuMonitorTests
 
     [Theory]
     [InlineData(GpuAvailability.NoLibrary, "libnvidia-ml.so.1: cannot open", "NVIDIA's library is not installed (libnvidia-ml.so.1: cannot open)")]
-    [InlineData(GpuAvailability.NoDriver, "Driver Not Loaded", "NVIDIA's driver is not loaded, or refuses (Driver Not Loaded)")]
-    [InlineData(GpuAvailability.Available, null, "NVIDIA's driver 550 answers and lists none")]
+    [InlineData(GpuAvailability.NoDriver, "Driver Not Loaded", "NVIDIA's driver is not loaded, or fails (Driver Not Loaded)")]
+    [InlineData(GpuAvailability.Available, null, "NVIDIA's driver 550 works but lists no GPU")]
     public async Task Why_there_are_no_gpus_is_told_apart(GpuAvailability availability, string? detail, string why)
     {
         _inventory.Instead = new GpuReading(availability, detail, "550", []);
@@ -152,7 +153,7 @@ public sealed class GpuMonitorTests
     private GpuMonitor Monitor() => new(_inventory, Options.Create(_options), _clock, NullLogger<GpuMonitor>.Instance);
 
     /// <summary>Lets the deadline pass once the monitor waits for it.</summary>
-    private async Task<IReadOnlyList<GpuStatus>> WithinTimeout(GpuMonitor monitor)
+    private async Task<IReadOnlyList<GpuDescription>> WithinTimeout(GpuMonitor monitor)
     {
         var reading = monitor.ReadAsync(default);
         await _inventory.Reached;

@@ -55,7 +55,7 @@ public sealed class GpuReportTests
     [Theory]
     [InlineData(GpuAvailability.NoLibrary, "NVML is not installed: why")]
     [InlineData(GpuAvailability.NoDriver, "NVIDIA's driver does not answer: why")]
-    [InlineData(GpuAvailability.Available, "NVIDIA's driver 550 answers; this machine has no GPU")]
+    [InlineData(GpuAvailability.Available, "NVIDIA's driver 550 works; this machine has no GPU")]
     public void A_machine_with_nothing_to_list_says_what_it_lacks(GpuAvailability availability, string text)
     {
         Assert.Equal(text, GpuReport.From(new GpuReading(availability, "why", "550", [])).ToText());

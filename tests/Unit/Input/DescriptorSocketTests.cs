@@ -57,6 +57,20 @@ public sealed class DescriptorSocketTests : IDisposable
     }
 
     [Fact]
+    public void A_link_in_the_sockets_place_does_not_pass_the_mode_on_to_its_target()
+    {
+        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        var target = Path.Combine(_directory.FullName, "shadow");
+        File.WriteAllText(target, "");
+        File.SetUnixFileMode(target, ownerOnly);
+        File.CreateSymbolicLink(SocketPath, target);
+
+        Record.Exception(() => DescriptorSocket.SetMode(SocketPath, ownerOnly | UnixFileMode.OtherRead | UnixFileMode.OtherWrite));
+
+        Assert.Equal(ownerOnly, File.GetUnixFileMode(target));
+    }
+
+    [Fact]
     public async Task A_second_client_is_turned_away_while_the_first_is_there_and_after_it_left()
     {
         await using var socket = Listen();

@@ -2,7 +2,6 @@ using System.ComponentModel;
 using System.Runtime.InteropServices;
 using System.Text;
 using HostService.Infrastructure.Input;
-using HostService.Infrastructure.Input.Native;
 using Microsoft.Win32.SafeHandles;
 
 namespace HostService.Tests.Unit.Input;
@@ -108,7 +107,7 @@ internal sealed class FakeUinputKernel : IUinputKernel, IDisposable
         Assert.Equal(92, setup.Length);
         var id = MemoryMarshal.Cast<byte, ushort>(setup[..8]);
         var name = setup[8..88];
-        return $"bus {id[0]} {id[1]:x}:{id[2]} v{id[3]} '{Encoding.UTF8.GetString(name[..name.IndexOf((byte)0)])}'";
+        return $"bus {id[0]} {id[1]:x}:{id[2]:x} v{id[3]} '{Encoding.UTF8.GetString(name[..name.IndexOf((byte)0)])}'";
     }
 
     private static string Axis(ReadOnlySpan<byte> setup)

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using HostService.Infrastructure.Input.Native;
+using HostService.Infrastructure.Input;
+using HostService.Infrastructure.Linux.Libc;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.Input;
@@ -9,7 +10,7 @@ namespace HostService.Tests.Unit.Input;
 /// <summary>Holds our numbers and layouts against this machine's own headers.</summary>
 public sealed class KernelHeadersTests
 {
-    private static readonly string[] Includes = ["stddef.h", "stdio.h", "fcntl.h", "sys/ioctl.h", "sys/socket.h", "linux/uinput.h"];
+    private static readonly string[] Includes = ["stddef.h", "stdio.h", "fcntl.h", "sys/ioctl.h", "sys/socket.h", "sys/inotify.h", "errno.h", "linux/uinput.h"];
 
     [NeedsFact("cc")]
     public void Requests_codes_and_layouts_are_those_of_the_headers()
@@ -46,23 +47,36 @@ public sealed class KernelHeadersTests
             ["BTN_MIDDLE"] = Uinput.ButtonMiddle,
             ["BTN_SIDE"] = Uinput.ButtonSide,
             ["BTN_EXTRA"] = Uinput.ButtonExtra,
-            ["BTN_FORWARD"] = Uinput.ButtonForward,
-            ["BTN_BACK"] = Uinput.ButtonBack,
-            ["KEY_MICMUTE"] = 248,
+            ["BTN_TOOL_PEN"] = Uinput.ButtonToolPen,
+            ["BTN_TOUCH"] = Uinput.ButtonTouch,
+            ["BTN_STYLUS"] = Uinput.ButtonStylus,
+            ["REL_WHEEL_HI_RES"] = Uinput.RelWheelHiRes,
+            ["REL_HWHEEL_HI_RES"] = Uinput.RelHorizontalWheelHiRes,
             ["INPUT_PROP_POINTER"] = Uinput.PropPointer,
-            ["BUS_VIRTUAL"] = Uinput.BusVirtual,
-            ["O_RDWR"] = Libc.ReadWrite,
-            ["O_NONBLOCK"] = Libc.NonBlocking,
-            ["O_CLOEXEC"] = Libc.CloseOnExec,
-            ["O_PATH"] = Libc.PathOnly,
-            ["SOL_SOCKET"] = Libc.SocketLevel,
-            ["SCM_RIGHTS"] = Libc.ScmRights,
-            ["MSG_NOSIGNAL"] = Libc.NoSignal,
-            ["sizeof(struct msghdr)"] = Marshal.SizeOf<Libc.MessageHeader>(),
-            ["offsetof(struct msghdr, msg_iov)"] = Marshal.OffsetOf<Libc.MessageHeader>("Vectors"),
-            ["offsetof(struct msghdr, msg_control)"] = Marshal.OffsetOf<Libc.MessageHeader>("Control"),
-            ["offsetof(struct msghdr, msg_controllen)"] = Marshal.OffsetOf<Libc.MessageHeader>("ControlLength"),
-            ["sizeof(struct cmsghdr)"] = Marshal.SizeOf<Libc.ControlHeader>(),
+            ["BUS_USB"] = Uinput.BusUsb,
+            ["O_RDWR"] = FileCalls.ReadWrite,
+            ["O_NONBLOCK"] = FileCalls.NonBlocking,
+            ["O_CLOEXEC"] = FileCalls.CloseOnExec,
+            ["O_PATH"] = FileCalls.PathOnly,
+            ["O_NOFOLLOW"] = FileCalls.NoFollow,
+            ["EINTR"] = FileCalls.ErrorInterrupted,
+            ["IN_CREATE"] = InotifyCalls.Created,
+            ["IN_MOVED_TO"] = InotifyCalls.MovedHere,
+            ["IN_ONLYDIR"] = InotifyCalls.OnlyDirectories,
+            ["IN_Q_OVERFLOW"] = InotifyCalls.Overflow,
+            ["IN_CLOEXEC"] = FileCalls.CloseOnExec,
+            ["EMFILE"] = InotifyCalls.NoInstances,
+            ["ENOSPC"] = InotifyCalls.NoWatches,
+            ["sizeof(struct inotify_event)"] = Marshal.SizeOf<InotifyCalls.Event>(),
+            ["offsetof(struct inotify_event, len)"] = Marshal.OffsetOf<InotifyCalls.Event>("NameLength"),
+            ["SOL_SOCKET"] = SocketCalls.SocketLevel,
+            ["SCM_RIGHTS"] = SocketCalls.ScmRights,
+            ["MSG_NOSIGNAL"] = SocketCalls.NoSignal,
+            ["sizeof(struct msghdr)"] = Marshal.SizeOf<SocketCalls.MessageHeader>(),
+            ["offsetof(struct msghdr, msg_iov)"] = Marshal.OffsetOf<SocketCalls.MessageHeader>("Vectors"),
+            ["offsetof(struct msghdr, msg_control)"] = Marshal.OffsetOf<SocketCalls.MessageHeader>("Control"),
+            ["offsetof(struct msghdr, msg_controllen)"] = Marshal.OffsetOf<SocketCalls.MessageHeader>("ControlLength"),
+            ["sizeof(struct cmsghdr)"] = Marshal.SizeOf<SocketCalls.ControlHeader>(),
             ["CMSG_LEN(12)"] = 28,
             ["CMSG_SPACE(12)"] = 32,
         };

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using HostService.Infrastructure.Input;
-using HostService.Infrastructure.Input.Native;
+using HostService.Infrastructure.Linux.Libc;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -28,9 +28,9 @@ public sealed partial class RealUinputTests : IDisposable
         var names = set.DeviceNodes.Select(n => File.ReadAllText($"/sys/class/input/{Path.GetFileName(n)}/device/name").Trim());
         Assert.Equal(["Fractal Virtual Absolute Input", "Fractal Virtual Relative Input", "Fractal Virtual Keyboard"], names);
 
-        using (var absolute = Libc.Open(set.DeviceNodes[0], Libc.ReadWrite))
-        using (var relative = Libc.Open(set.DeviceNodes[1], Libc.ReadWrite))
-        using (var keyboard = Libc.Open(set.DeviceNodes[2], Libc.ReadWrite))
+        using (var absolute = FileCalls.Open(set.DeviceNodes[0], FileCalls.ReadWrite))
+        using (var relative = FileCalls.Open(set.DeviceNodes[1], FileCalls.ReadWrite))
+        using (var keyboard = FileCalls.Open(set.DeviceNodes[2], FileCalls.ReadWrite))
         {
             Write(files[0], (Uinput.EvAbs, Uinput.AbsX, 0xFFF), (Uinput.EvAbs, Uinput.AbsY, 567), (0, 0, 0));
             Write(files[1], (Uinput.EvRel, Uinput.RelX, -5), (Uinput.EvKey, Uinput.ButtonLeft, 1), (0, 0, 0));
@@ -46,7 +46,51 @@ public sealed partial class RealUinputTests : IDisposable
         Assert.All(set.DeviceNodes, n => Assert.False(Path.Exists(n)));
     }
 
+    [NeedsFact("/dev/uinput")]
+    public async Task The_kernel_announces_what_B13_says()
+    {
+        var devices = new UinputInputDevices(
+            new UinputKernel(), Options.Create(new InputOptions()), TimeProvider.System, NullLogger<UinputInputDevices>.Instance);
+        await using var set = await devices.CreateAsync(Path.Combine(_directory.FullName, "uinput.sock"), default);
+        using var absolute = FileCalls.Open(set.DeviceNodes[0], FileCalls.ReadWrite);
+        using var relative = FileCalls.Open(set.DeviceNodes[1], FileCalls.ReadWrite);
+        using var keyboard = FileCalls.Open(set.DeviceNodes[2], FileCalls.ReadWrite);
+
+        Assert.Equal([0x140, 0x14a, 0x14b], Bits(absolute, Uinput.EvKey));
+        Assert.Equal([0, 1], Bits(absolute, Uinput.EvAbs));
+        Assert.Equal([Uinput.PropPointer], SetBits(absolute, Request(0x09, 4), 4));
+        Assert.Equal([0x110, 0x111, 0x112, 0x113, 0x114], Bits(relative, Uinput.EvKey));
+        Assert.Equal([0, 1, 6, 8, 0xb, 0xc], Bits(relative, Uinput.EvRel));
+
+        // The kernel never announces code 0, which is reserved.
+        Assert.Equal(Enumerable.Range(1, 0x2fe), Bits(keyboard, Uinput.EvKey));
+        Assert.Equal(
+            [(3, 0xf4c1, 0x1124, 1), (3, 0xf4c1, 0x1123, 1), (3, 0xf4c1, 0x1122, 1)], new[] { absolute, relative, keyboard }.Select(Identity));
+    }
+
     public void Dispose() => _directory.Delete(recursive: true);
+
+    /// <summary><c>EVIOCGBIT</c>: the codes that a device announces.</summary>
+    private static List<int> Bits(SafeFileHandle node, int eventType) => SetBits(node, Request(0x20 + (uint)eventType, 96), 96);
+
+    /// <summary><c>EVIOCGID</c>.</summary>
+    private static (int Bus, int Vendor, int Product, int Version) Identity(SafeFileHandle node)
+    {
+        var id = new byte[8];
+        DeviceCalls.Control(node, Request(0x02, id.Length), id);
+        var fields = MemoryMarshal.Cast<byte, ushort>(id);
+        return (fields[0], fields[1], fields[2], fields[3]);
+    }
+
+    private static List<int> SetBits(SafeFileHandle node, uint request, int size)
+    {
+        var bits = new byte[size];
+        DeviceCalls.Control(node, request, bits);
+        return [.. Enumerable.Range(0, size * 8).Where(b => (bits[b / 8] >> (b % 8) & 1) == 1)];
+    }
+
+    /// <summary><c>_IOC(_IOC_READ, 'E', …)</c>.</summary>
+    private static uint Request(uint number, int size) => (2u << 30) | ((uint)size << 16) | ('E' << 8) | number;
 
     private static unsafe void Write(SafeFileHandle file, params (int Type, int Code, int Value)[] events)
     {

@@ -1,5 +1,4 @@
 using HostService.Infrastructure.Input;
-using HostService.Infrastructure.Input.Native;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -22,7 +21,7 @@ public sealed class UinputInputDevicesTests : IDisposable
         Assert.Equal(["event20", "event21", "event22"], set.DeviceNodes.Select(n => Path.GetFileName(n)));
         Assert.All(set.DeviceNodes, n => Assert.True(File.Exists(n)));
         Assert.Equal(
-            ["bus 6 4678:1 v1 'Fractal Virtual Absolute Input'", "bus 6 4678:2 v1 'Fractal Virtual Relative Input'", "bus 6 4678:3 v1 'Fractal Virtual Keyboard'"],
+            ["bus 3 f4c1:1124 v1 'Fractal Virtual Absolute Input'", "bus 3 f4c1:1123 v1 'Fractal Virtual Relative Input'", "bus 3 f4c1:1122 v1 'Fractal Virtual Keyboard'"],
             _kernel.Calls.Where(c => c.Contains("UI_DEV_SETUP", StringComparison.Ordinal)).Select(c => c[(c.IndexOf("bus", StringComparison.Ordinal))..]));
         Assert.Equal(3, _kernel.Devices);
     }
@@ -35,10 +34,10 @@ public sealed class UinputInputDevicesTests : IDisposable
         Assert.Equal(
         [
             "0 open",
-            "0 UI_SET_EVBIT 1", "0 UI_SET_KEYBIT 272", "0 UI_SET_KEYBIT 273", "0 UI_SET_KEYBIT 274",
+            "0 UI_SET_EVBIT 1", "0 UI_SET_KEYBIT 330", "0 UI_SET_KEYBIT 320", "0 UI_SET_KEYBIT 331",
             "0 UI_SET_EVBIT 3", "0 UI_SET_ABSBIT 0", "0 UI_SET_ABSBIT 1",
             "0 UI_SET_PROPBIT 0",
-            "0 UI_DEV_SETUP bus 6 4678:1 v1 'Fractal Virtual Absolute Input'",
+            "0 UI_DEV_SETUP bus 3 f4c1:1124 v1 'Fractal Virtual Absolute Input'",
             "0 UI_ABS_SETUP 0 0..4095", "0 UI_ABS_SETUP 1 0..4095",
             "0 UI_DEV_CREATE", "0 UI_GET_SYSNAME",
         ], _kernel.Calls.Where(c => c.StartsWith('0')));
@@ -46,23 +45,23 @@ public sealed class UinputInputDevicesTests : IDisposable
         [
             "1 open",
             "1 UI_SET_EVBIT 1",
-            .. Enumerable.Range(272, 7).Select(b => $"1 UI_SET_KEYBIT {b}"),
+            .. Enumerable.Range(272, 5).Select(b => $"1 UI_SET_KEYBIT {b}"),
             "1 UI_SET_EVBIT 2", "1 UI_SET_RELBIT 0", "1 UI_SET_RELBIT 1", "1 UI_SET_RELBIT 8", "1 UI_SET_RELBIT 6",
-            "1 UI_SET_PROPBIT 0",
-            "1 UI_DEV_SETUP bus 6 4678:2 v1 'Fractal Virtual Relative Input'",
+            "1 UI_SET_RELBIT 11", "1 UI_SET_RELBIT 12",
+            "1 UI_DEV_SETUP bus 3 f4c1:1123 v1 'Fractal Virtual Relative Input'",
             "1 UI_DEV_CREATE", "1 UI_GET_SYSNAME",
         ], _kernel.Calls.Where(c => c.StartsWith('1')));
     }
 
     [Fact]
-    public async Task The_keyboard_has_every_key_and_nothing_of_a_pointer()
+    public async Task The_keyboard_has_every_key_and_no_axes()
     {
         await using var set = await Devices().CreateAsync(SocketPath, default);
 
         Assert.Equal(
         [
-            "2 open", "2 UI_SET_EVBIT 1", .. Enumerable.Range(1, 248).Select(k => $"2 UI_SET_KEYBIT {k}"),
-            "2 UI_DEV_SETUP bus 6 4678:3 v1 'Fractal Virtual Keyboard'", "2 UI_DEV_CREATE", "2 UI_GET_SYSNAME",
+            "2 open", "2 UI_SET_EVBIT 1", .. Enumerable.Range(0, 0x2ff).Select(k => $"2 UI_SET_KEYBIT {k}"),
+            "2 UI_DEV_SETUP bus 3 f4c1:1122 v1 'Fractal Virtual Keyboard'", "2 UI_DEV_CREATE", "2 UI_GET_SYSNAME",
         ], _kernel.Calls.Where(c => c.StartsWith('2')));
     }
 
@@ -181,7 +180,7 @@ public sealed class UinputInputDevicesTests : IDisposable
         _clock.Advance(_kernel.Options.NodeTimeout);
 
         var error = await Assert.ThrowsAsync<InputDeviceException>(() => creation);
-        Assert.Contains("event20 is not there", error.Message, StringComparison.Ordinal);
+        Assert.Contains("event20 does not exist", error.Message, StringComparison.Ordinal);
         AssertNothingLeft();
     }
 

@@ -51,8 +51,8 @@ public sealed class ContainerSpecTests
         Assert.Equal(15, spec.CapAdd.Count);
         Assert.Equal(["apparmor:mandelbox-apparmor-profile"], spec.SecurityOptions);
         Assert.Equal(
-            [(32262, "tcp", 2001), (32263, "udp", 2002), (32273, "tcp", 2003)],
-            spec.Ports.Select(p => ((int)p.ContainerPort, p.Protocol, (int)p.HostPort)));
+            [(32262, Transport.Tcp, 2001), (32263, Transport.Udp, 2002), (32273, Transport.Tcp, 2003)],
+            spec.Ports.Select(p => ((int)p.MandelboxPort, p.Transport, (int)p.HostPort)));
         Assert.Equal(
             [
                 "/sys/fs/cgroup:/sys/fs/cgroup:ro",

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Gpu;
 using HostService.Infrastructure.Metrics;
 using HostService.Tests.Support;
@@ -217,8 +218,8 @@ public sealed class MachineMetricsTests : IDisposable
         _ => ["UptimeSeconds"],
     };
 
-    private static List<string> FiguresOf(MetricsReading reading) =>
-        [.. typeof(MetricsReading).GetProperties().Where(p => p.GetValue(reading) is not null).Select(p => p.Name)];
+    private static List<string> FiguresOf(MachineFigures reading) =>
+        [.. typeof(MachineFigures).GetProperties().Where(p => p.GetValue(reading) is not null).Select(p => p.Name)];
 
     private static GpuReading Gpus(params GpuInfo[] gpus) => new(GpuAvailability.Available, null, "550", gpus);
 

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Gpu;
 using HostService.Infrastructure.Metrics;
@@ -64,6 +65,6 @@ public sealed class MetricsWatchTests
 
     private sealed class Instant(TimeProvider clock) : IMachineMetrics
     {
-        public MetricsReading Read() => new() { At = clock.GetUtcNow() };
+        public MachineFigures Read() => new() { At = clock.GetUtcNow() };
     }
 }

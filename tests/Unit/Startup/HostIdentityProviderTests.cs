@@ -42,7 +42,7 @@ public sealed class HostIdentityProviderTests
     [Fact]
     public void A_deployed_host_whose_gpus_are_sick_starts_and_says_which()
     {
-        var sick = new GpuStatus(new GpuInfo { Index = 0 }, "it could not be read yet");
+        var sick = new GpuDescription { Index = 0, Name = "T4", Uuid = "GPU-0", Unhealthy = "it could not be read yet" };
 
         Host(HostEnvironment.Prod).Publish(Identity, new GpuInventorySnapshot([sick], null));
 

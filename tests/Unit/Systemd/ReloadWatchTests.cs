@@ -27,7 +27,7 @@ public sealed class ReloadWatchTests
         Answers(() => 100, Fails, Fails, () => 200);
 
         Assert.Equal([3 * Interval], await WatchAsync(looks: 4));
-        Assert.Equal("Warning: Whether systemd was reloaded is not known for now: no bus", Assert.Single(_log.Lines));
+        Assert.Equal("Warning: Cannot check whether systemd was reloaded: no bus", Assert.Single(_log.Lines));
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public sealed class ReloadWatchTests
         Answers(() => null);
 
         Assert.Empty(await WatchAsync(looks: 1));
-        Assert.Contains("reloads are not noticed", Assert.Single(_log.Lines), StringComparison.Ordinal);
+        Assert.Contains("reloads are not detected", Assert.Single(_log.Lines), StringComparison.Ordinal);
     }
 
     private static long? Fails() => throw new SystemdException("no bus");

@@ -109,7 +109,7 @@ public sealed class SystemdNotifierTests : IDisposable
         _clock.Advance(TimeSpan.FromSeconds(90));
 
         var e = await Assert.ThrowsAsync<SystemdException>(() => starting);
-        Assert.Contains("slow.service was not done after 90 s", e.Message, StringComparison.Ordinal);
+        Assert.Contains("slow.service did not end within 90 s", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -153,7 +153,7 @@ public sealed class SystemdNotifierTests : IDisposable
 
         var e = await Assert.ThrowsAsync<SystemdException>(() => systemd.StartUnitAsync("docker.service", CancellationToken.None));
 
-        Assert.Contains("docker.service cannot be started, because /nowhere/systemctl cannot be run", e.Message, StringComparison.Ordinal);
+        Assert.Contains("docker.service cannot be started: /nowhere/systemctl cannot be run: No such file or directory", e.Message, StringComparison.Ordinal);
     }
 
     private SystemdNotifier Notifier(params (string Name, string? Value)[] environment) =>

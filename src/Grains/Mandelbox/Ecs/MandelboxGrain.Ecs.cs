@@ -230,11 +230,9 @@ public sealed partial class MandelboxGrain
     /// <summary>The mandelbox's ports that the container publishes.</summary>
     private static List<PortBinding> PublishedPorts(ContainerDescription container) =>
     [
-        .. from port in MandelboxPorts.All
-           let protocol = port.Transport == Transport.Udp ? "udp" : "tcp"
-           let published = container.Ports.FirstOrDefault(p => p.ContainerPort == port.Port && p.Protocol == protocol)
-           where published is not null
-           select new PortBinding(port.Port, port.Transport, published.HostPort),
+        .. MandelboxPorts.All
+            .Select(port => container.Ports.FirstOrDefault(p => p.MandelboxPort == port.Port && p.Transport == port.Transport))
+            .OfType<PortBinding>(),
     ];
 
     private async Task<string?> BecomeReadyAsync(MandelboxContext context, EcsContainer ecs)

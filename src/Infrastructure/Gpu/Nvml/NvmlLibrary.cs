@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HostService.Infrastructure.Gpu.Nvml;
 
 /// <summary>
-/// NVML's C functions, one to one. The library's path is only known at run time, and old drivers lack some functions: so each symbol is looked up
-/// when the library is loaded, and one that is missing answers <see cref="NvmlReturn.FunctionNotFound"/>.
+/// NVML's C functions, one to one. The path is known only at run time, and old drivers lack some functions, so symbols are looked up after
+/// loading; a missing one returns <see cref="NvmlReturn.FunctionNotFound"/>.
 /// </summary>
 internal sealed unsafe class NvmlLibrary : SafeHandleZeroOrMinusOneIsInvalid
 {
@@ -50,12 +50,12 @@ internal sealed unsafe class NvmlLibrary : SafeHandleZeroOrMinusOneIsInvalid
         _eventSetFree = (delegate* unmanaged<nint, int>)Symbol("nvmlEventSetFree");
         _registerEvents = (delegate* unmanaged<nint, ulong, nint, int>)Symbol("nvmlDeviceRegisterEvents");
 
-        // The older one fills the first part of the same structure.
+        // The older function fills the first part of the same structure.
         _eventSetWait = (delegate* unmanaged<nint, NvmlEventData*, uint, int>)Symbol("nvmlEventSetWait_v2", "nvmlEventSetWait");
     }
 
-    /// <summary>Loads the library. False where there is none by this name, or it is something else; <paramref name="why"/> says which.</summary>
-    public static bool TryLoad(string path, [NotNullWhen(true)] out NvmlLibrary? library, [NotNullWhen(false)] out string? why)
+    /// <summary>Loads the library; false, with the reason, when it is missing or is not NVML.</summary>
+    public static bool TryLoad(string path, [NotNullWhen(true)] out NvmlLibrary? library, [NotNullWhen(false)] out string? reason)
     {
         library = null;
         try
@@ -64,17 +64,17 @@ internal sealed unsafe class NvmlLibrary : SafeHandleZeroOrMinusOneIsInvalid
             if (loaded._init is null || loaded._deviceCount is null || loaded._handleByIndex is null)
             {
                 loaded.Dispose();
-                why = $"{path} was loaded, but it is not NVML: it lacks nvmlInit_v2, nvmlDeviceGetCount_v2 or nvmlDeviceGetHandleByIndex_v2";
+                reason = $"{path} is not NVML: it lacks nvmlInit_v2, nvmlDeviceGetCount_v2 or nvmlDeviceGetHandleByIndex_v2";
                 return false;
             }
 
             library = loaded;
-            why = null;
+            reason = null;
             return true;
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
-            why = e.Message.ReplaceLineEndings(" ").Trim();
+            reason = e.Message.ReplaceLineEndings(" ").Trim();
             return false;
         }
     }
@@ -83,11 +83,11 @@ internal sealed unsafe class NvmlLibrary : SafeHandleZeroOrMinusOneIsInvalid
 
     public NvmlReturn Shutdown() => _shutdown is null ? NvmlReturn.FunctionNotFound : (NvmlReturn)_shutdown();
 
-    /// <summary>NVML's own words for a result.</summary>
+    /// <summary>NVML's text for a result.</summary>
     public string Describe(NvmlReturn result)
     {
-        var words = _errorString is null ? null : Marshal.PtrToStringUTF8((nint)_errorString((int)result));
-        return string.IsNullOrEmpty(words) ? $"NVML error {(int)result}" : $"{words} (NVML error {(int)result})";
+        var text = _errorString is null ? null : Marshal.PtrToStringUTF8((nint)_errorString((int)result));
+        return string.IsNullOrEmpty(text) ? $"NVML error {(int)result}" : $"{text} (NVML error {(int)result})";
     }
 
     public NvmlReturn DriverVersion(out string? version)
@@ -151,7 +151,9 @@ internal sealed unsafe class NvmlLibrary : SafeHandleZeroOrMinusOneIsInvalid
     public NvmlReturn EncoderSessions(nint device, out uint sessions)
     {
         uint count = 0, framesPerSecond = 0, latency = 0;
-        var result = _encoderStats is null ? NvmlReturn.FunctionNotFound : (NvmlReturn)_encoderStats(device, &count, &framesPerSecond, &latency);
+        var result = _encoderStats is null
+            ? NvmlReturn.FunctionNotFound
+            : (NvmlReturn)_encoderStats(device, &count, &framesPerSecond, &latency);
         sessions = count;
         return result;
     }
@@ -166,11 +168,13 @@ internal sealed unsafe class NvmlLibrary : SafeHandleZeroOrMinusOneIsInvalid
         return result;
     }
 
-    public NvmlReturn FreeEventSet(nint eventSet) => _eventSetFree is null ? NvmlReturn.FunctionNotFound : (NvmlReturn)_eventSetFree(eventSet);
+    public NvmlReturn FreeEventSet(nint eventSet) =>
+        _eventSetFree is null ? NvmlReturn.FunctionNotFound : (NvmlReturn)_eventSetFree(eventSet);
 
-    public NvmlReturn RegisterXidEvents(nint device, nint eventSet) => (NvmlReturn)_registerEvents(device, NvmlEventData.XidCriticalError, eventSet);
+    public NvmlReturn RegisterXidEvents(nint device, nint eventSet) =>
+        (NvmlReturn)_registerEvents(device, NvmlEventData.XidCriticalError, eventSet);
 
-    /// <summary>The next event that is there already; <see cref="NvmlReturn.Timeout"/> when there is none. Does not wait.</summary>
+    /// <summary>The next event; <see cref="NvmlReturn.Timeout"/> when there is none. Does not wait.</summary>
     public NvmlReturn NextEvent(nint eventSet, out NvmlEventData data)
     {
         NvmlEventData value = default;

@@ -1,6 +1,6 @@
 namespace HostService.Infrastructure.Gpu.Nvml;
 
-/// <summary><c>nvmlReturn_t</c>, as far as this project tells its values apart; any other number is an error like <see cref="Unknown"/>.</summary>
+/// <summary><c>nvmlReturn_t</c>; other values are errors like <see cref="Unknown"/>.</summary>
 internal enum NvmlReturn
 {
     Success = 0,
@@ -35,11 +35,11 @@ internal static class NvmlReturns
 {
     extension(NvmlReturn result)
     {
-        /// <summary>The GPU, its driver or this library simply does not have the figure: null, not a fault.</summary>
-        public bool IsNotSupported => result is NvmlReturn.NotSupported or NvmlReturn.FunctionNotFound or NvmlReturn.NoPermission or NvmlReturn.NoData
-            or NvmlReturn.ArgumentVersionMismatch or NvmlReturn.Deprecated or NvmlReturn.NotReady;
+        /// <summary>The GPU, the driver or the library does not have the figure: null, not a fault.</summary>
+        public bool IsNotSupported => result is NvmlReturn.NotSupported or NvmlReturn.FunctionNotFound or NvmlReturn.NoPermission
+            or NvmlReturn.NoData or NvmlReturn.ArgumentVersionMismatch or NvmlReturn.Deprecated or NvmlReturn.NotReady;
 
-        /// <summary>The GPU is no longer there.</summary>
+        /// <summary>The GPU is gone.</summary>
         public bool IsLost => result is NvmlReturn.GpuIsLost or NvmlReturn.GpuNotFound;
     }
 }

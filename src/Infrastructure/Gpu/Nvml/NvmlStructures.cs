@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace HostService.Infrastructure.Gpu.Nvml;
 
-/// <summary><c>nvmlMemory_t</c>, in bytes; what the driver keeps for itself is in <see cref="Used"/>.</summary>
+/// <summary><c>nvmlMemory_t</c>, in bytes; <see cref="Used"/> includes what the driver reserves.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct NvmlMemory
 {
@@ -11,7 +11,7 @@ internal struct NvmlMemory
     public ulong Used;
 }
 
-/// <summary><c>nvmlMemory_v2_t</c>, in bytes; what the driver keeps for itself is counted apart.</summary>
+/// <summary><c>nvmlMemory_v2_t</c>, in bytes; what the driver reserves is counted separately.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct NvmlMemoryV2
 {

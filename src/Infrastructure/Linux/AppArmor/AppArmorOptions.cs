@@ -1,16 +1,31 @@
+using HostService.GrainInterfaces;
+
 namespace HostService.Infrastructure.Linux.AppArmor;
 
 /// <summary>Section <c>AppArmor</c>.</summary>
-public sealed class AppArmorOptions
+public sealed class AppArmorOptions : IValidatedOptions
 {
     public const string Section = "AppArmor";
 
-    /// <summary>The program that loads profiles: a path, or a name that is looked for on the path and among root's programs.</summary>
+    /// <summary>The program that loads profiles: a path, or a name that is looked for in PATH and the sbin directories.</summary>
     public string Parser { get; set; } = "apparmor_parser";
 
-    /// <summary>Where the kernel says <c>Y</c> when it has AppArmor and uses it.</summary>
+    /// <summary>Contains <c>Y</c> when AppArmor is enabled in the kernel.</summary>
     public string EnabledFile { get; set; } = "/sys/module/apparmor/parameters/enabled";
 
     /// <summary>How long the parser may take.</summary>
     public TimeSpan LoadTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    public IEnumerable<string> Validate()
+    {
+        if (string.IsNullOrWhiteSpace(Parser))
+        {
+            yield return "AppArmor:Parser is empty; it must name a program, usually apparmor_parser";
+        }
+
+        if (LoadTimeout <= TimeSpan.Zero)
+        {
+            yield return $"AppArmor:LoadTimeout is {LoadTimeout}; it must be more than zero, for example 00:00:30";
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -9,11 +10,7 @@ public static class AppArmorServices
     public static IServiceCollection AddAppArmor(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.AddOptions<AppArmorOptions>()
-            .BindConfiguration(AppArmorOptions.Section)
-            .Validate(o => !string.IsNullOrWhiteSpace(o.Parser), "AppArmor:Parser is empty; name the program, apparmor_parser as a rule")
-            .Validate(o => o.LoadTimeout > TimeSpan.Zero, "AppArmor:LoadTimeout must be more than zero, for example 00:00:30")
-            .ValidateOnStart();
+        services.AddValidatedOptions<AppArmorOptions>(AppArmorOptions.Section);
         services.TryAddSingleton<IAppArmor, ParserAppArmor>();
         return services;
     }

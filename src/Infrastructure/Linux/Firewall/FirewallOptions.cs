@@ -1,7 +1,9 @@
+using HostService.GrainInterfaces;
+
 namespace HostService.Infrastructure.Linux.Firewall;
 
 /// <summary>Section <c>Firewall</c>.</summary>
-public sealed class FirewallOptions
+public sealed class FirewallOptions : IValidatedOptions
 {
     public const string Section = "Firewall";
 
@@ -11,6 +13,22 @@ public sealed class FirewallOptions
     /// <summary>How long the script may take. It waits up to 10 s for another program that changes rules.</summary>
     public TimeSpan LoadTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How often to look whether the rules are still loaded; rules that are missing are loaded again.</summary>
+    /// <summary>How often missing rules are loaded again.</summary>
     public TimeSpan CheckInterval { get; set; } = TimeSpan.FromSeconds(30);
+
+    public IEnumerable<string> Validate()
+    {
+        if (string.IsNullOrWhiteSpace(Shell))
+        {
+            yield return "Firewall:Shell is empty; it must name a shell, usually /bin/sh";
+        }
+
+        foreach (var (key, value) in new[] { (nameof(LoadTimeout), LoadTimeout), (nameof(CheckInterval), CheckInterval) })
+        {
+            if (value <= TimeSpan.Zero)
+            {
+                yield return $"Firewall:{key} is {value}; it must be more than zero, for example 00:00:30";
+            }
+        }
+    }
 }

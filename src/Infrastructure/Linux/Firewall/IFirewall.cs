@@ -4,17 +4,17 @@ namespace HostService.Infrastructure.Linux.Firewall;
 public interface IFirewall
 {
     /// <summary>
-    /// Loads the rules that are missing and leaves the others in force throughout. Returns the rules that it loaded, none when all were there.
-    /// Throws <see cref="FirewallException"/> when they are not all loaded afterwards.
+    /// Loads the missing rules, while the others stay in force. Returns the rules that it loaded. Throws <see cref="FirewallException"/> when not all
+    /// are loaded afterwards.
     /// </summary>
     Task<IReadOnlyList<string>> LoadAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>Where the service does not manage the machine (<c>Host:ManageSystem</c>): rules are the business of whoever does.</summary>
+/// <summary>For machines that this service does not manage (<c>Host:ManageSystem</c> is false).</summary>
 public sealed class NoFirewall : IFirewall
 {
     public Task<IReadOnlyList<string>> LoadAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<string>>([]);
 }
 
-/// <summary>The rules could not be loaded; the message holds the program's own words.</summary>
+/// <summary>The rules could not be loaded; the message has the script's error output.</summary>
 public sealed class FirewallException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,4 +1,4 @@
-using System.ComponentModel;
+using HostService.Infrastructure.Linux.Processes;
 using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Linux.Firewall;
@@ -8,41 +8,25 @@ namespace HostService.Infrastructure.Linux.Firewall;
 /// </summary>
 internal sealed class ScriptFirewall(IOptions<FirewallOptions> options, TimeProvider timeProvider) : IFirewall
 {
-    private const string ScriptName = "firewall.sh";
-
     private static readonly string Script = ReadScript();
-
-    private readonly FirewallOptions _options = options.Value;
 
     public async Task<IReadOnlyList<string>> LoadAsync(CancellationToken cancellationToken)
     {
         try
         {
-            string[] arguments = ["-c", Script, ScriptName, "start"];
-            var result = await ShortProcess.RunAsync(_options.Shell, arguments, _options.LoadTimeout, timeProvider, cancellationToken);
-            if (result.ExitCode != 0)
-            {
-                var errors = result.Errors.Trim().ReplaceLineEndings(" ");
-                throw new FirewallException($"{ScriptName} start ended with {result.ExitCode}: {errors}");
-            }
-
-            return result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            var rules = await ProgramRunner.RunAsync(
+                options.Value.Shell, ["-s", "start"], Script, options.Value.LoadTimeout, timeProvider, cancellationToken);
+            return rules.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         }
-        catch (Win32Exception exception)
+        catch (IOException exception)
         {
-            throw new FirewallException($"{_options.Shell} cannot be run: {exception.Message}", exception);
-        }
-        catch (TimeoutException exception)
-        {
-            throw new FirewallException($"{ScriptName} start was not done after {_options.LoadTimeout.TotalSeconds:0.#} s", exception);
+            throw new FirewallException($"firewall.sh failed: {exception.Message}", exception);
         }
     }
 
     private static string ReadScript()
     {
-        using var resource = typeof(ScriptFirewall).Assembly.GetManifestResourceStream(ScriptName)
-            ?? throw new InvalidOperationException($"The resource {ScriptName} is missing.");
-        using var reader = new StreamReader(resource);
+        using var reader = new StreamReader(typeof(ScriptFirewall).Assembly.GetManifestResourceStream("firewall.sh")!);
         return reader.ReadToEnd();
     }
 }

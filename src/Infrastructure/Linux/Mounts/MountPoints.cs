@@ -1,29 +1,32 @@
 using System.ComponentModel;
+using HostService.Infrastructure.Linux.Libc;
 
 namespace HostService.Infrastructure.Linux.Mounts;
 
-/// <summary>What is mounted below a directory of ours.</summary>
+/// <summary>The mounts below a directory.</summary>
 public static class MountPoints
 {
-    /// <summary>Whether the mount that a path lies on passes mounts made below it on to containers that have it bound.</summary>
+    /// <summary>Whether containers that have the path bound see mounts made below it later.</summary>
     public static bool IsShared(string path) => MountTable.Of(Path.GetFullPath(path)).Shared;
 
     /// <summary>
-    /// Detaches whatever is mounted below a directory, so that removing the directory cannot reach into it: a mandelbox may have mounted a user's drive there.
-    /// Throws when something stays mounted.
+    /// Detaches everything mounted below a directory before it is removed: a mandelbox may have mounted a user's drive there.
     /// </summary>
+    /// <exception cref="IOException">Something is still mounted.</exception>
     public static void DetachBelow(string directory)
     {
-        // Deepest first: what lies on another mount goes before it.
-        foreach (var point in MountTable.Below(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory))).OrderByDescending(point => point.Length))
+        // Deepest first: a mount is busy while another one lies on it.
+        var points = MountTable.Below(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)));
+        foreach (var point in points.OrderByDescending(point => point.Length))
         {
             try
             {
-                MountSystemCalls.Unmount(point, MountSystemCalls.Detach | MountSystemCalls.NoFollow);
+                MountCalls.Unmount(point, MountCalls.Detach | MountCalls.NoFollow);
             }
             catch (Win32Exception e)
             {
-                throw new IOException($"{point} cannot be unmounted ({e.Message}), so {directory} is left as it is: removing it could delete what is mounted there.", e);
+                throw new IOException(
+                    $"{point} cannot be unmounted ({e.Message}), so {directory} is not removed: that could delete the mounted files.", e);
             }
         }
     }

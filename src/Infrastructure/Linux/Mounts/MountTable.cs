@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace HostService.Infrastructure.Linux.Mounts;
 
-/// <summary>What is mounted where, as <c>/proc/self/mountinfo</c> says.</summary>
+/// <summary>The mounts of <c>/proc/self/mountinfo</c>.</summary>
 internal static partial class MountTable
 {
     public static IReadOnlyList<Mount> Read() => Parse(File.ReadLines("/proc/self/mountinfo"));
@@ -17,7 +17,7 @@ internal static partial class MountTable
         .OrderBy(mount => mount.Path.Length)
         .Last();
 
-    /// <summary>The paths below this one on which something is mounted.</summary>
+    /// <summary>The mount points below a path.</summary>
     public static IReadOnlyList<string> Below(string path) =>
         [.. Read().Select(mount => mount.Path).Where(mounted => mounted.StartsWith(path + '/', StringComparison.Ordinal))];
 
@@ -36,5 +36,5 @@ internal static partial class MountTable
     private static partial Regex OctalEscape();
 }
 
-/// <param name="Shared">Whether mounts below it are seen in copies of it, as in a container's.</param>
+/// <param name="Shared">Whether mounts made below it appear in its copies too, for example a container's.</param>
 internal sealed record Mount(string Path, string Type, bool Shared);

@@ -3,17 +3,17 @@ using System.Net.Sockets;
 
 namespace HostService.Infrastructure.Linux.Network;
 
-/// <summary>Tells whether a port of this machine is free.</summary>
+/// <summary>Whether a port of this machine is free.</summary>
 public interface IPortProbe
 {
-    /// <summary>True when no program is bound to the TCP port on any address. Takes microseconds: it asks the kernel, not the network.</summary>
+    /// <summary>True when no program is bound to the TCP port on any address. Takes microseconds: no packet is sent.</summary>
     bool IsTcpFree(ushort port);
 
     /// <summary>True when no program is bound to the UDP port on any address.</summary>
     bool IsUdpFree(ushort port);
 }
 
-/// <summary>Binds to the port on all addresses for a moment: what the engine is about to do, so what it would trip over is found here.</summary>
+/// <summary>Binds to the port on all addresses for a moment, as the engine will do, and so fails where the engine would.</summary>
 public sealed class PortProbe : IPortProbe
 {
     public bool IsTcpFree(ushort port) => CanBind(SocketType.Stream, ProtocolType.Tcp, port);
@@ -26,7 +26,7 @@ public sealed class PortProbe : IPortProbe
         {
             if (Socket.OSSupportsIPv6)
             {
-                // One dual-stack socket meets every IPv4 and IPv6 address at once.
+                // One dual-stack socket covers every IPv4 and IPv6 address.
                 using var dual = new Socket(AddressFamily.InterNetworkV6, type, protocol) { DualMode = true };
                 dual.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
             }
@@ -40,7 +40,7 @@ public sealed class PortProbe : IPortProbe
         }
         catch (SocketException)
         {
-            // Bound by somebody, or not ours to bind: either way the engine could not use it.
+            // In use, or not permitted: either way the engine could not use it.
             return false;
         }
     }

@@ -1,31 +1,24 @@
-using System.Diagnostics;
+using HostService.Infrastructure.Linux.Processes;
 
 namespace HostService.Infrastructure.Linux.Power;
 
-/// <summary>Turns the machine off, where the environment says so (B1, B30).</summary>
+/// <summary>Turns the machine off (B1, B30).</summary>
 public interface IPower
 {
-    /// <summary>Asks for it and returns; what follows is the system's.</summary>
+    /// <summary>Returns once the system has accepted the request.</summary>
     Task ShutDownAsync(CancellationToken cancellationToken);
 }
 
-/// <summary><c>shutdown now</c>.</summary>
-public sealed class SystemPower : IPower
+/// <summary>Runs <c>shutdown now</c>.</summary>
+public sealed class SystemPower(TimeProvider timeProvider) : IPower
 {
-    public async Task ShutDownAsync(CancellationToken cancellationToken)
-    {
-        using var process = Process.Start(new ProcessStartInfo("shutdown", "now") { RedirectStandardError = true, UseShellExecute = false })
-            ?? throw new InvalidOperationException("'shutdown now' did not start.");
-        var exception = await process.StandardError.ReadToEndAsync(cancellationToken);
-        await process.WaitForExitAsync(cancellationToken);
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"'shutdown now' ended with {process.ExitCode}: {exception.Trim()}");
-        }
-    }
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
+
+    public Task ShutDownAsync(CancellationToken cancellationToken) =>
+        ProgramRunner.RunAsync("shutdown", ["now"], "", Timeout, timeProvider, cancellationToken);
 }
 
-/// <summary>For machines that are not ours to turn off (<c>Host:ManageSystem</c> is false).</summary>
+/// <summary>For machines that this service does not manage (<c>Host:ManageSystem</c> is false).</summary>
 public sealed class NoPower : IPower
 {
     public Task ShutDownAsync(CancellationToken cancellationToken) => Task.CompletedTask;

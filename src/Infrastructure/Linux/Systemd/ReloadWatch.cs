@@ -4,12 +4,16 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Linux.Systemd;
 
-/// <summary>Notices that systemd has loaded its units anew (<c>systemctl daemon-reload</c>, or a package's installation, which does the same).</summary>
-public sealed partial class ReloadWatch(ISystemd systemd, IOptions<SystemdOptions> options, TimeProvider timeProvider, ILogger<ReloadWatch> log)
+/// <summary>
+/// Detects that systemd has reloaded its units (<c>systemctl daemon-reload</c>, which the installation of a package runs too).
+/// </summary>
+public sealed partial class ReloadWatch(
+    ISystemd systemd, IOptions<SystemdOptions> options, TimeProvider timeProvider, ILogger<ReloadWatch> logger)
 {
     /// <summary>
-    /// Until cancelled, how much time lay between two looks of which the second found a reload; reloads between the same two looks are one. Ends at once where
-    /// systemd does not tell. A look that fails is logged, once in a row, and made again.
+    /// Yields for each detected reload the time between the check that found it and the one before; several reloads between two checks
+    /// count as one. Runs until cancelled, or ends at once where systemd does not tell. A failed check is repeated; only the first in a row
+    /// is logged.
     /// </summary>
     public async IAsyncEnumerable<TimeSpan> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -18,11 +22,11 @@ public sealed partial class ReloadWatch(ISystemd systemd, IOptions<SystemdOption
         var failed = false;
         while (true)
         {
-            var (answered, loadedAt) = await LookAsync(quiet: failed, cancellationToken);
+            var (answered, loadedAt) = await CheckAsync(quiet: failed, cancellationToken);
             failed = !answered;
             if (answered && loadedAt is null)
             {
-                LogNotTold();
+                LogUnknown();
                 yield break;
             }
 
@@ -33,14 +37,16 @@ public sealed partial class ReloadWatch(ISystemd systemd, IOptions<SystemdOption
                 last = loadedAt;
                 lastAt = timeProvider.GetTimestamp();
                 if (reloaded)
+                {
                     yield return since;
+                }
             }
 
             await Task.Delay(options.Value.ReloadCheckInterval, timeProvider, cancellationToken);
         }
     }
 
-    private async Task<(bool Answered, long? LoadedAt)> LookAsync(bool quiet, CancellationToken cancellationToken)
+    private async Task<(bool Answered, long? LoadedAt)> CheckAsync(bool quiet, CancellationToken cancellationToken)
     {
         try
         {
@@ -49,14 +55,17 @@ public sealed partial class ReloadWatch(ISystemd systemd, IOptions<SystemdOption
         catch (SystemdException e)
         {
             if (!quiet)
-                LogNotAsked(e.Message);
+            {
+                LogCheckFailed(e.Message);
+            }
+
             return (false, null);
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "systemd does not say when it loaded its units: reloads are not noticed")]
-    private partial void LogNotTold();
+    [LoggerMessage(LogLevel.Warning, "systemd does not tell when it loaded its units: reloads are not detected")]
+    private partial void LogUnknown();
 
-    [LoggerMessage(LogLevel.Warning, "Whether systemd was reloaded is not known for now: {Reason}")]
-    private partial void LogNotAsked(string reason);
+    [LoggerMessage(LogLevel.Warning, "Cannot check whether systemd was reloaded: {Reason}")]
+    private partial void LogCheckFailed(string reason);
 }

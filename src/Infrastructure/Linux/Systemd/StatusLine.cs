@@ -1,35 +1,32 @@
 namespace HostService.Infrastructure.Linux.Systemd;
 
-/// <summary>
-/// systemd's one <c>STATUS=</c> line, of which several have something to say: what ends the service goes before what is wrong, and that before what is usual. Told when it
-/// changes. Safe from any thread.
-/// </summary>
+/// <summary>systemd's <c>STATUS=</c> line. Priority: shutdown, error, normal. Sent on change. Safe from any thread.</summary>
 public sealed class StatusLine(ISystemd systemd)
 {
     private readonly Lock _gate = new();
-    private string _usual = "";
-    private string? _trouble;
-    private string? _ending;
-    private string _told = "";
+    private string _normal = "";
+    private string? _error;
+    private string? _shutdown;
+    private string _sent = "";
 
-    /// <summary>What goes on when all is well.</summary>
-    public void Say(string line) => Change(() => _usual = line);
+    /// <summary>The normal status.</summary>
+    public void Say(string line) => Change(() => _normal = line);
 
-    /// <summary>What is wrong, in place of the usual; null when it is over, and then the usual is told again.</summary>
-    public void Trouble(string? line) => Change(() => _trouble = line);
+    /// <summary>An error, shown instead of the normal status until it is null again.</summary>
+    public void Trouble(string? line) => Change(() => _error = line);
 
-    /// <summary>What the way out does. From the first of these on nothing else is told.</summary>
-    public void End(string line) => Change(() => _ending = line);
+    /// <summary>The progress of the shutdown. From the first call on nothing else is shown.</summary>
+    public void End(string line) => Change(() => _shutdown = line);
 
     private void Change(Action change)
     {
         lock (_gate)
         {
             change();
-            var line = _ending ?? _trouble ?? _usual;
-            if (line != _told)
+            var line = _shutdown ?? _error ?? _normal;
+            if (line != _sent)
             {
-                _told = line;
+                _sent = line;
                 systemd.Status(line);
             }
         }

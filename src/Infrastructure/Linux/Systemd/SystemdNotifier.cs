@@ -7,31 +7,32 @@ using Microsoft.Extensions.Options;
 namespace HostService.Infrastructure.Linux.Systemd;
 
 /// <summary>
-/// sd_notify: one datagram a message to the socket that systemd names in <c>NOTIFY_SOCKET</c>. A message that cannot be
-/// sent is logged and never an exception: the service's work does not depend on who watches it.
+/// sd_notify: one datagram a message to the socket in <c>NOTIFY_SOCKET</c>. A message that cannot be sent is logged, never an exception.
 /// </summary>
 public sealed partial class SystemdNotifier : ISystemd, IDisposable
 {
-    private readonly SystemctlProgram _systemctl;
-    private readonly ILogger<SystemdNotifier> _log;
+    private readonly Systemctl _systemctl;
+    private readonly ILogger<SystemdNotifier> _logger;
     private readonly UnixDomainSocketEndPoint? _address;
     private readonly Socket? _socket;
 
-    public SystemdNotifier(IOptions<SystemdOptions> options, TimeProvider timeProvider, ILogger<SystemdNotifier> log)
-        : this(options, timeProvider, log, Environment.GetEnvironmentVariable)
+    public SystemdNotifier(IOptions<SystemdOptions> options, TimeProvider timeProvider, ILogger<SystemdNotifier> logger)
+        : this(options, timeProvider, logger, Environment.GetEnvironmentVariable)
     {
     }
 
     internal SystemdNotifier(
-        IOptions<SystemdOptions> options, TimeProvider timeProvider, ILogger<SystemdNotifier> log, Func<string, string?> environment)
+        IOptions<SystemdOptions> options, TimeProvider timeProvider, ILogger<SystemdNotifier> logger, Func<string, string?> environment)
     {
-        _systemctl = new SystemctlProgram(options.Value, timeProvider);
-        _log = log;
+        _systemctl = new Systemctl(options.Value, timeProvider);
+        _logger = logger;
         WatchdogInterval = ReadWatchdog(environment);
         if (environment("NOTIFY_SOCKET") is not { Length: > 1 } path)
+        {
             return;
+        }
 
-        // "@name" is how an abstract address is written; in the address itself it starts with a zero byte.
+        // "@name" denotes an abstract address, which itself starts with a zero byte.
         _address = new UnixDomainSocketEndPoint(path[0] == '@' ? '\0' + path[1..] : path);
         _socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { Blocking = false };
     }
@@ -46,7 +47,8 @@ public sealed partial class SystemdNotifier : ISystemd, IDisposable
 
     public void Watchdog() => Send("WATCHDOG=1");
 
-    public void ExtendTimeout(TimeSpan by) => Send(string.Create(CultureInfo.InvariantCulture, $"EXTEND_TIMEOUT_USEC={(long)by.TotalMicroseconds}"));
+    public void ExtendTimeout(TimeSpan by) =>
+        Send(string.Create(CultureInfo.InvariantCulture, $"EXTEND_TIMEOUT_USEC={(long)by.TotalMicroseconds}"));
 
     public Task StartUnitAsync(string unit, CancellationToken cancellationToken) => _systemctl.StartAsync(unit, cancellationToken);
 
@@ -56,21 +58,28 @@ public sealed partial class SystemdNotifier : ISystemd, IDisposable
 
     private static TimeSpan? ReadWatchdog(Func<string, string?> environment)
     {
-        // WATCHDOG_PID says whom the watchdog watches: a child that inherited the variables is not meant.
+        // A child inherits the variables, but WATCHDOG_PID names the process that they are for.
         if (environment("WATCHDOG_PID") is { Length: > 0 } pid && pid != Environment.ProcessId.ToString(CultureInfo.InvariantCulture))
+        {
             return null;
-        return long.TryParse(environment("WATCHDOG_USEC"), NumberStyles.None, CultureInfo.InvariantCulture, out var microseconds) && microseconds > 0
+        }
+
+        return long.TryParse(environment("WATCHDOG_USEC"), NumberStyles.None, CultureInfo.InvariantCulture, out var microseconds)
+            && microseconds > 0
             ? TimeSpan.FromMicroseconds(microseconds)
             : null;
     }
 
-    /// <summary>A line break would start another variable of the message.</summary>
+    /// <summary>A line break would begin another variable of the message.</summary>
     private static string OneLine(string line) => line.ReplaceLineEndings(" ");
 
     private void Send(string message)
     {
         if (_socket is null || _address is null)
+        {
             return;
+        }
+
         try
         {
             _socket.SendTo(Encoding.UTF8.GetBytes(message), _address);
@@ -81,6 +90,6 @@ public sealed partial class SystemdNotifier : ISystemd, IDisposable
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "systemd was not told {Notification}: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "systemd could not be notified of {Notification}: {Reason}")]
     private partial void LogNotSent(string notification, string reason);
 }

@@ -1,14 +1,36 @@
+using HostService.GrainInterfaces;
+
 namespace HostService.Infrastructure.Linux.Systemd;
 
 /// <summary>Section <c>Systemd</c>.</summary>
-public sealed class SystemdOptions
+public sealed class SystemdOptions : IValidatedOptions
 {
-    /// <summary>The program that talks to systemd; looked for in PATH unless it is a path.</summary>
+    public const string Section = "Systemd";
+
+    /// <summary>Looked for in PATH unless it is a path.</summary>
     public string Systemctl { get; set; } = "systemctl";
 
     /// <summary>How long a unit may take to start. Docker takes under 10 s on a fresh host; its own unit gives up after 90 s.</summary>
     public TimeSpan StartTimeout { get; set; } = TimeSpan.FromSeconds(90);
 
-    /// <summary>How often to look whether systemd was reloaded, on hosts where that can take the GPUs from mandelboxes that run.</summary>
+    /// <summary>How often to check for a <c>daemon-reload</c>, on hosts where that can take the GPUs from running mandelboxes.</summary>
     public TimeSpan ReloadCheckInterval { get; set; } = TimeSpan.FromSeconds(30);
+
+    public IEnumerable<string> Validate()
+    {
+        if (StartTimeout <= TimeSpan.Zero)
+        {
+            yield return $"Systemd:StartTimeout is {StartTimeout}; it must be more than zero";
+        }
+
+        if (ReloadCheckInterval <= TimeSpan.Zero)
+        {
+            yield return $"Systemd:ReloadCheckInterval is {ReloadCheckInterval}; it must be more than zero";
+        }
+
+        if (Systemctl.Length == 0)
+        {
+            yield return "Systemd:Systemctl is empty; it must name a program, usually systemctl";
+        }
+    }
 }

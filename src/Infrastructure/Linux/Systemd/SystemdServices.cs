@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -5,15 +6,12 @@ namespace HostService.Infrastructure.Linux.Systemd;
 
 public static class SystemdServices
 {
-    /// <summary><see cref="ISystemd"/> and the watchdog, which is silent unless the unit asks for it. Needs a <see cref="TimeProvider"/>.</summary>
+    /// <summary>
+    /// <see cref="ISystemd"/> and the watchdog, which runs only when the unit has <c>WatchdogSec=</c>. Section <c>Systemd</c>.
+    /// </summary>
     public static IServiceCollection AddSystemd(this IServiceCollection services)
     {
-        services.AddOptions<SystemdOptions>()
-            .BindConfiguration("Systemd")
-            .Validate(o => o.StartTimeout > TimeSpan.Zero, "Systemd:StartTimeout must be above zero")
-            .Validate(o => o.ReloadCheckInterval > TimeSpan.Zero, "Systemd:ReloadCheckInterval must be above zero")
-            .Validate(o => o.Systemctl.Length > 0, "Systemd:Systemctl must name a program")
-            .ValidateOnStart();
+        services.AddValidatedOptions<SystemdOptions>(SystemdOptions.Section);
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ISystemd, SystemdNotifier>();
         services.AddSingleton<ReloadWatch>();
@@ -22,7 +20,8 @@ public static class SystemdServices
         return services;
     }
 
-    /// <summary>The watchdog is pinged only while <paramref name="work"/> keeps returning.</summary>
-    public static IServiceCollection AddWatchdogProbe(this IServiceCollection services, string name, Func<IServiceProvider, CancellationToken, Task> work) =>
+    /// <summary>The watchdog is notified only while <paramref name="work"/> keeps returning.</summary>
+    public static IServiceCollection AddWatchdogProbe(
+        this IServiceCollection services, string name, Func<IServiceProvider, CancellationToken, Task> work) =>
         services.AddSingleton(provider => new WatchdogProbe(name, cancellationToken => work(provider, cancellationToken)));
 }

@@ -1,16 +1,16 @@
 namespace HostService.Infrastructure.Linux.Systemd;
 
 /// <summary>
-/// Whether the service deserves its next watchdog ping: only while every sign of progress has advanced within its limit. Safe from any thread.
+/// Decides whether to notify the watchdog: only while every part has made progress within its limit. Safe from any thread.
 /// </summary>
 public sealed class WatchdogPolicy(TimeProvider timeProvider)
 {
     private readonly Lock _gate = new();
     private readonly List<ProgressSign> _signs = [];
 
-    /// <summary>A new sign, fresh from now on.</summary>
-    /// <param name="name">What makes progress, as it stands in the reason: <c>grain calls</c>, <c>the event stream</c>.</param>
-    /// <param name="limit">How long it may stand still.</param>
+    /// <summary>A part that must make progress from now on.</summary>
+    /// <param name="name">For the reason: <c>grain calls</c>, <c>the event stream</c>.</param>
+    /// <param name="limit">The longest time without progress.</param>
     public ProgressSign Register(string name, TimeSpan limit)
     {
         var sign = new ProgressSign(name, limit, timeProvider);
@@ -22,19 +22,21 @@ public sealed class WatchdogPolicy(TimeProvider timeProvider)
         return sign;
     }
 
-    /// <summary>Null when all is well; otherwise which signs stand still and for how long, in one line.</summary>
+    /// <summary>Null while all make progress; otherwise which do not, and for how long, in one line.</summary>
     public string? Stalled()
     {
         lock (_gate)
         {
-            var still = _signs.Where(s => s.Age > s.Limit).Select(s => $"{s.Name}: no progress for {s.Age.TotalSeconds:0} s (limit {s.Limit.TotalSeconds:0.#} s)");
-            var reason = string.Join("; ", still);
-            return reason.Length == 0 ? null : reason;
+            var stalled = _signs.Where(s => s.Age > s.Limit).ToList();
+            return stalled.Count == 0
+                ? null
+                : string.Join("; ", stalled.Select(s =>
+                    $"{s.Name}: no progress for {s.Age.TotalSeconds:0} s (limit {s.Limit.TotalSeconds:0.#} s)"));
         }
     }
 }
 
-/// <summary>One kind of progress, told by whoever makes it.</summary>
+/// <summary>The progress of one part, reported by the part itself.</summary>
 public sealed class ProgressSign
 {
     private readonly TimeProvider _timeProvider;

@@ -3,23 +3,26 @@ using Microsoft.Extensions.Logging;
 
 namespace HostService.Infrastructure.Linux.Systemd;
 
-/// <summary>Does one small piece of real work (a grain call, a question to the engine); returning is progress, throwing or hanging is none.</summary>
-/// <param name="Name">As it stands in the reason for a missing ping.</param>
+/// <summary>A small piece of real work, for example a grain call. Returning is progress; throwing or hanging is not.</summary>
+/// <param name="Name">For the reason when it stalls.</param>
 public sealed record WatchdogProbe(string Name, Func<CancellationToken, Task> Work);
 
 /// <summary>
-/// Pings systemd's watchdog, four times an interval, while all probes make progress. A probe that made none for half an interval
-/// ends the pings, and so the service is killed by systemd between half an interval and one and a half after it got stuck.
+/// Notifies systemd's watchdog four times an interval, while all probes make progress. It stops when a probe has made none for half an
+/// interval, so systemd kills a service that hangs after one half to one and a half intervals.
 /// </summary>
 public sealed partial class WatchdogService(
-    ISystemd systemd, StatusLine statusLine, IEnumerable<WatchdogProbe> probes, TimeProvider timeProvider, ILogger<WatchdogService> log) : BackgroundService
+    ISystemd systemd, StatusLine statusLine, IEnumerable<WatchdogProbe> probes, TimeProvider timeProvider, ILogger<WatchdogService> logger)
+    : BackgroundService
 {
     private string? _reason;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (systemd.WatchdogInterval is not { } interval)
+        {
             return;
+        }
 
         var policy = new WatchdogPolicy(timeProvider);
         var watched = probes.Select(p => new Watched(p, policy.Register(p.Name, interval / 2))).ToList();
@@ -29,8 +32,7 @@ public sealed partial class WatchdogService(
         {
             do
             {
-                foreach (var probe in watched)
-                    probe.Look(LogProbeFailed, stoppingToken);
+                watched.ForEach(probe => probe.Run(LogProbeFailed, stoppingToken));
                 await timer.WaitForNextTickAsync(stoppingToken);
                 Judge(policy);
             }
@@ -38,8 +40,7 @@ public sealed partial class WatchdogService(
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The one way out has begun. It may outlast the interval, and TimeoutStopSec watches it: systemd's watchdog is
-            // off from STOPPING=1 on.
+            // The shutdown may take longer than an interval: from STOPPING=1 on systemd watches TimeoutStopSec instead.
             await Task.WhenAll(watched.Select(w => w.Done));
         }
     }
@@ -48,15 +49,16 @@ public sealed partial class WatchdogService(
     {
         var reason = policy.Stalled();
         if (reason is null)
+        {
             systemd.Watchdog();
+        }
 
         if (reason is null && _reason is not null)
         {
             LogRecovered();
             statusLine.Trouble(null);
         }
-
-        if (reason is not null && _reason is null)
+        else if (reason is not null && _reason is null)
         {
             LogStalled(reason);
             statusLine.Trouble("no watchdog ping: " + reason);
@@ -65,10 +67,10 @@ public sealed partial class WatchdogService(
         _reason = reason;
     }
 
-    [LoggerMessage(LogLevel.Error, "The watchdog is not pinged any more: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "The watchdog is no longer notified: {Reason}")]
     private partial void LogStalled(string reason);
 
-    [LoggerMessage(LogLevel.Information, "Progress again: the watchdog is pinged")]
+    [LoggerMessage(LogLevel.Information, "Progress again: the watchdog is notified")]
     private partial void LogRecovered();
 
     [LoggerMessage(LogLevel.Debug, "Watchdog probe {Probe} failed")]
@@ -78,14 +80,16 @@ public sealed partial class WatchdogService(
     {
         public Task Done { get; private set; } = Task.CompletedTask;
 
-        /// <summary>Starts the next look, unless the last one still hangs.</summary>
-        public void Look(Action<string, Exception> failed, CancellationToken cancellationToken)
+        /// <summary>Starts the probe, unless its last run has not returned yet.</summary>
+        public void Run(Action<string, Exception> failed, CancellationToken cancellationToken)
         {
             if (Done.IsCompleted)
-                Done = LookAsync(failed, cancellationToken);
+            {
+                Done = RunAsync(failed, cancellationToken);
+            }
         }
 
-        private async Task LookAsync(Action<string, Exception> failed, CancellationToken cancellationToken)
+        private async Task RunAsync(Action<string, Exception> failed, CancellationToken cancellationToken)
         {
             try
             {
@@ -94,7 +98,7 @@ public sealed partial class WatchdogService(
             }
             catch (Exception e)
             {
-                // Whatever it was, it was no progress; the policy speaks up when it lasts.
+                // No progress, whatever the reason; the policy reports it when it lasts.
                 failed(probe.Name, e);
             }
         }

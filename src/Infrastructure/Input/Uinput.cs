@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace HostService.Infrastructure.Input.Native;
+namespace HostService.Infrastructure.Input;
 
 /// <summary>Requests and structures of <c>linux/uinput.h</c>, and codes of <c>linux/input-event-codes.h</c>.</summary>
 internal static class Uinput
@@ -27,6 +27,8 @@ internal static class Uinput
     public const int RelY = 1;
     public const int RelHorizontalWheel = 6;
     public const int RelWheel = 8;
+    public const int RelWheelHiRes = 0xb;
+    public const int RelHorizontalWheelHiRes = 0xc;
     public const int AbsX = 0;
     public const int AbsY = 1;
     public const int ButtonLeft = 0x110;
@@ -34,10 +36,11 @@ internal static class Uinput
     public const int ButtonMiddle = 0x112;
     public const int ButtonSide = 0x113;
     public const int ButtonExtra = 0x114;
-    public const int ButtonForward = 0x115;
-    public const int ButtonBack = 0x116;
+    public const int ButtonToolPen = 0x140;
+    public const int ButtonTouch = 0x14a;
+    public const int ButtonStylus = 0x14b;
     public const int PropPointer = 0;
-    public const ushort BusVirtual = 6;
+    public const ushort BusUsb = 3;
 
     private const uint Group = 'U' << 8;
     private const uint Write = 1u << 30;
@@ -65,7 +68,7 @@ internal static class Uinput
     public static byte[] Setup(VirtualDevice device)
     {
         var setup = new byte[SetupSize];
-        MemoryMarshal.Write(setup.AsSpan(0), BusVirtual);
+        MemoryMarshal.Write(setup.AsSpan(0), BusUsb);
         MemoryMarshal.Write(setup.AsSpan(2), VirtualDevice.Vendor);
         MemoryMarshal.Write(setup.AsSpan(4), device.Product);
         MemoryMarshal.Write(setup.AsSpan(6), VirtualDevice.Version);
