@@ -1,11 +1,9 @@
 using HostService.GrainInterfaces;
 using HostService.Grains;
-using HostService.Grains.Host;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Gpu;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Infrastructure.Metrics;
-using HostService.Silo.Startup;
 
 namespace HostService.Silo.Background;
 
@@ -79,6 +77,6 @@ public sealed class HostReporter(
             status += $"; not ready: {string.Join("; ", host.NotReady)}";
         }
 
-        statusLine.Say(status);
+        statusLine.SetNormal(status);
     }
 }

@@ -82,12 +82,12 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
 
         if (isUndo)
         {
-            Get<StatusLine>().End($"shutting down: {step.Name}");
+            Get<StatusLine>().SetShutdown($"shutting down: {step.Name}");
             Get<ISystemd>().ExtendTimeout(step.UndoTimeout ?? options.StepTimeout);
         }
         else
         {
-            Get<StatusLine>().Say($"starting: {step.Name}");
+            Get<StatusLine>().SetNormal($"starting: {step.Name}");
             LogStarting(step.Name);
         }
     }

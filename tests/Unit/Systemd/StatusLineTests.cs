@@ -18,31 +18,31 @@ public sealed class StatusLineTests
     [Fact]
     public void The_usual_is_told_when_it_changes()
     {
-        _line.Say("1 mandelbox");
-        _line.Say("1 mandelbox");
-        _line.Say("2 mandelboxes");
+        _line.SetNormal("1 mandelbox");
+        _line.SetNormal("1 mandelbox");
+        _line.SetNormal("2 mandelboxes");
         Assert.Equal(["1 mandelbox", "2 mandelboxes"], _told);
     }
 
     [Fact]
     public void What_is_wrong_stands_there_until_it_is_over_and_then_the_latest_usual()
     {
-        _line.Say("1 mandelbox");
-        _line.Trouble("the event stream: no progress");
-        _line.Say("2 mandelboxes");
-        _line.Trouble(null);
+        _line.SetNormal("1 mandelbox");
+        _line.SetError("the event stream: no progress");
+        _line.SetNormal("2 mandelboxes");
+        _line.SetError(null);
         Assert.Equal(["1 mandelbox", "the event stream: no progress", "2 mandelboxes"], _told);
     }
 
     [Fact]
     public void While_the_way_out_runs_nothing_else_is_told()
     {
-        _line.Say("1 mandelbox");
-        _line.End("shutting down: close the host");
-        _line.Say("0 mandelboxes");
-        _line.Trouble("grain calls: no progress");
-        _line.Trouble(null);
-        _line.End("shutting down: stop metrics");
+        _line.SetNormal("1 mandelbox");
+        _line.SetShutdown("shutting down: close the host");
+        _line.SetNormal("0 mandelboxes");
+        _line.SetError("grain calls: no progress");
+        _line.SetError(null);
+        _line.SetShutdown("shutting down: stop metrics");
         Assert.Equal(["1 mandelbox", "shutting down: close the host", "shutting down: stop metrics"], _told);
     }
 }

@@ -120,7 +120,7 @@ public sealed class WatchdogTests
     [Fact]
     public async Task The_status_line_says_the_usual_again_once_there_is_progress_again()
     {
-        _statusLine.Say("2 mandelboxes");
+        _statusLine.SetNormal("2 mandelboxes");
         Assert.Equal("2 mandelboxes", await _systemd.NextAsync());
         var looks = 0;
         using var service = Service(new WatchdogProbe("grain calls", _ => ++looks <= 3 ? throw new TimeoutException() : Task.CompletedTask));
@@ -132,7 +132,7 @@ public sealed class WatchdogTests
         }
 
         Assert.StartsWith("no watchdog ping: grain calls", await _systemd.NextAsync(), StringComparison.Ordinal);
-        _statusLine.Say("3 mandelboxes");
+        _statusLine.SetNormal("3 mandelboxes");
         _clock.Advance(Tick);
 
         Assert.Equal("ping", await _systemd.NextAsync());

@@ -10,13 +10,13 @@ public sealed class StatusLine(ISystemd systemd)
     private string _sent = "";
 
     /// <summary>The normal status.</summary>
-    public void Say(string line) => Change(() => _normal = line);
+    public void SetNormal(string line) => Change(() => _normal = line);
 
     /// <summary>An error, shown instead of the normal status until it is null again.</summary>
-    public void Trouble(string? line) => Change(() => _error = line);
+    public void SetError(string? line) => Change(() => _error = line);
 
     /// <summary>The progress of the shutdown. From the first call on nothing else is shown.</summary>
-    public void End(string line) => Change(() => _shutdown = line);
+    public void SetShutdown(string line) => Change(() => _shutdown = line);
 
     private void Change(Action change)
     {

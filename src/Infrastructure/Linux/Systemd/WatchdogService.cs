@@ -56,12 +56,12 @@ public sealed partial class WatchdogService(
         if (reason is null && _reason is not null)
         {
             LogRecovered();
-            statusLine.Trouble(null);
+            statusLine.SetError(null);
         }
         else if (reason is not null && _reason is null)
         {
             LogStalled(reason);
-            statusLine.Trouble("no watchdog ping: " + reason);
+            statusLine.SetError("no watchdog ping: " + reason);
         }
 
         _reason = reason;
