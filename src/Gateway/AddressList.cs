@@ -34,4 +34,23 @@ internal sealed class AddressList(string text)
 
     /// <summary>A socket that listens on both families shows IPv4 callers as mapped addresses.</summary>
     public static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+
+    /// <summary>Whom to count a caller as: an IPv6 caller owns a whole /64. A caller without an address counts as one more.</summary>
+    public static IPAddress Client(IPAddress? address)
+    {
+        if (address is null)
+        {
+            return IPAddress.None;
+        }
+
+        var plain = Plain(address);
+        if (plain.AddressFamily == AddressFamily.InterNetwork)
+        {
+            return plain;
+        }
+
+        var bytes = plain.GetAddressBytes();
+        bytes.AsSpan(8).Clear();
+        return new IPAddress(bytes);
+    }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using HostService.Gateway.Wire;
 using HostService.GrainInterfaces;
 
 namespace HostService.Gateway;
@@ -29,6 +30,41 @@ public sealed class GatewayOptions
     /// <summary>Addresses and networks (<c>10.1.2.3, 10.8.0.0/16</c>) that may read health and metrics; loopback always may.</summary>
     public string MonitoringNetworks { get; set; } = "";
 
+    /// <summary>
+    /// Addresses and networks, beside loopback, that strangers cannot lock out: the backend's own, say, behind which there are many callers.
+    /// The limits below have no bound per address for them, and a total of the same size of their own.
+    /// </summary>
+    public string TrustedNetworks { get; set; } = "";
+
+    /// <summary>Connections that may be open at a time. Further ones are closed before their TLS handshake.</summary>
+    public int MaxConnections { get; set; } = 512;
+
+    /// <summary>The same for one address; an IPv6 caller is counted by its /64.</summary>
+    public int MaxConnectionsPerAddress { get; set; } = 64;
+
+    /// <summary>Requests that may be under way at a time. Further ones get a 503 with <c>Retry-After</c>.</summary>
+    public int MaxRequests { get; set; } = 512;
+
+    /// <summary>The same for one address.</summary>
+    public int MaxRequestsPerAddress { get; set; } = 64;
+
+    /// <summary>
+    /// Memory for request bodies beyond the 16 KiB that each request has; a request that needs more than is left gets a 503 with <c>Retry-After</c>.
+    /// </summary>
+    public int MaxBodyBytes { get; set; } = 32 * 1024 * 1024;
+
+    /// <summary>The same for one address.</summary>
+    public int MaxBodyBytesPerAddress { get; set; } = 4 * 1024 * 1024;
+
+    /// <summary>How long a body may take to arrive; one that takes longer is malformed.</summary>
+    public TimeSpan BodyTimeout { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// A connection without a request (or HTTP/2 ping) ends after this time. Longer than the 90 s after which common clients end an idle
+    /// connection themselves, so that they do not send a request on one that is just being closed.
+    /// </summary>
+    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(100);
+
     /// <summary>How long a caller waits for a spin-up, a mount or an end. Longer than the grain call's own time-out, so that the grain's answer arrives.</summary>
     public TimeSpan MandelboxTimeout { get; set; } = TimeSpan.FromSeconds(150);
 
@@ -57,6 +93,40 @@ public sealed class GatewayOptions
             yield return $"Gateway:Timeout is {Timeout}; it must be longer than the grain call within ({GrainCallTimeouts.OtherCall}).";
         if (ProbeTimeout <= TimeSpan.Zero)
             yield return $"Gateway:ProbeTimeout is {ProbeTimeout}; it must be longer than zero.";
+        foreach (var network in AddressList.Split(TrustedNetworks).Where(n => !AddressList.TryParseNetwork(n, out _)))
+        {
+            yield return $"Gateway:TrustedNetworks holds '{network}', which is neither an IP address nor a network such as 10.8.0.0/16.";
+        }
+
+        if (BodyTimeout <= TimeSpan.Zero)
+        {
+            yield return $"Gateway:BodyTimeout is {BodyTimeout}; it must be longer than zero.";
+        }
+
+        if (IdleTimeout <= TimeSpan.Zero)
+        {
+            yield return $"Gateway:IdleTimeout is {IdleTimeout}; it must be longer than zero.";
+        }
+
+        foreach (var fault in ValidateLimit(nameof(MaxConnections), MaxConnections, MaxConnectionsPerAddress, 1)
+            .Concat(ValidateLimit(nameof(MaxRequests), MaxRequests, MaxRequestsPerAddress, 1))
+            .Concat(ValidateLimit(nameof(MaxBodyBytes), MaxBodyBytes, MaxBodyBytesPerAddress, BodyBuffer.Largest)))
+        {
+            yield return fault;
+        }
+    }
+
+    private static IEnumerable<string> ValidateLimit(string name, int total, int perAddress, int least)
+    {
+        if (perAddress < least)
+        {
+            yield return $"Gateway:{name}PerAddress is {perAddress}; it must be at least {least}.";
+        }
+
+        if (total < perAddress)
+        {
+            yield return $"Gateway:{name} is {total}; it must be at least Gateway:{name}PerAddress ({perAddress}).";
+        }
     }
 }
 

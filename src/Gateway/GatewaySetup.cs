@@ -1,10 +1,12 @@
 using System.Text.Json.Serialization;
 using HostService.Gateway.Authentication;
+using HostService.Gateway.Limits;
 using HostService.Gateway.Metrics;
 using HostService.Gateway.Operator;
 using HostService.Gateway.Wire;
 using HostService.GrainInterfaces;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -31,6 +33,7 @@ public static class GatewaySetup
         services.AddSingleton(new GatewayEnvironment(environment));
         services.AddSingleton<GrainCalls>();
         services.AddSingleton<MonitoringNetworks>();
+        services.AddSingleton<TrustedNetworks>().AddSingleton<GatewayQuotas>().AddSingleton<IStartupFilter, RequestLimit>();
         services.AddSingleton<SigningKeys>().AddSingleton<TokenVerifier>().AddSingleton<FailureLimiter>().AddSingleton<Authenticator>();
         services.AddHttpClient(SigningKeys.ClientName, client => client.MaxResponseContentBufferSize = SigningKeys.LargestAnswer)
             // A redirect could lead from the issuer to anybody.

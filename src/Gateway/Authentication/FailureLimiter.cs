@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 
 namespace HostService.Gateway.Authentication;
@@ -41,7 +40,7 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
             return null;
         lock (_gate)
         {
-            if (!_failures.TryGetValue((Caller(address), kind), out var times))
+            if (!_failures.TryGetValue((AddressList.Client(address), kind), out var times))
                 return null;
             var now = timeProvider.GetUtcNow();
             Forget(times, now);
@@ -57,7 +56,7 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
         lock (_gate)
         {
             var now = timeProvider.GetUtcNow();
-            var caller = (Caller(address), kind);
+            var caller = (AddressList.Client(address), kind);
             if (!_failures.TryGetValue(caller, out var times))
             {
                 MakeRoom(now);
@@ -93,18 +92,5 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
         // An attack from this many addresses is not stopped by counting; forgetting keeps both memory and time bounded.
         if (_failures.Count > MostCallers / 2)
             _failures.Clear();
-    }
-
-    /// <summary>An IPv6 caller owns a whole /64, so that is what is counted.</summary>
-    private static IPAddress Caller(IPAddress? address)
-    {
-        if (address is null)
-            return IPAddress.None;
-        var plain = AddressList.Plain(address);
-        if (plain.AddressFamily == AddressFamily.InterNetwork)
-            return plain;
-        var bytes = plain.GetAddressBytes();
-        bytes.AsSpan(8).Clear();
-        return new IPAddress(bytes);
     }
 }

@@ -11,7 +11,10 @@ internal static class LoopbackConnection
     /// from its own address to 127.0.0.1, and packets that claim to come from 127.0.0.1 to an address of the host's.
     /// </summary>
     public static bool IsLoopback(this ConnectionInfo connection) =>
-        IsLoopback(connection.RemoteIpAddress) && IsLoopback(connection.LocalIpAddress);
+        IsLoopback(connection.RemoteIpAddress, connection.LocalIpAddress);
+
+    /// <inheritdoc cref="IsLoopback(ConnectionInfo)"/>
+    public static bool IsLoopback(IPAddress? remote, IPAddress? local) => IsLoopback(remote) && IsLoopback(local);
 
     private static bool IsLoopback(IPAddress? address) => address is not null && IPAddress.IsLoopback(AddressList.Plain(address));
 }

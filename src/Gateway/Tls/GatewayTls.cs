@@ -1,9 +1,10 @@
 using System.Net;
 using System.Net.Security;
-using HostService.Gateway.Wire;
+using HostService.Gateway.Limits;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -22,6 +23,7 @@ public static class GatewayTls
     {
         services.AddSingleton(provider => new ServerTls(provider, privateRoot));
         services.AddHostedService(provider => provider.GetRequiredService<ServerTls>());
+        services.Configure<SocketTransportOptions>(sockets => sockets.MaxReadBufferSize = ServerLimits.ConnectionBuffer);
         return services;
     }
 
@@ -34,15 +36,22 @@ public static class GatewayTls
         var services = kestrel.ApplicationServices;
         var options = services.GetRequiredService<IOptions<GatewayOptions>>().Value;
         var tls = services.GetRequiredService<ServerTls>();
+        var connections = services.GetRequiredService<GatewayQuotas>().Connections;
 
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = WireReader.LargestBody;
+        // Otherwise header values stay in memory after their request, secrets among them.
+        kestrel.DisableStringReuse = true;
+        ServerLimits.Set(kestrel.Limits, options);
         if (options.Address.Length > 0)
             kestrel.Listen(IPAddress.Parse(options.Address), options.Port, Secure);
         else
             kestrel.ListenAnyIP(options.Port, Secure);
 
-        void Secure(ListenOptions listen) => listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.Handshake) });
+        void Secure(ListenOptions listen)
+        {
+            listen.UseConnectionLimit(connections);
+            listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.Handshake) });
+        }
     }
 
     /// <summary>The certificate, made once and used by every handshake.</summary>

@@ -12,6 +12,7 @@ internal static partial class WireEndpoints
     private const string Tag = "Wire";
 
     public static IServiceCollection AddWire(this IServiceCollection services) => services
+        .AddSingleton<WireReader>()
         .AddSingleton<BackendGate>()
         .AddSingleton<IWireHandler<SpinUpBody>, SpinUpMandelbox>()
         .AddSingleton<IWireHandler<BackendBody>, DrainAndShutdown>()
@@ -40,6 +41,7 @@ internal static partial class WireEndpoints
             .Produces<string>(StatusCodes.Status401Unauthorized, "text/plain")
             .Produces<WireRefusal>(StatusCodes.Status406NotAcceptable)
             .Produces(StatusCodes.Status413PayloadTooLarge)
+            .Produces(StatusCodes.Status503ServiceUnavailable)
             .AddOpenApiOperationTransformer(RequestBodies.Describe<TBody>);
 
         routes.Map(path, (HttpContext context) => IsExactly(path, context) ? WireResult.OtherMethod(method, context.Request.Method) : Results.NotFound())
@@ -53,7 +55,7 @@ internal static partial class WireEndpoints
             return Results.NotFound();
         try
         {
-            var (body, fault) = await WireReader.ReadAsync<TBody>(context);
+            var (body, fault) = await context.RequestServices.GetRequiredService<WireReader>().ReadAsync<TBody>(context);
             return body is null ? fault! : await context.RequestServices.GetRequiredService<IWireHandler<TBody>>().HandleAsync(body, context);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)

@@ -1,13 +1,14 @@
-using System.Buffers;
 using System.Text.Json;
 using System.Text.Unicode;
+using HostService.Gateway.Limits;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
 
 namespace HostService.Gateway.Wire;
 
 /// <summary>Reads a body: at most 1 MiB, one JSON object, each known field of its type. Unknown fields are ignored; a name that is there twice is malformed.</summary>
-internal static class WireReader
+internal sealed class WireReader(GatewayQuotas quotas, IOptions<GatewayOptions> options, TimeProvider timeProvider)
 {
     /// <summary>Largest body, in bytes.</summary>
     public const int LargestBody = 1 << 20;
@@ -19,41 +20,51 @@ internal static class WireReader
     };
 
     /// <summary>The body, or the answer that says why there is none. Exactly one of the two is set.</summary>
-    public static async Task<(T? Body, WireResult? Fault)> ReadAsync<T>(HttpContext context)
+    public async Task<(T? Body, WireResult? Fault)> ReadAsync<T>(HttpContext context)
         where T : class
     {
         if (context.Request.ContentLength > LargestBody)
+        {
             return (null, WireResult.TooLarge);
-        var buffer = ArrayPool<byte>.Shared.Rent((int)(context.Request.ContentLength ?? 4096) + 1);
-        var length = 0;
+        }
+
+        // Nothing is always there. Held until the answer is out: the fields of the body are as large as the body was.
+        var quota = quotas.BodyBytes.TryTake(context.Connection.RemoteIpAddress, context.Connection.LocalIpAddress, 0)!;
+        context.Response.RegisterForDispose(quota);
+        using var buffer = new BodyBuffer(quota);
+        using var timeout = new CancellationTokenSource(options.Value.BodyTimeout, timeProvider);
+        using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, context.RequestAborted);
         try
         {
             LimitServer(context);
             int read;
-            while ((read = await context.Request.Body.ReadAsync(buffer.AsMemory(length), context.RequestAborted)) > 0)
+            while ((read = await context.Request.Body.ReadAsync(buffer.Space, cancelled.Token)) > 0)
             {
-                length += read;
-                if (length > LargestBody)
+                if (buffer.Length + read > LargestBody)
+                {
                     return (null, WireResult.TooLarge);
-                if (length == buffer.Length)
-                    buffer = Grow(buffer, length);
+                }
+
+                if (!buffer.TryAdvance(read))
+                {
+                    return (null, WireResult.Busy);
+                }
             }
 
-            return Parse<T>(buffer.AsSpan(0, length)) is { } body ? (body, null) : (null, WireResult.Malformed);
+            return Parse<T>(buffer.Content) is { } body ? (body, null) : (null, WireResult.Malformed);
         }
         catch (BadHttpRequestException exception) when (exception.StatusCode == StatusCodes.Status413PayloadTooLarge)
         {
             return (null, WireResult.TooLarge);
         }
-        catch (Exception exception) when (exception is IOException)
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+        {
+            return (null, WireResult.Malformed);
+        }
+        catch (IOException)
         {
             // The server's own complaints about a body (bad chunks, too slow) are IOExceptions too.
             return (null, WireResult.Malformed);
-        }
-        finally
-        {
-            // It held secrets.
-            ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
         }
     }
 
@@ -78,13 +89,5 @@ internal static class WireReader
     {
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
             limit.MaxRequestBodySize = LargestBody;
-    }
-
-    private static byte[] Grow(byte[] buffer, int length)
-    {
-        var larger = ArrayPool<byte>.Shared.Rent(buffer.Length * 2);
-        buffer.AsSpan(0, length).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
-        return larger;
     }
 }

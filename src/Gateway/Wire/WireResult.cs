@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using HostService.Gateway.Limits;
 using Microsoft.AspNetCore.Http;
 
 namespace HostService.Gateway.Wire;
@@ -30,6 +31,9 @@ internal sealed class WireResult : IResult
     public static WireResult Malformed { get; } = new(StatusCodes.Status400BadRequest, PlainText, "Malformed body"u8.ToArray());
 
     public static WireResult TooLarge { get; } = new(StatusCodes.Status413PayloadTooLarge, PlainText, []);
+
+    /// <summary>One of the limits on what callers may hold at a time is reached.</summary>
+    public static WireResult Busy { get; } = new(StatusCodes.Status503ServiceUnavailable, PlainText, [], RequestLimit.RetryAfter);
 
     public static WireResult OtherMethod(string expected, string got) =>
         new(StatusCodes.Status400BadRequest, PlainText, Encoding.UTF8.GetBytes($"Bad request type. Expected {expected}, got {got}"));

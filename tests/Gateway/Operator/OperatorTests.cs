@@ -181,7 +181,7 @@ public sealed class OperatorTests
         var found = paths.EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Select(o => $"{p.Name} {o.Name}")).Where(p => !p.StartsWith("/guarded", StringComparison.Ordinal));
         Assert.Equal(expected.Order(StringComparer.Ordinal), found.Order(StringComparer.Ordinal));
         var spinUp = paths.GetProperty("/spin_up_mandelbox").GetProperty("put");
-        Assert.Equal(["200", "400", "401", "406", "413"], spinUp.GetProperty("responses").EnumerateObject().Select(r => r.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["200", "400", "401", "406", "413", "503"], spinUp.GetProperty("responses").EnumerateObject().Select(r => r.Name).Order(StringComparer.Ordinal));
         var body = Resolve(document, spinUp.GetProperty("requestBody").GetProperty("content").GetProperty("application/json").GetProperty("schema"));
         Assert.Equal(
             ["app_name", "config_encryption_token", "dpi", "jwt_access_token", "mandelbox_id", "session_id"],

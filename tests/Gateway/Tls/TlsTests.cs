@@ -4,35 +4,25 @@ using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
-using HostService.Gateway;
-using HostService.GrainInterfaces;
 using HostService.Tests.Gateway.Fakes;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
+using HostService.Tests.Support;
 
 namespace HostService.Tests.Gateway.Tls;
 
 /// <summary>The whole way over HTTPS, on a real server.</summary>
 [SuppressMessage("Security", "CA5359", Justification = "These look at the certificate themselves.")]
 [SuppressMessage("Security", "MA0039", Justification = "These look at the certificate themselves.")]
-public sealed class TlsTests : IDisposable
+public sealed class TlsTests
 {
-    private readonly DirectoryInfo _private = Directory.CreateTempSubdirectory("gateway-tls-");
-
-    public void Dispose() => _private.Delete(recursive: true);
-
     [Fact]
     public async Task A_mandelbox_is_spun_up_over_https_with_a_certificate_that_names_loopback()
     {
-        await using var app = await ServeAsync();
+        await using var server = await GatewayServer.StartAsync();
         X509Certificate2? seen = null;
         var errors = SslPolicyErrors.None;
         using var client = Client((certificate, found) => (seen, errors) = (new X509Certificate2(certificate), found));
 
-        var response = await client.PutAsync(new Uri(app.Urls.Single() + "/spin_up_mandelbox"), new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(Samples.SpinUp())));
+        var response = await client.PutAsync(new Uri(server.Address, "/spin_up_mandelbox"), new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(Samples.SpinUp())));
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal("HTTP/1.1", "HTTP/" + response.Version);
@@ -47,26 +37,26 @@ public sealed class TlsTests : IDisposable
     [Fact]
     public async Task Who_trusts_the_kept_certificate_can_check_the_server()
     {
-        await using var app = await ServeAsync();
-        using var trusted = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(_private.FullName, "cert.pem"));
+        await using var server = await GatewayServer.StartAsync();
+        using var trusted = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(server.PrivateRoot, "cert.pem"));
         using var client = new HttpClient(new SocketsHttpHandler
         {
             SslOptions = { CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, CustomTrustStore = { trusted }, RevocationMode = X509RevocationMode.NoCheck } },
         });
 
-        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync(new Uri(app.Urls.Single() + "/healthz"))).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync(new Uri(server.Address, "/healthz"))).StatusCode);
     }
 
     [Fact]
     public async Task A_body_that_is_too_large_is_refused_by_the_real_server_too()
     {
-        await using var app = await ServeAsync();
+        await using var server = await GatewayServer.StartAsync();
         using var client = Client((_, _) => { });
         client.DefaultRequestHeaders.ExpectContinue = true;
 
         foreach (var chunked in new[] { false, true })
         {
-            using var request = new HttpRequestMessage(HttpMethod.Put, app.Urls.Single() + "/spin_up_mandelbox") { Content = new ByteArrayContent(new byte[(1 << 20) + 1]) };
+            using var request = new HttpRequestMessage(HttpMethod.Put, new Uri(server.Address, "/spin_up_mandelbox")) { Content = new ByteArrayContent(new byte[(1 << 20) + 1]) };
             request.Headers.TransferEncodingChunked = chunked;
             Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await client.SendAsync(request)).StatusCode);
         }
@@ -75,8 +65,8 @@ public sealed class TlsTests : IDisposable
     [Fact]
     public async Task Broken_chunks_are_a_malformed_body_on_the_real_server()
     {
-        await using var app = await ServeAsync();
-        var url = new Uri(app.Urls.Single());
+        await using var server = await GatewayServer.StartAsync();
+        var url = server.Address;
         using var tcp = new System.Net.Sockets.TcpClient();
         await tcp.ConnectAsync(url.Host, url.Port);
         await using var tls = new SslStream(tcp.GetStream(), false, (_, _, _, _) => true);
@@ -93,33 +83,16 @@ public sealed class TlsTests : IDisposable
     [Fact]
     public async Task The_operators_own_certificate_is_served_with_its_chain()
     {
-        var (path, keyPath, thumbprint) = Certificates.Write(_private.FullName, "operator");
-        await using var app = await ServeAsync(("Gateway:CertificatePath", path), ("Gateway:CertificateKeyPath", keyPath));
+        using var directory = new ScratchDirectory();
+        var (path, keyPath, thumbprint) = Certificates.Write(directory.Path, "operator");
+        await using var server = await GatewayServer.StartAsync(null, ("Gateway:CertificatePath", path), ("Gateway:CertificateKeyPath", keyPath));
         string? seen = null;
         using var client = Client((certificate, _) => seen = certificate.Thumbprint);
 
-        await client.GetAsync(new Uri(app.Urls.Single() + "/healthz"));
+        await client.GetAsync(new Uri(server.Address, "/healthz"));
 
         Assert.Equal(thumbprint, seen);
-        Assert.False(File.Exists(Path.Combine(_private.FullName, "key.pem")));
-    }
-
-    private async Task<WebApplication> ServeAsync(params (string Key, string Value)[] settings)
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.Configuration.AddInMemoryCollection(settings.Select(s => new KeyValuePair<string, string?>(s.Key, s.Value)));
-        builder.Configuration["Gateway:Address"] = "127.0.0.1";
-        builder.Configuration["Gateway:Port"] = "0";
-        builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.Services.AddGatewayTls(_private.FullName);
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureGatewayTls());
-        builder.Services.AddSingleton(new FakeGrains().Mandelbox(nameof(IMandelboxGrain.SpinUp), Samples.Ready).Factory);
-        builder.Services.AddGateway(builder.Configuration, HostEnvironment.LocalDev);
-        var app = builder.Build();
-        app.MapGateway();
-        await app.StartAsync();
-        return app;
+        Assert.False(File.Exists(Path.Combine(server.PrivateRoot, "key.pem")));
     }
 
     private static HttpClient Client(Action<X509Certificate2, SslPolicyErrors> seen) => new(new HttpClientHandler

@@ -26,6 +26,13 @@ public sealed class OptionsTests
             MandelboxTimeout = GrainCallTimeouts.MandelboxCall,
             Timeout = GrainCallTimeouts.OtherCall,
             ProbeTimeout = TimeSpan.Zero,
+            TrustedNetworks = "nowhere",
+            MaxConnections = 1,
+            MaxConnectionsPerAddress = 2,
+            MaxRequestsPerAddress = 0,
+            MaxBodyBytesPerAddress = 1 << 20,
+            BodyTimeout = TimeSpan.Zero,
+            IdleTimeout = TimeSpan.Zero,
         };
         var auth = new AuthOptions
         {
@@ -39,7 +46,7 @@ public sealed class OptionsTests
         };
 
         // "not ok!" is split at its blank: one half of it is a name.
-        Assert.Equal(9, gateway.Validate().Count());
+        Assert.Equal(15, gateway.Validate().Count());
         Assert.Equal(7, auth.Validate().Count());
         Assert.All(gateway.Validate().Concat(auth.Validate()), f => Assert.Matches("^(Gateway|Auth):", f));
     }

@@ -1,0 +1,51 @@
+using System.Security.Cryptography;
+using HostService.Gateway.Limits;
+
+namespace HostService.Gateway.Wire;
+
+/// <summary>Holds a body while it arrives, and grows with it. Not pooled: a pool would keep what a flood of large bodies made it allocate.</summary>
+internal sealed class BodyBuffer(ClientQuota.Lease quota) : IDisposable
+{
+    /// <summary>
+    /// Every request has this much, whatever others hold: any body that our callers send fits. More than this counts against the quota.
+    /// </summary>
+    public const int Free = 16 * 1024;
+
+    /// <summary>What the largest body needs: the buffer doubles, and one byte of room is needed to read that the body has ended.</summary>
+    public const int Largest = 2 * WireReader.LargestBody;
+
+    private byte[] _bytes = new byte[4096];
+    private int _length;
+
+    public int Length => _length;
+
+    public ReadOnlySpan<byte> Content => _bytes.AsSpan(0, _length);
+
+    /// <summary>Where the next bytes go; never empty.</summary>
+    public Memory<byte> Space => _bytes.AsMemory(_length);
+
+    /// <summary>Adds bytes that were read into <see cref="Space"/>; false when the quota does not allow the next larger buffer.</summary>
+    public bool TryAdvance(int read)
+    {
+        _length += read;
+        if (_length < _bytes.Length)
+        {
+            return true;
+        }
+
+        var larger = _bytes.Length * 2;
+        if (larger > Free && !quota.TryAdd(larger - Math.Max(_bytes.Length, Free)))
+        {
+            return false;
+        }
+
+        var old = _bytes;
+        _bytes = new byte[larger];
+        old.CopyTo(_bytes, 0);
+        CryptographicOperations.ZeroMemory(old);
+        return true;
+    }
+
+    /// <summary>Clears it: it held secrets.</summary>
+    public void Dispose() => CryptographicOperations.ZeroMemory(_bytes);
+}
