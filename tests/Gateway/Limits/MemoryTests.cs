@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using HostService.Tests.Gateway.Fakes;
 using HostService.Tests.Support;
@@ -44,6 +45,29 @@ public sealed class MemoryTests
         {
             await connection.DisposeAsync();
         }
+    }
+
+    [Fact]
+    public async Task What_a_flood_took_is_given_back_within_a_minute()
+    {
+        var clock = new ManualClock();
+        await using var host = await GatewayHost.LocalAsync(null, clock);
+        var flood = Flood();
+        var taken = GC.GetGCMemoryInfo(GCKind.Any).TotalCommittedBytes;
+
+        clock.Advance(TimeSpan.FromMinutes(1));
+
+        Assert.False(flood.IsAlive);
+        Assert.InRange(taken - GC.GetGCMemoryInfo(GCKind.Any).TotalCommittedBytes, 100L << 20, long.MaxValue);
+    }
+
+    /// <summary>Garbage of which no more is made, after a collection that has found all of it in use.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WeakReference Flood()
+    {
+        var bodies = Enumerable.Range(0, 150).Select(_ => new byte[1 << 20]).ToList();
+        GC.Collect();
+        return new WeakReference(bodies[0]);
     }
 
     private static async Task<HttpStatusCode> SpinUpAsync(HttpClient client)
