@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using HostService.Gateway.Limits;
 using HostService.GrainInterfaces;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -25,6 +26,9 @@ internal sealed partial class Authenticator
 {
     private const string BackendScope = "backend";
 
+    /// <summary>Log lines about refused credentials; the limiter bounds those of one address, this those of all.</summary>
+    private const int LinesPerMinute = 100;
+
     private readonly TokenVerifier _tokens;
     private readonly FailureLimiter _limiter;
     private readonly HostEnvironment _environment;
@@ -33,10 +37,11 @@ internal sealed partial class Authenticator
     private readonly byte[]? _secretHash;
     private readonly bool _checksBackend;
     private readonly Counter<long> _failures;
+    private readonly LineAllowance _lines;
 
     public Authenticator(
-        TokenVerifier tokens, FailureLimiter limiter, IOptions<AuthOptions> options, GatewayEnvironment environment, IHostName host, IMeterFactory meters,
-        ILogger<Authenticator> logger)
+        TokenVerifier tokens, FailureLimiter limiter, IOptions<AuthOptions> options, GatewayEnvironment environment, IHostName host,
+        IMeterFactory meters, TimeProvider timeProvider, ILogger<Authenticator> logger)
     {
         _tokens = tokens;
         _limiter = limiter;
@@ -45,6 +50,7 @@ internal sealed partial class Authenticator
         _logger = logger;
         _secretHash = options.Value.SharedSecret is { Length: > 0 } secret ? Hash(secret) : null;
         _checksBackend = options.Value.BackendIsChecked(environment.Value);
+        _lines = new LineAllowance(LinesPerMinute, timeProvider);
         _failures = meters.Create("HostService.Gateway").CreateCounter<long>(
             "host_service.authentication.failures", description: "Credentials that were refused, by kind.");
     }
@@ -104,9 +110,21 @@ internal sealed partial class Authenticator
     private Caller Refuse(IPAddress? from, CredentialKind kind, string why)
     {
         _failures.Add(1, new KeyValuePair<string, object?>("kind", kind == CredentialKind.User ? "user" : "backend"));
-        Refused(_logger, kind, from, why);
-        if (_limiter.Failed(from, kind))
-            Limited(_logger, kind, from);
+        var isLimited = _limiter.Failed(from, kind);
+        if (_lines.TryTake(out var leftOut))
+        {
+            if (leftOut > 0)
+            {
+                LeftOut(_logger, leftOut);
+            }
+
+            Refused(_logger, kind, from, why);
+            if (isLimited)
+            {
+                Limited(_logger, kind, from);
+            }
+        }
+
         return Caller.Nobody;
     }
 
@@ -114,6 +132,9 @@ internal sealed partial class Authenticator
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Refused a {Kind} credential from {Address}: {Why}")]
     private static partial void Refused(ILogger logger, CredentialKind kind, IPAddress? address, string why);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} refused credentials before this one have no line of their own")]
+    private static partial void LeftOut(ILogger logger, long count);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Too many refused {Kind} credentials from {Address}; further ones are refused unseen for up to a minute")]
     private static partial void Limited(ILogger logger, CredentialKind kind, IPAddress? address);

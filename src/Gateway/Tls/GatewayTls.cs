@@ -23,6 +23,8 @@ public static class GatewayTls
     {
         services.AddSingleton(provider => new ServerTls(provider, privateRoot));
         services.AddHostedService(provider => provider.GetRequiredService<ServerTls>());
+        // This category is about peers that break the protocol: a stranger could fill the log, and with lines marked as critical.
+        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel.Http2", LogLevel.None));
         services.Configure<SocketTransportOptions>(sockets => sockets.MaxReadBufferSize = ServerLimits.ConnectionBuffer);
         return services;
     }

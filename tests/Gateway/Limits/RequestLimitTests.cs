@@ -5,6 +5,7 @@ using HostService.GrainInterfaces;
 using HostService.Tests.Gateway.Fakes;
 using HostService.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace HostService.Tests.Gateway.Limits;
 
@@ -162,6 +163,32 @@ public sealed class RequestLimitTests
 
         using var answer = await response;
         Assert.Equal((HttpStatusCode.BadRequest, "Malformed body"), (answer.StatusCode, await answer.Content.ReadAsStringAsync()));
+    }
+
+    [Fact]
+    public async Task Requests_that_are_reset_at_once_leave_no_line_in_the_log_but_that_of_the_limit()
+    {
+        await using var server = await GatewayServer.StartAsync();
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
+        {
+            await using var attacker = await server.Http2Async(GatewayServer.Stranger(1));
+            try
+            {
+                for (var i = 0; i < 3000; i++)
+                {
+                    await attacker.ResetAsync(await attacker.RequestAsync("PUT", SpinUp, contentLength: 1 << 20));
+                }
+            }
+            catch (IOException)
+            {
+                // The server has had enough of it.
+            }
+        }));
+
+        Assert.DoesNotContain(server.Log.Lines, line => !line.Contains("the limit on requests is reached", StringComparison.Ordinal));
+        // Whether the server complains depends on who is faster; this is where it would.
+        var complaints = server.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Microsoft.AspNetCore.Server.Kestrel.Http2");
+        Assert.False(complaints.IsEnabled(LogLevel.Critical));
     }
 
     private static FakeGrains Waiting(TaskCompletionSource<SpinUpAnswer> answer) =>

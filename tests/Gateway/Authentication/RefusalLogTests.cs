@@ -1,0 +1,36 @@
+using System.Net;
+using HostService.Gateway.Authentication;
+using HostService.GrainInterfaces;
+using HostService.Tests.Gateway.Fakes;
+using HostService.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace HostService.Tests.Gateway.Authentication;
+
+public sealed class RefusalLogTests
+{
+    [Fact]
+    public async Task However_many_addresses_send_bad_credentials_the_log_grows_by_a_bounded_number_of_lines_a_minute()
+    {
+        var clock = new ManualClock();
+        var log = new RecordingLogger<Authenticator>();
+        await using var host = await GatewayHost.StartAsync(HostEnvironment.Prod, null, clock, ("Auth:SharedSecret", "a secret"));
+        var authenticator = ActivatorUtilities.CreateInstance<Authenticator>(host.Services, log);
+
+        await RefuseAsync(authenticator, 300);
+        Assert.Equal(100, log.Lines.Count);
+
+        clock.Advance(TimeSpan.FromMinutes(1));
+        await RefuseAsync(authenticator, 1);
+        Assert.Equal(102, log.Lines.Count);
+        Assert.Contains("200 refused credentials", log.Lines[100], StringComparison.Ordinal);
+    }
+
+    private static async Task RefuseAsync(Authenticator authenticator, int times)
+    {
+        for (var i = 0; i < times; i++)
+        {
+            Assert.Null((await authenticator.BackendAsync(new IPAddress(0x0A000000L + i), "wrong", CancellationToken.None)).Id);
+        }
+    }
+}
