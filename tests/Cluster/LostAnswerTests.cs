@@ -1,5 +1,4 @@
 using HostService.GrainInterfaces;
-using HostService.Infrastructure.Docker;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace HostService.Tests.Cluster;
