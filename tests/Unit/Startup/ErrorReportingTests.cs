@@ -1,6 +1,9 @@
 using HostService.Silo.Reporting;
 using HostService.Tests.Support;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Sentry;
 
 namespace HostService.Tests.Unit.Startup;
@@ -9,30 +12,130 @@ namespace HostService.Tests.Unit.Startup;
 [CollectionDefinition(nameof(ErrorReporting), DisableParallelization = true)]
 public sealed class ErrorReportingCollection;
 
+/// <summary>What operators find in Sentry of what the service logs.</summary>
 [Collection(nameof(ErrorReporting))]
 public sealed class ErrorReportingTests
 {
     [Fact]
-    public void Reporting_leaves_no_file_in_its_users_home()
+    public async Task A_logged_error_arrives_with_environment_release_and_its_fields_as_tags()
+    {
+        await using var server = await SentryServer.StartAsync();
+
+        await ReportAsync(server.Dsn, logger => logger.LogError("Mandelbox {MandelboxId} was lost", "m1"));
+
+        var sent = await server.NextEventAsync();
+        Assert.Equal("Mandelbox m1 was lost", sent.GetProperty("logentry").GetProperty("message").GetString());
+        Assert.Equal(("error", "STAGING"), (sent.GetProperty("level").GetString(), sent.GetProperty("environment").GetString()));
+        Assert.StartsWith("host-service@", sent.GetProperty("release").GetString(), StringComparison.Ordinal);
+        Assert.Equal(Environment.MachineName, sent.GetProperty("server_name").GetString());
+        Assert.Equal("m1", sent.GetProperty("tags").GetProperty("MandelboxId").GetString());
+        Assert.Equal("HostService.Test", sent.GetProperty("tags").GetProperty("category").GetString());
+    }
+
+    [Fact]
+    public async Task A_logged_exception_arrives_with_its_cause_and_its_stack()
+    {
+        await using var server = await SentryServer.StartAsync();
+
+        await ReportAsync(server.Dsn, logger =>
+        {
+            try
+            {
+                throw new IOException("the engine is away", new TimeoutException("no answer"));
+            }
+            catch (IOException exception)
+            {
+                logger.LogError(exception, "The engine failed");
+            }
+        });
+
+        var exceptions = (await server.NextEventAsync()).GetProperty("exception").GetProperty("values").EnumerateArray().ToArray();
+        Assert.Equal(["no answer", "the engine is away"], exceptions.Select(e => e.GetProperty("value").GetString()));
+        Assert.Contains(
+            nameof(A_logged_exception_arrives_with_its_cause_and_its_stack), exceptions[1].GetProperty("stacktrace").ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_was_logged_before_an_error_comes_with_it_without_the_credentials_in_its_addresses()
+    {
+        await using var server = await SentryServer.StartAsync();
+
+        await ReportAsync(server.Dsn, logger =>
+        {
+            logger.LogInformation("asks https://user:secret@engine/x now");
+            logger.LogError("The engine failed");
+        });
+
+        var breadcrumbs = (await server.NextEventAsync()).GetProperty("breadcrumbs").EnumerateArray();
+        Assert.Equal("asks https://[Filtered]:[Filtered]@engine/x now", Assert.Single(breadcrumbs).GetProperty("message").GetString());
+    }
+
+    [Fact]
+    public async Task A_flush_returns_once_everything_is_sent()
+    {
+        await using var server = await SentryServer.StartAsync();
+
+        await ReportAsync(server.Dsn, logger =>
+        {
+            for (var i = 0; i < 10; i++)
+            {
+                logger.LogError("Error {Number}", i);
+            }
+        });
+
+        Assert.Equal(10, server.Unread);
+    }
+
+    [Fact]
+    public async Task Without_a_DSN_nothing_is_reported()
+    {
+        await ReportAsync("", logger =>
+        {
+            Assert.False(SentrySdk.IsEnabled);
+            logger.LogError("nobody is told");
+        });
+    }
+
+    [Fact]
+    public async Task A_server_that_is_away_fails_neither_the_logger_nor_the_flush() =>
+        await ReportAsync($"http://key@127.0.0.1:{TestPorts.Reserve()}/1", logger =>
+        {
+            logger.LogError("hello");
+            Assert.True(SentrySdk.IsEnabled);
+        });
+
+    [Fact]
+    public async Task Reporting_writes_no_file()
     {
         const string Variable = "XDG_DATA_HOME";
         using var home = new ScratchDirectory();
+        await using var server = await SentryServer.StartAsync();
         var before = Environment.GetEnvironmentVariable(Variable);
         Environment.SetEnvironmentVariable(Variable, home.Path);
         try
         {
-            // Nobody listens there: what counts is what an event does before it is sent.
-            var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Sentry:Dsn", "http://key@127.0.0.1:1/1")]).Build();
-            using (ErrorReporting.Start(configuration))
-            {
-                Assert.NotEqual(SentryId.Empty, SentrySdk.CaptureMessage("hello"));
-            }
+            await ReportAsync(server.Dsn, logger => logger.LogError("hello"));
 
+            Assert.Equal(1, server.Unread);
             Assert.Empty(Directory.EnumerateFileSystemEntries(home.Path));
         }
         finally
         {
             Environment.SetEnvironmentVariable(Variable, before);
+        }
+    }
+
+    /// <summary>Logs as the service does, and flushes before it returns.</summary>
+    private static async Task ReportAsync(string dsn, Action<ILogger> log)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Configuration.AddInMemoryCollection([new("Sentry:Dsn", dsn), new("APP_ENV", "STAGING"), new("Logging:Console:LogLevel:Default", "None")]);
+        using (ErrorReporting.Start(builder.Configuration))
+        {
+            builder.AddServiceLogging();
+            await using var app = builder.Build();
+            log(app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("HostService.Test"));
+            await ErrorReporting.FlushAsync();
         }
     }
 }
