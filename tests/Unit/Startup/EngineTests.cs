@@ -4,15 +4,13 @@ using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
-using NSubstitute;
-using NSubstitute.ExceptionExtensions;
 
 namespace HostService.Tests.Unit.Startup;
 
 /// <summary>B3: the engine's own unit.</summary>
 public sealed class EngineTests
 {
-    private readonly ISystemd _systemd = Substitute.For<ISystemd>();
+    private readonly FakeSystemd _systemd = new();
     private readonly RecordingLogger<Silo.Startup.Engine> _log = new();
 
     [Theory]
@@ -25,7 +23,7 @@ public sealed class EngineTests
     public async Task It_is_started_wherever_the_service_manages_the_system(HostEnvironment environment, bool manageSystem, string unit, int times)
     {
         await Engine(environment, manageSystem, unit).StartAsync(CancellationToken.None);
-        await _systemd.Received(times).StartUnitAsync("docker.service", Arg.Any<CancellationToken>());
+        Assert.Equal(Enumerable.Repeat("docker.service", times), _systemd.StartedUnits);
     }
 
     [Theory]
@@ -33,7 +31,7 @@ public sealed class EngineTests
     [InlineData(HostEnvironment.LocalDevWithDb)]
     public async Task One_that_does_not_start_locally_is_a_warning_because_the_engine_may_run_without_systemd(HostEnvironment environment)
     {
-        _systemd.StartUnitAsync(default!, default).ThrowsAsyncForAnyArgs(new SystemdException("System has not been booted with systemd"));
+        _systemd.StartFailure = new SystemdException("System has not been booted with systemd");
         await Engine(environment, true, "docker.service").StartAsync(CancellationToken.None);
         var line = Assert.Single(_log.Lines);
         Assert.StartsWith("Warning", line, StringComparison.Ordinal);
@@ -43,12 +41,12 @@ public sealed class EngineTests
     [Fact]
     public async Task One_that_does_not_start_on_EC2_is_a_failure()
     {
-        _systemd.StartUnitAsync(default!, default).ThrowsAsyncForAnyArgs(new SystemdException("Unit docker.service not found."));
+        _systemd.StartFailure = new SystemdException("Unit docker.service not found.");
         await Assert.ThrowsAsync<SystemdException>(() => Engine(HostEnvironment.Prod, true, "docker.service").StartAsync(CancellationToken.None));
     }
 
     private Silo.Startup.Engine Engine(HostEnvironment environment, bool manageSystem, string unit) => new(
-        Substitute.For<IContainerEngine>(),
+        new FakeContainerEngine(),
         _systemd,
         new RunningEnvironment(environment),
         Options.Create(new Infrastructure.HostOptions { ManageSystem = manageSystem }),

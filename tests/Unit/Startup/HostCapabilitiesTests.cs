@@ -7,7 +7,6 @@ using HostService.Silo.Hosting;
 using HostService.Silo.Startup;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
-using NSubstitute;
 
 namespace HostService.Tests.Unit.Startup;
 
@@ -58,8 +57,15 @@ public sealed class HostCapabilitiesTests
     private HostCapabilities Machine(HostEnvironment environment) => new(
         new RunningEnvironment(environment),
         Options.Create(new HostOptions()),
-        Substitute.For<IAppArmor>(),
+        new LoadedAppArmor(),
         new FakeInputDevices(),
         new ContainerCapabilitiesSource(),
         _log);
+
+    private sealed class LoadedAppArmor : IAppArmor
+    {
+        public string? Unavailable => null;
+
+        public Task LoadAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
 }
