@@ -9,6 +9,8 @@ export CONFIGURATION
 
 RID := linux-x64
 DOTNET_BUILD := dotnet build -c $(CONFIGURATION) --nologo -v quiet
+# Whitespace only: code style is checked by every build.
+FORMAT := dotnet format whitespace HostService.sln
 
 .PHONY: help
 help: ## This list
@@ -71,10 +73,12 @@ test-vm: ## The tests in a virtual machine with systemd, uinput and AppArmor
 
 .PHONY: format
 format: ## Format all code
-	@dotnet format HostService.sln
+	@$(FORMAT)
 
 .PHONY: lint
 lint: ## Check format, scripts, and what must not be in the code
+	@eng/prerequisites.sh lint
+	@$(FORMAT) --verify-no-changes || { echo 'not formatted: run "make format"' >&2; exit 1; }
 	@eng/lint.sh
 
 .PHONY: check
