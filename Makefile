@@ -9,6 +9,8 @@ export CONFIGURATION
 
 RID := linux-x64
 DOTNET_BUILD := dotnet build -c $(CONFIGURATION) --nologo -v quiet
+# Whitespace only: code style is checked by every build.
+FORMAT := dotnet format whitespace HostService.sln
 
 .PHONY: help
 help: ## This list
@@ -18,7 +20,7 @@ help: ## This list
 .PHONY: build
 build: ## build/host-service, one self-contained file for linux-x64
 	@dotnet publish src/Silo/Silo.csproj -c Release -r $(RID) --self-contained --nologo -v quiet \
-	  -p:PublishSingleFile=true -p:EnableSingleFileAnalyzer=false -p:IncludeNativeLibrariesForSelfExtract=true -p:DebugType=embedded -o artifacts/host-service
+	  -p:PublishReadyToRun=true -p:PublishSingleFile=true -p:EnableSingleFileAnalyzer=false -p:IncludeNativeLibrariesForSelfExtract=true -p:DebugType=embedded -o artifacts/host-service
 	@mkdir -p build
 	@cp -f artifacts/host-service/host-service build/host-service.new && mv -f build/host-service.new build/host-service
 	@for settings in artifacts/host-service/appsettings*.json; do [ ! -e "$$settings" ] || cp -f "$$settings" build/; done
@@ -50,6 +52,11 @@ runstaging: build ## The service in STAGING (on EC2 only)
 runprod: build ## The service in PROD (on EC2 only)
 	@eng/run.sh PROD
 
+.PHONY: unit
+unit: ## The quick tests for the inner loop: Unit, Cluster and Gateway, built without analyzers; needs no set-up
+	@$(DOTNET_BUILD) QuickTests.slnf -p:RunAnalyzers=false
+	@eng/test.sh --at-once Unit Cluster Gateway
+
 .PHONY: test
 test: ## Set up and run every test but those in the VM
 	@eng/prerequisites.sh test
@@ -62,14 +69,16 @@ test-vm: ## The tests in a virtual machine with systemd, uinput and AppArmor
 	@eng/prerequisites.sh vm
 	@$(MAKE) --no-print-directory build
 	@$(DOTNET_BUILD) tests/Vm/Vm.csproj
-	@PROJECT_DEADLINE=1200 eng/test.sh Vm
+	@PROJECT_TIMEOUT=1200 eng/test.sh Vm
 
 .PHONY: format
 format: ## Format all code
-	@dotnet format HostService.sln
+	@$(FORMAT)
 
 .PHONY: lint
 lint: ## Check format, scripts, and what must not be in the code
+	@eng/prerequisites.sh lint
+	@$(FORMAT) --verify-no-changes || { echo 'not formatted: run "make format"' >&2; exit 1; }
 	@eng/lint.sh
 
 .PHONY: check

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian or Ubuntu machine, saying what and why; asks nothing. This is the one list of such things.
-# usage: eng/prerequisites.sh run|test|vm
+# usage: eng/prerequisites.sh run|test|vm|lint
 # Where it cannot install (no apt, no root, no network) it says what will not work and still ends with 0: tests that need the missing thing
-# skip themselves with a reason. Only "run" needs its own list whole, and ends with 1 without it.
+# skip themselves with a reason. Only "run" needs its whole list, and ends with 1 without it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-scope=${1:?usage: eng/prerequisites.sh run|test|vm}
+scope=${1:?usage: eng/prerequisites.sh run|test|vm|lint}
 
 # scopes | there when this command or file is there | Debian package | what for
 needs='run,test|dockerd|docker.io|the engine that runs mandelboxes
@@ -32,7 +32,8 @@ test|npm|npm|installing it
 vm|qemu-system-x86_64|qemu-system-x86|a machine that has every kernel interface
 vm|mmdebstrap|mmdebstrap|its disk
 vm|mkfs.ext4|e2fsprogs|the same
-vm|ssh|openssh-client|working inside it'
+vm|ssh|openssh-client|working inside it
+lint|shellcheck|shellcheck|checking our scripts'
 
 # scopes | npm package, exact version | what for; installed below .cache/npm
 npm_needs='test|s3rver@3.7.1|an S3 server to test user configs against'

@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# Runs test projects one after the other, each with a deadline, and ends with one closing line: N passed, N failed, N skipped.
-# usage: eng/test.sh [project…]     names below tests/; without one, all but Vm. They must be built already.
-# FILTER='FullyQualifiedName~Ports' narrows; PROJECT_DEADLINE=900 (seconds) bounds each project; CONFIGURATION=Debug.
+# Runs test projects, each with a time limit, and ends with one closing line: N passed, N failed, N skipped.
+# usage: eng/test.sh [--at-once] [project…]     names below tests/; without one, all but Vm. They must be built already.
+# They run one after the other, or with --at-once side by side: only for projects that share nothing of the machine, such as Docker.
+# FILTER='FullyQualifiedName~Ports' narrows; PROJECT_TIMEOUT=900 (seconds) bounds each project; CONFIGURATION=Debug.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 results=artifacts/test-results
 rm -rf "$results"
 mkdir -p "$results"
 
+at_once=
+if [ "${1:-}" = --at-once ]; then
+  at_once=yes
+  shift
+fi
 projects=("$@")
 if [ ${#projects[@]} = 0 ]; then
   for file in tests/*/*.csproj; do
@@ -19,15 +25,35 @@ fi
 passed=0 failed=0 skipped=0 cut_short=()
 count() { sed -n 's/.*<Counters \(.*\)\/>.*/\1/p' "$1" | grep -o "\b$2=\"[0-9]*\"" | head -n 1 | tr -dc '0-9'; }
 
+# A test that hangs ends its project after five minutes without progress; a project that hangs is ended by its own time limit.
+run() { # project
+  timeout --kill-after=15 "${PROJECT_TIMEOUT:-900}" \
+    dotnet test "tests/$1/$1.csproj" --no-build --nologo -c "${CONFIGURATION:-Debug}" ${FILTER:+--filter "$FILTER"} \
+    --results-directory "$PWD/$results" --logger "trx;LogFileName=$1.trx" --logger 'console;verbosity=minimal' \
+    --blame-hang-timeout 5m --blame-hang-dump-type none
+}
+
+declare -A running
+if [ -n "$at_once" ]; then
+  for name in "${projects[@]}"; do
+    run "$name" >"$results/$name.log" 2>&1 &
+    running[$name]=$!
+  done
+fi
+
 for name in "${projects[@]}"; do
   trx=$results/$name.trx
+  begun=$SECONDS
   echo "== tests/$name"
-  # A test that hangs ends its project after five minutes without progress; a project that hangs is ended by its own deadline.
-  timeout --kill-after=15 "${PROJECT_DEADLINE:-900}" \
-    dotnet test "tests/$name/$name.csproj" --no-build --nologo -c "${CONFIGURATION:-Debug}" ${FILTER:+--filter "$FILTER"} \
-    --results-directory "$PWD/$results" --logger "trx;LogFileName=$name.trx" --logger 'console;verbosity=minimal' \
-    --blame-hang-timeout 5m --blame-hang-dump-type none
-  code=$?
+  if [ -n "$at_once" ]; then
+    wait "${running[$name]}"
+    code=$?
+    cat "$results/$name.log"
+  else
+    run "$name"
+    code=$?
+    echo "tests/$name: $((SECONDS - begun)) s"
+  fi
   if [ ! -s "$trx" ]; then
     if [ $code = 0 ]; then echo "tests/$name: no test matches"; continue; fi
     cut_short+=("  tests/$name: ended with $code and left no results: counted as one failure")

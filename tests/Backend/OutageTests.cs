@@ -163,11 +163,7 @@ public sealed class OutageTests(PostgresFixture postgres)
     [Fact]
     public async Task No_secret_is_in_what_an_unreachable_database_makes_us_say()
     {
-        using var closed = new TcpListener(IPAddress.Loopback, 0);
-        closed.Start();
-        var port = ((IPEndPoint)closed.LocalEndpoint).Port;
-        closed.Stop();
-        await using var it = new DatabaseUnderTest($"postgres://user:hunter2@127.0.0.1:{port}/db");
+        await using var it = new DatabaseUnderTest($"postgres://user:hunter2@127.0.0.1:{TestPorts.Reserve()}/db");
 
         var e = await Assert.ThrowsAsync<BackendDatabaseException>(() => it.Database.TestAsync(default));
         await it.Database.SetMandelboxStatusAsync("m1", "RUNNING", default);

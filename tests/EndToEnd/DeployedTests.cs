@@ -108,7 +108,7 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
     {
         using var directory = _directory;
         await AddRowAsync();
-        Assert.Contains("runs on EC2 only", await RefusalAsync(("Ec2__MetadataEndpoint", $"http://127.0.0.1:{ServiceProcess.FreePort()}")), StringComparison.Ordinal);
+        Assert.Contains("runs on EC2 only", await RefusalAsync(("Ec2__MetadataEndpoint", $"http://127.0.0.1:{TestPorts.Reserve()}")), StringComparison.Ordinal);
         Assert.Contains("no GPU", await RefusalAsync(("Gpu__NvmlLibrary", "/nowhere/libnvidia-ml.so.1")), StringComparison.Ordinal);
         Assert.Equal(["PRE_CONNECTION"], await _rows.OfAsync(_instance));
     }

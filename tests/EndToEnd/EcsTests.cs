@@ -38,7 +38,7 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
     [EngineFact]
     public async Task A_container_that_is_registered_and_then_started_gets_its_tty_and_port_its_dpi_and_its_end()
     {
-        var port = ServiceProcess.FreePort();
+        var port = TestPorts.Reserve();
         var container = await MakeContainerAsync("ecs1", port);
         await RegisterAsync(container, "ecs1");
         Assert.Empty(Directory.GetFiles(Mappings("ecs1")));
@@ -65,7 +65,7 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
     [EngineFact]
     public async Task A_container_that_runs_before_it_is_registered_is_taken_over_by_its_short_id_too()
     {
-        var port = ServiceProcess.FreePort();
+        var port = TestPorts.Reserve();
         var container = await MakeContainerAsync("ecs2", port);
         await _service.Engine.StartAsync(container, default);
         await RegisterAsync(container[..12], "ecs2");
@@ -98,7 +98,7 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
     [EngineFact]
     public async Task Registered_given_devices_and_started_it_is_taken_over_whatever_devices_this_machine_has()
     {
-        var port = ServiceProcess.FreePort();
+        var port = TestPorts.Reserve();
         var container = await MakeContainerAsync("ecs7", port);
         await RegisterAsync(container, "ecs7");
         await MakeDevicesAsync("ecs7");
@@ -114,7 +114,7 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
     [EngineFact]
     public async Task Foreign_containers_are_ignored_and_what_is_wrong_is_refused_with_the_reason()
     {
-        var port = ServiceProcess.FreePort();
+        var port = TestPorts.Reserve();
         var foreign = await MakeContainerAsync("foreign", port);
         await _service.Engine.StartAsync(foreign, default);
         Assert.Contains($"no mandelbox has host port {port}/tcp", await RefusedAsync(HttpMethod.Put, "/set_container_dpi", new() { ["host_port"] = port, ["dpi"] = 96 }), StringComparison.Ordinal);
@@ -131,9 +131,9 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
     [EngineFact]
     public async Task At_the_host_s_end_an_adopted_container_ends_and_one_that_is_waited_for_is_forgotten()
     {
-        var port = ServiceProcess.FreePort();
+        var port = TestPorts.Reserve();
         var container = await MakeContainerAsync("ecs5", port);
-        var waiting = await MakeContainerAsync("ecs6", ServiceProcess.FreePort());
+        var waiting = await MakeContainerAsync("ecs6", TestPorts.Reserve());
         await _service.Engine.StartAsync(container, default);
         await RegisterAsync(container, "ecs5");
         await RegisterAsync(waiting, "ecs6");
@@ -144,7 +144,7 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
         Assert.False(Directory.Exists(_service.Root));
     }
 
-    private static async Task<string?> AskAsync(int port)
+    private static async Task<string?> AskAsync(ushort port)
     {
         using var client = new TcpClient();
         await client.ConnectAsync(IPAddress.Loopback, port);
@@ -155,7 +155,7 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
     private string Mappings(string id) => Path.Combine(_service.Root, id, "mandelboxResourceMappings");
 
     /// <summary>As the agent makes one: labels of its own, one port, and the mapping's directory bound.</summary>
-    private async Task<string> MakeContainerAsync(string id, int port)
+    private async Task<string> MakeContainerAsync(string id, ushort port)
     {
         Directory.CreateDirectory(Mappings(id));
         var container = await _service.Engine.CreateAsync(

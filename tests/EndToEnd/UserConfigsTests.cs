@@ -88,7 +88,7 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
         var settings = _service.Process.Settings;
         await using (var ending = await RunningService.StartAsync(directory, engine.Endpoint, settings.With(
             ("Host__Root", directory["fractal"]), ("Host__PrivateRoot", directory["private"]), ("Host__CloudStorageRoot", directory["cloud"]),
-            ("Host__InstanceName", $"{settings.InstanceName}-ending"), ("Orleans__SiloPort", $"{ServiceProcess.FreePort()}"), ("Orleans__GatewayPort", $"{ServiceProcess.FreePort()}"),
+            ("Host__InstanceName", $"{settings.InstanceName}-ending"), ("Orleans__SiloPort", $"{TestPorts.Reserve()}"), ("Orleans__GatewayPort", $"{TestPorts.Reserve()}"),
             ("UserConfigs__ServiceUrl", way.Url), ("Mandelbox__StopTimeout", "00:00:01"), ("Shutdown__MandelboxTimeout", "00:00:03"))))
         {
             var configs = Path.Combine(ending.Root, "before", "userConfigs", "unpacked_configs");

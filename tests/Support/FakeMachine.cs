@@ -84,12 +84,27 @@ public sealed class FakeInputDevices : IInputDevices
 public sealed class FakeDatabase : IBackendDatabase
 {
     private readonly ConcurrentQueue<string> _history = new();
+    private int _sweeps;
 
     public PlannedFailures Claim { get; } = new();
 
     public PlannedFailures Status { get; } = new();
 
     public PlannedFailures Remove { get; } = new();
+
+    /// <summary>Figures of every heartbeat.</summary>
+    public ConcurrentQueue<HostFigures> Heartbeats { get; } = new();
+
+    /// <summary>What a heartbeat is answered: null, or why the host is no longer wanted.</summary>
+    public Func<string?> HeartbeatAnswer { get; set; } = () => null;
+
+    /// <summary>What <see cref="WhyNotWantedAsync"/> answers.</summary>
+    public Func<string?> WhyNotWanted { get; set; } = () => null;
+
+    public PlannedFailures Sweep { get; } = new();
+
+    /// <summary>How often stale rows were to be removed.</summary>
+    public int Sweeps => Volatile.Read(ref _sweeps);
 
     /// <summary>Set: claims are refused with this reason.</summary>
     public string? ClaimRefusal { get; set; }
@@ -108,9 +123,13 @@ public sealed class FakeDatabase : IBackendDatabase
     public Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken) =>
         Task.FromResult(new RegistrationAnswer(RegistrationOutcome.Registered, null));
 
-    public Task<string?> HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+    public Task<string?> HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken)
+    {
+        Heartbeats.Enqueue(figures);
+        return Task.FromResult(HeartbeatAnswer());
+    }
 
-    public Task<string?> WhyNotWantedAsync(string instanceName, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+    public Task<string?> WhyNotWantedAsync(string instanceName, CancellationToken cancellationToken) => Task.FromResult(WhyNotWanted());
 
     public Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -147,7 +166,12 @@ public sealed class FakeDatabase : IBackendDatabase
         return Task.CompletedTask;
     }
 
-    public Task<int> RemoveStaleMandelboxesAsync(string instanceName, CancellationToken cancellationToken) => Task.FromResult(0);
+    public Task<int> RemoveStaleMandelboxesAsync(string instanceName, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _sweeps);
+        Sweep.Meet();
+        return Task.FromResult(0);
+    }
 
     private void Write(string id, string status)
     {

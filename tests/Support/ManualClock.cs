@@ -1,55 +1,55 @@
+using Microsoft.Extensions.Time.Testing;
+
 namespace HostService.Tests.Support;
 
-/// <summary>A clock that stands still until a test moves it; timers fire on the way, in order, on the thread that moves it.</summary>
+/// <summary>
+/// A <see cref="FakeTimeProvider"/> that a test can wait on: the test sees that the code under test has set its timer, then moves time on. Timers fire on the
+/// thread that moves time, in order, each at the moment at which it is due.
+/// </summary>
 public sealed class ManualClock(DateTimeOffset start) : TimeProvider
 {
     private readonly Lock _gate = new();
-    private readonly List<ManualTimer> _timers = [];
+    private readonly FakeTimeProvider _time = new(start);
+    private readonly List<ManualTimer> _pending = [];
+    private readonly List<ManualTimer> _due = [];
     private readonly List<(Func<TimeSpan, bool> DueIn, TaskCompletionSource Seen)> _watchers = [];
-    private DateTimeOffset _now = start;
-    private TimeSpan _set;
+    private TimeSpan _correction;
 
     public ManualClock()
         : this(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero))
     {
     }
 
-    /// <summary>Timers that wait, so that a test can tell that the code under test has begun to wait.</summary>
+    /// <summary>How many timers are set.</summary>
     public int PendingTimers
     {
         get
         {
             lock (_gate)
             {
-                return _timers.Count;
+                return _pending.Count;
             }
         }
     }
 
-    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+    public override long TimestampFrequency => _time.TimestampFrequency;
+
+    public override long GetTimestamp() => _time.GetTimestamp();
 
     public override DateTimeOffset GetUtcNow()
     {
         lock (_gate)
         {
-            return _now + _set;
+            return _time.GetUtcNow() + _correction;
         }
     }
 
-    public override long GetTimestamp()
-    {
-        lock (_gate)
-        {
-            return _now.UtcTicks;
-        }
-    }
-
-    /// <summary>Somebody sets the clock: the time of day changes, and nothing that waits or measures notices.</summary>
+    /// <summary>Changes the time of day, as an administrator does; timers and timestamps do not notice.</summary>
     public void Set(TimeSpan by)
     {
         lock (_gate)
         {
-            _set += by;
+            _correction += by;
         }
     }
 
@@ -60,12 +60,12 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
         return timer;
     }
 
-    /// <summary>Ends once a timer is pending that is due in such a time from now: the code under test waits, and the test may move on.</summary>
+    /// <summary>Completes once a timer is set that is due in such a time from now.</summary>
     public Task TimerSetAsync(Func<TimeSpan, bool> dueIn)
     {
         lock (_gate)
         {
-            if (_timers.Any(t => dueIn(t.Due - _now)))
+            if (_pending.Exists(t => dueIn(t.Due - _time.GetUtcNow())))
             {
                 return Task.CompletedTask;
             }
@@ -79,81 +79,93 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
     /// <inheritdoc cref="TimerSetAsync(Func{TimeSpan, bool})"/>
     public Task TimerSetAsync(TimeSpan dueIn) => TimerSetAsync(d => d == dueIn);
 
-    /// <summary>Moves time on, firing every timer that falls due.</summary>
+    /// <summary>Moves time on and fires every timer that falls due, those set on the way included.</summary>
     public void Advance(TimeSpan by)
     {
         DateTimeOffset end;
         lock (_gate)
         {
-            end = _now + by;
+            end = _time.GetUtcNow() + by;
         }
 
-        while (true)
+        while (NextDue(end) is { } timer)
         {
-            ManualTimer? next;
-            lock (_gate)
-            {
-                next = _timers.Where(t => t.Due <= end).MinBy(t => t.Due);
-                if (next is null)
-                {
-                    _now = end;
-                    return;
-                }
-
-                _now = next.Due > _now ? next.Due : _now;
-                next.Reschedule(_now);
-            }
-
-            next.Fire();
+            timer.Fire();
         }
     }
 
-    private sealed class ManualTimer(ManualClock clock, TimerCallback callback, object? state) : ITimer
+    /// <summary>Moves time on to the next timer that is due, at most to the end.</summary>
+    private ManualTimer? NextDue(DateTimeOffset end)
     {
-        private TimeSpan _period = Timeout.InfiniteTimeSpan;
+        lock (_gate)
+        {
+            if (_due.Count == 0)
+            {
+                var next = _pending.Select(t => t.Due).Append(end).Min();
+                _time.Advance(next > _time.GetUtcNow() ? next - _time.GetUtcNow() : TimeSpan.Zero);
+            }
+
+            var timer = _due.FirstOrDefault();
+            if (timer is not null)
+            {
+                _due.Remove(timer);
+            }
+
+            return timer;
+        }
+    }
+
+    private void NotifyWatchers(TimeSpan dueIn)
+    {
+        foreach (var watcher in _watchers.Where(w => w.DueIn(dueIn)).ToList())
+        {
+            _watchers.Remove(watcher);
+            watcher.Seen.SetResult();
+        }
+    }
+
+    /// <summary>Its timer at the <see cref="FakeTimeProvider"/> only notes that it is due; <see cref="Advance"/> calls back, outside the lock.</summary>
+    private sealed class ManualTimer : ITimer
+    {
+        private readonly ManualClock _clock;
+        private readonly TimerCallback _callback;
+        private readonly object? _state;
+        private readonly ITimer _inner;
+        private TimeSpan _period;
+
+        public ManualTimer(ManualClock clock, TimerCallback callback, object? state)
+        {
+            (_clock, _callback, _state) = (clock, callback, state);
+            _inner = clock._time.CreateTimer(_ => NoteDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
 
         public DateTimeOffset Due { get; private set; }
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            lock (clock._gate)
+            lock (_clock._gate)
             {
-                clock._timers.Remove(this);
+                Forget();
                 _period = period;
                 if (dueTime != Timeout.InfiniteTimeSpan)
                 {
-                    Due = clock._now + dueTime;
-                    clock._timers.Add(this);
-                    foreach (var watcher in clock._watchers.Where(w => w.DueIn(dueTime)).ToList())
-                    {
-                        clock._watchers.Remove(watcher);
-                        watcher.Seen.SetResult();
-                    }
+                    Due = _clock._time.GetUtcNow() + dueTime;
+                    _clock._pending.Add(this);
+                    _clock.NotifyWatchers(dueTime);
                 }
-            }
 
-            return true;
-        }
-
-        public void Reschedule(DateTimeOffset now)
-        {
-            if (_period == Timeout.InfiniteTimeSpan || _period == TimeSpan.Zero)
-            {
-                clock._timers.Remove(this);
-            }
-            else
-            {
-                Due = now + _period;
+                return _inner.Change(dueTime, period);
             }
         }
 
-        public void Fire() => callback(state);
+        public void Fire() => _callback(_state);
 
         public void Dispose()
         {
-            lock (clock._gate)
+            lock (_clock._gate)
             {
-                clock._timers.Remove(this);
+                Forget();
+                _inner.Dispose();
             }
         }
 
@@ -161,6 +173,26 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
         {
             Dispose();
             return ValueTask.CompletedTask;
+        }
+
+        // Called by Change or by NextDue, so always under the lock.
+        private void NoteDue()
+        {
+            _clock._due.Add(this);
+            if (_period > TimeSpan.Zero)
+            {
+                Due += _period;
+            }
+            else
+            {
+                _clock._pending.Remove(this);
+            }
+        }
+
+        private void Forget()
+        {
+            _clock._pending.Remove(this);
+            _clock._due.Remove(this);
         }
     }
 }

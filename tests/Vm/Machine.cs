@@ -1,8 +1,6 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Threading.Channels;
+using HostService.Tests.Support;
 
 namespace HostService.Tests.Vm;
 
@@ -16,7 +14,7 @@ public sealed class Machine : IAsyncLifetime
 
     private readonly DirectoryInfo _share = Directory.CreateTempSubdirectory("host-service-vm");
     private readonly Channel<string> _console = Channel.CreateUnbounded<string>();
-    private readonly int _port = FreePort();
+    private readonly int _port = TestPorts.Reserve();
     private Process? _vm;
     private Process? _connection;
 
@@ -50,18 +48,11 @@ public sealed class Machine : IAsyncLifetime
 
     private IEnumerable<string> Ssh =>
     [
-        "-i", InShare("key"), "-p", _port.ToString(CultureInfo.InvariantCulture), "-l", "root", "-S", InShare("connection"),
+        "-i", InShare("key"), "-p", _port.ToString(), "-l", "root", "-S", InShare("connection"),
         "-o", "HostName=127.0.0.1", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes",
     ];
 
     private static string Here(string name) => Path.Combine(Repository.Root, "tests", "Vm", name);
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
 
     private static async Task EndAsync(Process? process)
     {
@@ -87,7 +78,7 @@ public sealed class Machine : IAsyncLifetime
 
     private async Task BootAsync(string image)
     {
-        _vm = Start(Here("boot.sh"), [image, _share.FullName, _port.ToString(CultureInfo.InvariantCulture)], line => _console.Writer.TryWrite(line));
+        _vm = Start(Here("boot.sh"), [image, _share.FullName, _port.ToString()], line => _console.Writer.TryWrite(line));
         _ = _vm.WaitForExitAsync().ContinueWith(_ => _console.Writer.TryComplete(), TaskScheduler.Default);
         var last = new Queue<string>();
         using var limit = new CancellationTokenSource(BootLimit);

@@ -159,7 +159,7 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IAsyncLifetime
         using var up = new FileSystemWatcher(mappings, "done_sleeping_until_X_clients") { EnableRaisingEvents = true };
         var isUp = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         up.Created += (_, _) => isUp.TrySetResult();
-        ushort tcp = FreePort(ProtocolType.Tcp), udp = FreePort(ProtocolType.Udp), second = FreePort(ProtocolType.Tcp);
+        ushort tcp = TestPorts.Reserve(), udp = TestPorts.Reserve(), second = TestPorts.Reserve();
         var id = await StartedAsync(Demo("box7") with
         {
             Ports = [new PortBinding(32262, Transport.Tcp, tcp), new PortBinding(32263, Transport.Udp, udp), new PortBinding(32273, Transport.Tcp, second)],
@@ -254,13 +254,6 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IAsyncLifetime
         using var client = new UdpClient();
         await client.SendAsync("?"u8.ToArray(), "127.0.0.1", port);
         return Encoding.ASCII.GetString((await client.ReceiveAsync().WaitAsync(TimeSpan.FromSeconds(20))).Buffer).TrimEnd();
-    }
-
-    private static ushort FreePort(ProtocolType protocol)
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, protocol == ProtocolType.Tcp ? SocketType.Stream : SocketType.Dgram, protocol);
-        socket.Bind(new IPEndPoint(IPAddress.Any, 0));
-        return (ushort)((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 
     private ContainerSpec Demo(string name) => new() { Name = $"{name}-{_run}", Image = _image, Labels = Ours, Tty = true };

@@ -51,7 +51,7 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
     [Fact]
     public async Task A_service_that_does_not_run_is_told_of()
     {
-        var (code, _, errors) = await ServiceProcess.CommandAsync(Nothing, "status", "--address", $"https://127.0.0.1:{ServiceProcess.FreePort()}");
+        var (code, _, errors) = await ServiceProcess.CommandAsync(Nothing, "status", "--address", $"https://127.0.0.1:{TestPorts.Reserve()}");
 
         Assert.Equal(1, code);
         Assert.Contains("No host service answers at https://127.0.0.1:", errors, StringComparison.Ordinal);

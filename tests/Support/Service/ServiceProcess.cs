@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 
@@ -148,14 +146,6 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         return new HttpClient(handler) { BaseAddress = address, Timeout = TimeSpan.FromMinutes(3) };
     }
 
-    /// <summary>A TCP port that nobody has at this moment.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
     private static async Task<(Process Keeper, int Pid)> LaunchAsync(string[] arguments, IReadOnlyDictionary<string, string> environment)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "host-service");
@@ -205,7 +195,7 @@ public sealed record ServiceSettings(IReadOnlyDictionary<string, string> Environ
     /// <summary>The host label of its containers.</summary>
     public string InstanceName => Environment["Host__InstanceName"];
 
-    /// <summary>A developer's service below a directory of the test's, on ports that nobody has.</summary>
+    /// <summary>A developer's service below a directory of the test's, on reserved ports.</summary>
     public static ServiceSettings Local(Uri engine, ScratchDirectory directory) => new(new Dictionary<string, string>
     {
         ["APP_ENV"] = "LOCALDEV",
@@ -215,8 +205,8 @@ public sealed record ServiceSettings(IReadOnlyDictionary<string, string> Environ
         ["Host__CloudStorageRoot"] = directory["fractalCloudStorage"],
         ["Host__InstanceName"] = $"test-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6))}",
         ["Gateway__Port"] = "0",
-        ["Orleans__SiloPort"] = ServiceProcess.FreePort().ToString(),
-        ["Orleans__GatewayPort"] = ServiceProcess.FreePort().ToString(),
+        ["Orleans__SiloPort"] = TestPorts.Reserve().ToString(),
+        ["Orleans__GatewayPort"] = TestPorts.Reserve().ToString(),
         ["Docker__Endpoint"] = engine.ToString(),
         ["Auth__SharedSecret"] = ServiceProcess.Secret,
     });

@@ -3,15 +3,14 @@ using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Docker;
-using HostService.Infrastructure.Linux.AppArmor;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Background;
 using HostService.Silo.Hosting;
 using HostService.Silo.Startup;
+using HostService.Tests.Gateway.Fakes;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
-using NSubstitute;
 
 namespace HostService.Tests.Unit.Background;
 
@@ -20,15 +19,15 @@ public sealed class DaemonReloadMonitorTests
 {
     private readonly ManualClock _clock = new();
     private readonly RecordingLogger<DaemonReloadMonitor> _log = new();
-    private readonly ISystemd _systemd = Substitute.For<ISystemd>();
-    private readonly IHostGrain _host = Substitute.For<IHostGrain>();
+    private readonly FakeSystemd _systemd = new();
+    private readonly FakeGrains _grains = new();
 
     [Fact]
     public async Task A_reload_names_the_mandelboxes_with_a_gpu_and_is_counted()
     {
         var counted = 0L;
         using var meter = Listen(by => Interlocked.Add(ref counted, by));
-        _host.ListMandelboxes().Returns([Mandelbox("b", 1), Mandelbox("a", 0), Mandelbox("cpu", -1), Mandelbox("not yet", 0, container: null)]);
+        Lists(() => [Mandelbox("b", 1), Mandelbox("a", 0), Mandelbox("cpu", -1), Mandelbox("not yet", 0, container: null)]);
 
         await ReloadAsync("may have lost their GPU");
 
@@ -39,9 +38,7 @@ public sealed class DaemonReloadMonitorTests
     [Fact]
     public async Task A_host_that_does_not_answer_costs_a_line_and_not_the_watch()
     {
-        _host.ListMandelboxes().Returns(
-            _ => throw new TimeoutException("no answer"),
-            _ => Task.FromResult<IReadOnlyList<MandelboxDescription>>([Mandelbox("a", 0)]));
+        Lists(() => _grains.Calls.Count == 1 ? throw new TimeoutException("no answer") : [Mandelbox("a", 0)]);
 
         await ReloadAsync("is not known: no answer", "may have lost their GPU: a");
     }
@@ -51,8 +48,11 @@ public sealed class DaemonReloadMonitorTests
     {
         await Reloads(takeGpus: false).RunAsync(CancellationToken.None);
 
-        Assert.Empty(_systemd.ReceivedCalls());
+        Assert.Equal(0, _systemd.LoadTimeQueries);
     }
+
+    private void Lists(Func<IReadOnlyList<MandelboxDescription>> mandelboxes) =>
+        _grains.Host(nameof(IHostGrain.ListMandelboxes), _ => Task.FromResult(mandelboxes()));
 
     private static MandelboxDescription Mandelbox(string id, int gpu, string? container = "c") => new()
     {
@@ -85,7 +85,7 @@ public sealed class DaemonReloadMonitorTests
     private async Task ReloadAsync(params string[] lines)
     {
         var loads = 0L;
-        _systemd.UnitsLoadedAtAsync(default).ReturnsForAnyArgs(_ => Task.FromResult<long?>(loads++));
+        _systemd.UnitsLoadedAt = () => loads++;
         using var end = new CancellationTokenSource();
         var watching = Reloads(takeGpus: true).RunAsync(end.Token);
         foreach (var line in lines)
@@ -101,8 +101,6 @@ public sealed class DaemonReloadMonitorTests
 
     private DaemonReloadMonitor Reloads(bool takeGpus)
     {
-        var grains = Substitute.For<IGrainFactory>();
-        grains.GetGrain<IHostGrain>("host").Returns(_host);
         var identity = new HostIdentity("host", "i", "t", "a", "r", "127.0.0.1");
         var info = new HostInfoSource(new HostInfo { Identity = identity, Environment = HostEnvironment.Dev });
         var watch = new ReloadWatch(_systemd, Options.Create(new SystemdOptions()), _clock, NullLogger<ReloadWatch>.Instance);
@@ -110,11 +108,11 @@ public sealed class DaemonReloadMonitorTests
         var capabilities = new HostCapabilities(
             new RunningEnvironment(HostEnvironment.Dev),
             options,
-            Substitute.For<IAppArmor>(),
+            new LoadedAppArmor(),
             new FakeInputDevices(),
             new ContainerCapabilitiesSource(),
             NullLogger<HostCapabilities>.Instance);
         capabilities.Detect(new EngineInfo("28.2.2", "1.50", ["nvidia"], []) { CgroupDriver = takeGpus ? "systemd" : "cgroupfs" }, gpus: 1);
-        return new DaemonReloadMonitor(grains, info, capabilities, options, watch, _log);
+        return new DaemonReloadMonitor(_grains.Factory, info, capabilities, options, watch, _log);
     }
 }

@@ -4,7 +4,6 @@ using HostService.Silo.Background;
 using HostService.Silo.Hosting;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
-using NSubstitute;
 
 namespace HostService.Tests.Unit.Background;
 
@@ -12,7 +11,7 @@ public sealed class FirewallMonitorTests
 {
     private readonly ManualClock _clock = new();
     private readonly RecordingLogger<FirewallMonitor> _log = new();
-    private readonly IFirewall _firewall = Substitute.For<IFirewall>();
+    private readonly FakeFirewall _firewall = new();
 
     [Fact]
     public async Task A_deployed_host_that_cannot_load_the_firewall_does_not_start()
@@ -82,12 +81,7 @@ public sealed class FirewallMonitorTests
 
     private static Func<IReadOnlyList<string>> Fault(string reason) => () => throw new FirewallException(reason);
 
-    /// <summary>The answers of the firewall, the last one for ever.</summary>
-    private void Answers(params Func<IReadOnlyList<string>>[] answers)
-    {
-        var next = 0;
-        _firewall.LoadAsync(Arg.Any<CancellationToken>()).Returns(_ => Task.FromResult(answers[Math.Min(next++, answers.Length - 1)]()));
-    }
+    private void Answers(params Func<IReadOnlyList<string>>[] answers) => _firewall.Answers = answers;
 
     /// <summary>The results of the first checks, a check interval apart.</summary>
     private async Task<List<string?>> ChecksAsync(FirewallMonitor monitor, int count)
@@ -107,4 +101,24 @@ public sealed class FirewallMonitorTests
 
     private FirewallMonitor Monitor(HostEnvironment environment) =>
         new(_firewall, new RunningEnvironment(environment), Options.Create(new FirewallOptions()), _clock, _log);
+
+    private sealed class FakeFirewall : IFirewall
+    {
+        private int _next;
+
+        /// <summary>The answers in order; the last one repeats.</summary>
+        public Func<IReadOnlyList<string>>[] Answers { get; set; } = [];
+
+        public Task<IReadOnlyList<string>> LoadAsync(CancellationToken cancellationToken)
+        {
+            try
+            {
+                return Task.FromResult(Answers[Math.Min(_next++, Answers.Length - 1)]());
+            }
+            catch (FirewallException exception)
+            {
+                return Task.FromException<IReadOnlyList<string>>(exception);
+            }
+        }
+    }
 }

@@ -1,14 +1,12 @@
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
-using NSubstitute;
-using NSubstitute.ExceptionExtensions;
 
 namespace HostService.Tests.Unit.Database;
 
 public sealed class ScheduleTests
 {
     private readonly ManualClock _clock = new();
-    private readonly IBackendDatabase _database = Substitute.For<IBackendDatabase>();
+    private readonly FakeDatabase _database = new();
     private readonly RecordingLogger<HeartbeatLoop> _beats = new();
     private readonly RecordingLogger<StaleRowSweep> _sweeps = new();
 
@@ -20,8 +18,7 @@ public sealed class ScheduleTests
 
         var pauses = await MeasureAsync(40, 55, 65);
 
-        Assert.Equal(40, Count(nameof(IBackendDatabase.HeartbeatAsync)));
-        await _database.Received().HeartbeatAsync("i", new HostFigures(1, 2, 3), Arg.Any<CancellationToken>());
+        Assert.Equal(Enumerable.Repeat(new HostFigures(1, 2, 3), 40), _database.Heartbeats);
         Assert.True(pauses.Distinct().Count() > 10);
     }
 
@@ -33,14 +30,14 @@ public sealed class ScheduleTests
 
         var pauses = await MeasureAsync(40, 9.5, 10.5);
 
-        Assert.Equal(40, Count(nameof(IBackendDatabase.RemoveStaleMandelboxesAsync)));
+        Assert.Equal(40, _database.Sweeps);
         Assert.True(pauses.Distinct().Count() > 10);
     }
 
     [Fact]
     public async Task Failures_are_reported_each_time_for_the_heartbeat_and_end_nothing()
     {
-        _database.HeartbeatAsync("i", Arg.Any<HostFigures>(), Arg.Any<CancellationToken>()).ThrowsAsync(new BackendDatabaseException("away"));
+        _database.HeartbeatAnswer = () => throw new BackendDatabaseException("away");
         await using var loop = new HeartbeatLoop(_database, _clock, _beats);
         loop.Start("i", () => new HostFigures(1, 2, 3), _ => { });
 
@@ -52,13 +49,12 @@ public sealed class ScheduleTests
     [Fact]
     public async Task Failures_of_the_sweep_are_reported_when_they_begin_and_end()
     {
-        _database.RemoveStaleMandelboxesAsync("i", Arg.Any<CancellationToken>()).ThrowsAsync(new BackendDatabaseException("away"));
+        _database.Sweep.FailNext(3, () => new BackendDatabaseException("away"));
         await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
         sweep.Start("i", _ => { });
         await MeasureAsync(3, 9.5, 10.5);
         Assert.Single(_sweeps.Lines);
 
-        _database.RemoveStaleMandelboxesAsync("i", Arg.Any<CancellationToken>()).Returns(0);
         _clock.Advance(TimeSpan.FromSeconds(10.5));
         await _sweeps.LineAsync("can be removed again");
     }
@@ -66,8 +62,9 @@ public sealed class ScheduleTests
     [Fact]
     public async Task That_the_host_is_not_wanted_any_more_is_told_by_heartbeat_and_sweep()
     {
-        _database.HeartbeatAsync("i", Arg.Any<HostFigures>(), Arg.Any<CancellationToken>()).Returns(null, "beat");
-        _database.WhyNotWantedAsync("i", Arg.Any<CancellationToken>()).Returns(null, "sweep");
+        _database.HeartbeatAnswer = () => _database.Heartbeats.Count == 2 ? "beat" : null;
+        var asked = 0;
+        _database.WhyNotWanted = () => asked++ == 1 ? "sweep" : null;
         var told = new List<string>();
         await using var loop = new HeartbeatLoop(_database, _clock, _beats);
         loop.Start("i", () => new HostFigures(1, 2, 3), told.Add);
@@ -88,7 +85,7 @@ public sealed class ScheduleTests
 
         await MeasureAsync(1, 55, 65);
 
-        await _database.Received(1).HeartbeatAsync("i", new HostFigures(null, null, null), Arg.Any<CancellationToken>());
+        Assert.Equal([new HostFigures(null, null, null)], _database.Heartbeats);
         Assert.Contains("/proc is gone", Assert.Single(_beats.Lines), StringComparison.Ordinal);
     }
 
@@ -103,7 +100,7 @@ public sealed class ScheduleTests
         await loop.StopAsync();
         _clock.Advance(TimeSpan.FromMinutes(5));
 
-        Assert.Equal(1, Count(nameof(IBackendDatabase.HeartbeatAsync)));
+        Assert.Single(_database.Heartbeats);
         await using var never = new HeartbeatLoop(_database, _clock, _beats);
         await never.StopAsync();
     }
@@ -118,10 +115,8 @@ public sealed class ScheduleTests
         await sweep.StopAsync(default);
         await sweep.StopAsync(default);
 
-        Assert.Equal(2, Count(nameof(IBackendDatabase.RemoveStaleMandelboxesAsync)));
+        Assert.Equal(2, _database.Sweeps);
     }
-
-    private int Count(string method) => _database.ReceivedCalls().Count(c => c.GetMethodInfo().Name == method);
 
     /// <summary>Lets the schedule come round so many times; every pause is within the bounds. The last one has only begun.</summary>
     private async Task<List<TimeSpan>> MeasureAsync(int rounds, double least, double most)

@@ -1,4 +1,7 @@
 using System.Text;
+using System.Text.Json;
+using System.Threading.Channels;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Docker;
 using HostService.Tests.Support;
 using Microsoft.AspNetCore.Http;
@@ -103,6 +106,121 @@ public sealed class DockerEngineTests
         var error = await FailsAsync(engine.StartAsync("one", default), EngineFailure.PortTaken);
 
         Assert.Equal($"Could not start the container one: {words}", error.Message);
+    }
+
+    [Fact]
+    public async Task A_creation_sends_the_name_in_the_query_and_the_rest_as_the_engines_API_spells_it()
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(
+            ("/version", 200, Version2010), ("/v1.41/containers/create", 201, """{"Id":"abc","Warnings":null}""")));
+        using var engine = Engine(loopback);
+
+        var id = await engine.CreateAsync(new ContainerSpec
+        {
+            Name = "one",
+            Image = "demo",
+            Environment = ["A=1"],
+            Labels = new Dictionary<string, string> { ["x"] = "y" },
+            Ports = [new PortBinding(80, Transport.Tcp, 8080)],
+            Binds = ["/a:/b:ro"],
+            Devices = [new DeviceMapping("/dev/fuse", "/dev/fuse", "rwm")],
+            Tmpfs = new Dictionary<string, string> { ["/run"] = "size=1" },
+            CapDrop = ["ALL"],
+            MemoryBytes = 6552550944,
+            CpuShares = 2,
+            ShmBytes = 2147483648,
+        }, default);
+
+        var request = loopback.Requests.Last();
+        Assert.Equal(("abc", "POST", "?name=one"), (id, request.Method, request.Query));
+        using var sent = JsonDocument.Parse(request.Body);
+        using var expected = JsonDocument.Parse("""
+            {"Image":"demo","Env":["A=1"],"Labels":{"x":"y"},"ExposedPorts":{"80/tcp":{}},"HostConfig":{
+            "Binds":["/a:/b:ro"],"PortBindings":{"80/tcp":[{"HostPort":"8080"}]},
+            "Devices":[{"PathOnHost":"/dev/fuse","PathInContainer":"/dev/fuse","CgroupPermissions":"rwm"}],
+            "Tmpfs":{"/run":"size=1"},"Memory":6552550944,"CpuShares":2,"ShmSize":2147483648,
+            "CapDrop":["ALL"],"CapAdd":[],"SecurityOpt":[]}}
+            """);
+        Assert.True(JsonElement.DeepEquals(expected.RootElement, sent.RootElement), request.Body);
+    }
+
+    [Theory]
+    [InlineData(204)]
+    [InlineData(304)]
+    public async Task A_start_may_be_repeated(int status)
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(("/version", 200, Version2010), ("/v1.41/containers/one/start", status, "")));
+        using var engine = Engine(loopback);
+
+        await engine.StartAsync("one", default);
+
+        Assert.Equal("POST", loopback.Requests.Last().Method);
+    }
+
+    [Theory]
+    [InlineData(404, EngineFailure.NotFound)]
+    [InlineData(500, EngineFailure.Refused)]
+    public async Task A_start_that_fails_says_of_what_kind_in_the_engines_words(int status, EngineFailure failure)
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(
+            ("/version", 200, Version2010), ("/v1.41/containers/one/start", status, """{"message":"the engine's words"}""")));
+        using var engine = Engine(loopback);
+
+        var error = await FailsAsync(engine.StartAsync("one", default), failure);
+
+        Assert.Equal("Could not start the container one: the engine's words", error.Message);
+    }
+
+    [Theory]
+    [InlineData(204)]
+    [InlineData(404)]
+    public async Task A_removal_may_be_repeated(int status)
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(
+            ("/version", 200, Version2010), ("/v1.41/containers/one", status, status == 404 ? """{"message":"none"}""" : "")));
+        using var engine = Engine(loopback);
+
+        await engine.RemoveAsync("one", default);
+
+        Assert.Equal(("DELETE", "?v=1&force=1"), (loopback.Requests.Last().Method, loopback.Requests.Last().Query));
+    }
+
+    [Fact]
+    public async Task A_list_asks_for_all_containers_with_the_labels_and_reads_what_it_says_of_them()
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(("/version", 200, Version2010), ("/v1.41/containers/json", 200, """
+            [{"Id":"abc","Names":["/one"],"Image":"demo","State":"running","Created":1700000000,"Labels":{"k":"v"},
+              "Ports":[{"IP":"0.0.0.0","PrivatePort":80,"PublicPort":8080,"Type":"tcp"},{"IP":"::","PrivatePort":80,"PublicPort":8080,"Type":"tcp"}]}]
+            """)));
+        using var engine = Engine(loopback);
+
+        var listed = Assert.Single(await engine.ListAsync(new Dictionary<string, string> { ["k"] = "v", ["any"] = "" }, default));
+
+        Assert.Equal("""?all=1&filters={"label":{"k=v":true,"any":true}}""", loopback.Requests.Last().Query);
+        Assert.Equal(("abc", "one", "running", "v"), (listed.Id, listed.Name, listed.Status, listed.Labels["k"]));
+        Assert.Equal(new PortBinding(80, Transport.Tcp, 8080), Assert.Single(listed.Ports));
+        Assert.Equal(DateTimeOffset.FromUnixTimeSeconds(1700000000), listed.CreatedAt);
+    }
+
+    [Fact]
+    public async Task An_inspection_reads_state_times_labels_and_ports()
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(("/version", 200, Version2010), ("/v1.41/containers/one/json", 200, """
+            {"Id":"abc","Name":"/one","Created":"2026-01-02T03:04:05.123456789Z","Image":"sha256:1",
+             "State":{"Status":"exited","Running":false,"Pid":0,"ExitCode":137,"StartedAt":"2026-01-02T03:04:06.1Z","FinishedAt":"0001-01-01T00:00:00Z"},
+             "Config":{"Image":"demo","Labels":{"k":"v"}},
+             "HostConfig":{"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8080"}]},"Memory":1024},
+             "NetworkSettings":{"Ports":{"80/tcp":null}},"SomethingNew":{"deep":[1]}}
+            """)));
+        using var engine = Engine(loopback);
+
+        var inspected = (await engine.InspectAsync("one", default))!;
+
+        Assert.Equal(("abc", "one", "demo", "exited", 137), (inspected.Id, inspected.Name, inspected.Image, inspected.Status, inspected.ExitCode));
+        Assert.Equal("v", inspected.Labels["k"]);
+        Assert.Equal(new PortBinding(80, Transport.Tcp, 8080), Assert.Single(inspected.Ports));
+        Assert.Equal(new DateTimeOffset(2026, 1, 2, 3, 4, 6, 100, TimeSpan.Zero), inspected.StartedAt);
+        Assert.Null(inspected.FinishedAt);
     }
 
     [Fact]
@@ -251,6 +369,53 @@ public sealed class DockerEngineTests
         Assert.Equal(1700000000123456700L, (died.At - DateTimeOffset.UnixEpoch).Ticks * 100);
         Assert.Equal(EngineFailure.Unreachable, end.Failure);
         Assert.Contains("since=1.500000000&", loopback.Requests.Last().Query, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_event_is_told_as_soon_as_it_is_whole_and_a_connection_that_breaks_ends_the_watch()
+    {
+        const string Die = """{"Type":"container","Action":"die","Actor":{"ID":"abc"},"timeNano":1}""";
+        var pieces = Channel.CreateUnbounded<string>();
+        await using var loopback = await LoopbackEngine.StartAsync(async context =>
+        {
+            if (context.Request.Path == "/version")
+            {
+                await Write(context, 200, Version2010);
+                return;
+            }
+
+            await context.Response.Body.FlushAsync();
+            await foreach (var piece in pieces.Reader.ReadAllAsync(context.RequestAborted))
+            {
+                await context.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(piece));
+                await context.Response.Body.FlushAsync();
+            }
+
+            context.Abort();
+        });
+        using var engine = Engine(loopback);
+        await using var events = await engine.WatchAsync(null, default);
+
+        pieces.Writer.TryWrite(Die + "\n" + Die[..20]);
+        Assert.Equal("abc", (await events.NextAsync(default)).ContainerId);
+        var next = events.NextAsync(default);
+        Assert.False(next.IsCompleted);
+        pieces.Writer.TryWrite(Die[20..] + "\n");
+        Assert.Equal("abc", (await next).ContainerId);
+        pieces.Writer.Complete();
+
+        await FailsAsync(events.NextAsync(default), EngineFailure.Unreachable);
+    }
+
+    [Fact]
+    public async Task A_watch_that_the_engine_refuses_says_why()
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(("/version", 200, Version2010), ("/v1.41/events", 400, """{"message":"bad since"}""")));
+        using var engine = Engine(loopback);
+
+        var error = await FailsAsync(engine.WatchAsync(null, default), EngineFailure.Refused);
+
+        Assert.Contains("bad since", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -3,17 +3,16 @@ using HostService.GrainInterfaces;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
 using HostService.Silo.Startup;
+using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
-using NSubstitute;
-using NSubstitute.ExceptionExtensions;
 
 namespace HostService.Tests.Unit.Startup;
 
 /// <summary>B29: the agent's own unit.</summary>
 public sealed class EcsAgentTests
 {
-    private readonly ISystemd _systemd = Substitute.For<ISystemd>();
+    private readonly FakeSystemd _systemd = new();
 
     [Theory]
     [InlineData(HostEnvironment.Dev, true, true, 1)]
@@ -25,13 +24,13 @@ public sealed class EcsAgentTests
     public async Task It_is_started_in_deployed_environments_where_it_is_wanted_and_systemd_is_ours(HostEnvironment environment, bool enabled, bool manageSystem, int times)
     {
         await Agent(environment, enabled, manageSystem).StartAsync(CancellationToken.None);
-        await _systemd.Received(times).StartUnitAsync("agent.service", Arg.Any<CancellationToken>());
+        Assert.Equal(Enumerable.Repeat("agent.service", times), _systemd.StartedUnits);
     }
 
     [Fact]
     public async Task One_that_does_not_start_keeps_the_service_from_starting_and_says_what_to_do()
     {
-        _systemd.StartUnitAsync(default!, default).ThrowsAsyncForAnyArgs(new SystemdException("Unit agent.service not found."));
+        _systemd.StartFailure = new SystemdException("Unit agent.service not found.");
         var refusal = await Assert.ThrowsAsync<StartRefusedException>(() => Agent(HostEnvironment.Prod, true, true).StartAsync(CancellationToken.None));
         Assert.Equal(ExitCodes.Failed, refusal.ExitCode);
         Assert.Contains("Unit agent.service not found.", refusal.Message, StringComparison.Ordinal);

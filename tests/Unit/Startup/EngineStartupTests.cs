@@ -5,15 +5,13 @@ using HostService.Silo.Hosting;
 using HostService.Silo.Startup;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
-using NSubstitute;
-using NSubstitute.ExceptionExtensions;
 
 namespace HostService.Tests.Unit.Startup;
 
 /// <summary>B3: the engine's own unit.</summary>
 public sealed class EngineStartupTests
 {
-    private readonly ISystemd _systemd = Substitute.For<ISystemd>();
+    private readonly FakeSystemd _systemd = new();
     private readonly RecordingLogger<EngineStartup> _log = new();
 
     [Theory]
@@ -26,7 +24,7 @@ public sealed class EngineStartupTests
     public async Task It_is_started_wherever_the_service_manages_the_system(HostEnvironment environment, bool manageSystem, string unit, int times)
     {
         await Startup(environment, manageSystem, unit).StartAsync(CancellationToken.None);
-        await _systemd.Received(times).StartUnitAsync("docker.service", Arg.Any<CancellationToken>());
+        Assert.Equal(Enumerable.Repeat("docker.service", times), _systemd.StartedUnits);
     }
 
     [Theory]
@@ -34,7 +32,7 @@ public sealed class EngineStartupTests
     [InlineData(HostEnvironment.LocalDevWithDb)]
     public async Task One_that_does_not_start_locally_is_a_warning_because_the_engine_may_run_without_systemd(HostEnvironment environment)
     {
-        _systemd.StartUnitAsync(default!, default).ThrowsAsyncForAnyArgs(new SystemdException("System has not been booted with systemd"));
+        _systemd.StartFailure = new SystemdException("System has not been booted with systemd");
         await Startup(environment, true, "docker.service").StartAsync(CancellationToken.None);
         var line = Assert.Single(_log.Lines);
         Assert.StartsWith("Warning", line, StringComparison.Ordinal);
@@ -44,12 +42,12 @@ public sealed class EngineStartupTests
     [Fact]
     public async Task One_that_does_not_start_on_EC2_is_a_failure()
     {
-        _systemd.StartUnitAsync(default!, default).ThrowsAsyncForAnyArgs(new SystemdException("Unit docker.service not found."));
+        _systemd.StartFailure = new SystemdException("Unit docker.service not found.");
         await Assert.ThrowsAsync<SystemdException>(() => Startup(HostEnvironment.Prod, true, "docker.service").StartAsync(CancellationToken.None));
     }
 
     private EngineStartup Startup(HostEnvironment environment, bool manageSystem, string unit) => new(
-        Substitute.For<IContainerEngine>(),
+        new FakeContainerEngine(),
         _systemd,
         new RunningEnvironment(environment),
         Options.Create(new Infrastructure.HostOptions { ManageSystem = manageSystem }),

@@ -1,6 +1,3 @@
-using System.IO.Compression;
-using System.Net;
-using System.Text.Json.Nodes;
 using HostService.GrainInterfaces;
 using HostService.Silo.Hosting;
 using HostService.Silo.Reporting;
@@ -15,57 +12,130 @@ namespace HostService.Tests.Unit.Startup;
 [CollectionDefinition(nameof(ErrorReporting), DisableParallelization = true)]
 public sealed class ErrorReportingCollection;
 
+/// <summary>What operators find in Sentry of what the service logs.</summary>
 [Collection(nameof(ErrorReporting))]
 public sealed class ErrorReportingTests
 {
     [Fact]
-    public async Task A_logged_error_is_sent_with_its_fields_and_with_what_tells_this_host_and_build_apart()
+    public async Task A_logged_error_arrives_with_environment_release_and_its_fields_as_tags()
     {
-        using var server = new HttpListener();
-        var port = ServiceProcess.FreePort();
-        server.Prefixes.Add($"http://127.0.0.1:{port}/");
-        server.Start();
-        var configuration = new ConfigurationBuilder()
-            .AddInMemoryCollection([new("Sentry:Dsn", $"http://key@127.0.0.1:{port}/1"), new("APP_ENV", "STAGING")]).Build();
-        using var reporting = ErrorReporting.Start(configuration);
-        using var logging = LoggerFactory.Create(builder => builder.AddErrorReporting());
-        ErrorReporting.Identify(new HostIdentity("name", "i-1", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"));
+        await using var server = await SentryServer.StartAsync();
 
-#pragma warning disable CA1848, CA2254 // As the generated methods of the service log: with fields.
-        var logger = logging.CreateLogger("HostService.Grains");
-        logger.LogInformation("before it");
-        logger.LogError(new InvalidOperationException("boom"), "Mandelbox {MandelboxId} failed", "mb-7");
-#pragma warning restore CA1848, CA2254
+        await ReportAsync(server.Dsn, logger => logger.LogError("Mandelbox {MandelboxId} was lost", "m1"));
 
-        var sent = await EventAsync(server);
-        Assert.Equal(ServiceVersion.Commit, (string?)sent["release"]);
-        Assert.Equal("STAGING", (string?)sent["environment"]);
-        Assert.Equal("HostService.Grains", (string?)sent["logger"]);
-        Assert.Equal(
-            ["mb-7", "ami-1", "i-1", "g4dn.xlarge", "us-east-1", "203.0.113.7"],
-            new[] { "MandelboxId", "aws.ami-id", "aws.instance-id", "aws.instance-type", "aws.placement-region", "aws.public-ipv4" }
-                .Select(tag => (string?)sent["tags"]![tag]));
-        Assert.Contains("boom", sent["exception"]!.ToJsonString(), StringComparison.Ordinal);
-        Assert.Contains("before it", sent["breadcrumbs"]!.ToJsonString(), StringComparison.Ordinal);
-        Assert.Null(sent["user"]?["username"]);
+        var sent = await server.NextEventAsync();
+        Assert.Equal("Mandelbox m1 was lost", sent.GetProperty("logentry").GetProperty("message").GetString());
+        Assert.Equal(("error", "STAGING"), (sent.GetProperty("level").GetString(), sent.GetProperty("environment").GetString()));
+        Assert.Equal(ServiceVersion.Commit, sent.GetProperty("release").GetString());
+        Assert.Equal(Environment.MachineName, sent.GetProperty("server_name").GetString());
+        Assert.Equal("m1", sent.GetProperty("tags").GetProperty("MandelboxId").GetString());
+        Assert.Equal("HostService.Test", sent.GetProperty("logger").GetString());
+        Assert.False(sent.TryGetProperty("user", out var user) && user.TryGetProperty("username", out _));
     }
 
     [Fact]
-    public void Reporting_leaves_no_file_in_its_users_home()
+    public async Task A_report_names_the_instance()
+    {
+        await using var server = await SentryServer.StartAsync();
+
+        await ReportAsync(server.Dsn, logger =>
+        {
+            ErrorReporting.Identify(new HostIdentity("name", "i-1", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"));
+            logger.LogError("The engine failed");
+        });
+
+        var tags = (await server.NextEventAsync()).GetProperty("tags");
+        Assert.Equal(
+            ["ami-1", "i-1", "g4dn.xlarge", "us-east-1", "203.0.113.7"],
+            new[] { "aws.ami-id", "aws.instance-id", "aws.instance-type", "aws.placement-region", "aws.public-ipv4" }
+                .Select(tag => tags.GetProperty(tag).GetString()));
+    }
+
+    [Fact]
+    public async Task A_logged_exception_arrives_with_its_cause_and_its_stack()
+    {
+        await using var server = await SentryServer.StartAsync();
+
+        await ReportAsync(server.Dsn, logger =>
+        {
+            try
+            {
+                throw new IOException("the engine is away", new TimeoutException("no answer"));
+            }
+            catch (IOException exception)
+            {
+                logger.LogError(exception, "The engine failed");
+            }
+        });
+
+        var exceptions = (await server.NextEventAsync()).GetProperty("exception").GetProperty("values").EnumerateArray().ToArray();
+        Assert.Equal(["no answer", "the engine is away"], exceptions.Select(e => e.GetProperty("value").GetString()));
+        Assert.Contains(
+            nameof(A_logged_exception_arrives_with_its_cause_and_its_stack), exceptions[1].GetProperty("stacktrace").ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_was_logged_before_an_error_comes_with_it_without_the_credentials_in_its_addresses()
+    {
+        await using var server = await SentryServer.StartAsync();
+
+        await ReportAsync(server.Dsn, logger =>
+        {
+            logger.LogInformation("asks https://user:secret@engine/x now");
+            logger.LogError("The engine failed");
+        });
+
+        var breadcrumbs = (await server.NextEventAsync()).GetProperty("breadcrumbs").EnumerateArray();
+        Assert.Equal("asks https://[Filtered]:[Filtered]@engine/x now", Assert.Single(breadcrumbs).GetProperty("message").GetString());
+    }
+
+    [Fact]
+    public async Task A_flush_returns_once_everything_is_sent()
+    {
+        await using var server = await SentryServer.StartAsync();
+
+        await ReportAsync(server.Dsn, logger =>
+        {
+            for (var i = 0; i < 10; i++)
+            {
+                logger.LogError("Error {Number}", i);
+            }
+        });
+
+        Assert.Equal(10, server.Unread);
+    }
+
+    [Fact]
+    public async Task Without_a_DSN_nothing_is_reported()
+    {
+        await ReportAsync("", logger =>
+        {
+            Assert.False(SentrySdk.IsEnabled);
+            logger.LogError("nobody is told");
+        });
+    }
+
+    [Fact]
+    public async Task A_server_that_is_away_fails_neither_the_logger_nor_the_flush() =>
+        await ReportAsync($"http://key@127.0.0.1:{TestPorts.Reserve()}/1", logger =>
+        {
+            logger.LogError("hello");
+            Assert.True(SentrySdk.IsEnabled);
+        });
+
+    [Fact]
+    public async Task Reporting_writes_no_file()
     {
         const string Variable = "XDG_DATA_HOME";
         using var home = new ScratchDirectory();
+        await using var server = await SentryServer.StartAsync();
         var before = Environment.GetEnvironmentVariable(Variable);
         Environment.SetEnvironmentVariable(Variable, home.Path);
         try
         {
-            // Nobody listens there: what counts is what an event does before it is sent.
-            var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Sentry:Dsn", "http://key@127.0.0.1:1/1")]).Build();
-            using (ErrorReporting.Start(configuration))
-            {
-                Assert.NotEqual(SentryId.Empty, SentrySdk.CaptureMessage("hello"));
-            }
+            await ReportAsync(server.Dsn, logger => logger.LogError("hello"));
 
+            Assert.Equal(1, server.Unread);
             Assert.Empty(Directory.EnumerateFileSystemEntries(home.Path));
         }
         finally
@@ -74,19 +144,13 @@ public sealed class ErrorReportingTests
         }
     }
 
-    /// <summary>The first event that the SDK sends: a gzipped envelope of lines, of which the event is one.</summary>
-    private static async Task<JsonNode> EventAsync(HttpListener server)
+    /// <summary>Logs as the service does, and flushes before it returns.</summary>
+    private static async Task ReportAsync(string dsn, Action<ILogger> log)
     {
-        while (true)
-        {
-            var request = await server.GetContextAsync().WaitAsync(TimeSpan.FromSeconds(30));
-            using var reader = new StreamReader(new GZipStream(request.Request.InputStream, CompressionMode.Decompress));
-            var lines = (await reader.ReadToEndAsync()).Split('\n');
-            request.Response.Close();
-            if (Array.Find(lines, line => line.Contains("\"exception\"", StringComparison.Ordinal)) is { } line)
-            {
-                return JsonNode.Parse(line)!;
-            }
-        }
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Sentry:Dsn", dsn), new("APP_ENV", "STAGING")]).Build();
+        using var reporting = ErrorReporting.Start(configuration);
+        using var logging = LoggerFactory.Create(builder => builder.AddErrorReporting());
+        log(logging.CreateLogger("HostService.Test"));
+        await ErrorReporting.StopAsync();
     }
 }

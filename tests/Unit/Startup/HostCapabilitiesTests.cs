@@ -2,12 +2,10 @@ using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Docker;
-using HostService.Infrastructure.Linux.AppArmor;
 using HostService.Silo.Hosting;
 using HostService.Silo.Startup;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
-using NSubstitute;
 
 namespace HostService.Tests.Unit.Startup;
 
@@ -61,7 +59,7 @@ public sealed class HostCapabilitiesTests
         var capabilities = new HostCapabilities(
             new RunningEnvironment(environment),
             Options.Create(new HostOptions()),
-            Substitute.For<IAppArmor>(),
+            new LoadedAppArmor(),
             new FakeInputDevices(),
             new ContainerCapabilitiesSource(),
             _log);

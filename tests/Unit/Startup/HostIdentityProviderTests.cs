@@ -9,7 +9,6 @@ using HostService.Silo.Startup;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
-using NSubstitute;
 
 namespace HostService.Tests.Unit.Startup;
 
@@ -56,7 +55,12 @@ public sealed class HostIdentityProviderTests
         Options.Create(new Ec2Options()),
         Options.Create(new GpuOptions()),
         Options.Create(new GatewayOptions()),
-        Substitute.For<IInstanceMetadata>(),
+        new NoMetadata(),
         _facts,
         new ManualClock());
+
+    private sealed class NoMetadata : IInstanceMetadata
+    {
+        public Task<HostIdentity> ReadAsync(CancellationToken cancellationToken) => throw new InstanceMetadataException("This is not EC2.");
+    }
 }

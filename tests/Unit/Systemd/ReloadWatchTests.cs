@@ -1,7 +1,6 @@
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
-using NSubstitute;
 
 namespace HostService.Tests.Unit.Systemd;
 
@@ -11,7 +10,7 @@ public sealed class ReloadWatchTests
 
     private readonly ManualClock _clock = new();
     private readonly RecordingLogger<ReloadWatch> _log = new();
-    private readonly ISystemd _systemd = Substitute.For<ISystemd>();
+    private readonly FakeSystemd _systemd = new();
 
     [Fact]
     public async Task A_reload_is_told_once_with_the_time_in_which_it_must_have_been()
@@ -44,7 +43,7 @@ public sealed class ReloadWatchTests
     private void Answers(params Func<long?>[] answers)
     {
         var next = 0;
-        _systemd.UnitsLoadedAtAsync(default).ReturnsForAnyArgs(_ => Task.FromResult(answers[Math.Min(next++, answers.Length - 1)]()));
+        _systemd.UnitsLoadedAt = () => answers[Math.Min(next++, answers.Length - 1)]();
     }
 
     /// <summary>What is told in so many looks, an interval apart.</summary>

@@ -1,19 +1,16 @@
 using HostService.Infrastructure.Linux.Systemd;
-using NSubstitute;
+using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.Systemd;
 
 public sealed class StatusLineTests
 {
-    private readonly ISystemd _systemd = Substitute.For<ISystemd>();
-    private readonly List<string> _told = [];
+    private readonly FakeSystemd _systemd = new();
     private readonly StatusLine _line;
 
-    public StatusLineTests()
-    {
-        _systemd.Status(Arg.Do<string>(_told.Add));
-        _line = new StatusLine(_systemd);
-    }
+    public StatusLineTests() => _line = new StatusLine(_systemd);
+
+    private IEnumerable<string> Statuses => _systemd.Notifications.Select(n => n["STATUS=".Length..]);
 
     [Fact]
     public void The_usual_is_told_when_it_changes()
@@ -21,7 +18,7 @@ public sealed class StatusLineTests
         _line.SetNormal("1 mandelbox");
         _line.SetNormal("1 mandelbox");
         _line.SetNormal("2 mandelboxes");
-        Assert.Equal(["1 mandelbox", "2 mandelboxes"], _told);
+        Assert.Equal(["1 mandelbox", "2 mandelboxes"], Statuses);
     }
 
     [Fact]
@@ -31,7 +28,7 @@ public sealed class StatusLineTests
         _line.SetError("the event stream: no progress");
         _line.SetNormal("2 mandelboxes");
         _line.SetError(null);
-        Assert.Equal(["1 mandelbox", "the event stream: no progress", "2 mandelboxes"], _told);
+        Assert.Equal(["1 mandelbox", "the event stream: no progress", "2 mandelboxes"], Statuses);
     }
 
     [Fact]
@@ -43,6 +40,6 @@ public sealed class StatusLineTests
         _line.SetError("grain calls: no progress");
         _line.SetError(null);
         _line.SetShutdown("shutting down: stop metrics");
-        Assert.Equal(["1 mandelbox", "shutting down: close the host", "shutting down: stop metrics"], _told);
+        Assert.Equal(["1 mandelbox", "shutting down: close the host", "shutting down: stop metrics"], Statuses);
     }
 }

@@ -1,0 +1,58 @@
+using System.IO.Compression;
+using System.Text.Json;
+using System.Threading.Channels;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace HostService.Tests.Unit.Startup;
+
+/// <summary>Takes what the Sentry SDK sends, on loopback.</summary>
+internal sealed class SentryServer : IAsyncDisposable
+{
+    private readonly Channel<JsonElement> _events = Channel.CreateUnbounded<JsonElement>();
+    private readonly WebApplication _app;
+
+    private SentryServer(WebApplication app) => _app = app;
+
+    public string Dsn => $"http://key@127.0.0.1:{new Uri(_app.Urls.First()).Port}/1";
+
+    /// <summary>Events that no test has read yet.</summary>
+    public int Unread => _events.Reader.Count;
+
+    public static async Task<SentryServer> StartAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        var app = builder.Build();
+        var server = new SentryServer(app);
+        app.Run(server.TakeAsync);
+        await app.StartAsync();
+        return server;
+    }
+
+    public Task<JsonElement> NextEventAsync() => _events.Reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    // An envelope is a header line, then a header line and a payload line for each item. No payload of an event holds a line feed.
+    private async Task TakeAsync(HttpContext context)
+    {
+        await using var body = context.Request.Headers.ContentEncoding == "gzip"
+            ? new GZipStream(context.Request.Body, CompressionMode.Decompress)
+            : context.Request.Body;
+        using var reader = new StreamReader(body);
+        var lines = (await reader.ReadToEndAsync()).Split('\n');
+        for (var i = 1; i + 1 < lines.Length; i += 2)
+        {
+            using var header = JsonDocument.Parse(lines[i]);
+            if (header.RootElement.GetProperty("type").GetString() == "event")
+            {
+                using var payload = JsonDocument.Parse(lines[i + 1]);
+                await _events.Writer.WriteAsync(payload.RootElement.Clone());
+            }
+        }
+    }
+}
