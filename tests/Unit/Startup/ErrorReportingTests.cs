@@ -24,7 +24,7 @@ public sealed class ErrorReportingTests
         await ReportAsync(server.Dsn, logger => logger.LogError("Mandelbox {MandelboxId} was lost", "m1"));
 
         var sent = await server.NextEventAsync();
-        Assert.Equal("Mandelbox m1 was lost", sent.GetProperty("logentry").GetProperty("message").GetString());
+        Assert.Equal("Mandelbox m1 was lost", sent.GetProperty("logentry").GetProperty("formatted").GetString());
         Assert.Equal(("error", "STAGING"), (sent.GetProperty("level").GetString(), sent.GetProperty("environment").GetString()));
         Assert.Equal(ServiceVersion.Commit, sent.GetProperty("release").GetString());
         Assert.Equal(Environment.MachineName, sent.GetProperty("server_name").GetString());
