@@ -21,6 +21,13 @@ public static class ValidatedOptions
         return services.AddOptions<TOptions>().BindConfiguration(section).ValidateOnStart();
     }
 
+    /// <summary>The texts of the rules that do not hold.</summary>
+    public static IEnumerable<string> Faults(params (bool Holds, string Fault)[] rules) => rules.Where(r => !r.Holds).Select(r => r.Fault);
+
+    /// <summary>A rule for <see cref="Faults"/>: a time must be more than zero.</summary>
+    public static (bool Holds, string Fault) Positive(string key, TimeSpan value) =>
+        (value > TimeSpan.Zero, $"{key} is {value}; it must be more than zero, for example 00:00:30");
+
     private sealed class Validator<TOptions> : IValidateOptions<TOptions>
         where TOptions : class, IValidatedOptions
     {

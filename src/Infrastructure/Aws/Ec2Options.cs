@@ -31,33 +31,14 @@ public sealed class Ec2Options : IValidatedOptions
     /// <summary>Requested lifetime of a metadata token; EC2 allows 1 s to 6 h.</summary>
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromHours(6);
 
-    public IEnumerable<string> Validate()
-    {
-        if (!IsHttp(MetadataEndpoint))
-        {
-            yield return $"Ec2:MetadataEndpoint is '{MetadataEndpoint}'; it must be an http:// or https:// address";
-        }
-
-        if (ApiEndpoint.Length > 0 && !IsHttp(ApiEndpoint))
-        {
-            yield return $"Ec2:ApiEndpoint is '{ApiEndpoint}'; it must be empty or an http:// or https:// address";
-        }
-
-        if (Tries is < 1 or > 10)
-        {
-            yield return $"Ec2:Tries is {Tries}; it must be 1 to 10";
-        }
-
-        if (Timeout <= TimeSpan.Zero || ApiTimeout <= TimeSpan.Zero || Pause < TimeSpan.Zero)
-        {
-            yield return "Ec2:Timeout and Ec2:ApiTimeout must be more than zero, Ec2:Pause zero or more";
-        }
-
-        if (TokenLifetime.TotalSeconds is < 1 or > 21600)
-        {
-            yield return $"Ec2:TokenLifetime is {TokenLifetime}; it must be 1 s to 6 h";
-        }
-    }
+    public IEnumerable<string> Validate() => ValidatedOptions.Faults(
+        (IsHttp(MetadataEndpoint), $"Ec2:MetadataEndpoint is '{MetadataEndpoint}'; it must be an http:// or https:// address"),
+        (ApiEndpoint.Length == 0 || IsHttp(ApiEndpoint), $"Ec2:ApiEndpoint is '{ApiEndpoint}'; it must be empty or an http(s):// address"),
+        ValidatedOptions.Positive("Ec2:Timeout", Timeout),
+        ValidatedOptions.Positive("Ec2:ApiTimeout", ApiTimeout),
+        (Tries is >= 1 and <= 10, $"Ec2:Tries is {Tries}; it must be 1 to 10"),
+        (Pause >= TimeSpan.Zero, $"Ec2:Pause is {Pause}; it must be zero or more"),
+        (TokenLifetime.TotalSeconds is >= 1 and <= 21600, $"Ec2:TokenLifetime is {TokenLifetime}; it must be 1 s to 6 h"));
 
     private static bool IsHttp(string address) => Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https";
 }

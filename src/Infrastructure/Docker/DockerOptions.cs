@@ -41,43 +41,23 @@ public sealed class DockerOptions : IValidatedOptions
     /// </summary>
     public string Unit { get; set; } = "docker.service";
 
-    public IEnumerable<string> Validate()
-    {
-        if (!Uri.TryCreate(Endpoint, UriKind.Absolute, out var endpoint) || endpoint.Scheme is not ("unix" or "tcp" or "http" or "https")
-            || (endpoint.Scheme == "unix" && endpoint.LocalPath.Length < 2))
-        {
-            yield return $"Docker:Endpoint must be like unix:///var/run/docker.sock or tcp://127.0.0.1:2375, but is \"{Endpoint}\".";
-        }
+    public IEnumerable<string> Validate() => ValidatedOptions.Faults(
+        (IsEndpoint(Endpoint), $"Docker:Endpoint must be like unix:///var/run/docker.sock or tcp://127.0.0.1:2375, but is \"{Endpoint}\"."),
+        (ImageTemplate.Contains("{app}", StringComparison.Ordinal), $"Docker:ImageTemplate must contain {{app}}, but is \"{ImageTemplate}\"."),
+        (ApiVersion.Length == 0 || Version.TryParse(ApiVersion, out _), $"Docker:ApiVersion must be like 1.41 or empty, but is \"{ApiVersion}\"."),
+        UpToOneHour("Docker:CallTimeout", CallTimeout),
+        UpToOneHour("Docker:SlowCallTimeout", SlowCallTimeout),
+        UpToOneHour("Docker:ReconnectDelay", ReconnectDelay),
+        UpToOneHour("Docker:MaxReconnectDelay", MaxReconnectDelay),
+        UpToOneHour("Docker:GiveUpAfter", GiveUpAfter),
+        UpToOneHour("Docker:KeepAlive", KeepAlive),
+        (ReconnectDelay <= MaxReconnectDelay,
+            $"Docker:ReconnectDelay ({ReconnectDelay}) must not be over Docker:MaxReconnectDelay ({MaxReconnectDelay})."));
 
-        if (!ImageTemplate.Contains("{app}", StringComparison.Ordinal))
-        {
-            yield return $"Docker:ImageTemplate must contain {{app}}, but is \"{ImageTemplate}\".";
-        }
+    private static (bool Holds, string Fault) UpToOneHour(string key, TimeSpan value) =>
+        (value > TimeSpan.Zero && value <= TimeSpan.FromHours(1), $"{key} must be over 0 and at most one hour, but is {value}.");
 
-        if (ApiVersion.Length > 0 && !Version.TryParse(ApiVersion, out _))
-        {
-            yield return $"Docker:ApiVersion must be like 1.41 or empty, but is \"{ApiVersion}\".";
-        }
-
-        foreach (var (key, value) in new[]
-        {
-            (nameof(CallTimeout), CallTimeout),
-            (nameof(SlowCallTimeout), SlowCallTimeout),
-            (nameof(ReconnectDelay), ReconnectDelay),
-            (nameof(MaxReconnectDelay), MaxReconnectDelay),
-            (nameof(GiveUpAfter), GiveUpAfter),
-            (nameof(KeepAlive), KeepAlive),
-        })
-        {
-            if (value <= TimeSpan.Zero || value > TimeSpan.FromHours(1))
-            {
-                yield return $"Docker:{key} must be over 0 and at most one hour, but is {value}.";
-            }
-        }
-
-        if (ReconnectDelay > MaxReconnectDelay)
-        {
-            yield return $"Docker:ReconnectDelay ({ReconnectDelay}) must not be over Docker:MaxReconnectDelay ({MaxReconnectDelay}).";
-        }
-    }
+    private static bool IsEndpoint(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var endpoint) && endpoint.Scheme is "unix" or "tcp" or "http" or "https"
+        && (endpoint.Scheme != "unix" || endpoint.LocalPath.Length > 1);
 }

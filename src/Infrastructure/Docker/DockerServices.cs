@@ -1,5 +1,5 @@
 using HostService.GrainInterfaces;
-using HostService.Infrastructure.Linux.Systemd;
+using HostService.Infrastructure.Linux;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -9,7 +9,7 @@ public static class DockerServices
 {
     /// <summary>
     /// <see cref="IContainerEngine"/> on Docker, and <see cref="ContainerEventStream"/>, which the caller runs; the watchdog checks its
-    /// progress. Section <c>Docker</c>. Needs <see cref="HostOptions"/> and <see cref="SystemdServices.AddSystemd"/>.
+    /// progress. Section <c>Docker</c>. Needs <see cref="HostOptions"/> and <see cref="LinuxServices.AddSystemd"/>.
     /// </summary>
     public static IServiceCollection AddDockerEngine(this IServiceCollection services)
     {

@@ -39,46 +39,15 @@ public sealed class GpuOptions : IValidatedOptions
     /// <summary>XIDs that make a GPU unhealthy, instead of <see cref="Xids.Fatal"/>.</summary>
     public int[]? FatalXids { get; set; }
 
-    public IEnumerable<string> Validate()
-    {
-        if (MandelboxesPerGpu is < 1 or > 54)
-        {
-            yield return $"Gpu:MandelboxesPerGpu is {MandelboxesPerGpu}; it must be 1 to 54";
-        }
-
-        if (string.IsNullOrWhiteSpace(NvmlLibrary))
-        {
-            yield return "Gpu:NvmlLibrary is empty; it must name NVML's shared library, usually libnvidia-ml.so.1";
-        }
-
-        if (MinimumFreeMemoryBytes < 0)
-        {
-            yield return $"Gpu:MinimumFreeMemoryBytes is {MinimumFreeMemoryBytes}; it must be 0 or more";
-        }
-
-        if (FailedReadings < 1)
-        {
-            yield return $"Gpu:FailedReadings is {FailedReadings}; it must be 1 or more";
-        }
-
-        if (FatalXids?.Any(xid => xid < 1) == true)
-        {
-            yield return "Gpu:FatalXids contains a number below 1; XIDs begin at 1";
-        }
-
-        foreach (var (key, value) in new[]
-        {
-            (nameof(ReadingInterval), ReadingInterval),
-            (nameof(ReadingTimeout), ReadingTimeout),
-            (nameof(FirstReadingTimeout), FirstReadingTimeout),
-            (nameof(HealthyFor), HealthyFor),
-            (nameof(ReopenAfter), ReopenAfter),
-        })
-        {
-            if (value <= TimeSpan.Zero)
-            {
-                yield return $"Gpu:{key} is {value}; it must be more than zero, for example 00:00:10";
-            }
-        }
-    }
+    public IEnumerable<string> Validate() => ValidatedOptions.Faults(
+        (MandelboxesPerGpu is >= 1 and <= 54, $"Gpu:MandelboxesPerGpu is {MandelboxesPerGpu}; it must be 1 to 54"),
+        (!string.IsNullOrWhiteSpace(NvmlLibrary), "Gpu:NvmlLibrary is empty; it must name NVML's library, usually libnvidia-ml.so.1"),
+        (MinimumFreeMemoryBytes >= 0, $"Gpu:MinimumFreeMemoryBytes is {MinimumFreeMemoryBytes}; it must be 0 or more"),
+        (FailedReadings >= 1, $"Gpu:FailedReadings is {FailedReadings}; it must be 1 or more"),
+        (FatalXids is null || FatalXids.All(xid => xid > 0), "Gpu:FatalXids contains a number below 1; XIDs begin at 1"),
+        ValidatedOptions.Positive("Gpu:ReadingInterval", ReadingInterval),
+        ValidatedOptions.Positive("Gpu:ReadingTimeout", ReadingTimeout),
+        ValidatedOptions.Positive("Gpu:FirstReadingTimeout", FirstReadingTimeout),
+        ValidatedOptions.Positive("Gpu:HealthyFor", HealthyFor),
+        ValidatedOptions.Positive("Gpu:ReopenAfter", ReopenAfter));
 }

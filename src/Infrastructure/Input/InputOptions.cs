@@ -19,24 +19,9 @@ public sealed class InputOptions : IValidatedOptions
     /// <summary>How long a node may take to appear. The kernel makes it at once where /dev is a devtmpfs.</summary>
     public TimeSpan NodeTimeout { get; set; } = TimeSpan.FromSeconds(2);
 
-    public IEnumerable<string> Validate()
-    {
-        foreach (var (key, path, usual) in new[]
-        {
-            (nameof(DevicePath), DevicePath, "/dev/uinput"),
-            (nameof(SysRoot), SysRoot, "/sys/devices/virtual/input"),
-            (nameof(NodeRoot), NodeRoot, "/dev/input"),
-        })
-        {
-            if (!Path.IsPathRooted(path))
-            {
-                yield return $"Input:{key} is '{path}'; it must be an absolute path, usually {usual}";
-            }
-        }
-
-        if (NodeTimeout <= TimeSpan.Zero)
-        {
-            yield return $"Input:NodeTimeout is {NodeTimeout}; it must be more than zero, for example 00:00:02";
-        }
-    }
+    public IEnumerable<string> Validate() => ValidatedOptions.Faults(
+        (Path.IsPathRooted(DevicePath), $"Input:DevicePath is '{DevicePath}'; it must be an absolute path, usually /dev/uinput"),
+        (Path.IsPathRooted(SysRoot), $"Input:SysRoot is '{SysRoot}'; it must be an absolute path, usually /sys/devices/virtual/input"),
+        (Path.IsPathRooted(NodeRoot), $"Input:NodeRoot is '{NodeRoot}'; it must be an absolute path, usually /dev/input"),
+        ValidatedOptions.Positive("Input:NodeTimeout", NodeTimeout));
 }

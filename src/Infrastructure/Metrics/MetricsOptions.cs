@@ -19,26 +19,9 @@ public sealed class MetricsOptions : IValidatedOptions
     /// <summary>A path on the file system whose space is reported; <c>Host:Root</c> when empty.</summary>
     public string DiskPath { get; set; } = "";
 
-    public IEnumerable<string> Validate()
-    {
-        if (!Path.IsPathRooted(ProcRoot))
-        {
-            yield return $"Metrics:ProcRoot is '{ProcRoot}'; it must be an absolute path, usually /proc";
-        }
-
-        if (DiskPath.Length > 0 && !Path.IsPathRooted(DiskPath))
-        {
-            yield return $"Metrics:DiskPath is '{DiskPath}'; it must be an absolute path, or empty for the host's root";
-        }
-
-        if (Interval <= TimeSpan.Zero)
-        {
-            yield return $"Metrics:Interval is {Interval}; it must be more than zero, for example 00:00:30";
-        }
-
-        if (Jitter < TimeSpan.Zero || Jitter >= Interval)
-        {
-            yield return $"Metrics:Jitter is {Jitter}; it must be zero or more, and less than Metrics:Interval";
-        }
-    }
+    public IEnumerable<string> Validate() => ValidatedOptions.Faults(
+        (Path.IsPathRooted(ProcRoot), $"Metrics:ProcRoot is '{ProcRoot}'; it must be an absolute path, usually /proc"),
+        (DiskPath.Length == 0 || Path.IsPathRooted(DiskPath), $"Metrics:DiskPath is '{DiskPath}'; it must be an absolute path, or empty"),
+        ValidatedOptions.Positive("Metrics:Interval", Interval),
+        (Jitter >= TimeSpan.Zero && Jitter < Interval, $"Metrics:Jitter is {Jitter}; it must be zero or more, and less than the interval"));
 }

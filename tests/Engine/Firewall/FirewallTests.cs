@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using HostService.Infrastructure.Linux;
 using HostService.Infrastructure.Linux.Firewall;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

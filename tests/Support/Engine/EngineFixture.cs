@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Docker;
-using HostService.Infrastructure.Linux.Systemd;
+using HostService.Infrastructure.Linux;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 

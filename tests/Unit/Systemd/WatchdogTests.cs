@@ -16,48 +16,6 @@ public sealed class WatchdogTests
     public WatchdogTests() => _statusLine = new StatusLine(_systemd);
 
     [Fact]
-    public void All_is_well_while_every_sign_advances_within_its_limit()
-    {
-        var policy = new WatchdogPolicy(_clock);
-        var calls = policy.Register("grain calls", TimeSpan.FromSeconds(30));
-        var events = policy.Register("the event stream", TimeSpan.FromSeconds(60));
-
-        for (var i = 0; i < 10; i++)
-        {
-            _clock.Advance(TimeSpan.FromSeconds(30));
-            Assert.Null(policy.Stalled());
-            calls.Advance();
-            if (i % 2 == 0)
-                events.Advance();
-        }
-    }
-
-    [Fact]
-    public void One_sign_that_stands_still_is_enough_and_the_reason_names_it_and_no_other()
-    {
-        var policy = new WatchdogPolicy(_clock);
-        var calls = policy.Register("grain calls", TimeSpan.FromSeconds(30));
-        policy.Register("the event stream", TimeSpan.FromSeconds(30));
-
-        _clock.Advance(TimeSpan.FromSeconds(31));
-        calls.Advance();
-
-        Assert.Equal("the event stream: no progress for 31 s (limit 30 s)", policy.Stalled());
-    }
-
-    [Fact]
-    public void Every_sign_that_stands_still_is_named()
-    {
-        var policy = new WatchdogPolicy(_clock);
-        policy.Register("grain calls", TimeSpan.FromSeconds(1));
-        policy.Register("the event stream", TimeSpan.FromSeconds(2));
-
-        _clock.Advance(TimeSpan.FromSeconds(5));
-
-        Assert.Equal("grain calls: no progress for 5 s (limit 1 s); the event stream: no progress for 5 s (limit 2 s)", policy.Stalled());
-    }
-
-    [Fact]
     public async Task The_watchdog_is_pinged_four_times_an_interval_while_work_gets_done()
     {
         using var service = Service(new WatchdogProbe("grain calls", _ => Task.CompletedTask));
@@ -96,6 +54,26 @@ public sealed class WatchdogTests
         Assert.Equal("no watchdog ping: the event stream: no progress for 45 s (limit 30 s)", await _systemd.NextAsync());
         Assert.Equal(1, probes);
         hung.SetResult();
+        await service.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task Every_probe_that_stands_still_is_named()
+    {
+        using var service = Service(
+            new WatchdogProbe("grain calls", _ => throw new TimeoutException()),
+            new WatchdogProbe("well", _ => Task.CompletedTask),
+            new WatchdogProbe("the event stream", _ => throw new TimeoutException()));
+        await service.StartAsync(CancellationToken.None);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("ping", await _systemd.NextAsync());
+            _clock.Advance(Tick);
+        }
+
+        Assert.Equal(
+            "no watchdog ping: grain calls: no progress for 45 s (limit 30 s); the event stream: no progress for 45 s (limit 30 s)",
+            await _systemd.NextAsync());
         await service.StopAsync(CancellationToken.None);
     }
 

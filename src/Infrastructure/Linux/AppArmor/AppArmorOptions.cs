@@ -16,16 +16,7 @@ public sealed class AppArmorOptions : IValidatedOptions
     /// <summary>How long the parser may take.</summary>
     public TimeSpan LoadTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    public IEnumerable<string> Validate()
-    {
-        if (string.IsNullOrWhiteSpace(Parser))
-        {
-            yield return "AppArmor:Parser is empty; it must name a program, usually apparmor_parser";
-        }
-
-        if (LoadTimeout <= TimeSpan.Zero)
-        {
-            yield return $"AppArmor:LoadTimeout is {LoadTimeout}; it must be more than zero, for example 00:00:30";
-        }
-    }
+    public IEnumerable<string> Validate() => ValidatedOptions.Faults(
+        (!string.IsNullOrWhiteSpace(Parser), "AppArmor:Parser is empty; it must name a program, usually apparmor_parser"),
+        ValidatedOptions.Positive("AppArmor:LoadTimeout", LoadTimeout));
 }

@@ -16,19 +16,8 @@ public sealed class FirewallOptions : IValidatedOptions
     /// <summary>How often missing rules are loaded again.</summary>
     public TimeSpan CheckInterval { get; set; } = TimeSpan.FromSeconds(30);
 
-    public IEnumerable<string> Validate()
-    {
-        if (string.IsNullOrWhiteSpace(Shell))
-        {
-            yield return "Firewall:Shell is empty; it must name a shell, usually /bin/sh";
-        }
-
-        foreach (var (key, value) in new[] { (nameof(LoadTimeout), LoadTimeout), (nameof(CheckInterval), CheckInterval) })
-        {
-            if (value <= TimeSpan.Zero)
-            {
-                yield return $"Firewall:{key} is {value}; it must be more than zero, for example 00:00:30";
-            }
-        }
-    }
+    public IEnumerable<string> Validate() => ValidatedOptions.Faults(
+        (!string.IsNullOrWhiteSpace(Shell), "Firewall:Shell is empty; it must name a shell, usually /bin/sh"),
+        ValidatedOptions.Positive("Firewall:LoadTimeout", LoadTimeout),
+        ValidatedOptions.Positive("Firewall:CheckInterval", CheckInterval));
 }

@@ -16,21 +16,8 @@ public sealed class SystemdOptions : IValidatedOptions
     /// <summary>How often to check for a <c>daemon-reload</c>, on hosts where that can take the GPUs from running mandelboxes.</summary>
     public TimeSpan ReloadCheckInterval { get; set; } = TimeSpan.FromSeconds(30);
 
-    public IEnumerable<string> Validate()
-    {
-        if (StartTimeout <= TimeSpan.Zero)
-        {
-            yield return $"Systemd:StartTimeout is {StartTimeout}; it must be more than zero";
-        }
-
-        if (ReloadCheckInterval <= TimeSpan.Zero)
-        {
-            yield return $"Systemd:ReloadCheckInterval is {ReloadCheckInterval}; it must be more than zero";
-        }
-
-        if (Systemctl.Length == 0)
-        {
-            yield return "Systemd:Systemctl is empty; it must name a program, usually systemctl";
-        }
-    }
+    public IEnumerable<string> Validate() => ValidatedOptions.Faults(
+        ValidatedOptions.Positive("Systemd:StartTimeout", StartTimeout),
+        ValidatedOptions.Positive("Systemd:ReloadCheckInterval", ReloadCheckInterval),
+        (Systemctl.Length > 0, "Systemd:Systemctl is empty; it must name a program, usually systemctl"));
 }

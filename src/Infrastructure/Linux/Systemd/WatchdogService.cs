@@ -24,17 +24,16 @@ public sealed partial class WatchdogService(
             return;
         }
 
-        var policy = new WatchdogPolicy(timeProvider);
-        var watched = probes.Select(p => new Watched(p, policy.Register(p.Name, interval / 2))).ToList();
+        var watched = probes.Select(p => new Watched(p, timeProvider)).ToList();
         using var timer = new PeriodicTimer(interval / 4, timeProvider);
-        Judge(policy);
+        Notify(watched, interval / 2);
         try
         {
             do
             {
                 watched.ForEach(probe => probe.Run(LogProbeFailed, stoppingToken));
                 await timer.WaitForNextTickAsync(stoppingToken);
-                Judge(policy);
+                Notify(watched, interval / 2);
             }
             while (!stoppingToken.IsCancellationRequested);
         }
@@ -45,9 +44,11 @@ public sealed partial class WatchdogService(
         }
     }
 
-    private void Judge(WatchdogPolicy policy)
+    private void Notify(List<Watched> watched, TimeSpan limit)
     {
-        var reason = policy.Stalled();
+        var stalled = watched.Where(w => w.SinceProgress > limit).Select(w =>
+            $"{w.Name}: no progress for {w.SinceProgress.TotalSeconds:0} s (limit {limit.TotalSeconds:0.#} s)");
+        var reason = string.Join("; ", stalled) is { Length: > 0 } text ? text : null;
         if (reason is null)
         {
             systemd.Watchdog();
@@ -76,8 +77,14 @@ public sealed partial class WatchdogService(
     [LoggerMessage(LogLevel.Debug, "Watchdog probe {Probe} failed")]
     private partial void LogProbeFailed(string probe, Exception exception);
 
-    private sealed class Watched(WatchdogProbe probe, ProgressSign sign)
+    private sealed class Watched(WatchdogProbe probe, TimeProvider timeProvider)
     {
+        private long _progressAt = timeProvider.GetTimestamp();
+
+        public string Name => probe.Name;
+
+        public TimeSpan SinceProgress => timeProvider.GetElapsedTime(Interlocked.Read(ref _progressAt));
+
         public Task Done { get; private set; } = Task.CompletedTask;
 
         /// <summary>Starts the probe, unless its last run has not returned yet.</summary>
@@ -94,11 +101,11 @@ public sealed partial class WatchdogService(
             try
             {
                 await probe.Work(cancellationToken);
-                sign.Advance();
+                Interlocked.Exchange(ref _progressAt, timeProvider.GetTimestamp());
             }
             catch (Exception e)
             {
-                // No progress, whatever the reason; the policy reports it when it lasts.
+                // No progress, whatever the reason.
                 failed(probe.Name, e);
             }
         }

@@ -1,0 +1,43 @@
+using HostService.GrainInterfaces;
+using HostService.Infrastructure.Linux.AppArmor;
+using HostService.Infrastructure.Linux.Firewall;
+using HostService.Infrastructure.Linux.Systemd;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace HostService.Infrastructure.Linux;
+
+public static class LinuxServices
+{
+    /// <summary><see cref="IAppArmor"/> by the system's parser. Section <c>AppArmor</c>.</summary>
+    public static IServiceCollection AddAppArmor(this IServiceCollection services)
+    {
+        services.AddValidatedOptions<AppArmorOptions>(AppArmorOptions.Section);
+        services.TryAddSingleton(TimeProvider.System);
+        return services.AddSingleton<IAppArmor, ParserAppArmor>();
+    }
+
+    /// <summary><see cref="IFirewall"/> by iptables. Section <c>Firewall</c>.</summary>
+    public static IServiceCollection AddFirewall(this IServiceCollection services)
+    {
+        services.AddValidatedOptions<FirewallOptions>(FirewallOptions.Section);
+        services.TryAddSingleton(TimeProvider.System);
+        return services.AddSingleton<IFirewall, ScriptFirewall>();
+    }
+
+    /// <summary><see cref="ISystemd"/> and the watchdog, which runs only when the unit has <c>WatchdogSec=</c>. Section <c>Systemd</c>.</summary>
+    public static IServiceCollection AddSystemd(this IServiceCollection services)
+    {
+        services.AddValidatedOptions<SystemdOptions>(SystemdOptions.Section);
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<ISystemd, SystemdNotifier>();
+        services.AddSingleton<ReloadWatch>();
+        services.AddSingleton<StatusLine>();
+        return services.AddHostedService<WatchdogService>();
+    }
+
+    /// <summary>The watchdog is notified only while <paramref name="work"/> keeps returning.</summary>
+    public static IServiceCollection AddWatchdogProbe(
+        this IServiceCollection services, string name, Func<IServiceProvider, CancellationToken, Task> work) =>
+        services.AddSingleton(provider => new WatchdogProbe(name, cancellationToken => work(provider, cancellationToken)));
+}
