@@ -19,8 +19,9 @@ help: ## This list
 
 .PHONY: build
 build: ## build/host-service, one self-contained file for linux-x64
-	@dotnet publish src/Silo/Silo.csproj -c Release -r $(RID) --self-contained --nologo -v quiet \
-	  -p:PublishReadyToRun=true -p:PublishSingleFile=true -p:EnableSingleFileAnalyzer=false -p:IncludeNativeLibrariesForSelfExtract=true -p:DebugType=embedded -o artifacts/host-service
+	@dotnet publish src/Silo/Silo.csproj -c Release -r $(RID) --self-contained --nologo -v quiet -o artifacts/host-service \
+	  -p:PublishSingleFile=true -p:EnableSingleFileAnalyzer=false -p:IncludeNativeLibrariesForSelfExtract=true \
+	  -p:PublishReadyToRun=true -p:DebugType=embedded
 	@mkdir -p build
 	@cp -f artifacts/host-service/host-service build/host-service.new && mv -f build/host-service.new build/host-service
 	@for settings in artifacts/host-service/appsettings*.json; do [ ! -e "$$settings" ] || cp -f "$$settings" build/; done

@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
-# Writes docs/command-line.md from what build/host-service says of itself, and docs/configuration.md from the options classes.
+# Writes docs/command-line.md from the help of build/host-service, and docs/configuration.md from the options classes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ -x build/host-service ] || { echo 'there is no build/host-service; run "make build" first' >&2; exit 2; }
 
 page=docs/command-line.md
 mkdir -p docs
-help_of() { printf '\n    %s\n\n```\n' "host-service $* --help" | sed 's/  --help/ --help/'; build/host-service "$@" --help | sed 's/[[:space:]]*$//' | sed -E "s/cli-[0-9a-f]{8}/cli-<8 hex digits>/" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'; echo '```'; }
+help_of() { # [command]
+  printf '\n    %s\n\n```\n' "host-service $* --help" | sed 's/  --help/ --help/'
+  # Without trailing white space, empty lines at the end and the random default of --id.
+  build/host-service "$@" --help | sed -E 's/[[:space:]]*$//; s/cli-[0-9a-f]{8}/cli-<8 hex digits>/' | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
+  echo '```'
+}
 {
   echo '# The command line'
   echo
@@ -21,5 +26,6 @@ help_of() { printf '\n    %s\n\n```\n' "host-service $* --help" | sed 's/  --hel
 mv "$page.new" "$page"
 echo "wrote $page"
 
-UPDATE_DOCS=1 dotnet test tests/Unit/Unit.csproj -c "${CONFIGURATION:-Debug}" --nologo -v quiet --filter FullyQualifiedName~Documentation.ConfigurationPage
+UPDATE_DOCS=1 dotnet test tests/Unit/Unit.csproj -c "${CONFIGURATION:-Debug}" --nologo -v quiet \
+  --filter FullyQualifiedName~Documentation.ConfigurationPage
 echo 'wrote docs/configuration.md'

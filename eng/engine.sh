@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that a Docker engine answers at Docker__Endpoint (default unix:///var/run/docker.sock); starts one where none does.
+# Makes sure that a Docker engine answers at Docker__Endpoint (default unix:///var/run/docker.sock); starts one if none does.
 set -euo pipefail
 endpoint=${Docker__Endpoint:-unix:///var/run/docker.sock}
 socket=${endpoint#unix://}
@@ -9,7 +9,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
 case $endpoint in
   unix://*) ;;
-  *) exit 0 ;; # Somebody else's engine: the service itself says when it does not answer.
+  *) exit 0 ;; # A remote engine: the service reports when it does not answer.
 esac
 
 if answers; then exit 0; fi
@@ -29,11 +29,14 @@ if [ -d /run/systemd/system ] && [ "$socket" = /var/run/docker.sock ]; then
   exit 0
 fi
 
-# No systemd: an engine of our own. It stays when the service ends, as a system's own would.
+# No systemd: start dockerd ourselves. It stays when the service ends, as the system's own engine does.
 log=/tmp/host-service-dockerd.log
-as_root sh -c 'mkdir -p "$(dirname "$1")"; PATH=$PATH:/usr/sbin:/sbin nohup setsid dockerd --host "$0" --pidfile "$1.pid" >"$2" 2>&1 </dev/null &' \
-  "$endpoint" "$socket" "$log"
-if ! curl -fsS --unix-socket "$socket" --retry 60 --retry-delay 1 --retry-max-time 60 --retry-all-errors http://localhost/_ping >/dev/null 2>&1; then
+as_root sh -c '
+  mkdir -p "$(dirname "$1")"
+  PATH=$PATH:/usr/sbin:/sbin nohup setsid dockerd --host "$0" --pidfile "$1.pid" >"$2" 2>&1 </dev/null &
+' "$endpoint" "$socket" "$log"
+retry=(--retry 60 --retry-delay 1 --retry-max-time 60 --retry-all-errors)
+if ! curl -fsS --unix-socket "$socket" "${retry[@]}" http://localhost/_ping >/dev/null 2>&1; then
   echo "dockerd did not come up within a minute; the end of $log:" >&2
   tail -n 8 "$log" >&2
   exit 1

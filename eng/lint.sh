@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 bad=0
 
-# Scripts by their first line; a .sh without one is read by another and cannot be judged alone.
+# Scripts are found by their first line; a .sh without one is sourced by another.
 mapfile -t scripts < <(git ls-files -z | xargs -0 awk 'FNR == 1 && /^#!.*sh/ { print FILENAME } { nextfile }')
 for script in "${scripts[@]}"; do
   case $(head -n 1 "$script") in
@@ -21,7 +21,7 @@ else
   echo 'shellcheck is not installed: scripts were parsed only'
 fi
 
-forbid() { # what it is, pattern, paths…
+forbid() { # name, pattern, paths…
   local what=$1 pattern=$2 hits
   shift 2
   hits=$(git grep -nIE "$pattern" -- "$@" 2>/dev/null) || return 0
@@ -31,7 +31,7 @@ forbid() { # what it is, pattern, paths…
 forbid 'conditional compilation' '^\s*#(if|elif)\b' 'src/*.cs' 'tests/*.cs'
 forbid 'a stub' 'NotImplementedException' '*.cs'
 forbid 'unfinished' '\b(TODO|FIXME|HACK)\b' '*.cs' '*.sh' Makefile ':!eng/lint.sh'
-forbid 'a second way out of the process' 'Environment\.(Exit|FailFast)' 'src/*.cs'
+forbid 'an end of the process beside the shutdown sequence' 'Environment\.(Exit|FailFast)' 'src/*.cs'
 forbid 'an exception swallowed' 'catch(\s*\([^)]*\))?\s*\{\s*\}' 'src/*.cs' 'tests/*.cs'
 forbid 'waiting by the clock in a test' 'Thread\.Sleep|Task\.Delay\(' 'tests/*.cs'
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts build/host-service in the environment named. In a local one it first makes sure of an engine and of the demo image, and once the
-# service is ready says how to spin a mandelbox up.
+# Starts build/host-service in an environment. In a local one it first makes sure that an engine runs and has the demo image; once the service
+# is ready, it prints how to spin up a mandelbox.
 # usage: eng/run.sh LOCALDEV|LOCALDEVWITHDB|DEV|STAGING|PROD
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -24,7 +24,7 @@ elif [ ! -d /run/systemd/system ] && [ -z "${Host__ManageSystem:-}" ]; then
   export Host__ManageSystem=false
 fi
 
-hints() { # passes the service's output on; after the ready line, says what to try
+hints() { # passes the service's output on; after the ready line, prints commands to try
   trap '' INT TERM
   local line
   while IFS= read -r line; do
@@ -34,7 +34,9 @@ hints() { # passes the service's output on; after the ready line, says what to t
         local port=${Gateway__Port:-4678}
         echo
         echo 'Spin a mandelbox up, from another terminal, in either way:'
-        echo "  curl -k -X PUT https://localhost:$port/spin_up_mandelbox -d '{\"app_name\":\"mandelboxes/demo\",\"config_encryption_token\":\"0123456789\",\"jwt_access_token\":\"\",\"mandelbox_id\":\"demo1\",\"session_id\":1}'"
+        local body='{"app_name":"mandelboxes/demo","config_encryption_token":"0123456789","jwt_access_token":"",'
+        body+='"mandelbox_id":"demo1","session_id":1}'
+        echo "  curl -k -X PUT https://localhost:$port/spin_up_mandelbox -d '$body'"
         echo "  $PWD/build/host-service spin-up --app mandelboxes/demo"
         echo
         ;;

@@ -62,7 +62,7 @@ for name in "${projects[@]}"; do
   fi
   total=$(count "$trx" total) executed=$(count "$trx" executed) ok=$(count "$trx" passed)
   bad=$((executed - ok))
-  # The run may have been cut short although every test that reported had passed.
+  # The run may have ended early although every test that reported has passed.
   if [ $code != 0 ] && [ $bad = 0 ]; then
     cut_short+=("  tests/$name: ended with $code: counted as one failure")
     bad=1
@@ -70,15 +70,18 @@ for name in "${projects[@]}"; do
   passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + total - executed))
 done
 
-reasons=$(awk '/<UnitTestResult/ { skip = /outcome="NotExecuted"/ } skip && /<Message>/ { sub(/.*<Message>/, ""); sub(/<\/Message>.*/, ""); n[$0]++ }
+reasons=$(awk '
+  /<UnitTestResult/ { skip = /outcome="NotExecuted"/ }
+  skip && /<Message>/ { sub(/.*<Message>/, ""); sub(/<\/Message>.*/, ""); n[$0]++ }
   END { for (r in n) printf "  %d: %s\n", n[r], r }' "$results"/*.trx 2>/dev/null | sort -k2)
 [ -z "$reasons" ] || printf 'Skipped, and why:\n%s\n' "$reasons"
 
-# Again at the end, with the first lines of why: whoever reads only the tail of a long log must find them there.
+# Failures again, with the first lines of their messages, for whoever reads only the end of the log.
 failures=$(awk '
   /<UnitTestResult / { name = ""; if (/outcome="Failed"/) { name = $0; sub(/.* testName="/, "", name); sub(/".*/, "", name) } }
   name != "" && /<Message>/ { sub(/.*<Message>/, ""); printf "  %s\n", name; name = ""; lines = 8 }
-  lines > 0 { end = /<\/Message>/; sub(/<\/Message>.*/, ""); printf "      %s\n", $0; lines = end ? 0 : lines - 1 }' "$results"/*.trx 2>/dev/null |
+  lines > 0 { end = /<\/Message>/; sub(/<\/Message>.*/, ""); printf "      %s\n", $0; lines = end ? 0 : lines - 1 }
+  ' "$results"/*.trx 2>/dev/null |
   sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#xD;//g; s/&amp;/\&/g')
 failures=$(printf '%s\n' "${cut_short[@]}" "$failures" | sed '/^$/d')
 [ -z "$failures" ] || printf 'Failed, and how:\n%s\n' "$failures" | tee "$results/failures"

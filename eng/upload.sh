@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Uploads build/host-service to the bucket fractal-host-service (BUCKET=…) under the branch's name (BRANCH=…), for builds of the AMI elsewhere.
+# Uploads build/host-service to the bucket fractal-host-service (BUCKET=…) under the branch's name (BRANCH=…), where builds of the AMI find it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 fail() { echo "make upload: $1" >&2; exit 2; }

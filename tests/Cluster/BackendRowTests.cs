@@ -15,7 +15,7 @@ public sealed class BackendRowTests(PostgresFixture fixture) : IClassFixture<Pos
 
     public async Task InitializeAsync()
     {
-        if (PostgresServer.WhyNot is null)
+        if (PostgresServer.SkipReason is null)
         {
             _rows = await RowHistory.StartAsync(fixture.Server);
             await fixture.Server.ExecuteAsync("DELETE FROM hardware.instance_info");

@@ -13,26 +13,24 @@ public sealed class BackendCollection : ICollectionFixture<EngineFixture>, IColl
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class BackendFactAttribute : FactAttribute
 {
-    public BackendFactAttribute(params string[] needs) => Skip = Backend.WhyNot(needs);
+    public BackendFactAttribute(params string[] needs) => Skip = Backend.SkipReason(needs);
 }
 
 /// <summary>As <see cref="BackendFactAttribute"/>, with data.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class BackendTheoryAttribute : TheoryAttribute
 {
-    public BackendTheoryAttribute(params string[] needs) => Skip = Backend.WhyNot(needs);
+    public BackendTheoryAttribute(params string[] needs) => Skip = Backend.SkipReason(needs);
 }
 
 /// <summary>As <see cref="EngineFactAttribute"/>, for a test that needs programs or files, too.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class EngineAndFactAttribute : FactAttribute
 {
-    public EngineAndFactAttribute(params string[] needs) => Skip = EngineFixture.WhyNot ?? Backend.Missing(needs);
+    public EngineAndFactAttribute(params string[] needs) => Skip = EngineFixture.SkipReason ?? Needs.SkipReason(needs);
 }
 
 internal static class Backend
 {
-    public static string? WhyNot(string[] needs) => EngineFixture.WhyNot ?? PostgresServer.WhyNot ?? Missing(needs);
-
-    public static string? Missing(string[] needs) => Needs.FirstMissing(needs) is { } missing ? $"{missing} is missing: run 'make test', which installs what the tests need" : null;
+    public static string? SkipReason(string[] needs) => EngineFixture.SkipReason ?? PostgresServer.SkipReason ?? Needs.SkipReason(needs);
 }

@@ -25,7 +25,7 @@ public sealed class CloudStorageTests(EngineFixture engine) : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        if (EngineFixture.WhyNot is not null || Backend.Missing([Rclone, Fuse, Device]) is not null)
+        if (EngineFixture.SkipReason is not null || Needs.SkipReason([Rclone, Fuse, Device]) is not null)
         {
             return;
         }

@@ -26,7 +26,7 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
 
     public async Task InitializeAsync()
     {
-        if (Backend.WhyNot(["cc"]) is not null)
+        if (Backend.SkipReason(["cc"]) is not null)
         {
             return;
         }

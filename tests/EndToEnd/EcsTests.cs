@@ -16,7 +16,7 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        if (EngineFixture.WhyNot is null)
+        if (EngineFixture.SkipReason is null)
         {
             _service = await RunningService.StartLocalAsync(new ScratchDirectory(), engine, ("Ecs__Enabled", "true"));
         }

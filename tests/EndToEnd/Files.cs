@@ -2,7 +2,7 @@ namespace HostService.Tests.EndToEnd;
 
 internal static class Files
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan WaitTimeout = TimeSpan.FromSeconds(60);
 
     /// <summary>Ends once the file is there; the directory must be. Looks after it has subscribed, so that it misses nothing.</summary>
     public static async Task<string> AppearsAsync(string directory, string name)
@@ -15,7 +15,7 @@ internal static class Files
         var path = Path.Combine(directory, name);
         if (!File.Exists(path))
         {
-            await seen.Task.WaitAsync(Patience);
+            await seen.Task.WaitAsync(WaitTimeout);
         }
 
         return await File.ReadAllTextAsync(path);

@@ -13,7 +13,7 @@ public sealed class MandelboxRowTests(EngineFixture engine, PostgresFixture data
 
     public async Task InitializeAsync()
     {
-        if (Backend.WhyNot([]) is not null)
+        if (Backend.SkipReason([]) is not null)
         {
             return;
         }

@@ -12,7 +12,7 @@ public sealed class RegistrationTests(EngineFixture engine, PostgresFixture data
 
     public async Task InitializeAsync()
     {
-        if (Backend.WhyNot([]) is null)
+        if (Backend.SkipReason([]) is null)
         {
             _rows = await RowHistory.StartAsync(database.Server);
             _settings = ServiceSettings.Local(engine.Endpoint, _directory).With(("APP_ENV", "LOCALDEVWITHDB"), ("Database__ConnectionString", database.Server.ConnectionString));

@@ -12,7 +12,7 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
 
     public async Task InitializeAsync()
     {
-        if (EngineFixture.WhyNot is null && store.Url.Length > 0)
+        if (EngineFixture.SkipReason is null && store.Url.Length > 0)
         {
             _service = await RunningService.StartLocalAsync(
                 new ScratchDirectory(), engine, ("UserConfigs__ServiceUrl", store.Url), ("UserConfigs__AccessKey", "S3RVER"), ("UserConfigs__SecretKey", "S3RVER"));

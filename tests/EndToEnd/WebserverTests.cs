@@ -8,7 +8,7 @@ namespace HostService.Tests.EndToEnd;
 [Collection(BackendCollection.Name)]
 public sealed class WebserverTests(EngineFixture engine) : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan WaitTimeout = TimeSpan.FromSeconds(60);
     private LoopbackServer _webserver = null!;
 
     public async Task InitializeAsync() =>
@@ -32,7 +32,7 @@ public sealed class WebserverTests(EngineFixture engine) : IAsyncLifetime
         await GreetedAsync(service);
         var (_, answer) = await service.BackendAsync(HttpMethod.Post, "/drain_and_shutdown", []);
         Assert.Equal("""{"result":"request successful"}""", answer.ToJsonString());
-        Assert.Equal(0, await service.Process.Exited.WaitAsync(Patience));
+        Assert.Equal(0, await service.Process.Exited.WaitAsync(WaitTimeout));
         await GoodbyeAsync(service);
     }
 
@@ -51,7 +51,7 @@ public sealed class WebserverTests(EngineFixture engine) : IAsyncLifetime
         var container = await service.ContainerAsync("crashed");
 
         await File.WriteAllTextAsync(directory[StartupHook.Signal], "");
-        Assert.Equal(1, await service.Process.Exited.WaitAsync(Patience));
+        Assert.Equal(1, await service.Process.Exited.WaitAsync(WaitTimeout));
         Assert.Contains(StartupHook.Message, service.Process.Log.Text, StringComparison.Ordinal);
         await GoodbyeAsync(service);
         Assert.Null(await service.Engine.InspectAsync(container.Id, default));
@@ -66,14 +66,14 @@ public sealed class WebserverTests(EngineFixture engine) : IAsyncLifetime
         Directory.CreateDirectory(settings.Root);
         await using var service = await ServiceProcess.LaunchAsync(settings);
 
-        Assert.Equal(3, await service.Exited.WaitAsync(Patience));
+        Assert.Equal(3, await service.Exited.WaitAsync(WaitTimeout));
         Assert.DoesNotContain("heartbeat", service.Log.Text, StringComparison.Ordinal);
         Assert.Equal(0, _webserver.Waiting);
     }
 
     private async Task GreetedAsync(RunningService service)
     {
-        var handshake = await _webserver.NextAsync().WaitAsync(Patience);
+        var handshake = await _webserver.NextAsync().WaitAsync(WaitTimeout);
         Assert.Equal(("POST", "/host_service/auth", service.Instance), (handshake.Method, handshake.Path, (string?)JsonNode.Parse(handshake.Body)!["InstanceID"]));
         var first = await HeartbeatAsync();
         Assert.Equal(
@@ -91,7 +91,7 @@ public sealed class WebserverTests(EngineFixture engine) : IAsyncLifetime
 
     private async Task<JsonNode> HeartbeatAsync()
     {
-        var request = await _webserver.NextAsync().WaitAsync(Patience);
+        var request = await _webserver.NextAsync().WaitAsync(WaitTimeout);
         Assert.Equal(("POST", "/host_service/heartbeat"), (request.Method, request.Path));
         return JsonNode.Parse(request.Body)!;
     }

@@ -7,7 +7,7 @@ using HostService.Infrastructure.Storage.UserConfigs;
 
 namespace HostService.Tests.Support;
 
-/// <summary>Ports of a machine on which nothing runs but what a test says.</summary>
+/// <summary>Every port is free but those that a test marks as bound.</summary>
 public sealed class FakePortProbe : IPortProbe
 {
     public ConcurrentDictionary<ushort, bool> BoundTcp { get; } = new();
@@ -19,7 +19,7 @@ public sealed class FakePortProbe : IPortProbe
     public bool IsUdpFree(ushort port) => !BoundUdp.ContainsKey(port);
 }
 
-/// <summary>Counts down failures that a test has planned.</summary>
+/// <summary>Failures that a test plans for the next calls.</summary>
 public sealed class PlannedFailures
 {
     private int _left;
@@ -51,7 +51,7 @@ public sealed class FakeInputDevices : IInputDevices
 
     public string? Unavailable { get; set; }
 
-    /// <summary>Sets that are not disposed.</summary>
+    /// <summary>How many device sets are open.</summary>
     public int Open => Volatile.Read(ref _open);
 
     public Task<IInputDeviceSet> CreateAsync(string socketPath, CancellationToken cancellationToken)
@@ -59,7 +59,8 @@ public sealed class FakeInputDevices : IInputDevices
         Create.Meet();
         Interlocked.Increment(ref _open);
         var first = Interlocked.Add(ref _next, 3);
-        return Task.FromResult<IInputDeviceSet>(new Set(this, [$"/dev/input/event{first}", $"/dev/input/event{first + 1}", $"/dev/input/event{first + 2}"]));
+        return Task.FromResult<IInputDeviceSet>(
+            new Set(this, [$"/dev/input/event{first}", $"/dev/input/event{first + 1}", $"/dev/input/event{first + 2}"]));
     }
 
     private sealed class Set(FakeInputDevices owner, IReadOnlyList<string> nodes) : IInputDeviceSet
@@ -80,7 +81,7 @@ public sealed class FakeInputDevices : IInputDevices
     }
 }
 
-/// <summary>The backend's database in memory: rows with their statuses, in the order in which they were written.</summary>
+/// <summary>The backend's database in memory.</summary>
 public sealed class FakeDatabase : IBackendDatabase
 {
     private readonly ConcurrentQueue<string> _history = new();
@@ -92,30 +93,30 @@ public sealed class FakeDatabase : IBackendDatabase
 
     public PlannedFailures Remove { get; } = new();
 
-    /// <summary>Figures of every heartbeat.</summary>
+    /// <summary>The figures of every heartbeat.</summary>
     public ConcurrentQueue<HostFigures> Heartbeats { get; } = new();
 
-    /// <summary>What a heartbeat is answered: null, or why the host is no longer wanted.</summary>
+    /// <summary>What a heartbeat returns: null, or why the host is no longer wanted.</summary>
     public Func<string?> HeartbeatAnswer { get; set; } = () => null;
 
-    /// <summary>What <see cref="WhyNotWantedAsync"/> answers.</summary>
+    /// <summary>What <see cref="WhyNotWantedAsync"/> returns.</summary>
     public Func<string?> WhyNotWanted { get; set; } = () => null;
 
     public PlannedFailures Sweep { get; } = new();
 
-    /// <summary>How often stale rows were to be removed.</summary>
+    /// <summary>How often stale rows were swept.</summary>
     public int Sweeps => Volatile.Read(ref _sweeps);
 
-    /// <summary>Set: claims are refused with this reason.</summary>
+    /// <summary>When set, claims are refused with this reason.</summary>
     public string? ClaimRefusal { get; set; }
 
-    /// <summary>Claims of these mandelboxes wait for what stands beside them.</summary>
+    /// <summary>By mandelbox: its claim waits for this task.</summary>
     public ConcurrentDictionary<string, Task> HeldClaims { get; } = new();
 
-    /// <summary>Rows that are there, with their status.</summary>
+    /// <summary>The status of each row, by mandelbox.</summary>
     public ConcurrentDictionary<string, string> Rows { get; } = new();
 
-    /// <summary><c>id STATUS</c>, and <c>id gone</c>.</summary>
+    /// <summary>Every write, in order: <c>id STATUS</c> or <c>id gone</c>.</summary>
     public IReadOnlyList<string> History => [.. _history];
 
     public Task TestAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -135,7 +136,8 @@ public sealed class FakeDatabase : IBackendDatabase
 
     public Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public async Task<string?> ClaimMandelboxAsync(string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken)
+    public async Task<string?> ClaimMandelboxAsync(
+        string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken)
     {
         if (HeldClaims.TryGetValue(mandelboxId, out var held))
         {
@@ -180,7 +182,7 @@ public sealed class FakeDatabase : IBackendDatabase
     }
 }
 
-/// <summary>Users' settings in memory.</summary>
+/// <summary>A store of user configs in memory.</summary>
 public sealed class FakeUserConfigs : IUserConfigStore
 {
     private readonly ConcurrentQueue<UserConfigKey> _saved = new();
@@ -192,7 +194,7 @@ public sealed class FakeUserConfigs : IUserConfigStore
     /// <summary>When set, saving waits for it.</summary>
     public TaskCompletionSource? HoldSave { get; set; }
 
-    /// <summary>How many of those that were saved must not have replaced anything.</summary>
+    /// <summary>The number of saves that must not replace anything.</summary>
     public int SavedIfAbsent { get; private set; }
 
     public IReadOnlyList<UserConfigKey> Saved => [.. _saved];
@@ -203,19 +205,21 @@ public sealed class FakeUserConfigs : IUserConfigStore
         return Task.FromResult(Answer);
     }
 
-    public async Task<SaveAnswer> SaveAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
+    public async Task<SaveAnswer> SaveAsync(
+        UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
     {
         if (HoldSave is { } hold)
         {
             await hold.Task.WaitAsync(cancellationToken);
         }
 
-        Assert.True(Directory.Exists(directory), "the settings were removed before they were saved");
+        Assert.True(Directory.Exists(directory), "the user configs were removed before they were saved");
         _saved.Enqueue(key);
         return new SaveAnswer(true);
     }
 
-    public Task<SaveAnswer> SaveIfAbsentAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
+    public Task<SaveAnswer> SaveIfAbsentAsync(
+        UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
     {
         SavedIfAbsent++;
         return SaveAsync(key, encryptionToken, directory, cancellationToken);
@@ -227,7 +231,7 @@ public sealed class FakeUserConfigs : IUserConfigStore
 /// <summary>Cloud drives in memory.</summary>
 public sealed class FakeCloudStorage : ICloudStorage
 {
-    /// <summary><c>mandelbox provider</c> of what is mounted.</summary>
+    /// <summary>The mounted provider, by mandelbox.</summary>
     public ConcurrentDictionary<string, string> Mounted { get; } = new();
 
     /// <summary>When set, mounting waits for it.</summary>
@@ -236,7 +240,7 @@ public sealed class FakeCloudStorage : ICloudStorage
     /// <summary>When set, mounting fails with this reason.</summary>
     public string? Refusal { get; set; }
 
-    /// <summary>Mandelboxes that have their directory.</summary>
+    /// <summary>Mandelboxes that have a directory for their drives.</summary>
     public ConcurrentDictionary<string, bool> Prepared { get; } = new();
 
     public Task PrepareAsync(string mandelboxId, CancellationToken cancellationToken)

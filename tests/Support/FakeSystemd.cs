@@ -12,16 +12,16 @@ public sealed class FakeSystemd : ISystemd
 
     public TimeSpan? WatchdogInterval { get; init; }
 
-    /// <summary>What the service has told systemd, as on the notify socket: <c>READY=1</c>, <c>STATUS=…</c>.</summary>
+    /// <summary>Messages as on the notify socket: <c>READY=1</c>, <c>STATUS=…</c>.</summary>
     public IReadOnlyList<string> Notifications => [.. _notifications];
 
-    /// <summary>Every unit whose start was asked for.</summary>
+    /// <summary>Every unit that was to be started.</summary>
     public IReadOnlyList<string> StartedUnits => [.. _startedUnits];
 
-    /// <summary>Set: no unit starts.</summary>
+    /// <summary>When set, every start of a unit fails with it.</summary>
     public SystemdException? StartFailure { get; set; }
 
-    /// <summary>When systemd last loaded its units; asked anew each time, and may throw.</summary>
+    /// <summary>What each call of <see cref="UnitsLoadedAtAsync"/> returns or throws.</summary>
     public Func<long?> UnitsLoadedAt { get; set; } = () => null;
 
     public int LoadTimeQueries => Volatile.Read(ref _loadTimeQueries);

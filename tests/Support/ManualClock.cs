@@ -3,8 +3,8 @@ using Microsoft.Extensions.Time.Testing;
 namespace HostService.Tests.Support;
 
 /// <summary>
-/// A <see cref="FakeTimeProvider"/> that a test can wait on: the test sees that the code under test has set its timer, then moves time on. Timers fire on the
-/// thread that moves time, in order, each at the moment at which it is due.
+/// A <see cref="FakeTimeProvider"/> that a test can wait on: the test waits until the code under test has set a timer, then moves time on.
+/// Timers fire in order, each at its own time, on the thread that moves time.
 /// </summary>
 public sealed class ManualClock(DateTimeOffset start) : TimeProvider
 {
@@ -20,7 +20,7 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
     {
     }
 
-    /// <summary>How many timers are set.</summary>
+    /// <summary>The number of timers that are set.</summary>
     public int PendingTimers
     {
         get
@@ -44,7 +44,7 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
         }
     }
 
-    /// <summary>Changes the time of day, as an administrator does; timers and timestamps do not notice.</summary>
+    /// <summary>Changes the time of day, as an administrator does; timers and timestamps stay as they are.</summary>
     public void Set(TimeSpan by)
     {
         lock (_gate)
@@ -60,7 +60,7 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
         return timer;
     }
 
-    /// <summary>Completes once a timer is set that is due in such a time from now.</summary>
+    /// <summary>Completes once a timer is set that is due after such a time from now.</summary>
     public Task TimerSetAsync(Func<TimeSpan, bool> dueIn)
     {
         lock (_gate)
@@ -79,7 +79,7 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
     /// <inheritdoc cref="TimerSetAsync(Func{TimeSpan, bool})"/>
     public Task TimerSetAsync(TimeSpan dueIn) => TimerSetAsync(d => d == dueIn);
 
-    /// <summary>Moves time on and fires every timer that falls due, those set on the way included.</summary>
+    /// <summary>Moves time on and fires every timer that becomes due, including timers that are set meanwhile.</summary>
     public void Advance(TimeSpan by)
     {
         DateTimeOffset end;
@@ -124,7 +124,7 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
         }
     }
 
-    /// <summary>Its timer at the <see cref="FakeTimeProvider"/> only notes that it is due; <see cref="Advance"/> calls back, outside the lock.</summary>
+    /// <summary>The inner timer only marks this one as due; <see cref="Advance"/> calls back, outside the lock.</summary>
     private sealed class ManualTimer : ITimer
     {
         private readonly ManualClock _clock;
@@ -136,7 +136,7 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
         public ManualTimer(ManualClock clock, TimerCallback callback, object? state)
         {
             (_clock, _callback, _state) = (clock, callback, state);
-            _inner = clock._time.CreateTimer(_ => NoteDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _inner = clock._time.CreateTimer(_ => MarkDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
 
         public DateTimeOffset Due { get; private set; }
@@ -175,8 +175,8 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
             return ValueTask.CompletedTask;
         }
 
-        // Called by Change or by NextDue, so always under the lock.
-        private void NoteDue()
+        // Called by Change or by NextDue, so always with the lock held.
+        private void MarkDue()
         {
             _clock._due.Add(this);
             if (_period > TimeSpan.Zero)

@@ -1,53 +1,54 @@
 namespace HostService.Tests.Support;
 
 /// <summary>
-/// A test that needs something of the machine: programs on the PATH, or files by absolute path. Skipped with a reason where one is missing;
-/// <c>make test</c> installs them first.
+/// A test that needs programs, files or npm packages (see <see cref="Needs.FirstMissing"/>); skipped, with the reason, where one is
+/// missing.
 /// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class NeedsFactAttribute : FactAttribute
 {
-    public NeedsFactAttribute(params string[] needs)
-    {
-        if (Needs.FirstMissing(needs) is { } missing)
-            Skip = $"{missing} is missing: run 'make test', which installs what the tests need";
-    }
+    public NeedsFactAttribute(params string[] needs) => Skip = Needs.SkipReason(needs);
 }
 
 /// <summary>As <see cref="NeedsFactAttribute"/>, for theories.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class NeedsTheoryAttribute : TheoryAttribute
 {
-    public NeedsTheoryAttribute(params string[] needs)
-    {
-        if (Needs.FirstMissing(needs) is { } missing)
-            Skip = $"{missing} is missing: run 'make test', which installs what the tests need";
-    }
+    public NeedsTheoryAttribute(params string[] needs) => Skip = Needs.SkipReason(needs);
 }
 
-/// <summary>What this machine has.</summary>
+/// <summary>Looks for what tests need of the machine.</summary>
 public static class Needs
 {
-    /// <summary>The S3 server, installed by <c>make test</c>.</summary>
+    /// <summary>An S3 server, installed by <c>make test</c>.</summary>
     public const string S3Server = "npm:s3rver";
 
-    /// <summary>The first of these that is not there. <c>npm:</c> names a package below .cache/npm, <c>/…</c> a file, anything else a program.</summary>
+    /// <summary>
+    /// The first of these that is missing, or null. <c>npm:</c> names a package below .cache/npm, a leading <c>/</c> a file, anything else
+    /// a program.
+    /// </summary>
     public static string? FirstMissing(IEnumerable<string> needs) => needs.FirstOrDefault(need => !Has(need));
 
-    /// <summary>The directory of an npm package that <c>make test</c> installed; null where it has not.</summary>
+    /// <summary>Why a test with these needs is skipped, or null.</summary>
+    public static string? SkipReason(IEnumerable<string> needs) =>
+        FirstMissing(needs) is { } missing ? $"{missing} is missing; make test installs what apt and npm have" : null;
+
+    /// <summary>The directory of an npm package below .cache/npm, or null.</summary>
     public static string? NpmPackage(string name)
     {
         for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
         {
             var package = Path.Combine(at.FullName, ".cache", "npm", "node_modules", name);
             if (Directory.Exists(package))
+            {
                 return package;
+            }
         }
 
         return null;
     }
 
-    /// <summary>A program's file, from the PATH or where root's programs are; null where there is none.</summary>
+    /// <summary>A program's file, from the PATH, /usr/sbin or /sbin; null where there is none.</summary>
     public static string? Program(string name) => $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin".Split(':')
         .Select(directory => Path.Combine(directory, name))
         .FirstOrDefault(File.Exists);

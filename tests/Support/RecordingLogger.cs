@@ -2,14 +2,14 @@ using Microsoft.Extensions.Logging;
 
 namespace HostService.Tests.Support;
 
-/// <summary>Keeps what was logged, and lets a test wait for a line.</summary>
+/// <summary>Keeps the lines that are logged; a test can wait for one.</summary>
 public sealed class RecordingLogger<T> : ILogger<T>
 {
     private readonly Lock _gate = new();
     private readonly List<string> _lines = [];
     private readonly List<(string Part, TaskCompletionSource<string> Seen)> _watchers = [];
 
-    /// <summary>Level, message, and the exception with all that is inside it.</summary>
+    /// <summary>Each line: level, message, exception.</summary>
     public IReadOnlyList<string> Lines
     {
         get
@@ -21,7 +21,7 @@ public sealed class RecordingLogger<T> : ILogger<T>
         }
     }
 
-    /// <summary>The first line, past or future, that holds this text.</summary>
+    /// <summary>The first line, past or future, that contains this text.</summary>
     public Task<string> LineAsync(string part)
     {
         lock (_gate)
@@ -37,7 +37,8 @@ public sealed class RecordingLogger<T> : ILogger<T>
         }
     }
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         var line = $"{logLevel}: {formatter(state, exception)} {exception}".TrimEnd();
         lock (_gate)

@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace HostService.Tests.Support;
 
 /// <summary>
-/// Ports for tests. A port stays reserved until the test process ends, so neither another test nor another test process gets it, even before anything
-/// listens on it.
+/// Ports for tests. A port stays reserved until the test process ends: no other test and no other test process gets it, even before
+/// anything listens on it.
 /// </summary>
 public static class TestPorts
 {
@@ -38,11 +38,13 @@ public static class TestPorts
         throw new InvalidOperationException($"All ports from {First} to {End - 1} are in use or reserved by tests.");
     }
 
-    // A unix socket in the abstract namespace: as ports do, its name belongs to the network namespace; unlike a lock file, it leaves nothing behind.
+    // A unix socket in the abstract namespace. Like a port, its name belongs to the network namespace; unlike a lock file, it leaves
+    // nothing behind.
     private static bool TryReserve(int port)
     {
         var reservation = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        if (TryBind(reservation, new UnixDomainSocketEndPoint($"\0host-service-test-port-{port}")) && IsFree(port, SocketType.Stream) && IsFree(port, SocketType.Dgram))
+        if (TryBind(reservation, new UnixDomainSocketEndPoint($"\0host-service-test-port-{port}"))
+            && IsFree(port, SocketType.Stream) && IsFree(port, SocketType.Dgram))
         {
             Reservations.Add(reservation);
             return true;

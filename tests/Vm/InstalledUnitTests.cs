@@ -1,16 +1,15 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace HostService.Tests.Vm;
 
 /// <summary>
-/// What only a whole machine can show: the installed unit under systemd, with uinput, AppArmor, Docker and a metadata service that insists on tokens.
-/// The tests share one machine and leave it as they found it, the service running with no mandelbox; they may run in any order.
+/// The installed unit under systemd, with uinput, AppArmor, Docker and a metadata service that insists on tokens. The tests share one VM
+/// and may run in any order: each starts the service if it needs it, and leaves no mandelbox.
 /// </summary>
 public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
 {
-    /// <summary>An emulated machine takes its time.</summary>
-    private static readonly TimeSpan Start = TimeSpan.FromMinutes(2);
+    /// <summary>For what the service does: the machine is emulated.</summary>
+    private static readonly TimeSpan SlowTimeout = TimeSpan.FromMinutes(2);
 
     [VmFact]
     public async Task The_unit_gets_ready_and_shows_its_status_in_one_line()
@@ -21,8 +20,8 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
 
         Assert.Contains("Active: active (running)", shown, StringComparison.Ordinal);
         Assert.Matches(@"(?m)^\s*Status: ""0 mandelboxes, 4 of 4 slots free""$", shown);
-        Assert.Contains(
-            "host-service ready on https://", await machine.MustAsync("journalctl -u host-service --no-pager -o cat"), StringComparison.Ordinal);
+        var log = await machine.MustAsync("journalctl -u host-service --no-pager -o cat");
+        Assert.Contains("host-service ready on https://", log, StringComparison.Ordinal);
     }
 
     [VmFact]
@@ -30,11 +29,13 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
     {
         await ServiceAsync();
 
-        Assert.Equal("401", await machine.MustAsync("curl -s -o /dev/null -w '%{http_code}' http://169.254.169.254/latest/meta-data/instance-id"));
+        Assert.Equal(
+            "401", await machine.MustAsync("curl -s -o /dev/null -w '%{http_code}' http://169.254.169.254/latest/meta-data/instance-id"));
         var host = await machine.MustAsync("curl -fsk https://127.0.0.1:4678/v1/host");
 
-        foreach (var value in new[] { "host-under-test-by-tag", "i-0123456789abcdef0", "g4dn.xlarge", "ami-0f0f0f0f0f0f0f0f0", "us-east-1", "203.0.113.7" })
-            Assert.Contains($"\"{value}\"", host, StringComparison.Ordinal);
+        string[] values =
+            ["host-under-test-by-tag", "i-0123456789abcdef0", "g4dn.xlarge", "ami-0f0f0f0f0f0f0f0f0", "us-east-1", "203.0.113.7"];
+        Assert.All(values, value => Assert.Contains($"\"{value}\"", host, StringComparison.Ordinal));
     }
 
     [VmFact]
@@ -55,33 +56,37 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         await using var mandelbox = await SpinUpAsync("input");
 
         // As B13 orders them: absolute, relative, keyboard.
-        var nodes = (await machine.MustAsync($"docker inspect -f '{{{{range .HostConfig.Devices}}}}{{{{println .PathInContainer}}}}{{{{end}}}}' {mandelbox.Container}"))
-            .Split('\n').Where(n => n.StartsWith("/dev/input/event", StringComparison.Ordinal)).ToList();
+        var devices = await machine.MustAsync(
+            $"docker inspect -f '{{{{range .HostConfig.Devices}}}}{{{{println .PathInContainer}}}}{{{{end}}}}' {mandelbox.Container}");
+        var nodes = devices.Split('\n').Where(n => n.StartsWith("/dev/input/event", StringComparison.Ordinal)).ToList();
         Assert.Equal(3, nodes.Count);
         Assert.Equal(3, nodes.Distinct().Count());
         Assert.Equal(
             ["Fractal Virtual Absolute Input", "Fractal Virtual Relative Input", "Fractal Virtual Keyboard"],
-            (await machine.MustAsync($"for n in {string.Join(' ', nodes.Select(Path.GetFileName))}; do cat /sys/class/input/$n/device/name; done")).Split('\n'));
+            (await machine.MustAsync(
+                $"for n in {string.Join(' ', nodes.Select(Path.GetFileName))}; do cat /sys/class/input/$n/device/name; done")).Split('\n'));
         Assert.Equal(
             string.Join('\n', nodes.Order(StringComparer.Ordinal)),
-            await machine.MustAsync($"docker exec {mandelbox.Container} ls -1 /dev/input | grep event | sed 's|^|/dev/input/|' | LC_ALL=C sort"));
+            await machine.MustAsync(NodesInside(mandelbox.Container)));
 
-        // What the kernel announces for each (identity and properties; keys, relative and absolute axes as bits in hexadecimal, highest word first).
+        // For each device: identity and properties, then its keys, relative and absolute axes as bits in hexadecimal, highest word first.
+        var words = string.Concat(Enumerable.Repeat(new string('f', 16) + " ", 10));
         Assert.Equal(
             [
                 "0003 f4c1 1124 0001 1 / c01 0 0 0 0 0 / 0 / 3",
                 "0003 f4c1 1123 0001 0 / 1f0000 0 0 0 0 / 1943 / 0",
-                $"0003 f4c1 1122 0001 0 / 7{new string('f', 15)} {string.Concat(Enumerable.Repeat(new string('f', 16) + " ", 10))}{new string('f', 15)}e / 0 / 0",
+                $"0003 f4c1 1122 0001 0 / 7{new string('f', 15)} {words}{new string('f', 15)}e / 0 / 0",
             ],
             (await machine.MustAsync(
                 $$"""
                 for n in {{string.Join(' ', nodes.Select(Path.GetFileName))}}; do
                   cd /sys/class/input/$n/device
-                  echo $(cat id/bustype id/vendor id/product id/version properties) / $(cat capabilities/key) / $(cat capabilities/rel) / $(cat capabilities/abs)
+                  echo $(cat id/bustype id/vendor id/product id/version properties) \
+                    / $(cat capabilities/key) / $(cat capabilities/rel) / $(cat capabilities/abs)
                 done
                 """)).Split('\n'));
 
-        // Readers inside the container, then the descriptors from the socket; a reader ends with the report it waited for.
+        // Readers inside the container first, then the descriptors from the socket. A reader ends after its report.
         var seen = await machine.MustAsync(
             $$"""
             set -e
@@ -91,7 +96,8 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
             {{ReadersAreOpen(nodes)}}
             echo go | uinput-client /fractal/temp/{{mandelbox.Id}}/sockets/uinput.sock >/dev/null
             wait
-            for n in {{string.Join(' ', nodes)}}; do python3 -c 'import struct,sys; d=sys.stdin.buffer.read(); print(*(struct.unpack_from("llHHi", d, i)[2:] for i in range(0, len(d), 24)))' </tmp/$(basename $n); done
+            read='import struct,sys; d=sys.stdin.buffer.read(); print(*(struct.unpack_from("llHHi", d, i)[2:] for i in range(0, len(d), 24)))'
+            for n in {{string.Join(' ', nodes)}}; do python3 -c "$read" </tmp/$(basename $n); done
             """);
 
         Assert.Equal(["(3, 0, 1234) (3, 1, 567)", "(2, 0, 5) (2, 1, -3)", "(1, 30, 1) (0, 0, 0)"], seen.Split('\n'));
@@ -102,31 +108,42 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
     {
         const string Ask = "curl -fsSk -d @- https://127.0.0.1:4678";
         await ServiceAsync();
-        var made = await machine.MustAsync($"{Ask}/create_uinput_devices", Start, """{"auth_secret":"","fractal_id":"agent"}""");
+        var made = await machine.MustAsync($"{Ask}/create_uinput_devices", SlowTimeout, """{"auth_secret":"","fractal_id":"agent"}""");
         using var answer = JsonDocument.Parse(made);
         using var devices = JsonDocument.Parse(answer.RootElement.GetProperty("result").GetString()!);
         var nodes = devices.RootElement.EnumerateArray().Select(d => d.GetProperty("PathOnHost").GetString()!).ToList();
         Assert.Equal(3, nodes.Distinct().Count());
-        Assert.All(devices.RootElement.EnumerateArray(), d => Assert.Equal(
-            (d.GetProperty("PathOnHost").GetString(), "rwm"), (d.GetProperty("PathInContainer").GetString(), d.GetProperty("CgroupPermissions").GetString())));
+        Assert.All(devices.RootElement.EnumerateArray(), d =>
+        {
+            Assert.Equal(d.GetProperty("PathOnHost").GetString(), d.GetProperty("PathInContainer").GetString());
+            Assert.Equal("rwm", d.GetProperty("CgroupPermissions").GetString());
+        });
         Assert.Equal("3", await machine.MustAsync(Devices));
 
-        // The agent's part: a container with what it was given, registered and then started.
+        // As the agent does: create a container with the devices, register it, start it.
         var container = await machine.MustAsync(
-            $"docker create --tty {string.Join(' ', nodes.Select(n => $"--device {n}:{n}:rwm"))} -p 32262/tcp -v /fractal/agent/mandelboxResourceMappings:/fractal/resourceMappings fractal/mandelboxes/demo:current-build",
-            Start);
-        await machine.MustAsync($"{Ask}/register_docker_container_id", Start, $$"""{"auth_secret":"","docker_id":"{{container}}","fractal_id":"agent"}""");
-        await machine.MustAsync($"docker start {container}; until curl -fsSk https://127.0.0.1:4678/v1/mandelboxes/agent | grep -q '\"state\":\"Started\"'; do :; done", Start);
+            $"""
+            docker create --tty {string.Join(' ', nodes.Select(n => $"--device {n}:{n}:rwm"))} -p 32262/tcp \
+              -v /fractal/agent/mandelboxResourceMappings:/fractal/resourceMappings fractal/mandelboxes/demo:current-build
+            """,
+            SlowTimeout);
+        var registration = $$"""{"auth_secret":"","docker_id":"{{container}}","fractal_id":"agent"}""";
+        await machine.MustAsync($"{Ask}/register_docker_container_id", SlowTimeout, registration);
+        await machine.MustAsync(
+            $"""
+            docker start {container}
+            until curl -fsSk https://127.0.0.1:4678/v1/mandelboxes/agent | grep -q '"state":"Started"'; do :; done
+            """,
+            SlowTimeout);
         var port = await machine.MustAsync($"docker port {container} 32262/tcp | sed 's/.*://;q'");
-        await machine.MustAsync($"{Ask}/set_container_dpi -X PUT", Start, $$"""{"auth_secret":"","host_port":{{port}},"dpi":96}""");
+        await machine.MustAsync($"{Ask}/set_container_dpi -X PUT", SlowTimeout, $$"""{"auth_secret":"","host_port":{{port}},"dpi":96}""");
+        const string Mappings = "echo $(busybox cat DPI) $(busybox cat hostPort_for_my_32262_tcp) $(busybox cat .ready)";
         Assert.Equal(
             $"96 {port} .ready",
-            await machine.MustAsync($"docker exec {container} busybox sh -c 'cd /fractal/resourceMappings; echo $(busybox cat DPI) $(busybox cat hostPort_for_my_32262_tcp) $(busybox cat .ready)'"));
-        Assert.Equal(
-            string.Join('\n', nodes.Order(StringComparer.Ordinal)),
-            await machine.MustAsync($"docker exec {container} ls -1 /dev/input | grep event | sed 's|^|/dev/input/|' | LC_ALL=C sort"));
+            await machine.MustAsync($"docker exec {container} busybox sh -c 'cd /fractal/resourceMappings; {Mappings}'"));
+        Assert.Equal(string.Join('\n', nodes.Order(StringComparer.Ordinal)), await machine.MustAsync(NodesInside(container)));
 
-        await machine.MustAsync($"docker kill {container}; while curl -fsSk https://127.0.0.1:4678/v1/mandelboxes | grep -q '\"agent\"'; do :; done", Start);
+        await machine.MustAsync($"docker kill {container}; {UntilGone("agent")}", SlowTimeout);
         Assert.Equal("0", await machine.MustAsync(Devices));
         Assert.Equal("", await machine.MustAsync("docker ps -aq"));
     }
@@ -138,7 +155,12 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         await using var mandelbox = await SpinUpAsync("udev");
 
         var properties = await machine.MustAsync(
-            "udevadm settle; for d in /sys/class/input/event*; do [ \"$(cat $d/device/name)\" = 'Fractal Virtual Absolute Input' ] && udevadm info -q property $d; done; true");
+            """
+            udevadm settle
+            for d in /sys/class/input/event*; do
+              if [ "$(cat $d/device/name)" = 'Fractal Virtual Absolute Input' ]; then udevadm info -q property $d; fi
+            done
+            """);
 
         Assert.Contains("ID_INPUT_MOUSE=1", properties, StringComparison.Ordinal);
         Assert.DoesNotContain("ID_INPUT_TABLET=1", properties, StringComparison.Ordinal);
@@ -150,17 +172,23 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         await ServiceAsync();
         await using var mandelbox = await SpinUpAsync("firewall");
 
-        // The host itself answers at the bridge's address; the metadata address, which is the host's own here too, is as if nobody were there.
+        // The host answers at the bridge's address. The metadata address, which is the host's own here too, does not answer.
         var answers = await machine.RunAsync(
             $"""
-            ask() {"{"} docker exec {mandelbox.Container} busybox timeout 3 busybox nc -w 2 $1 $2 </dev/null >/dev/null 2>&1 && echo $1 yes || echo $1 no; {"}"}
+            connects() {"{"} docker exec {mandelbox.Container} busybox timeout 3 busybox nc -w 2 $1 $2 </dev/null >/dev/null 2>&1; {"}"}
+            ask() {"{"} connects $1 $2 && echo $1 yes || echo $1 no; {"}"}
             ask 172.17.0.1 22; ask 169.254.169.254 80; ask 169.254.170.2 80
             """);
 
         Assert.Equal("172.17.0.1 yes\n169.254.169.254 no\n169.254.170.2 no", answers.Output);
         Assert.Equal("200", await machine.MustAsync(
-            "t=$(curl -fs -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token); curl -s -o /dev/null -w '%{http_code}' -H \"X-aws-ec2-metadata-token: $t\" http://169.254.169.254/latest/meta-data/ami-id"));
-        Assert.Matches(@"(?m)^\s*[1-9]\d*\s+\d+ DROP .* 169\.254\.169\.254", await machine.MustAsync("iptables -w -t raw -L HOST-SERVICE -v -n -x"));
+            """
+            t=$(curl -fs -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token)
+            curl -s -o /dev/null -w '%{http_code}' -H "X-aws-ec2-metadata-token: $t" http://169.254.169.254/latest/meta-data/ami-id
+            """));
+        Assert.Matches(
+            @"(?m)^\s*[1-9]\d*\s+\d+ DROP .* 169\.254\.169\.254",
+            await machine.MustAsync("iptables -w -t raw -L HOST-SERVICE -v -n -x"));
     }
 
     [VmFact]
@@ -170,7 +198,8 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         const string Rule = "-A HOST-SERVICE -d 127.0.0.0/8 -j DROP";
         Assert.Contains(Rule, await machine.MustAsync("iptables -w -t raw -S"), StringComparison.Ordinal);
 
-        await machine.MustAsync("iptables -w -t raw -F; until iptables -w -t raw -C PREROUTING ! -i lo -j HOST-SERVICE 2>/dev/null; do :; done", Start);
+        await machine.MustAsync(
+            "iptables -w -t raw -F; until iptables -w -t raw -C PREROUTING ! -i lo -j HOST-SERVICE 2>/dev/null; do :; done", SlowTimeout);
 
         Assert.Contains(Rule, await machine.MustAsync("iptables -w -t raw -S"), StringComparison.Ordinal);
         var log = await machine.MustAsync("journalctl -u host-service --no-pager -o cat -n 20");
@@ -209,7 +238,12 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         Assert.Equal("6", await machine.MustAsync(Devices));
 
         // The firewall is taken down after the service has ended.
-        await machine.MustAsync("systemctl stop host-service; while [ \"$(systemctl show -P ActiveState host-service-firewall)\" != inactive ]; do :; done", Start);
+        await machine.MustAsync(
+            """
+            systemctl stop host-service
+            while [ "$(systemctl show -P ActiveState host-service-firewall)" != inactive ]; do :; done
+            """,
+            SlowTimeout);
 
         Assert.Equal("success", await machine.MustAsync("systemctl show -P Result host-service"));
         Assert.Equal("", await machine.MustAsync("docker ps -aq"));
@@ -223,24 +257,30 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
     [VmFact]
     public async Task A_service_that_stands_still_is_ended_by_the_watchdog_and_its_leftovers_are_not_walked_over()
     {
-        await machine.MustAsync("systemctl stop host-service", Start);
-        await machine.MustAsync("mkdir -p /run/systemd/system/host-service.service.d; printf '[Service]\\nWatchdogSec=15\\n' >/run/systemd/system/host-service.service.d/watchdog.conf; systemctl daemon-reload");
+        await machine.MustAsync("systemctl stop host-service", SlowTimeout);
+        await machine.MustAsync(
+            """
+            mkdir -p /run/systemd/system/host-service.service.d
+            printf '[Service]\nWatchdogSec=15\n' >/run/systemd/system/host-service.service.d/watchdog.conf
+            systemctl daemon-reload
+            """);
         try
         {
             await ServiceAsync();
 
             // Returns when the unit has ended.
-            var ended = machine.RunAsync("systemctl start --wait host-service", Start);
+            var ended = machine.RunAsync("systemctl start --wait host-service", SlowTimeout);
             await machine.MustAsync("kill -STOP $(systemctl show -P MainPID host-service)");
             await ended;
 
             Assert.Equal("watchdog", await machine.MustAsync("systemctl show -P Result host-service"));
             Assert.Contains("HOST-SERVICE", await machine.MustAsync("iptables -w -t raw -S PREROUTING"), StringComparison.Ordinal);
 
-            // B4: the last run did not end cleanly.
-            Assert.NotEqual(0, (await machine.RunAsync("systemctl start host-service", Start)).Code);
+            // The last run did not end cleanly (B4).
+            Assert.NotEqual(0, (await machine.RunAsync("systemctl start host-service", SlowTimeout)).Code);
             Assert.Equal("3", await machine.MustAsync("systemctl show -P ExecMainStatus host-service"));
-            Assert.Contains("/fractal", await machine.MustAsync("journalctl -u host-service --no-pager -o cat -n 5"), StringComparison.Ordinal);
+            var log = await machine.MustAsync("journalctl -u host-service --no-pager -o cat -n 5");
+            Assert.Contains("/fractal", log, StringComparison.Ordinal);
         }
         finally
         {
@@ -275,11 +315,11 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         try
         {
             Assert.Equal("systemd", await machine.MustAsync("docker info --format '{{.CgroupDriver}}'"));
-            var refused = await machine.RunAsync("/share/deploy/install.sh install 2>&1", Start);
+            var refused = await machine.RunAsync("/share/deploy/install.sh install 2>&1", SlowTimeout);
             Assert.Equal(1, refused.Code);
             Assert.Contains("mandelboxes run, and would lose their GPUs", refused.Output, StringComparison.Ordinal);
 
-            await machine.MustAsync("FORCE=1 /share/deploy/install.sh install", Start);
+            await machine.MustAsync("FORCE=1 /share/deploy/install.sh install", SlowTimeout);
         }
         finally
         {
@@ -290,8 +330,12 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
     [VmFact]
     public async Task The_modules_and_nodes_of_nvidias_driver_are_there_before_the_service_starts()
     {
-        await machine.MustAsync("systemctl stop host-service", Start);
-        await machine.MustAsync("printf '#!/bin/sh\\necho \"nvidia-modprobe $*\"\\n' >/usr/local/bin/nvidia-modprobe; chmod 755 /usr/local/bin/nvidia-modprobe");
+        await machine.MustAsync("systemctl stop host-service", SlowTimeout);
+        await machine.MustAsync(
+            """
+            printf '#!/bin/sh\necho "nvidia-modprobe $*"\n' >/usr/local/bin/nvidia-modprobe
+            chmod 755 /usr/local/bin/nvidia-modprobe
+            """);
         try
         {
             await ServiceAsync();
@@ -314,9 +358,14 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         var before = await machine.MustAsync("systemctl show -P MainPID host-service");
         await SpinUpAsync("lost");
 
-        // The engine comes back when the service starts it; without live-restore it takes its containers with it, and the lease is given back.
-        await machine.MustAsync("kill -9 $(systemctl show -P MainPID docker); while [ \"$(systemctl show -P ActiveState docker)\" != active ]; do :; done", Start);
-        await machine.MustAsync("while curl -fsSk https://127.0.0.1:4678/v1/mandelboxes | grep -q '\"lost\"'; do :; done", Start);
+        // The service starts the engine again. Without live-restore the engine's containers died with it, so the lease is given back.
+        await machine.MustAsync(
+            """
+            kill -9 $(systemctl show -P MainPID docker)
+            while [ "$(systemctl show -P ActiveState docker)" != active ]; do :; done
+            """,
+            SlowTimeout);
+        await machine.MustAsync(UntilGone("lost"), SlowTimeout);
 
         Assert.Equal(before, await machine.MustAsync("systemctl show -P MainPID host-service"));
         Assert.Equal("", await machine.MustAsync("docker ps -aq"));
@@ -325,22 +374,32 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
 
     private const string Devices = "cat /sys/class/input/event*/device/name | grep -c '^Fractal Virtual' || true";
 
-    /// <summary>Waits until each device has a reader, which its open file shows; dd needs a moment to start in an emulated container.</summary>
+    private static string NodesInside(string container) =>
+        $"docker exec {container} ls -1 /dev/input | grep event | sed 's|^|/dev/input/|' | LC_ALL=C sort";
+
+    private static string UntilGone(string id) =>
+        $"while curl -fsSk https://127.0.0.1:4678/v1/mandelboxes | grep -q '\"{id}\"'; do :; done";
+
+    /// <summary>Waits until each device has a reader: dd takes a moment to start in an emulated container.</summary>
     private static string ReadersAreOpen(IEnumerable<string> nodes) =>
         $"for n in {string.Join(' ', nodes)}; do until ls -l /proc/[0-9]*/fd 2>/dev/null | grep -q \" $n\\$\"; do :; done; done";
 
-    /// <summary>The unit runs when this is done.</summary>
+    /// <summary>Starts the unit if it does not run.</summary>
     private async Task ServiceAsync()
     {
-        var started = await machine.RunAsync("systemctl start host-service", Start);
+        var started = await machine.RunAsync("systemctl start host-service", SlowTimeout);
         if (started.Code != 0)
+        {
             throw new InvalidOperationException(await machine.MustAsync("systemctl status --no-pager -n 60 host-service || true"));
+        }
     }
 
     private async Task<Mandelbox> SpinUpAsync(string id)
     {
-        var body = $$"""{"app_name":"mandelboxes/demo","config_encryption_token":"0123456789","jwt_access_token":"","mandelbox_id":"{{id}}","session_id":1}""";
-        var answer = await machine.MustAsync("curl -fsSk -X PUT -d @- https://127.0.0.1:4678/spin_up_mandelbox", Start, body);
+        var body = $$"""
+            {"app_name":"mandelboxes/demo","config_encryption_token":"0123456789","jwt_access_token":"","mandelbox_id":"{{id}}","session_id":1}
+            """;
+        var answer = await machine.MustAsync("curl -fsSk -X PUT -d @- https://127.0.0.1:4678/spin_up_mandelbox", SlowTimeout, body);
         using var json = JsonDocument.Parse(answer);
         Assert.InRange(json.RootElement.GetProperty("result").GetProperty("port_32262").GetInt32(), 1025, 49150);
         return new Mandelbox(machine, id);
@@ -350,9 +409,9 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
     {
         public string Id => id;
 
-        /// <summary>B17's name.</summary>
-        public string Container { get; } = string.Create(CultureInfo.InvariantCulture, $"mandelboxes-demo-{id}");
+        public string Container => $"mandelboxes-demo-{id}";
 
-        public async ValueTask DisposeAsync() => await machine.MustAsync($"curl -fsSk -X DELETE https://127.0.0.1:4678/v1/mandelboxes/{id}");
+        public async ValueTask DisposeAsync() =>
+            await machine.MustAsync($"curl -fsSk -X DELETE https://127.0.0.1:4678/v1/mandelboxes/{id}");
     }
 }

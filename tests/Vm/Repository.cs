@@ -1,6 +1,6 @@
 namespace HostService.Tests.Vm;
 
-/// <summary>Where things lie in the checkout.</summary>
+/// <summary>Paths in the checkout.</summary>
 internal static class Repository
 {
     public static string Root { get; } = Find();
@@ -12,7 +12,9 @@ internal static class Repository
         for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
         {
             if (File.Exists(Path.Combine(directory.FullName, "HostService.sln")))
+            {
                 return directory.FullName;
+            }
         }
 
         throw new InvalidOperationException($"no HostService.sln above {AppContext.BaseDirectory}");

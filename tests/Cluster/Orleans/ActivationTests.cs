@@ -2,7 +2,9 @@ using Orleans.Configuration;
 
 namespace HostService.Tests.Cluster.Orleans;
 
-/// <summary>What the grains rely on of activations: an idle MandelboxGrain with a life is not collected, one without is, and HostGrain never is.</summary>
+/// <summary>
+/// What the grains rely on of activations: an idle MandelboxGrain with a life is not collected, one without is, and HostGrain never is.
+/// </summary>
 public sealed class ActivationTests(ActivationTests.CollectingCluster cluster) : IClassFixture<ActivationTests.CollectingCluster>
 {
     private readonly string _key = Guid.NewGuid().ToString("N");

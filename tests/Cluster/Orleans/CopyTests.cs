@@ -1,12 +1,16 @@
 namespace HostService.Tests.Cluster.Orleans;
 
-/// <summary>What the records of GrainInterfaces rely on: they cross a call as they are because they are immutable; everything else is copied, or refused.</summary>
+/// <summary>
+/// What the records of GrainInterfaces rely on: they cross a call as they are because they are immutable; everything else is copied, or
+/// refused.
+/// </summary>
 public sealed class CopyTests(PlainCluster cluster) : IClassFixture<PlainCluster>
 {
     private readonly ICallerGrain _caller = cluster.Grains.GetGrain<ICallerGrain>(Guid.NewGuid().ToString("N"));
 
     [Fact]
-    public async Task A_grain_does_not_see_what_its_caller_changes_after_the_call() => Assert.Equal([1], await _caller.ChangeAfterKeeping(new Changeable { Numbers = [1] }));
+    public async Task A_grain_does_not_see_what_its_caller_changes_after_the_call() =>
+        Assert.Equal([1], await _caller.ChangeAfterKeeping(new Changeable { Numbers = [1] }));
 
     [Fact]
     public async Task An_immutable_record_is_passed_as_it_is() => Assert.True(await _caller.GetsTheSameBack());

@@ -2,7 +2,9 @@ using Orleans.Concurrency;
 
 namespace HostService.Tests.Cluster.Orleans;
 
-/// <summary>What <c>GrainCallTimeouts</c> and the gateway rely on: a caller that gave up is told so, and the grain's work goes on.</summary>
+/// <summary>
+/// What <c>GrainCallTimeouts</c> and the gateway rely on: a caller that gave up is told so, and the grain's work goes on.
+/// </summary>
 public sealed class TimeoutTests(PlainCluster cluster) : IClassFixture<PlainCluster>
 {
     private readonly string _key = Guid.NewGuid().ToString("N");

@@ -3,7 +3,8 @@ using Orleans.Concurrency;
 namespace HostService.Tests.Cluster.Orleans;
 
 /// <summary>
-/// What the grains rely on of Orleans' scheduling: HostGrain is never in two calls at once, and every method of MandelboxGrain interleaves without locks.
+/// What the grains rely on of Orleans' scheduling: HostGrain is never in two calls at once, and every method of MandelboxGrain interleaves
+/// without locks.
 /// </summary>
 public sealed class TurnTests(PlainCluster cluster) : IClassFixture<PlainCluster>
 {

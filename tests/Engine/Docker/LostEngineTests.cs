@@ -19,7 +19,7 @@ public sealed class LostEngineTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        if (DockerDaemon.WhyNot is not null)
+        if (DockerDaemon.SkipReason is not null)
         {
             // Every test here is skipped, with this reason.
             return;

@@ -145,7 +145,7 @@ public sealed class ServiceFixture(EngineFixture engine) : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        if (EngineFixture.WhyNot is null)
+        if (EngineFixture.SkipReason is null)
         {
             _service = await TestService.StartAsync(engine.Endpoint);
         }

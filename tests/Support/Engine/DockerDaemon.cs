@@ -5,12 +5,13 @@ using System.Security.Cryptography;
 namespace HostService.Tests.Support;
 
 /// <summary>
-/// A Docker engine of this test run's own: socket, data and containerd in a temporary directory, a bridge of its own, no firewall rules. It
-/// lives beside any other engine, can be killed and started again, ends when the test process does, and leaves nothing behind when it is disposed of.
+/// A Docker engine for tests: socket, data and containerd in a temporary directory, its own bridge, no firewall rules. It does not disturb
+/// other engines, can be killed and started again, ends when the test process ends, and leaves nothing behind when it is disposed.
 /// </summary>
 public sealed class DockerDaemon : IAsyncDisposable
 {
-    // dockerd in the background; its standard input is our hold on it: when that closes, for whatever reason, it is told to end.
+    // Runs dockerd in the background and prints its process id. When our end of standard input closes, for whatever reason, dockerd gets
+    // SIGTERM.
     private const string Keeper = """
         exec 3<&0
         dockerd "$@" </dev/null 3<&- &
@@ -22,28 +23,28 @@ public sealed class DockerDaemon : IAsyncDisposable
         kill $keeper 2>/dev/null
         """;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan WaitTimeout = TimeSpan.FromSeconds(90);
     private readonly ScratchDirectory _directory = new();
     private readonly string _bridge = $"hs{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}";
-    private readonly Queue<string> _lastWords = new();
+    private readonly Queue<string> _lastLines = new();
     private Process? _keeper;
     private int _pid;
 
     private DockerDaemon() => Endpoint = new Uri($"unix://{_directory["engine.sock"]}");
 
-    /// <summary>Why there can be none on this machine, or null.</summary>
-    public static string? WhyNot { get; } = FindObstacle();
+    /// <summary>Why no engine can be started on this machine, or null.</summary>
+    public static string? SkipReason { get; } = FindObstacle();
 
     public Uri Endpoint { get; }
 
-    /// <summary>A new engine, ready for calls, without images.</summary>
+    /// <summary>Starts a new engine without images; returns once it takes calls.</summary>
     public static async Task<DockerDaemon> StartNewAsync()
     {
         var daemon = new DockerDaemon();
         try
         {
             await RunAsync("ip", "link", "add", "name", daemon._bridge, "type", "bridge");
-            await RunAsync("ip", "address", "add", FreeSubnet(), "dev", daemon._bridge);
+            await RunAsync("ip", "address", "add", UnusedSubnet(), "dev", daemon._bridge);
             await RunAsync("ip", "link", "set", daemon._bridge, "up");
             await daemon.StartAsync();
             return daemon;
@@ -55,10 +56,10 @@ public sealed class DockerDaemon : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts it, anew after a kill; ends once it takes calls.</summary>
+    /// <summary>Starts it, also after <see cref="KillAsync"/>; returns once it takes calls.</summary>
     public async Task StartAsync()
     {
-        ForgetTheDead();
+        RemoveStalePidFiles();
         var start = new ProcessStartInfo("/bin/sh")
         {
             UseShellExecute = false,
@@ -69,7 +70,8 @@ public sealed class DockerDaemon : IAsyncDisposable
         string[] arguments =
         [
             "-c", Keeper, "keeper",
-            "--host", Endpoint.ToString(), "--data-root", _directory["data"], "--exec-root", _directory["exec"], "--pidfile", _directory["pid"],
+            "--host", Endpoint.ToString(),
+            "--data-root", _directory["data"], "--exec-root", _directory["exec"], "--pidfile", _directory["pid"],
             "--bridge", _bridge, "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--shutdown-timeout", "5", "--group", "root",
         ];
         Array.ForEach(arguments, start.ArgumentList.Add);
@@ -77,21 +79,21 @@ public sealed class DockerDaemon : IAsyncDisposable
         _keeper = Process.Start(start)!;
         _pid = int.Parse((await _keeper.StandardOutput.ReadLineAsync())!);
 
-        using var limit = new CancellationTokenSource(Patience);
+        using var limit = new CancellationTokenSource(WaitTimeout);
         while (await ReadLogAsync(limit.Token) is { } line)
         {
             if (line.Contains("API listen on", StringComparison.Ordinal))
             {
-                // Read on, or the pipe fills up and the engine stands still.
+                // Keep reading, or the pipe fills up and dockerd blocks.
                 _ = DrainAsync();
                 return;
             }
         }
 
-        throw new InvalidOperationException($"dockerd did not start:\n{string.Join('\n', _lastWords)}");
+        throw new InvalidOperationException($"dockerd did not start:\n{string.Join('\n', _lastLines)}");
     }
 
-    /// <summary>As a crash: at once, and nothing is tidied up. Ends once it is dead.</summary>
+    /// <summary>Kills it, as a crash does; returns once it is dead.</summary>
     public async Task KillAsync()
     {
         using (var engine = Process.GetProcessById(_pid))
@@ -102,7 +104,7 @@ public sealed class DockerDaemon : IAsyncDisposable
         await EndedAsync();
     }
 
-    /// <summary>As an operator would: it ends its containers first.</summary>
+    /// <summary>Stops it; it stops its containers first.</summary>
     public async Task StopAsync()
     {
         _keeper!.StandardInput.Close();
@@ -113,7 +115,7 @@ public sealed class DockerDaemon : IAsyncDisposable
     {
         if (_pid != 0)
         {
-            // Only an engine can end containers properly, those of its dead predecessor, too.
+            // Only an engine can end containers properly, including those of an engine that was killed.
             if (_keeper is null)
             {
                 await StartAsync();
@@ -122,17 +124,20 @@ public sealed class DockerDaemon : IAsyncDisposable
             await StopAsync();
         }
 
-        KillStragglers();
+        KillLeftOverProcesses();
         await UnmountAsync();
         await RunAsync("ip", "link", "delete", _bridge);
         _directory.Dispose();
     }
 
-    private static string? FindObstacle() => Needs.FirstMissing(["dockerd", "containerd", "ip", "umount", "/bin/busybox", "curl"]) is { } missing
-        ? $"no engine answers and none can be started: {missing} is missing; run 'make test', which installs what the tests need"
-        : Environment.IsPrivilegedProcess && MayMountAndBridge() ? null : "no engine answers, and only root, with the right to mount and to make bridges, can start one";
+    private static string? FindObstacle() =>
+        Needs.FirstMissing(["dockerd", "containerd", "ip", "umount", "/bin/busybox", "curl"]) is { } missing
+        ? $"no engine answers and none can be started: {missing} is missing; make test installs it"
+        : Environment.IsPrivilegedProcess && MayMountAndBridge()
+            ? null
+            : "no engine answers, and only root with CAP_SYS_ADMIN and CAP_NET_ADMIN can start one";
 
-    /// <summary>Root of a container is root by name only: CAP_NET_ADMIN is bit 12, CAP_SYS_ADMIN bit 21.</summary>
+    /// <summary>Root in a container may lack capabilities: CAP_NET_ADMIN is bit 12, CAP_SYS_ADMIN bit 21.</summary>
     private static bool MayMountAndBridge()
     {
         const ulong Needed = (1UL << 12) | (1UL << 21);
@@ -140,7 +145,7 @@ public sealed class DockerDaemon : IAsyncDisposable
         return (Convert.ToUInt64(line["CapEff:".Length..].Trim(), 16) & Needed) == Needed;
     }
 
-    private static string FreeSubnet()
+    private static string UnusedSubnet()
     {
         var taken = NetworkInterface.GetAllNetworkInterfaces()
             .SelectMany(i => i.GetIPProperties().UnicastAddresses)
@@ -153,29 +158,31 @@ public sealed class DockerDaemon : IAsyncDisposable
 
     private static async Task RunAsync(string program, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "PATH=$PATH:/usr/sbin:/sbin exec \"$0\" \"$@\"", program, .. arguments])
+        string[] command = ["-c", "PATH=$PATH:/usr/sbin:/sbin exec \"$0\" \"$@\"", program, .. arguments];
+        using var process = Process.Start(new ProcessStartInfo("/bin/sh", command)
         {
             UseShellExecute = false,
             RedirectStandardError = true,
         })!;
-        var words = await process.StandardError.ReadToEndAsync();
+        var errors = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
         {
-            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {words}");
+            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {errors}");
         }
     }
 
     /// <summary>
-    /// A killed engine leaves the numbers of its processes behind. Where nobody has buried them yet, or a number was taken again, the next engine would
-    /// refuse to start, or wait for a containerd that is dead.
+    /// An engine that was killed leaves its pid files behind. If such a process is a zombie, or its number was reused, the next engine
+    /// refuses to start, or waits for a dead containerd.
     /// </summary>
-    private void ForgetTheDead()
+    private void RemoveStalePidFiles()
     {
         var containerd = _directory["exec/containerd/containerd.pid"];
-        if (File.Exists(containerd) && CommandLine(int.Parse(File.ReadAllText(containerd))).Contains(_directory.Path, StringComparison.Ordinal))
+        if (File.Exists(containerd) && int.Parse(File.ReadAllText(containerd)) is var pid
+            && CommandLine(pid).Contains(_directory.Path, StringComparison.Ordinal))
         {
-            using var alive = Process.GetProcessById(int.Parse(File.ReadAllText(containerd)));
+            using var alive = Process.GetProcessById(pid);
             alive.Kill();
         }
 
@@ -188,7 +195,7 @@ public sealed class DockerDaemon : IAsyncDisposable
 
     private async Task EndedAsync()
     {
-        await _keeper!.WaitForExitAsync().WaitAsync(Patience);
+        await _keeper!.WaitForExitAsync().WaitAsync(WaitTimeout);
         _keeper.Dispose();
         _keeper = null;
     }
@@ -198,10 +205,10 @@ public sealed class DockerDaemon : IAsyncDisposable
         var line = await _keeper!.StandardError.ReadLineAsync(cancellationToken);
         if (line is not null)
         {
-            _lastWords.Enqueue(line);
-            if (_lastWords.Count > 20)
+            _lastLines.Enqueue(line);
+            if (_lastLines.Count > 20)
             {
-                _lastWords.Dequeue();
+                _lastLines.Dequeue();
             }
         }
 
@@ -216,7 +223,7 @@ public sealed class DockerDaemon : IAsyncDisposable
         {
             while (await log.ReadAsync(buffer) > 0)
             {
-                // Nobody looks at it.
+                // The log after the start is not used.
             }
         }
         catch (ObjectDisposedException)
@@ -225,8 +232,8 @@ public sealed class DockerDaemon : IAsyncDisposable
         }
     }
 
-    /// <summary>containerd and its shims outlive an engine that was killed; they are known by our directory on their command line.</summary>
-    private void KillStragglers()
+    /// <summary>containerd and its shims outlive an engine that was killed; our directory is on their command lines.</summary>
+    private void KillLeftOverProcesses()
     {
         foreach (var process in Process.GetProcesses())
         {
@@ -247,7 +254,7 @@ public sealed class DockerDaemon : IAsyncDisposable
         {
             return File.ReadAllText($"/proc/{pid}/cmdline");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             return "";
         }

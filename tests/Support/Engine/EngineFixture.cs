@@ -10,26 +10,26 @@ using Microsoft.Extensions.DependencyInjection;
 namespace HostService.Tests.Support;
 
 /// <summary>
-/// A container engine with the demo's image in it: the one that HOST_SERVICE_TEST_ENGINE names, else the machine's own if it answers, else one that is
-/// started for these tests and ended with them. One a test collection.
+/// A container engine that has the demo's image: the one that HOST_SERVICE_TEST_ENGINE names, else the machine's own if it answers, else
+/// one that is started for the test collection.
 /// </summary>
 public sealed class EngineFixture : IAsyncLifetime
 {
-    /// <summary>The app whose image is there.</summary>
+    /// <summary>The app that can be spun up.</summary>
     public const string DemoApp = "mandelboxes/demo";
 
     private const string Variable = "HOST_SERVICE_TEST_ENGINE";
-    private const string MachinesOwn = "/var/run/docker.sock";
+    private const string DefaultSocket = "/var/run/docker.sock";
     private DockerDaemon? _daemon;
 
-    /// <summary>Why there can be no engine on this machine, or null.</summary>
-    public static string? WhyNot { get; } = Given is null && !Answers(MachinesOwn) ? DockerDaemon.WhyNot : null;
+    /// <summary>Why this machine has no engine, or null.</summary>
+    public static string? SkipReason { get; } = Given is null && !Answers(DefaultSocket) ? DockerDaemon.SkipReason : null;
 
-    public Uri Endpoint { get; private set; } = new($"unix://{MachinesOwn}");
+    public Uri Endpoint { get; private set; } = new($"unix://{DefaultSocket}");
 
     private static string? Given => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } given ? given : null;
 
-    /// <summary>What the service itself uses to drive an engine, wired as there; to be disposed of.</summary>
+    /// <summary>The service's own client of an engine; the caller disposes it.</summary>
     public static ServiceProvider Connect(Uri endpoint, Action<DockerOptions>? configure = null)
     {
         var services = new ServiceCollection();
@@ -46,16 +46,16 @@ public sealed class EngineFixture : IAsyncLifetime
         return services.BuildServiceProvider();
     }
 
-    /// <summary>Puts the demo's image into an engine, unless it is there.</summary>
+    /// <summary>Builds the demo's image in an engine that does not have it.</summary>
     public static async Task BuildDemoAsync(Uri endpoint)
     {
         var script = Path.Combine(Repository(), "mandelboxes", "demo", "build.sh");
         var start = new ProcessStartInfo(script) { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
         start.Environment["DOCKER_HOST"] = endpoint.ToString();
         using var build = Process.Start(start)!;
-        var said = build.StandardOutput.ReadToEndAsync();
+        var output = build.StandardOutput.ReadToEndAsync();
         var errors = await build.StandardError.ReadToEndAsync();
-        await said;
+        await output;
         await build.WaitForExitAsync();
         if (build.ExitCode != 0)
         {
@@ -65,7 +65,7 @@ public sealed class EngineFixture : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        if (WhyNot is not null)
+        if (SkipReason is not null)
         {
             // Every test of the collection is skipped, with this reason.
             return;
@@ -75,7 +75,7 @@ public sealed class EngineFixture : IAsyncLifetime
         {
             Endpoint = new Uri(given);
         }
-        else if (!Answers(MachinesOwn))
+        else if (!Answers(DefaultSocket))
         {
             _daemon = await DockerDaemon.StartNewAsync();
             Endpoint = _daemon.Endpoint;
@@ -87,7 +87,7 @@ public sealed class EngineFixture : IAsyncLifetime
         }
         catch
         {
-            // Nobody disposes of a fixture that never came to be.
+            // xunit does not dispose a fixture whose initialization failed.
             await DisposeAsync();
             throw;
         }
@@ -129,23 +129,23 @@ public sealed class EngineFixture : IAsyncLifetime
     }
 }
 
-/// <summary>A test on a real engine; skipped, and saying so, where there is none and none can be started.</summary>
+/// <summary>A test on a real engine; skipped, with the reason, where there is none.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class EngineFactAttribute : FactAttribute
 {
-    public EngineFactAttribute() => Skip = EngineFixture.WhyNot;
+    public EngineFactAttribute() => Skip = EngineFixture.SkipReason;
 }
 
 /// <summary>As <see cref="EngineFactAttribute"/>, for a theory.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class EngineTheoryAttribute : TheoryAttribute
 {
-    public EngineTheoryAttribute() => Skip = EngineFixture.WhyNot;
+    public EngineTheoryAttribute() => Skip = EngineFixture.SkipReason;
 }
 
-/// <summary>A test that kills engines, and so needs one of its own.</summary>
+/// <summary>A test that kills its engine; skipped, with the reason, where none can be started.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class PrivateEngineFactAttribute : FactAttribute
 {
-    public PrivateEngineFactAttribute() => Skip = DockerDaemon.WhyNot;
+    public PrivateEngineFactAttribute() => Skip = DockerDaemon.SkipReason;
 }

@@ -22,11 +22,11 @@ public enum EngineCall
 public sealed record RecordedEngineCall(EngineCall Call, string Subject);
 
 /// <summary>
-/// A container engine in memory: records calls, keeps containers, sends events, and fails or holds the calls that a test chooses.
+/// A container engine in memory: it records calls, keeps containers, sends events, and fails or holds the calls that a test chooses.
 /// </summary>
 public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainerEngine
 {
-    /// <summary>The demo's image, there from the start.</summary>
+    /// <summary>The demo's image; the engine has it from the start.</summary>
     public const string DemoImage = "fractal/mandelboxes/demo:current-build";
 
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
@@ -42,7 +42,7 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
     private long _lastTick;
     private int _created;
 
-    /// <summary>Tags that exist.</summary>
+    /// <summary>The tags of all images.</summary>
     public IList<string> Images { get; } = [DemoImage];
 
     public EngineInfo Info { get; set; } = new("20.10.24", "1.41", ["runc"], []);
@@ -54,20 +54,20 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
 
     public IReadOnlyList<ContainerDescription> Containers => Locked(() => _containers.Values.Select(c => c.Description).ToArray());
 
-    /// <summary>How many watch the events now.</summary>
+    /// <summary>The number of open event streams.</summary>
     public int Watchers => Locked(() => _watchers.Count);
 
     public int CallsOf(EngineCall call) => Calls.Count(c => c.Call == call);
 
     /// <summary>What a container was created with.</summary>
     public ContainerSpec SpecOf(string containerIdOrName) =>
-        Locked(() => Find(containerIdOrName)?.Spec ?? throw new InvalidOperationException($"The fake engine has no container {containerIdOrName}."));
+        Locked(() => (Find(containerIdOrName) ?? throw Unknown(containerIdOrName)).Spec);
 
     /// <summary>
-    /// The next calls fail. With <paramref name="afterEffect"/> the engine does its work first and only the answer is lost.
+    /// Makes the next calls fail. With <paramref name="afterEffect"/> the engine does its work first and only the answer is lost.
     /// </summary>
     public void FailNext(EngineCall call, EngineFailure failure = EngineFailure.Refused, int times = 1, bool afterEffect = false) =>
-        FailNext(call, () => new ContainerEngineException(failure, $"{call} fails because the test asked for it ({failure})."), times, afterEffect);
+        FailNext(call, () => new ContainerEngineException(failure, $"{call} fails because the test asked for it."), times, afterEffect);
 
     /// <inheritdoc cref="FailNext(EngineCall, EngineFailure, int, bool)"/>
     public void FailNext(EngineCall call, Func<Exception> failure, int times = 1, bool afterEffect = false) => Locked(() =>
@@ -80,7 +80,7 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
         return 0;
     });
 
-    /// <summary>Calls of this kind wait, before they do anything, until the result is released or disposed of.</summary>
+    /// <summary>Calls of this kind wait, before they do anything, until the result is released or disposed.</summary>
     public HeldEngineCalls Hold(EngineCall call)
     {
         var held = new HeldEngineCalls(call, released => Locked(() => _holds.Remove(released)));
@@ -92,7 +92,7 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
         return held;
     }
 
-    /// <summary>The next call of this kind does its work; then this happens; only then its caller gets the answer.</summary>
+    /// <summary>Runs after the next call of this kind has done its work and before its caller gets the answer.</summary>
     public void BeforeAnswerOf(EngineCall call, Func<Task> then) => Locked(() =>
     {
         _between.Add((call, then));
@@ -100,38 +100,39 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
     });
 
     /// <summary>Sends an event to every watcher.</summary>
-    public void Emit(ContainerEvent happening)
+    public void Emit(ContainerEvent containerEvent)
     {
         lock (_gate)
         {
-            Publish(happening);
+            Publish(containerEvent);
         }
     }
 
-    /// <summary>A running container ends by itself.</summary>
+    /// <summary>Lets a running container end by itself.</summary>
     public void Die(string containerIdOrName, int exitCode = 137)
     {
         lock (_gate)
         {
-            End(Find(containerIdOrName) ?? throw new InvalidOperationException($"The fake engine has no container {containerIdOrName}."), exitCode);
+            End(Find(containerIdOrName) ?? throw Unknown(containerIdOrName), exitCode);
         }
     }
 
-    /// <summary>Every event stream breaks off.</summary>
+    /// <summary>Breaks every event stream.</summary>
     public void BreakStreams(Exception? why = null)
     {
         lock (_gate)
         {
             foreach (var watcher in _watchers)
             {
-                watcher.Writer.TryComplete(why ?? new ContainerEngineException(EngineFailure.Unreachable, "The event stream broke because the test asked for it."));
+                watcher.Writer.TryComplete(why
+                    ?? new ContainerEngineException(EngineFailure.Unreachable, "The event stream broke because the test asked for it."));
             }
 
             _watchers.Clear();
         }
     }
 
-    /// <summary>Waits, without polling, until what is asked for holds: it is looked at again after every change in the engine.</summary>
+    /// <summary>Completes once this holds; it is checked after every change in the engine.</summary>
     public async Task Until(Func<FakeContainerEngine, bool> holds, CancellationToken cancellationToken = default)
     {
         while (true)
@@ -184,7 +185,8 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
 
     public Task StartAsync(string containerId, CancellationToken cancellationToken) => Perform(EngineCall.Start, containerId, () =>
     {
-        var container = Find(containerId) ?? throw new ContainerEngineException(EngineFailure.NotFound, $"No such container: {containerId}");
+        var container = Find(containerId)
+            ?? throw new ContainerEngineException(EngineFailure.NotFound, $"No such container: {containerId}");
         if (!container.Description.Running)
         {
             container.Description = container.Description with { Status = "running", Pid = 4242, StartedAt = _clock.GetUtcNow() };
@@ -198,15 +200,16 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
         return 0;
     }, cancellationToken);
 
-    public Task StopAsync(string containerId, TimeSpan grace, CancellationToken cancellationToken) => Perform(EngineCall.Stop, containerId, () =>
-    {
-        if (Find(containerId) is { } container)
+    public Task StopAsync(string containerId, TimeSpan grace, CancellationToken cancellationToken) =>
+        Perform(EngineCall.Stop, containerId, () =>
         {
-            End(container, 143);
-        }
+            if (Find(containerId) is { } container)
+            {
+                End(container, 143);
+            }
 
-        return 0;
-    }, cancellationToken);
+            return 0;
+        }, cancellationToken);
 
     public Task RemoveAsync(string containerId, CancellationToken cancellationToken) => Perform(EngineCall.Remove, containerId, () =>
     {
@@ -223,10 +226,11 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
     public Task<ContainerDescription?> InspectAsync(string containerIdOrName, CancellationToken cancellationToken) =>
         Perform(EngineCall.Inspect, containerIdOrName, () => Find(containerIdOrName)?.Description, cancellationToken);
 
-    public Task<IReadOnlyList<ContainerDescription>> ListAsync(IReadOnlyDictionary<string, string> labels, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<ContainerDescription>> ListAsync(
+        IReadOnlyDictionary<string, string> labels, CancellationToken cancellationToken) =>
         Perform<IReadOnlyList<ContainerDescription>>(EngineCall.List, string.Join(',', labels.Keys), () => _containers.Values
             .Select(c => c.Description)
-            .Where(d => labels.All(wanted => d.Labels.TryGetValue(wanted.Key, out var has) && (wanted.Value.Length == 0 || has == wanted.Value)))
+            .Where(d => labels.All(l => d.Labels.TryGetValue(l.Key, out var value) && (l.Value.Length == 0 || value == l.Value)))
             .ToArray(), cancellationToken);
 
     public async Task<IContainerEventSubscription> WatchAsync(DateTimeOffset? since, CancellationToken cancellationToken) =>
@@ -284,6 +288,8 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
         return planned is null ? result : throw planned.Failure();
     }
 
+    private static InvalidOperationException Unknown(string idOrName) => new($"The fake engine has no container {idOrName}.");
+
     private Container? Find(string idOrName) => _containers.TryGetValue(idOrName, out var byId)
         ? byId
         : _containers.Values.FirstOrDefault(c => c.Description.Name == idOrName);
@@ -292,24 +298,26 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
     {
         if (container.Description.Running)
         {
-            container.Description = container.Description with { Status = "exited", Pid = 0, ExitCode = exitCode, FinishedAt = _clock.GetUtcNow() };
+            var description = container.Description;
+            container.Description = description with { Status = "exited", Pid = 0, ExitCode = exitCode, FinishedAt = _clock.GetUtcNow() };
             Publish(container, "die", exitCode);
         }
     }
 
     private void Publish(Container container, string action, int? exitCode = null)
     {
-        // Two events of a real engine never share a nanosecond, even when the test's clock stands still.
+        // As at a real engine, no two events have the same time, although the test's clock may stand still.
         _lastTick = Math.Max(_lastTick + 1, _clock.GetUtcNow().UtcTicks);
-        Publish(new ContainerEvent(action, container.Description.Id, container.Spec.Labels, exitCode, new DateTimeOffset(_lastTick, TimeSpan.Zero)));
+        var at = new DateTimeOffset(_lastTick, TimeSpan.Zero);
+        Publish(new ContainerEvent(action, container.Description.Id, container.Spec.Labels, exitCode, at));
     }
 
-    private void Publish(ContainerEvent happening)
+    private void Publish(ContainerEvent containerEvent)
     {
-        _events.Add(happening);
+        _events.Add(containerEvent);
         foreach (var watcher in _watchers)
         {
-            watcher.Writer.TryWrite(happening);
+            watcher.Writer.TryWrite(containerEvent);
         }
 
         Changed();
@@ -345,9 +353,9 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             {
                 return await events.ReadAsync(cancellationToken);
             }
-            catch (ChannelClosedException e) when (e.InnerException is not null)
+            catch (ChannelClosedException exception) when (exception.InnerException is not null)
             {
-                throw e.InnerException;
+                throw exception.InnerException;
             }
         }
 

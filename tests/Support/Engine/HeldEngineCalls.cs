@@ -1,6 +1,6 @@
 namespace HostService.Tests.Support;
 
-/// <summary>Calls that a test holds back.</summary>
+/// <summary>Calls of one kind that wait until the test releases them.</summary>
 public sealed class HeldEngineCalls : IDisposable
 {
     private readonly TaskCompletionSource _entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -15,10 +15,10 @@ public sealed class HeldEngineCalls : IDisposable
 
     public EngineCall Call { get; }
 
-    /// <summary>Ends when a first call has arrived.</summary>
+    /// <summary>Completes when the first call has arrived.</summary>
     public Task Entered => _entered.Task;
 
-    /// <summary>Lets them all go, and holds no more.</summary>
+    /// <summary>Lets all calls go on, now and later.</summary>
     public void Release()
     {
         _forget(this);

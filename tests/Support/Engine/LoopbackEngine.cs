@@ -13,7 +13,7 @@ namespace HostService.Tests.Support;
 /// <summary>A request as it arrived.</summary>
 public sealed record EngineRequest(string Method, string Path, string Query, string Body, IReadOnlyDictionary<string, string> Headers);
 
-/// <summary>Something that listens where an engine would and answers what the test says.</summary>
+/// <summary>An HTTP server in place of an engine; the test says what it answers.</summary>
 public sealed class LoopbackEngine : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -79,7 +79,7 @@ public sealed class LoopbackEngine : IAsyncDisposable
         return engine;
     }
 
-    /// <summary>Never answers; ends when the caller gives up.</summary>
+    /// <summary>Never answers; completes when the caller gives up.</summary>
     public static Task HangAsync(HttpContext context)
     {
         var gone = new TaskCompletionSource();
@@ -89,7 +89,7 @@ public sealed class LoopbackEngine : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        // Streams that a test left open are cut off, not waited for.
+        // Open streams are aborted.
         using var atOnce = new CancellationTokenSource();
         await atOnce.CancelAsync();
         await _app.StopAsync(atOnce.Token);

@@ -2,7 +2,7 @@ using HostService.Infrastructure.Docker;
 
 namespace HostService.Tests.Support;
 
-/// <summary>Remembers what it was told about containers, and fails where a test wants it to.</summary>
+/// <summary>Records the events that it handles; a test can make it fail.</summary>
 public sealed class RecordingHandler : IContainerEventHandler
 {
     private readonly Lock _gate = new();
@@ -23,15 +23,15 @@ public sealed class RecordingHandler : IContainerEventHandler
         }
     }
 
-    /// <summary>Done at every connection; what it throws is kept.</summary>
+    /// <summary>Runs at every <see cref="ReconcileAsync"/>; what it throws is kept in <see cref="Failure"/>.</summary>
     public Action? OnConnected { get; set; }
 
     public Exception? Failure { get; private set; }
 
-    /// <summary>The next comparison fails with it.</summary>
+    /// <summary>When set, the next <see cref="ReconcileAsync"/> fails with it.</summary>
     public Exception? FailConnected { get; set; }
 
-    /// <summary>An event of this container fails.</summary>
+    /// <summary>Events of this container fail.</summary>
     public string? FailOn { get; set; }
 
     public Task ReconcileAsync(CancellationToken cancellationToken)
@@ -40,10 +40,10 @@ public sealed class RecordingHandler : IContainerEventHandler
         {
             OnConnected?.Invoke();
         }
-        catch (Exception e)
+        catch (Exception exception)
         {
-            // The stream goes on in spite of it; the test looks here.
-            Failure = e;
+            // The stream ignores it; the test looks at Failure.
+            Failure = exception;
         }
 
         Interlocked.Increment(ref _connections);
@@ -69,7 +69,7 @@ public sealed class RecordingHandler : IContainerEventHandler
         return Task.CompletedTask;
     }
 
-    /// <summary>Ends once this holds; looked at after everything that is told.</summary>
+    /// <summary>Completes once this holds; it is checked after every call.</summary>
     public async Task Until(Func<RecordingHandler, bool> holds)
     {
         while (true)

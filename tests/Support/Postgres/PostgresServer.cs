@@ -7,8 +7,8 @@ using Npgsql;
 namespace HostService.Tests.Support;
 
 /// <summary>
-/// A throw-away PostgreSQL of this test run's own: a cluster in a temporary directory, on a unix socket there and nowhere else, with the backend's schema
-/// loaded. It can be stopped and started again. postgres refuses to run as root, so root hands it to another user.
+/// A PostgreSQL server for tests: a cluster in a temporary directory, with the backend's schema, that listens on a unix socket only. It can
+/// be stopped and started again. postgres refuses to run as root; started by root, it runs as another user.
 /// </summary>
 public sealed partial class PostgresServer : IAsyncDisposable
 {
@@ -19,30 +19,33 @@ public sealed partial class PostgresServer : IAsyncDisposable
 
     private PostgresServer(string directory) => _directory = directory;
 
-    /// <summary>Why there can be none on this machine, or null.</summary>
-    public static string? WhyNot { get; } = Binaries is null
+    /// <summary>Why this machine cannot run one, or null.</summary>
+    public static string? SkipReason { get; } = Binaries is null
         ? "PostgreSQL is not installed: apt-get install postgresql"
-        : Environment.IsPrivilegedProcess && !File.Exists("/usr/bin/setpriv") ? "setpriv is not installed: apt-get install util-linux" : null;
+        : Environment.IsPrivilegedProcess && !File.Exists("/usr/bin/setpriv")
+            ? "setpriv is not installed: apt-get install util-linux"
+            : null;
 
     public string ConnectionString => $"Host={_directory};Username=postgres;Database=postgres";
 
-    /// <summary>The unix socket that it listens on.</summary>
+    /// <summary>The file of its unix socket.</summary>
     public string Socket => Path.Combine(_directory, ".s.PGSQL.5432");
 
-    /// <summary>A new cluster with the schema in it, ready for connections.</summary>
+    /// <summary>Makes a new cluster with the schema; returns once it takes connections.</summary>
     public static async Task<PostgresServer> StartNewAsync()
     {
         var directory = Directory.CreateTempSubdirectory("pg-").FullName;
         var server = new PostgresServer(directory);
         try
         {
-            // Whoever runs postgres makes the cluster and its socket in here.
+            // The user that postgres runs as makes the cluster and its socket in here.
             if (!OperatingSystem.IsWindows())
             {
                 File.SetUnixFileMode(directory, (UnixFileMode)0b111_111_111);
             }
 
-            using var initdb = Launch("initdb", "-D", server.Data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
+            using var initdb = Launch(
+                "initdb", "-D", server.Data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
             var errors = initdb.StandardError.ReadToEndAsync();
             await initdb.StandardOutput.ReadToEndAsync();
             await initdb.WaitForExitAsync();
@@ -62,12 +65,13 @@ public sealed partial class PostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts a stopped server; ends when it takes connections.</summary>
+    /// <summary>Starts a stopped server; returns once it takes connections.</summary>
     public async Task StartAsync()
     {
-        // Without fsync a crash of the machine loses data, a crash of the server does not.
+        // Without fsync, a crash of the machine loses data; a crash of the server does not.
         var process = Launch(
-            "postgres", "-D", Data, "-k", _directory, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=16MB");
+            "postgres", "-D", Data, "-k", _directory,
+            "-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=16MB");
         _process = process;
         var log = new StringBuilder();
         while (await process.StandardError.ReadLineAsync() is { } line)
@@ -75,7 +79,7 @@ public sealed partial class PostgresServer : IAsyncDisposable
             log.AppendLine(line);
             if (line.Contains("database system is ready to accept connections", StringComparison.Ordinal))
             {
-                // Read on, or the pipe fills up; nobody looks at it.
+                // Keep reading, or the pipe fills up and postgres blocks.
                 _ = process.StandardError.ReadToEndAsync();
                 return;
             }
@@ -84,7 +88,7 @@ public sealed partial class PostgresServer : IAsyncDisposable
         throw new InvalidOperationException("postgres did not start: " + log);
     }
 
-    /// <summary>Ends the server at once, with every connection; what was committed is still there after the next start.</summary>
+    /// <summary>Ends the server and every connection at once; committed data is still there after the next start.</summary>
     public async Task StopAsync()
     {
         if (_process is { } process)
@@ -96,7 +100,7 @@ public sealed partial class PostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs statements over a connection of its own.</summary>
+    /// <summary>Runs statements over a new connection.</summary>
     public async Task ExecuteAsync(string sql)
     {
         await using var connection = new NpgsqlConnection(ConnectionString + ";Pooling=false");
@@ -151,7 +155,8 @@ public sealed partial class PostgresServer : IAsyncDisposable
     }
 
     private static string? FindBinaries() => Directory.Exists("/usr/lib/postgresql")
-        ? Directory.EnumerateDirectories("/usr/lib/postgresql").Order().Select(d => Path.Combine(d, "bin")).LastOrDefault(d => File.Exists(Path.Combine(d, "postgres")))
+        ? Directory.EnumerateDirectories("/usr/lib/postgresql").Order().Select(d => Path.Combine(d, "bin"))
+            .LastOrDefault(d => File.Exists(Path.Combine(d, "postgres")))
         : null;
 
     private static string Schema()

@@ -3,17 +3,17 @@ using Npgsql;
 namespace HostService.Tests.Support;
 
 /// <summary>
-/// Keeps every status that a row of the backend's tables has had, in the order in which it was committed, and lets a test wait for one without polling: a trigger in
-/// the database writes it down and notifies.
+/// Records every status of every row in the backend's tables, in the order of commits, by a trigger in the database. A test can wait for a
+/// status without polling.
 /// </summary>
 public sealed class RowHistory : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan WaitTimeout = TimeSpan.FromSeconds(60);
     private readonly PostgresServer _server;
 
     private RowHistory(PostgresServer server) => _server = server;
 
-    /// <summary>Forgets what was before.</summary>
+    /// <summary>Starts with an empty history.</summary>
     public static async Task<RowHistory> StartAsync(PostgresServer server)
     {
         await server.ExecuteAsync(
@@ -40,23 +40,25 @@ public sealed class RowHistory : IAsyncDisposable
         return new RowHistory(server);
     }
 
-    /// <summary>Rows as the webserver makes them when it assigns mandelboxes.</summary>
-    public Task AllocateAsync(string instance, string user, IEnumerable<string> mandelboxes) => _server.ExecuteAsync(string.Concat(mandelboxes.Select(id =>
-        $"""
-        INSERT INTO hardware.mandelbox_info (mandelbox_id, user_id, instance_name, status, creation_time_utc_unix_ms)
-        VALUES ('{id}', '{user}', '{instance}', 'ALLOCATED', {DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()});
-        """)));
+    /// <summary>Inserts the rows that the webserver makes when it assigns mandelboxes.</summary>
+    public Task AllocateAsync(string instance, string user, IEnumerable<string> mandelboxes) =>
+        _server.ExecuteAsync(string.Concat(mandelboxes.Select(id =>
+            $"""
+            INSERT INTO hardware.mandelbox_info (mandelbox_id, user_id, instance_name, status, creation_time_utc_unix_ms)
+            VALUES ('{id}', '{user}', '{instance}', 'ALLOCATED', {DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()});
+            """)));
 
-    /// <summary>The statuses of a mandelbox or an instance so far; <c>gone</c> is the last.</summary>
-    public Task<IReadOnlyList<string>> OfAsync(string key) => _server.QueryAsync($"SELECT status FROM public.row_history WHERE key = '{key}' ORDER BY seq");
+    /// <summary>The statuses of a mandelbox or an instance so far; <c>gone</c> once its row was removed.</summary>
+    public Task<IReadOnlyList<string>> OfAsync(string key) =>
+        _server.QueryAsync($"SELECT status FROM public.row_history WHERE key = '{key}' ORDER BY seq");
 
-    /// <summary>Ends once the row has been removed.</summary>
+    /// <summary>Completes once the row has been removed.</summary>
     public Task GoneAsync(string key) => ReachedAsync(key, "gone");
 
-    /// <summary>Ends once the row has had this status.</summary>
+    /// <summary>Completes once the row has had this status.</summary>
     public async Task ReachedAsync(string key, string status)
     {
-        using var limit = new CancellationTokenSource(Patience);
+        using var limit = new CancellationTokenSource(WaitTimeout);
         await using var connection = new NpgsqlConnection(_server.ConnectionString + ";Pooling=false");
         await connection.OpenAsync(limit.Token);
         await using (var listen = new NpgsqlCommand("LISTEN row_history", connection))
@@ -66,11 +68,12 @@ public sealed class RowHistory : IAsyncDisposable
 
         while (true)
         {
-            await using (var look = new NpgsqlCommand("SELECT count(*) FROM public.row_history WHERE key = $1 AND status = $2", connection))
+            const string Sql = "SELECT count(*) FROM public.row_history WHERE key = $1 AND status = $2";
+            await using (var query = new NpgsqlCommand(Sql, connection))
             {
-                look.Parameters.AddWithValue(key);
-                look.Parameters.AddWithValue(status);
-                if ((long)(await look.ExecuteScalarAsync(limit.Token))! > 0)
+                query.Parameters.AddWithValue(key);
+                query.Parameters.AddWithValue(status);
+                if ((long)(await query.ExecuteScalarAsync(limit.Token))! > 0)
                 {
                     return;
                 }
@@ -80,9 +83,9 @@ public sealed class RowHistory : IAsyncDisposable
             {
                 await connection.WaitAsync(limit.Token);
             }
-            catch (OperationCanceledException late) when (limit.IsCancellationRequested)
+            catch (OperationCanceledException exception) when (limit.IsCancellationRequested)
             {
-                throw new TimeoutException($"{key} never became {status}; it was {string.Join(", ", await OfAsync(key))}", late);
+                throw new TimeoutException($"{key} never became {status}; it was {string.Join(", ", await OfAsync(key))}", exception);
             }
         }
     }

@@ -1,6 +1,6 @@
 namespace HostService.Tests.Support;
 
-/// <summary>What a process has said, line by line; a test can wait for a line.</summary>
+/// <summary>The lines that a process writes to one stream; a test can wait for a line.</summary>
 public sealed class ProcessLines
 {
     private readonly Lock _gate = new();
@@ -8,7 +8,7 @@ public sealed class ProcessLines
     private readonly List<(string Part, TaskCompletionSource<string> Seen)> _watchers = [];
     private bool _ended;
 
-    /// <summary>All of it so far.</summary>
+    /// <summary>All lines so far.</summary>
     public string Text
     {
         get
@@ -20,7 +20,7 @@ public sealed class ProcessLines
         }
     }
 
-    /// <summary>The first line, past or future, that holds this text; fails when the process ends without it.</summary>
+    /// <summary>The first line, past or future, that contains this text; fails when the process ends without it.</summary>
     public Task<string> LineAsync(string part)
     {
         lock (_gate)
@@ -44,7 +44,7 @@ public sealed class ProcessLines
         }
     }
 
-    /// <summary>Reads until the process closes this stream.</summary>
+    /// <summary>Reads until the process closes the stream.</summary>
     internal async Task ReadAsync(TextReader from)
     {
         while (await from.ReadLineAsync() is { } line)
@@ -73,5 +73,6 @@ public sealed class ProcessLines
         }
     }
 
-    private InvalidOperationException Missing(string part) => new($"the process ended without saying '{part}'; it said:\n{string.Join('\n', _lines)}");
+    private InvalidOperationException Missing(string part) =>
+        new($"the process ended without writing '{part}'; it wrote:\n{string.Join('\n', _lines)}");
 }

@@ -5,17 +5,18 @@ using System.Text.RegularExpressions;
 namespace HostService.Tests.Support;
 
 /// <summary>
-/// The service as its users run it: the process <c>host-service</c>, in LOCALDEV, with directories, name and ports of its own. It ends when the test process
-/// does.
+/// The service as its users run it: the process <c>host-service</c>, with its own directories, instance name and ports. It ends when the
+/// test process ends.
 /// </summary>
 public sealed partial class ServiceProcess : IAsyncDisposable
 {
-    /// <summary>What the backend sends in place of a token.</summary>
+    /// <summary>The shared secret that the backend sends.</summary>
     public const string Secret = "a secret for this test only";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan WaitTimeout = TimeSpan.FromSeconds(120);
 
-    // The service in the background; its number first, then whatever it says. Standard input is our hold on it: when that closes, it is told to end.
+    // Runs the service in the background and prints its process id, then its output. When our end of standard input closes, for whatever
+    // reason, the service gets SIGTERM.
     private const string Keeper = """
         exec 3<&0
         "$0" "$@" </dev/null 3<&- &
@@ -43,46 +44,46 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 
     public ServiceSettings Settings { get; }
 
-    /// <summary>Of the service itself.</summary>
+    /// <summary>The process id of the service.</summary>
     public int Pid { get; }
 
-    /// <summary>Standard output: the ready line and nothing else.</summary>
+    /// <summary>Standard output: the ready line only.</summary>
     public ProcessLines Output { get; } = new();
 
     /// <summary>Standard error.</summary>
     public ProcessLines Log { get; } = new();
 
-    /// <summary>As it named itself when it was ready.</summary>
+    /// <summary>The line that it wrote when it was ready.</summary>
     public string ReadyLine { get; private set; } = "";
 
     public Uri Address { get; private set; } = new("https://127.0.0.1");
 
-    /// <summary>Keeps connections, and takes the service's own certificate.</summary>
+    /// <summary>A client that accepts the service's self-signed certificate.</summary>
     public HttpClient Http => _http ??= NewClient(Address);
 
-    /// <summary>Completes with the exit code; 137 when it was killed.</summary>
+    /// <summary>Completes with the exit code; 137 after SIGKILL.</summary>
     public Task<int> Exited => ExitAsync();
 
-    /// <summary>Starts it and waits until it is ready.</summary>
+    /// <summary>Starts it; returns once it is ready.</summary>
     public static async Task<ServiceProcess> StartAsync(ServiceSettings settings)
     {
         var service = await LaunchAsync(settings);
         try
         {
-            service.ReadyLine = await service.Output.LineAsync("host-service ready on ").WaitAsync(Patience);
+            service.ReadyLine = await service.Output.LineAsync("host-service ready on ").WaitAsync(WaitTimeout);
         }
-        catch (Exception error)
+        catch (Exception exception)
         {
             await service.DisposeAsync();
-            throw new InvalidOperationException($"the service did not become ready:\n{service.Log.Text}", error);
+            throw new InvalidOperationException($"the service did not become ready:\n{service.Log.Text}", exception);
         }
 
         service.Address = new Uri($"https://127.0.0.1:{PortOf().Match(service.ReadyLine).Groups["port"].Value}");
         return service;
     }
 
-    /// <summary>Starts it and waits for nothing.</summary>
-    /// <param name="command">What of it is started.</param>
+    /// <summary>Starts it and returns at once.</summary>
+    /// <param name="command">The command of <c>host-service</c>.</param>
     public static async Task<ServiceProcess> LaunchAsync(ServiceSettings settings, string command = "run")
     {
         var (keeper, pid) = await LaunchAsync([command], settings.Environment);
@@ -90,22 +91,23 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     }
 
     /// <summary>Runs a command of <c>host-service</c> to its end.</summary>
-    public static async Task<(int ExitCode, string Output, string Errors)> CommandAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    public static async Task<(int ExitCode, string Output, string Errors)> CommandAsync(
+        IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var (keeper, pid) = await LaunchAsync(arguments, environment);
         await using var command = new ServiceProcess(new ServiceSettings(environment), keeper, pid);
-        var code = await command.Exited.WaitAsync(Patience);
+        var code = await command.Exited.WaitAsync(WaitTimeout);
         return (code, command.Output.Text, command.Log.Text);
     }
 
-    /// <summary>As an operator or systemd ends it: TERM, and all the time that it needs. Returns the exit code.</summary>
+    /// <summary>Ends it as systemd does: SIGTERM, then waits. Returns the exit code.</summary>
     public Task<int> EndAsync()
     {
         _keeper.StandardInput.Close();
-        return Exited.WaitAsync(Patience);
+        return Exited.WaitAsync(WaitTimeout);
     }
 
-    /// <summary>As a crash: at once, and nothing is tidied up. Ends once it is dead.</summary>
+    /// <summary>Kills it, as a crash does; returns once it is dead.</summary>
     public async Task KillAsync()
     {
         using (var service = Process.GetProcessById(Pid))
@@ -113,7 +115,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
             service.Kill();
         }
 
-        await Exited.WaitAsync(Patience);
+        await Exited.WaitAsync(WaitTimeout);
     }
 
     public async ValueTask DisposeAsync()
@@ -127,7 +129,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
             }
             catch (TimeoutException)
             {
-                // It hangs: what it holds is lost, but the tests that follow are not to suffer.
+                // It hangs. Kill it, so that the next tests can run.
                 await KillAsync();
             }
         }
@@ -136,11 +138,11 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         _keeper.Dispose();
     }
 
-    /// <summary>A client that takes a certificate that nobody vouches for.</summary>
+    /// <summary>A client that accepts any certificate.</summary>
     public static HttpClient NewClient(Uri address)
     {
         var handler = new SocketsHttpHandler { UseProxy = false };
-#pragma warning disable CA5359 // The service's own certificate is self-signed and new at each start; on loopback there is nobody in between.
+#pragma warning disable CA5359 // The service's certificate is self-signed and new at each start, and this is loopback.
         handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
 #pragma warning restore CA5359
         return new HttpClient(handler) { BaseAddress = address, Timeout = TimeSpan.FromMinutes(3) };
@@ -157,8 +159,8 @@ public sealed partial class ServiceProcess : IAsyncDisposable
             RedirectStandardError = true,
         };
 
-        // Nothing of the developer's own settings reaches it.
-        foreach (var name in start.Environment.Keys.Where(k => k.Contains("__", StringComparison.Ordinal) || k is "APP_ENV" or "DATABASE_URL" or "NOTIFY_SOCKET").ToList())
+        // The developer's own settings must not reach it.
+        foreach (var name in start.Environment.Keys.Where(IsSetting).ToList())
         {
             start.Environment.Remove(name);
         }
@@ -172,6 +174,9 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         return (keeper, int.Parse((await keeper.StandardOutput.ReadLineAsync())!));
     }
 
+    private static bool IsSetting(string name) =>
+        name.Contains("__", StringComparison.Ordinal) || name is "APP_ENV" or "DATABASE_URL" or "NOTIFY_SOCKET";
+
     private async Task<int> ExitAsync()
     {
         await _keeper.WaitForExitAsync();
@@ -183,7 +188,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     private static partial Regex PortOf();
 }
 
-/// <summary>The environment that a service runs in.</summary>
+/// <summary>The environment variables of a service.</summary>
 public sealed record ServiceSettings(IReadOnlyDictionary<string, string> Environment)
 {
     public string Root => Environment["Host__Root"];
@@ -192,10 +197,10 @@ public sealed record ServiceSettings(IReadOnlyDictionary<string, string> Environ
 
     public string CloudStorageRoot => Environment["Host__CloudStorageRoot"];
 
-    /// <summary>The host label of its containers.</summary>
+    /// <summary>Also the host label of its containers.</summary>
     public string InstanceName => Environment["Host__InstanceName"];
 
-    /// <summary>A developer's service below a directory of the test's, on reserved ports.</summary>
+    /// <summary>LOCALDEV, with all files below this directory, on reserved ports.</summary>
     public static ServiceSettings Local(Uri engine, ScratchDirectory directory) => new(new Dictionary<string, string>
     {
         ["APP_ENV"] = "LOCALDEV",

@@ -70,8 +70,8 @@ public sealed class ErrorReportingTests
 
         var exceptions = (await server.NextEventAsync()).GetProperty("exception").GetProperty("values").EnumerateArray().ToArray();
         Assert.Equal(["no answer", "the engine is away"], exceptions.Select(e => e.GetProperty("value").GetString()));
-        Assert.Contains(
-            nameof(A_logged_exception_arrives_with_its_cause_and_its_stack), exceptions[1].GetProperty("stacktrace").ToString(), StringComparison.Ordinal);
+        var stack = exceptions[1].GetProperty("stacktrace").ToString();
+        Assert.Contains(nameof(A_logged_exception_arrives_with_its_cause_and_its_stack), stack, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -5,7 +5,8 @@ root=$1 here=$2
 
 echo host-under-test >"$root/etc/hostname"
 printf '127.0.0.1 localhost host-under-test\n' >"$root/etc/hosts"
-printf '/dev/vda / ext4 rw,noatime 0 1\nshare /share 9p trans=virtio,version=9p2000.L,msize=512000,ro,cache=loose,nofail 0 0\n' >"$root/etc/fstab"
+printf '%s\n' '/dev/vda / ext4 rw,noatime 0 1' \
+  'share /share 9p trans=virtio,version=9p2000.L,msize=512000,ro,cache=loose,nofail 0 0' >"$root/etc/fstab"
 mkdir -p "$root/share" "$root/root/.ssh"
 chmod 700 "$root/root/.ssh"
 
