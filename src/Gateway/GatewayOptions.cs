@@ -5,7 +5,7 @@ using HostService.GrainInterfaces;
 namespace HostService.Gateway;
 
 /// <summary>Section <c>Gateway</c>: where the gateway listens and how long it waits.</summary>
-public sealed class GatewayOptions
+public sealed class GatewayOptions : IValidatedOptions
 {
     public const string Section = "Gateway";
 
@@ -74,7 +74,7 @@ public sealed class GatewayOptions
     /// <summary>How long <c>/readyz</c> and <c>/metrics</c> wait for the host's grain.</summary>
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Every fault of these settings, each with what to do; empty when there is none.</summary>
+    /// <inheritdoc/>
     public IEnumerable<string> Validate()
     {
         if (Port is < 0 or > 65535)
@@ -131,7 +131,7 @@ public sealed class GatewayOptions
 }
 
 /// <summary>Section <c>Ecs</c>: hosts on which the ECS agent makes the containers.</summary>
-public sealed class EcsOptions
+public sealed class EcsOptions : IValidatedOptions
 {
     public const string Section = "Ecs";
 
@@ -141,7 +141,7 @@ public sealed class EcsOptions
     /// <summary>The agent's own systemd unit; started by the service in deployed environments, once the agent's calls are taken.</summary>
     public string AgentUnit { get; set; } = "ecs.service";
 
-    /// <summary>Every fault of these settings; empty when there is none.</summary>
+    /// <inheritdoc/>
     public IEnumerable<string> Validate()
     {
         if (Enabled && (AgentUnit.Length == 0 || AgentUnit.StartsWith('-') || AgentUnit.Any(char.IsWhiteSpace)))

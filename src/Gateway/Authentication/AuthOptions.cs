@@ -1,9 +1,9 @@
 using HostService.GrainInterfaces;
 
-namespace HostService.Gateway;
+namespace HostService.Gateway.Authentication;
 
 /// <summary>Section <c>Auth</c>: whose tokens are believed.</summary>
-public sealed class AuthOptions
+public sealed class AuthOptions : IValidatedOptions
 {
     public const string Section = "Auth";
 
@@ -57,7 +57,7 @@ public sealed class AuthOptions
         _ => "https://fractal-dev.us.auth0.com/",
     };
 
-    /// <summary>Every fault of these settings, each with what to do; empty when there is none.</summary>
+    /// <inheritdoc/>
     public IEnumerable<string> Validate()
     {
         if (Issuer.Length > 0 && !IsTrustworthy(Issuer))

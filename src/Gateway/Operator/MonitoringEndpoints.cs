@@ -34,7 +34,7 @@ internal static partial class MonitoringEndpoints
     {
         try
         {
-            var reasons = Readiness.Reasons(await grains.WithinProbe(grains.Host.Describe()));
+            var reasons = Readiness.Reasons(await grains.WithProbeTimeout(grains.Host.Describe()));
             return reasons.Count == 0 ? Results.Ok(new Liveness("ready")) : Problems.NotReady(reasons);
         }
         catch (Exception exception)
@@ -50,8 +50,8 @@ internal static partial class MonitoringEndpoints
         var text = new PrometheusText();
         try
         {
-            var host = grains.WithinProbe(grains.Host.Describe());
-            var mandelboxes = grains.WithinProbe(grains.Host.ListMandelboxes());
+            var host = grains.WithProbeTimeout(grains.Host.Describe());
+            var mandelboxes = grains.WithProbeTimeout(grains.Host.ListMandelboxes());
             await Task.WhenAll(host, mandelboxes);
             HostMetrics.Write(text, await host, await mandelboxes);
         }

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
-namespace HostService.Gateway;
+namespace HostService.Gateway.Operator;
 
 /// <summary>
 /// Who may see the operator's side. An address is that of the connection, never one that a header claims; behind a proxy on this machine everybody

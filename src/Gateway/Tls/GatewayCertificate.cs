@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 
-namespace HostService.Gateway;
+namespace HostService.Gateway.Tls;
 
 /// <summary>The server's certificate: the operator's own, or a self-signed one that is new at each start (B6).</summary>
 public sealed partial class GatewayCertificate(X509Certificate2 certificate, X509Certificate2Collection chain)

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
-namespace HostService.Gateway;
+namespace HostService.Gateway.Tls;
 
 /// <summary>Sets the web server up: HTTPS on the configured port and address.</summary>
 public static class GatewayTls

@@ -3,7 +3,7 @@ using System.Net.NetworkInformation;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace HostService.Gateway;
+namespace HostService.Gateway.Tls;
 
 /// <summary>Makes a server certificate: ECDSA P-256, 365 days, for loopback and the machine's own addresses and name.</summary>
 internal static class SelfSignedCertificate

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using HostService.Gateway;
+using HostService.Gateway.Operator;
 using HostService.GrainInterfaces;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.TestHost;
@@ -56,7 +57,7 @@ public sealed class GatewayHost : IAsyncDisposable
         builder.Services.AddSingleton<IShutdownSignal>(shutdown);
         if (clock is not null)
             builder.Services.AddSingleton(clock);
-        builder.Services.AddGateway(builder.Configuration, environment);
+        builder.Services.AddGateway(environment);
         var app = builder.Build();
         app.Use((context, next) =>
         {
