@@ -35,10 +35,7 @@ public static class GatewaySetup
             // The keys must come from the issuer, not from where it redirects.
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
         services.AddRouting();
-        services.AddMetrics();
-        services.AddSingleton<MeterReadings>();
-        // It hears what is measured from when it exists, which is to be before the first request: so it starts with the host.
-        services.AddHostedService(provider => provider.GetRequiredService<MeterReadings>());
+        services.AddGatewayMetrics();
         services.AddSingleton<WireReader>();
         services.AddProblemDetails();
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new JsonStringEnumConverter()));

@@ -25,7 +25,10 @@ internal static partial class OperatorEndpoints
         v1.MapGet("/mandelboxes/{id}", async (string id, GrainCalls grains) =>
             {
                 if (MandelboxIds.Fault(id, "id") is { } fault)
+                {
                     return Problems.BadId(fault);
+                }
+
                 return await grains.WithTimeout(grains.Mandelbox(id).Describe()) is { } mandelbox ? Results.Ok(mandelbox) : Problems.NoMandelbox();
             })
             .WithName("mandelbox").WithSummary("One mandelbox.")
@@ -34,7 +37,10 @@ internal static partial class OperatorEndpoints
         v1.MapDelete("/mandelboxes/{id}", async (string id, GrainCalls grains) =>
             {
                 if (MandelboxIds.Fault(id, "id") is { } fault)
+                {
                     return Problems.BadId(fault);
+                }
+
                 return await grains.WithMandelboxTimeout(grains.Mandelbox(id).Stop("an operator asked for it")) ? Results.NoContent() : Problems.NoMandelbox();
             })
             .WithName("stop").WithSummary("Ends a mandelbox; answers once everything it held has been given back.")
@@ -59,7 +65,10 @@ internal static partial class OperatorEndpoints
     private static void DocumentProblems(this RouteHandlerBuilder builder, params ReadOnlySpan<int> statuses)
     {
         foreach (var status in statuses)
+        {
             builder.ProducesProblem(status);
+        }
+
         builder.ProducesProblem(StatusCodes.Status401Unauthorized)
             .ProducesProblem(StatusCodes.Status500InternalServerError)
             .ProducesProblem(StatusCodes.Status504GatewayTimeout);

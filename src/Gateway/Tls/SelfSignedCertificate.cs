@@ -47,11 +47,16 @@ internal static class SelfSignedCertificate
     public static void Discard(string privateRoot)
     {
         if (!Directory.Exists(privateRoot))
+        {
             return;
+        }
+
         File.Delete(Path.Combine(privateRoot, KeyFile));
         File.Delete(Path.Combine(privateRoot, CertificateFile));
         if (!Directory.EnumerateFileSystemEntries(privateRoot).Any())
+        {
             Directory.Delete(privateRoot);
+        }
     }
 
     private static X509Extension Names(IEnumerable<string> moreNames)
@@ -61,9 +66,13 @@ internal static class SelfSignedCertificate
         foreach (var name in all.Distinct(StringComparer.OrdinalIgnoreCase))
         {
             if (IPAddress.TryParse(name, out var address))
+            {
                 names.AddIpAddress(address);
+            }
             else if (Uri.CheckHostName(name) == UriHostNameType.Dns)
+            {
                 names.AddDnsName(name);
+            }
         }
 
         return names.Build();

@@ -76,7 +76,10 @@ internal sealed class WireReader(GatewayQuotas quotas, IOptions<GatewayOptions> 
     {
         // The parser does not validate the UTF-8 of fields that it skips.
         if (!Utf8.IsValid(json))
+        {
             return null;
+        }
+
         try
         {
             return JsonSerializer.Deserialize<T>(json, Strict);
@@ -90,6 +93,8 @@ internal sealed class WireReader(GatewayQuotas quotas, IOptions<GatewayOptions> 
     private static void LimitServer(HttpContext context)
     {
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
             limit.MaxRequestBodySize = LargestBody;
+        }
     }
 }

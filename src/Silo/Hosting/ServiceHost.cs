@@ -39,6 +39,7 @@ public static class ServiceHost
         builder.Host.UseDefaultServiceProvider(o => o.ValidateOnBuild = true);
 
         builder.AddServiceLogging();
+        builder.AddTelemetry();
         builder.AddInfrastructure(environment);
         builder.Services.AddMandelboxes();
         builder.Services.AddSingleton<IValidateOptions<MandelboxOptions>, TimeoutNesting>();

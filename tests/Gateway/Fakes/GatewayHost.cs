@@ -56,7 +56,10 @@ public sealed class GatewayHost : IAsyncDisposable
         builder.Services.AddSingleton(grains.Factory);
         builder.Services.AddSingleton<IShutdownSignal>(shutdown);
         if (clock is not null)
+        {
             builder.Services.AddSingleton(clock);
+        }
+
         builder.Services.AddGateway(environment);
         var app = builder.Build();
         app.Use((context, next) =>
@@ -84,7 +87,10 @@ public sealed class GatewayHost : IAsyncDisposable
         request.Headers.Add(RemoteHeader, from);
         request.Headers.Add(LocalHeader, to ?? (IPAddress.IsLoopback(IPAddress.Parse(from)) ? from : OwnAddress));
         if (bearer is not null)
+        {
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer);
+        }
+
         return await Client.SendAsync(request);
     }
 
