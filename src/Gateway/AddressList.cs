@@ -12,7 +12,10 @@ internal sealed class AddressList(string text)
     public bool Contains(IPAddress? address)
     {
         if (address is null)
+        {
             return false;
+        }
+
         var plain = Plain(address);
         return Array.Exists(_networks, n => n.Contains(plain));
     }

@@ -5,7 +5,7 @@ using HostService.GrainInterfaces;
 namespace HostService.Gateway;
 
 /// <summary>Section <c>Gateway</c>: where the gateway listens and how long it waits.</summary>
-public sealed class GatewayOptions
+public sealed class GatewayOptions : IValidatedOptions
 {
     public const string Section = "Gateway";
 
@@ -74,25 +74,49 @@ public sealed class GatewayOptions
     /// <summary>How long <c>/readyz</c> and <c>/metrics</c> wait for the host's grain.</summary>
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Every fault of these settings, each with what to do; empty when there is none.</summary>
+    /// <inheritdoc/>
     public IEnumerable<string> Validate()
     {
         if (Port is < 0 or > 65535)
+        {
             yield return $"Gateway:Port is {Port}; it must be from 0 to 65535.";
+        }
+
         if (Address.Length > 0 && !IPAddress.TryParse(Address, out _))
+        {
             yield return $"Gateway:Address is '{Address}'; give an IP address, or leave it empty to listen on all of them.";
+        }
+
         if (CertificateKeyPath.Length > 0 && CertificatePath.Length == 0)
+        {
             yield return "Gateway:CertificateKeyPath is set and Gateway:CertificatePath is not; set both or neither.";
+        }
+
         foreach (var network in AddressList.Split(MonitoringNetworks).Where(n => !AddressList.TryParseNetwork(n, out _)))
+        {
             yield return $"Gateway:MonitoringNetworks holds '{network}', which is neither an IP address nor a network such as 10.8.0.0/16.";
+        }
+
         foreach (var name in AddressList.Split(CertificateNames).Where(n => Uri.CheckHostName(n) == UriHostNameType.Unknown))
+        {
             yield return $"Gateway:CertificateNames holds '{name}', which is neither an IP address nor a DNS name.";
+        }
+
         if (MandelboxTimeout <= GrainCallTimeouts.MandelboxCall)
+        {
             yield return $"Gateway:MandelboxTimeout is {MandelboxTimeout}; it must be longer than the grain call within ({GrainCallTimeouts.MandelboxCall}).";
+        }
+
         if (Timeout <= GrainCallTimeouts.OtherCall)
+        {
             yield return $"Gateway:Timeout is {Timeout}; it must be longer than the grain call within ({GrainCallTimeouts.OtherCall}).";
+        }
+
         if (ProbeTimeout <= TimeSpan.Zero)
+        {
             yield return $"Gateway:ProbeTimeout is {ProbeTimeout}; it must be longer than zero.";
+        }
+
         foreach (var network in AddressList.Split(TrustedNetworks).Where(n => !AddressList.TryParseNetwork(n, out _)))
         {
             yield return $"Gateway:TrustedNetworks holds '{network}', which is neither an IP address nor a network such as 10.8.0.0/16.";
@@ -131,7 +155,7 @@ public sealed class GatewayOptions
 }
 
 /// <summary>Section <c>Ecs</c>: hosts on which the ECS agent makes the containers.</summary>
-public sealed class EcsOptions
+public sealed class EcsOptions : IValidatedOptions
 {
     public const string Section = "Ecs";
 
@@ -141,10 +165,12 @@ public sealed class EcsOptions
     /// <summary>The agent's own systemd unit; started by the service in deployed environments, once the agent's calls are taken.</summary>
     public string AgentUnit { get; set; } = "ecs.service";
 
-    /// <summary>Every fault of these settings; empty when there is none.</summary>
+    /// <inheritdoc/>
     public IEnumerable<string> Validate()
     {
         if (Enabled && (AgentUnit.Length == 0 || AgentUnit.StartsWith('-') || AgentUnit.Any(char.IsWhiteSpace)))
+        {
             yield return $"Ecs:AgentUnit is '{AgentUnit}'; give the name of the agent's systemd unit, for example ecs.service.";
+        }
     }
 }

@@ -8,25 +8,20 @@ using HostService.GrainInterfaces;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Gateway;
 
-/// <summary>Puts the gateway onto an ASP.NET host. It needs an <see cref="IGrainFactory"/>, and an <see cref="IShutdownSignal"/> for <c>drain_and_shutdown</c>.</summary>
+/// <summary>Adds the gateway to an ASP.NET host, which provides <see cref="IGrainFactory"/> and <see cref="IShutdownSignal"/>.</summary>
 public static class GatewaySetup
 {
-    /// <summary>Reads the sections Gateway, Auth and Ecs; their faults are reported when the host starts.</summary>
-    public static IServiceCollection AddGateway(this IServiceCollection services, IConfiguration configuration, HostEnvironment environment)
+    /// <summary>Binds the sections Gateway, Auth and Ecs.</summary>
+    public static IServiceCollection AddGateway(this IServiceCollection services, HostEnvironment environment)
     {
-        services.AddOptions<GatewayOptions>().Bind(configuration.GetSection(GatewayOptions.Section)).ValidateOnStart();
-        services.AddOptions<AuthOptions>().Bind(configuration.GetSection(AuthOptions.Section)).ValidateOnStart();
-        services.AddOptions<EcsOptions>().Bind(configuration.GetSection(EcsOptions.Section)).ValidateOnStart();
-        services.AddSingleton<IValidateOptions<GatewayOptions>>(new Validation<GatewayOptions>(o => o.Validate()));
-        services.AddSingleton<IValidateOptions<AuthOptions>>(new Validation<AuthOptions>(o => o.Validate()));
-        services.AddSingleton<IValidateOptions<EcsOptions>>(new Validation<EcsOptions>(o => o.Validate()));
+        services.AddValidatedOptions<GatewayOptions>(GatewayOptions.Section);
+        services.AddValidatedOptions<AuthOptions>(AuthOptions.Section);
+        services.AddValidatedOptions<EcsOptions>(EcsOptions.Section);
 
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IHostName, ConfiguredHostName>();
@@ -37,36 +32,23 @@ public static class GatewaySetup
         services.AddHostedService<MemoryRelease>();
         services.AddSingleton<SigningKeys>().AddSingleton<TokenVerifier>().AddSingleton<FailureLimiter>().AddSingleton<Authenticator>();
         services.AddHttpClient(SigningKeys.ClientName, client => client.MaxResponseContentBufferSize = SigningKeys.LargestAnswer)
-            // A redirect could lead from the issuer to anybody.
+            // The keys must come from the issuer, not from where it redirects.
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
         services.AddRouting();
-        services.AddMetrics();
-        services.AddSingleton<MeterReadings>();
-        // It hears what is measured from when it exists, which is to be before the first request: so it starts with the host.
-        services.AddHostedService(provider => provider.GetRequiredService<MeterReadings>());
-        services.AddWire();
+        services.AddGatewayMetrics();
+        services.AddSingleton<WireReader>();
         services.AddProblemDetails();
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new JsonStringEnumConverter()));
         services.AddGatewayOpenApi();
         return services;
     }
 
-    /// <summary>Maps every endpoint of wire.md that the gateway serves. Another page of the operator's side is kept in by <see cref="OperatorAccess.RequireOperator"/>.</summary>
+    /// <summary>Maps every endpoint of the gateway. The host's own pages for operators need <see cref="OperatorAccess.RequireOperator"/>.</summary>
     public static void MapGateway(this IEndpointRouteBuilder routes)
     {
         routes.MapWire();
         routes.MapMonitoring();
         routes.MapOperator();
         routes.MapOpenApi("/openapi/{documentName}.json");
-    }
-
-    private sealed class Validation<TOptions>(Func<TOptions, IEnumerable<string>> faults) : IValidateOptions<TOptions>
-        where TOptions : class
-    {
-        public ValidateOptionsResult Validate(string? name, TOptions options)
-        {
-            var found = faults(options).ToList();
-            return found.Count > 0 ? ValidateOptionsResult.Fail(found) : ValidateOptionsResult.Success;
-        }
     }
 }

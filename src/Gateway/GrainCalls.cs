@@ -4,40 +4,40 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Gateway;
 
-/// <summary>The way to the grains. Every call has a deadline; one that ends later than that is told of in the log only.</summary>
+/// <summary>Calls grains, each call with a timeout. A call that fails after its timeout is only logged.</summary>
 internal sealed partial class GrainCalls(
     IGrainFactory grains, IHostName host, IOptions<GatewayOptions> options, TimeProvider timeProvider, ILogger<GrainCalls> logger)
 {
     public IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(host.InstanceName));
 
-    /// <summary>A mandelbox by an id that has been checked.</summary>
+    /// <param name="mandelboxId">A valid id: the caller has checked it.</param>
     public IMandelboxGrain Mandelbox(string mandelboxId) => grains.GetGrain<IMandelboxGrain>(mandelboxId);
 
-    /// <summary>The answer of an ordinary call; throws <see cref="TimeoutException"/> when it does not come.</summary>
-    public Task<T> Within<T>(Task<T> call) => Within(call, options.Value.Timeout);
+    /// <exception cref="TimeoutException">There was no answer within <see cref="GatewayOptions.Timeout"/>.</exception>
+    public Task<T> WithTimeout<T>(Task<T> call) => WithTimeout(call, options.Value.Timeout);
 
-    /// <summary>The answer of a call that does a mandelbox's real work.</summary>
-    public Task<T> WithinMandelbox<T>(Task<T> call) => Within(call, options.Value.MandelboxTimeout);
+    /// <summary>For calls that start, change or stop a container.</summary>
+    public Task<T> WithMandelboxTimeout<T>(Task<T> call) => WithTimeout(call, options.Value.MandelboxTimeout);
 
-    public Task<T> WithinProbe<T>(Task<T> call) => Within(call, options.Value.ProbeTimeout);
+    public Task<T> WithProbeTimeout<T>(Task<T> call) => WithTimeout(call, options.Value.ProbeTimeout);
 
-    private async Task<T> Within<T>(Task<T> call, TimeSpan deadline)
+    private async Task<T> WithTimeout<T>(Task<T> call, TimeSpan timeout)
     {
         try
         {
-            return await call.WaitAsync(deadline, timeProvider);
+            return await call.WaitAsync(timeout, timeProvider);
         }
         catch (TimeoutException exception) when (!call.IsCompleted)
         {
             _ = call.ContinueWith(
-                late => FailedLate(logger, late.Exception!.GetBaseException()),
+                late => LogFailedLate(logger, late.Exception!.GetBaseException()),
                 CancellationToken.None,
                 TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
                 TaskScheduler.Default);
-            throw new TimeoutException($"There was no answer within {deadline.TotalSeconds:0.#} s.", exception);
+            throw new TimeoutException($"There was no answer within {timeout.TotalSeconds:0.#} s.", exception);
         }
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A grain call failed after its caller had gone")]
-    private static partial void FailedLate(ILogger logger, Exception exception);
+    private static partial void LogFailedLate(ILogger logger, Exception exception);
 }

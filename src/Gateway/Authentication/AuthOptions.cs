@@ -1,9 +1,9 @@
 using HostService.GrainInterfaces;
 
-namespace HostService.Gateway;
+namespace HostService.Gateway.Authentication;
 
 /// <summary>Section <c>Auth</c>: whose tokens are believed.</summary>
-public sealed class AuthOptions
+public sealed class AuthOptions : IValidatedOptions
 {
     public const string Section = "Auth";
 
@@ -57,23 +57,43 @@ public sealed class AuthOptions
         _ => "https://fractal-dev.us.auth0.com/",
     };
 
-    /// <summary>Every fault of these settings, each with what to do; empty when there is none.</summary>
+    /// <inheritdoc/>
     public IEnumerable<string> Validate()
     {
         if (Issuer.Length > 0 && !IsTrustworthy(Issuer))
+        {
             yield return $"Auth:Issuer is '{Issuer}'; give an https:// URL as it stands in the tokens (http:// is for loopback only).";
+        }
+
         if (Audience.Length == 0)
+        {
             yield return $"Auth:Audience is empty; leave it out for {DefaultAudience}.";
+        }
+
         if (SharedSecret.Length > 0 && string.IsNullOrWhiteSpace(SharedSecret))
+        {
             yield return "Auth:SharedSecret is blank; leave it out to accept tokens only.";
+        }
+
         if (ClockSkew < TimeSpan.Zero || ClockSkew > TimeSpan.FromMinutes(5))
+        {
             yield return $"Auth:ClockSkew is {ClockSkew}; it must be from 0 to 5 minutes.";
+        }
+
         if (KeyTimeout <= TimeSpan.Zero || KeyTimeout > TimeSpan.FromMinutes(1))
+        {
             yield return $"Auth:KeyTimeout is {KeyTimeout}; it must be longer than zero and at most a minute.";
+        }
+
         if (FailuresPerMinute is < 0 or > 10_000)
+        {
             yield return $"Auth:FailuresPerMinute is {FailuresPerMinute}; it must be from 0 (no limit) to 10000.";
+        }
+
         foreach (var network in AddressList.Split(UnlimitedNetworks).Where(n => !AddressList.TryParseNetwork(n, out _)))
+        {
             yield return $"Auth:UnlimitedNetworks holds '{network}', which is neither an IP address nor a network such as 10.8.0.0/16.";
+        }
     }
 
     private static bool IsTrustworthy(string issuer) =>

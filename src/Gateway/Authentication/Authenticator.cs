@@ -59,11 +59,20 @@ internal sealed partial class Authenticator
     public async ValueTask<Caller> UserAsync(IPAddress? from, string? token, CancellationToken cancellationToken)
     {
         if (_environment.IsLocal)
+        {
             return new Caller($"localdev_host_service_user_{_host.InstanceName}");
+        }
+
         if (string.IsNullOrEmpty(token))
+        {
             return Caller.Nobody;
+        }
+
         if (_limiter.BlockedFor(from, CredentialKind.User) is { } wait)
+        {
             return new Caller(null, wait);
+        }
+
         var answer = await _tokens.VerifyAsync(token, cancellationToken);
         return answer.Token switch
         {
@@ -95,15 +104,26 @@ internal sealed partial class Authenticator
     public async ValueTask<Caller> BackendAsync(IPAddress? from, string? credential, CancellationToken cancellationToken)
     {
         if (string.IsNullOrEmpty(credential))
+        {
             return Caller.Nobody;
+        }
+
         if (_limiter.BlockedFor(from, CredentialKind.Backend) is { } wait)
+        {
             return new Caller(null, wait);
+        }
         // Hashes have one length, so that the time taken says nothing about the secret's.
         if (_secretHash is not null && CryptographicOperations.FixedTimeEquals(_secretHash, Hash(credential)))
+        {
             return Caller.Backend;
+        }
+
         var answer = await _tokens.VerifyAsync(credential, cancellationToken);
         if (answer.Token is not { } token)
+        {
             return Refuse(from, CredentialKind.Backend, answer.Refusal!);
+        }
+
         return token.Scopes.Contains(BackendScope) ? Caller.Backend : Refuse(from, CredentialKind.Backend, "its scope does not hold 'backend'");
     }
 

@@ -29,7 +29,9 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
         get
         {
             lock (_gate)
+            {
                 return _failures.Count;
+            }
         }
     }
 
@@ -37,11 +39,17 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
     public TimeSpan? BlockedFor(IPAddress? address, CredentialKind kind)
     {
         if (_limit == 0)
+        {
             return null;
+        }
+
         lock (_gate)
         {
             if (!_failures.TryGetValue((AddressList.Client(address), kind), out var times))
+            {
                 return null;
+            }
+
             var now = timeProvider.GetUtcNow();
             Forget(times, now);
             return times.Count >= _limit ? times.Peek() + Window - now : null;
@@ -52,7 +60,10 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
     public bool Failed(IPAddress? address, CredentialKind kind)
     {
         if (_limit == 0 || _unlimited.Contains(address))
+        {
             return false;
+        }
+
         lock (_gate)
         {
             var now = timeProvider.GetUtcNow();
@@ -66,7 +77,10 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
             Forget(times, now);
             // Those that were under way when the limit was reached do not make it longer.
             if (times.Count >= _limit)
+            {
                 return false;
+            }
+
             times.Enqueue(now);
             return times.Count == _limit;
         }
@@ -75,22 +89,31 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
     private static void Forget(Queue<DateTimeOffset> times, DateTimeOffset now)
     {
         while (times.TryPeek(out var first) && now - first >= Window)
+        {
             times.Dequeue();
+        }
     }
 
     private void MakeRoom(DateTimeOffset now)
     {
         if (_failures.Count < MostCallers)
+        {
             return;
+        }
+
         foreach (var (caller, times) in _failures)
         {
             Forget(times, now);
             if (times.Count == 0)
+            {
                 _failures.Remove(caller);
+            }
         }
 
         // An attack from this many addresses is not stopped by counting; forgetting keeps both memory and time bounded.
         if (_failures.Count > MostCallers / 2)
+        {
             _failures.Clear();
+        }
     }
 }

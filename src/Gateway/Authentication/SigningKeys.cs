@@ -40,11 +40,20 @@ internal sealed partial class SigningKeys(
         lock (_gate)
         {
             if (_keys is { } keys && keys.Find(keyId) is not null && timeProvider.GetElapsedTime(keys.FetchedAt) < RefreshEvery)
+            {
                 return Task.CompletedTask;
+            }
+
             if (!_refresh.IsCompleted)
+            {
                 return _refresh;
+            }
+
             if (_askedAt is { } askedAt && timeProvider.GetElapsedTime(askedAt) < BetweenTries)
+            {
                 return Task.CompletedTask;
+            }
+
             _askedAt = timeProvider.GetTimestamp();
             // Not tied to the request that happens to trigger it: others wait for the same fetch.
             return _refresh = Task.Run(RefreshAsync, CancellationToken.None);
@@ -64,12 +73,16 @@ internal sealed partial class SigningKeys(
                 _keys = keys;
                 // The first load is not a refresh: a key that is rotated in right after it may still be looked up.
                 if (known is null)
+                {
                     _askedAt = null;
+                }
             }
 
             Fetched(logger, keys.Count, _url);
             if (unreadable > 0)
+            {
                 Unreadable(logger, unreadable, _url);
+            }
         }
         catch (Exception exception)
         {
@@ -104,7 +117,9 @@ internal sealed partial class SigningKeys(
                 {
                     var rsa = new RsaSecurityKey(new RSAParameters { Modulus = Base64UrlEncoder.DecodeBytes(key.N), Exponent = Base64UrlEncoder.DecodeBytes(key.E) }) { KeyId = key.Kid };
                     if (rsa.KeySize >= SmallestKeyBits)
+                    {
                         keys[key.Kid] = rsa;
+                    }
                 }
                 catch (Exception error) when (error is FormatException or ArgumentException)
                 {

@@ -30,15 +30,24 @@ internal sealed class TokenVerifier(SigningKeys keys, IOptions<AuthOptions> opti
     public async ValueTask<TokenAnswer> VerifyAsync(string text, CancellationToken cancellationToken)
     {
         if (text.Length > LongestToken)
+        {
             return TokenAnswer.Refused("the token is too long");
+        }
+
         try
         {
             var token = _handler.ReadJsonWebToken(text);
             // All that needs no key comes first, so that a stranger's token does not send us to the issuer.
             if (FaultBeforeKey(token) is { } fault)
+            {
                 return TokenAnswer.Refused(fault);
+            }
+
             if (await keys.FindAsync(token.Kid, cancellationToken) is not { } key)
+            {
                 return TokenAnswer.Refused("the issuer has no such key");
+            }
+
             var result = await _handler.ValidateTokenAsync(token, Parameters(key));
             return result.IsValid
                 ? new TokenAnswer(Read(token), null)
@@ -54,15 +63,30 @@ internal sealed class TokenVerifier(SigningKeys keys, IOptions<AuthOptions> opti
     private string? FaultBeforeKey(JsonWebToken token)
     {
         if (token.Alg != SecurityAlgorithms.RsaSha256 || token.IsEncrypted)
+        {
             return "the algorithm is not RS256";
+        }
+
         if (string.IsNullOrEmpty(token.Kid))
+        {
             return "the token names no key";
+        }
+
         if (token.TryGetHeaderValue<object>("crit", out _))
+        {
             return "the token asks for an extension";
+        }
+
         if (token.Issuer != _issuer)
+        {
             return "another issuer";
+        }
+
         if (!token.Audiences.Contains(_audience, StringComparer.Ordinal))
+        {
             return "another audience";
+        }
+
         return FaultOfLifetime(token);
     }
 
@@ -70,7 +94,10 @@ internal sealed class TokenVerifier(SigningKeys keys, IOptions<AuthOptions> opti
     {
         var now = timeProvider.GetUtcNow().UtcDateTime;
         if (!token.TryGetPayloadValue<long>(JwtRegisteredClaimNames.Exp, out _) || now >= token.ValidTo + _skew)
+        {
             return "the token has expired";
+        }
+
         return token.TryGetPayloadValue<object>(JwtRegisteredClaimNames.Nbf, out _) && now < token.ValidFrom - _skew
             ? "the token is not yet valid"
             : null;

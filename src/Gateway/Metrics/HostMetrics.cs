@@ -1,94 +1,153 @@
+using System.Diagnostics.Metrics;
 using HostService.Gateway.Operator;
 using HostService.GrainInterfaces;
+using Microsoft.Extensions.Logging;
 
 namespace HostService.Gateway.Metrics;
 
-/// <summary>The host's own figures, from what its grain says. Sizes are in bytes and shares from 0 to 1, as is usual; the grain's are KB and percent.</summary>
-internal static class HostMetrics
+/// <summary>
+/// Gauges of what the host's grain knows. Instruments are read synchronously and grains are not, so the gauges show the last refresh.
+/// Sizes are in bytes and shares from 0 to 1; the grain's are in KB and percent.
+/// </summary>
+internal sealed partial class HostMetrics
 {
     private const double Kb = 1024;
 
-    public static void Write(PrometheusText text, HostDescription host, IReadOnlyList<MandelboxDescription> mandelboxes)
-    {
-        var who = host.Identity;
-        text.Gauge("host_service_up", "Whether the host's grain answers.", 1);
-        text.Family("host_service_info", "gauge", "Who this host is; always 1.").Sample(
-            1,
-            ("version", host.Version), ("environment", host.Environment), ("instance_name", who.InstanceName), ("instance_id", who.InstanceId),
-            ("instance_type", who.InstanceType), ("ami_id", who.AmiId), ("region", who.Region));
-        text.Gauge("host_service_start_time_seconds", "When the service started, in seconds since 1970.", host.StartedAt.ToUnixTimeMilliseconds() / 1000.0);
-        text.Gauge("host_service_ready", "Whether work can be taken, as /readyz says.", Readiness.Reasons(host).Count == 0 ? 1 : 0);
-        text.Family("host_service_status", "gauge", "1 for the status that the host has.");
-        foreach (var status in Enum.GetValues<HostStatus>())
-            text.Sample(host.Status == status ? 1 : 0, ("status", Lower(status)));
+    private readonly GrainCalls _grains;
+    private readonly ILogger<HostMetrics> _logger;
+    private readonly Meter _meter;
+    private Snapshot? _snapshot;
 
-        WritePools(text, host);
-        text.Family("host_service_mandelboxes", "gauge", "Mandelboxes by state.");
-        foreach (var state in Enum.GetValues<MandelboxState>().Where(s => s != MandelboxState.Gone))
-            text.Sample(mandelboxes.Count(m => m.State == state), ("state", Lower(state)));
-        text.Gauge("host_service_leaks", "Leases whose mandelbox has gone, and containers whose lease is unknown.", host.Leaks);
-        WriteGpus(text, host.Gpus);
-        if (host.Metrics is { } machine)
-            WriteMachine(text, machine);
+    public HostMetrics(GrainCalls grains, IMeterFactory meters, ILogger<HostMetrics> logger)
+    {
+        _grains = grains;
+        _logger = logger;
+        _meter = meters.Create("HostService.Host");
+        _meter.CreateObservableGauge("host_service.up", () => _snapshot is null ? 0 : 1, description: "Whether the host's grain answers.");
+        AddHost();
+        AddPools();
+        AddGpus();
+        AddMachine();
     }
 
-    public static void WriteUnanswered(PrometheusText text) => text.Gauge("host_service_up", "Whether the host's grain answers.", 0);
-
-    private static void WritePools(PrometheusText text, HostDescription host)
+    /// <summary>Asks the host's grain. Without an answer, only <c>up</c> is reported, as 0.</summary>
+    public async Task RefreshAsync()
     {
-        (string Pool, PoolFigures Figures)[] pools = [("tty", host.Ttys), ("tcp_port", host.TcpPorts), ("udp_port", host.UdpPorts), ("slot", host.Slots)];
-        text.Family("host_service_pool_capacity", "gauge", "All there is of what mandelboxes are given.");
-        foreach (var (pool, figures) in pools)
-            text.Sample(figures.Capacity, ("pool", pool));
-        text.Family("host_service_pool_used", "gauge", "What mandelboxes hold.");
-        foreach (var (pool, figures) in pools)
-            text.Sample(figures.Used, ("pool", pool));
-    }
-
-    private static void WriteGpus(PrometheusText text, IReadOnlyList<GpuDescription> gpus)
-    {
-        Family("host_service_gpu_healthy", "Whether mandelboxes are placed on this GPU.", g => g.Unhealthy is null ? 1 : 0);
-        Family("host_service_gpu_mandelboxes", "Mandelboxes on this GPU.", g => g.Used);
-        Family("host_service_gpu_memory_total_bytes", "Video memory.", g => g.TotalMemoryKb * Kb);
-        Family("host_service_gpu_memory_free_bytes", "Video memory that is free.", g => g.FreeMemoryKb * Kb);
-        Family("host_service_gpu_utilisation_ratio", "How busy the GPU is, from 0 to 1.", g => g.UtilisationPercent / 100.0);
-        Family("host_service_gpu_memory_utilisation_ratio", "How busy the GPU's memory is, from 0 to 1.", g => g.MemoryUtilisationPercent / 100.0);
-        Family("host_service_gpu_encoder_sessions", "Video encoder sessions.", g => g.EncoderSessions);
-
-        void Family(string name, string help, Func<GpuDescription, double?> figure)
+        try
         {
-            var known = gpus.Select(g => (Gpu: g, Value: figure(g))).Where(f => f.Value is not null).ToList();
-            if (known.Count == 0)
-                return;
-            text.Family(name, "gauge", help);
-            foreach (var (gpu, value) in known)
-                text.Sample(value!.Value, ("gpu", gpu.Index.ToString()), ("uuid", gpu.Uuid), ("name", gpu.Name));
+            var host = _grains.WithProbeTimeout(_grains.Host.Describe());
+            var mandelboxes = _grains.WithProbeTimeout(_grains.Host.ListMandelboxes());
+            await Task.WhenAll(host, mandelboxes);
+            _snapshot = new Snapshot(await host, await mandelboxes);
+        }
+        catch (Exception exception)
+        {
+            // The other instruments of the process are still worth reporting.
+            LogUnanswered(_logger, exception);
+            _snapshot = null;
         }
     }
 
-    private static void WriteMachine(PrometheusText text, MachineFigures machine) => text
-        .Gauge("host_service_machine_read_time_seconds", "When the machine's figures were read, in seconds since 1970.", machine.At.ToUnixTimeMilliseconds() / 1000.0)
-        .Gauge("host_service_machine_memory_total_bytes", "Memory.", machine.TotalMemoryKb * Kb)
-        .Gauge("host_service_machine_memory_free_bytes", "Memory that nothing uses.", machine.FreeMemoryKb * Kb)
-        .Gauge("host_service_machine_memory_available_bytes", "Memory that can be had.", machine.AvailableMemoryKb * Kb)
-        .Gauge("host_service_machine_logical_cpus", "Logical CPUs.", machine.LogicalCpus)
-        .Gauge("host_service_machine_cpu_utilisation_ratio", "How busy the CPUs are, from 0 to 1.", machine.CpuPercent / 100)
-        .Gauge("host_service_machine_nano_cpus_remaining", "CPU that is left, in billionths of one.", machine.NanoCpusRemaining)
-        .Gauge("host_service_machine_gpus", "GPUs that NVML sees.", machine.Gpus)
-        .Gauge("host_service_machine_gpu_memory_total_bytes", "Video memory of all GPUs.", machine.TotalGpuMemoryKb * Kb)
-        .Gauge("host_service_machine_gpu_memory_used_bytes", "Video memory in use.", machine.UsedGpuMemoryKb * Kb)
-        .Gauge("host_service_machine_gpu_memory_free_bytes", "Video memory that is free.", machine.FreeGpuMemoryKb * Kb)
-        .Gauge("host_service_machine_gpu_utilisation_ratio", "How busy the GPUs are, from 0 to 1.", machine.GpuPercent / 100)
-        .Gauge("host_service_machine_gpu_memory_utilisation_ratio", "How busy the GPUs' memory is, from 0 to 1.", machine.GpuMemoryPercent / 100)
-        .Gauge("host_service_machine_load1", "Load over a minute.", machine.Load1)
-        .Gauge("host_service_machine_load5", "Load over 5 minutes.", machine.Load5)
-        .Gauge("host_service_machine_load15", "Load over 15 minutes.", machine.Load15)
-        .Gauge("host_service_machine_disk_total_bytes", "Disk.", machine.DiskTotalKb * Kb)
-        .Gauge("host_service_machine_disk_used_bytes", "Disk in use.", machine.DiskUsedKb * Kb)
-        .Gauge("host_service_machine_disk_free_bytes", "Disk that is free.", machine.DiskFreeKb * Kb)
-        .Gauge("host_service_machine_disk_used_ratio", "Disk in use, from 0 to 1.", machine.DiskUsedPercent / 100)
-        .Gauge("host_service_machine_uptime_seconds", "How long the machine has been up.", machine.UptimeSeconds);
+    private void AddHost()
+    {
+        Add("host_service.info", null, "Identity of this host; always 1.", s => [Info(s.Host)]);
+        Add("host_service.start_time", "s", "When the service started, in seconds since 1970.", h => Seconds(h.StartedAt));
+        Add("host_service.ready", null, "Whether work can be taken, as /readyz says.", h => Readiness.Reasons(h).Count == 0 ? 1 : 0);
+        Add("host_service.status", null, "1 for the status that the host has.", s => Enum.GetValues<HostStatus>()
+            .Select(status => new Measurement<double>(s.Host.Status == status ? 1 : 0, Tag("status", Lower(status)))));
+        Add("host_service.mandelboxes", null, "Mandelboxes by state.", s => Enum.GetValues<MandelboxState>()
+            .Where(state => state != MandelboxState.Gone)
+            .Select(state => new Measurement<double>(s.Mandelboxes.Count(m => m.State == state), Tag("state", Lower(state)))));
+        Add("host_service.leaks", null, "Leases whose mandelbox has gone, and containers whose lease is unknown.", h => h.Leaks);
+    }
+
+    private void AddPools()
+    {
+        Add("host_service.pool.capacity", null, "Size of each pool that mandelboxes lease from.", s => Pools(s.Host, p => p.Capacity));
+        Add("host_service.pool.used", null, "How much of each pool is leased.", s => Pools(s.Host, p => p.Used));
+    }
+
+    private void AddGpus()
+    {
+        AddGpu("host_service.gpu.healthy", null, "Whether mandelboxes are placed on this GPU.", g => g.Unhealthy is null ? 1 : 0);
+        AddGpu("host_service.gpu.mandelboxes", null, "Mandelboxes on this GPU.", g => g.Used);
+        AddGpu("host_service.gpu.memory_total", "By", "Video memory.", g => g.TotalMemoryKb * Kb);
+        AddGpu("host_service.gpu.memory_free", "By", "Video memory that is free.", g => g.FreeMemoryKb * Kb);
+        AddGpu("host_service.gpu.utilisation_ratio", "1", "How busy the GPU is, from 0 to 1.", g => g.UtilisationPercent / 100.0);
+        AddGpu(
+            "host_service.gpu.memory_utilisation_ratio", "1", "How busy the GPU's memory is, from 0 to 1.", g => g.MemoryUtilisationPercent / 100.0);
+        AddGpu("host_service.gpu.encoder_sessions", null, "Video encoder sessions.", g => g.EncoderSessions);
+    }
+
+    private void AddMachine()
+    {
+        Add("read_time", "s", "When the machine's figures were read, in seconds since 1970.", m => Seconds(m.At));
+        Add("memory_total", "By", "Memory.", m => m.TotalMemoryKb * Kb);
+        Add("memory_free", "By", "Memory that nothing uses.", m => m.FreeMemoryKb * Kb);
+        Add("memory_available", "By", "Memory that new processes can get.", m => m.AvailableMemoryKb * Kb);
+        Add("logical_cpus", null, "Logical CPUs.", m => m.LogicalCpus);
+        Add("cpu_utilisation_ratio", "1", "How busy the CPUs are, from 0 to 1.", m => m.CpuPercent / 100);
+        Add("nano_cpus_remaining", null, "CPU that is left, in billionths of one.", m => m.NanoCpusRemaining);
+        Add("gpus", null, "GPUs that NVML sees.", m => m.Gpus);
+        Add("gpu_memory_total", "By", "Video memory of all GPUs.", m => m.TotalGpuMemoryKb * Kb);
+        Add("gpu_memory_used", "By", "Video memory in use.", m => m.UsedGpuMemoryKb * Kb);
+        Add("gpu_memory_free", "By", "Video memory that is free.", m => m.FreeGpuMemoryKb * Kb);
+        Add("gpu_utilisation_ratio", "1", "How busy the GPUs are, from 0 to 1.", m => m.GpuPercent / 100);
+        Add("gpu_memory_utilisation_ratio", "1", "How busy the GPUs' memory is, from 0 to 1.", m => m.GpuMemoryPercent / 100);
+        Add("load1", null, "Load over a minute.", m => m.Load1);
+        Add("load5", null, "Load over 5 minutes.", m => m.Load5);
+        Add("load15", null, "Load over 15 minutes.", m => m.Load15);
+        Add("disk_total", "By", "Disk.", m => m.DiskTotalKb * Kb);
+        Add("disk_used", "By", "Disk in use.", m => m.DiskUsedKb * Kb);
+        Add("disk_free", "By", "Disk that is free.", m => m.DiskFreeKb * Kb);
+        Add("disk_used_ratio", "1", "Disk in use, from 0 to 1.", m => m.DiskUsedPercent / 100);
+        Add("uptime", "s", "How long the machine has been up.", m => m.UptimeSeconds);
+
+        void Add(string name, string? unit, string description, Func<MachineFigures, double?> figure) =>
+            this.Add($"host_service.machine.{name}", unit, description, host => host.Metrics is { } machine ? figure(machine) : null);
+    }
+
+    private void AddGpu(string name, string? unit, string description, Func<GpuDescription, double?> figure) =>
+        Add(name, unit, description, s => s.Host.Gpus.SelectMany(gpu => Known(
+            figure(gpu), Tag("gpu", gpu.Index.ToString()), Tag("name", gpu.Name), Tag("uuid", gpu.Uuid))));
+
+    private void Add(string name, string? unit, string description, Func<HostDescription, double?> figure) =>
+        Add(name, unit, description, s => Known(figure(s.Host)));
+
+    private void Add(string name, string? unit, string description, Func<Snapshot, IEnumerable<Measurement<double>>> measure) =>
+        _meter.CreateObservableGauge(name, () => _snapshot is { } snapshot ? measure(snapshot) : [], unit, description);
+
+    /// <summary>A figure that could not be read is left out.</summary>
+    private static IEnumerable<Measurement<double>> Known(double? figure, params KeyValuePair<string, object?>[] tags) =>
+        figure is { } known ? [new Measurement<double>(known, tags)] : [];
+
+    private static Measurement<double> Info(HostDescription host) => new(
+        1,
+        Tag("ami_id", host.Identity.AmiId),
+        Tag("environment", host.Environment),
+        Tag("instance_id", host.Identity.InstanceId),
+        Tag("instance_name", host.Identity.InstanceName),
+        Tag("instance_type", host.Identity.InstanceType),
+        Tag("region", host.Identity.Region),
+        Tag("version", host.Version));
+
+    private static IEnumerable<Measurement<double>> Pools(HostDescription host, Func<PoolFigures, double> figure) =>
+    [
+        new(figure(host.Ttys), Tag("pool", "tty")),
+        new(figure(host.TcpPorts), Tag("pool", "tcp_port")),
+        new(figure(host.UdpPorts), Tag("pool", "udp_port")),
+        new(figure(host.Slots), Tag("pool", "slot")),
+    ];
+
+    private static double Seconds(DateTimeOffset time) => time.ToUnixTimeMilliseconds() / 1000.0;
+
+    private static KeyValuePair<string, object?> Tag(string name, string value) => new(name, value);
 
     private static string Lower<TEnum>(TEnum value)
         where TEnum : struct, Enum => value.ToString().ToLowerInvariant();
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Metrics of the host are left out: its grain does not answer")]
+    private static partial void LogUnanswered(ILogger logger, Exception exception);
+
+    private sealed record Snapshot(HostDescription Host, IReadOnlyList<MandelboxDescription> Mandelboxes);
 }

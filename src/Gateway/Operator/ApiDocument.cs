@@ -28,7 +28,9 @@ internal static class ApiDocument
             foreach (var (_, item) in document.Paths.Where(p => p.Key.StartsWith("/v1/", StringComparison.Ordinal)))
             {
                 foreach (var (_, operation) in item.Operations!)
+                {
                     (operation.Security ??= []).Add(needed);
+                }
             }
 
             return Task.CompletedTask;

@@ -2,7 +2,6 @@ using HostService.Gateway.Metrics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace HostService.Gateway.Operator;
@@ -25,50 +24,26 @@ internal static partial class MonitoringEndpoints
             .WithName("readyz").WithSummary("Whether work can be taken: registered, engine reachable, not draining.")
             .Produces<Liveness>().ProducesProblem(StatusCodes.Status401Unauthorized).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
-        group.MapGet("/metrics", MetricsAsync)
+        group.MapMetrics()
             .WithName("metrics").WithSummary("Figures in Prometheus' text format.")
             .Produces<string>(StatusCodes.Status200OK, "text/plain").ProducesProblem(StatusCodes.Status401Unauthorized);
     }
 
-    private static async Task<IResult> ReadyAsync(GrainCalls grains, HttpContext context)
+    private static async Task<IResult> ReadyAsync(GrainCalls grains, ILoggerFactory loggers)
     {
         try
         {
-            var reasons = Readiness.Reasons(await grains.WithinProbe(grains.Host.Describe()));
+            var reasons = Readiness.Reasons(await grains.WithProbeTimeout(grains.Host.Describe()));
             return reasons.Count == 0 ? Results.Ok(new Liveness("ready")) : Problems.NotReady(reasons);
         }
         catch (Exception exception)
         {
             // Not ready is the answer, whatever keeps the host from telling.
-            Unanswered(Logger(context), exception, "/readyz");
+            LogUnanswered(loggers.CreateLogger("HostService.Gateway.Monitoring"), exception);
             return Problems.NotReady(["The host's grain does not answer."]);
         }
     }
 
-    private static async Task<IResult> MetricsAsync(GrainCalls grains, MeterReadings meters, HttpContext context)
-    {
-        var text = new PrometheusText();
-        try
-        {
-            var host = grains.WithinProbe(grains.Host.Describe());
-            var mandelboxes = grains.WithinProbe(grains.Host.ListMandelboxes());
-            await Task.WhenAll(host, mandelboxes);
-            HostMetrics.Write(text, await host, await mandelboxes);
-        }
-        catch (Exception exception)
-        {
-            // The figures at hand are worth having when the host's own are not.
-            Unanswered(Logger(context), exception, "/metrics");
-            HostMetrics.WriteUnanswered(text);
-        }
-
-        meters.Write(text);
-        return Results.Text(text.ToString(), PrometheusText.ContentType);
-    }
-
-    private static ILogger Logger(HttpContext context) =>
-        context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("HostService.Gateway.Monitoring");
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Path}: the host's grain does not answer")]
-    private static partial void Unanswered(ILogger logger, Exception exception, string path);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Not ready: the host's grain does not answer")]
+    private static partial void LogUnanswered(ILogger logger, Exception exception);
 }

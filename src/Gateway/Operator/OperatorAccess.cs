@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
-namespace HostService.Gateway;
+namespace HostService.Gateway.Operator;
 
 /// <summary>
 /// Who may see the operator's side. An address is that of the connection, never one that a header claims; behind a proxy on this machine everybody
@@ -33,9 +33,13 @@ public static class OperatorAccess
             {
                 var caller = await check(context);
                 if (caller.Id is not null)
+                {
                     await inner(context);
+                }
                 else
+                {
                     await RefuseAsync(context, caller.RetryAfter);
+                }
             };
         });
         return builder;
@@ -50,7 +54,10 @@ public static class OperatorAccess
 
         var authorization = context.Request.Headers.Authorization.ToString();
         if (!authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        {
             return Caller.Nobody;
+        }
+
         var authenticator = context.RequestServices.GetRequiredService<Authenticator>();
         return await authenticator.BackendAsync(context.Connection.RemoteIpAddress, authorization[Scheme.Length..].Trim(), context.RequestAborted);
     }
@@ -64,7 +71,10 @@ public static class OperatorAccess
     {
         context.Response.Headers.WWWAuthenticate = "Bearer";
         if (retryAfter is { } wait)
+        {
             context.Response.Headers.RetryAfter = ((long)Math.Ceiling(wait.TotalSeconds)).ToString();
+        }
+
         return Results.Problem("Send the backend's credential as a bearer token, or ask from this machine.", statusCode: StatusCodes.Status401Unauthorized)
             .ExecuteAsync(context);
     }

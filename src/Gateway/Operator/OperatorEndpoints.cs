@@ -14,7 +14,7 @@ internal static partial class OperatorEndpoints
     {
         var v1 = routes.MapGroup("/v1").WithTags("Operator").RequireOperator().AddEndpointFilter(AnswerFailuresAsync);
 
-        v1.MapGet("/host", async (GrainCalls grains) => Results.Ok(await grains.Within(grains.Host.Describe())))
+        v1.MapGet("/host", async (GrainCalls grains) => Results.Ok(await grains.WithTimeout(grains.Host.Describe())))
             .WithName("host").WithSummary("Identity, status, pools, GPUs and the machine's figures.")
             .Produces<HostDescription>().DocumentProblems();
 
@@ -25,8 +25,11 @@ internal static partial class OperatorEndpoints
         v1.MapGet("/mandelboxes/{id}", async (string id, GrainCalls grains) =>
             {
                 if (MandelboxIds.Fault(id, "id") is { } fault)
+                {
                     return Problems.BadId(fault);
-                return await grains.Within(grains.Mandelbox(id).Describe()) is { } mandelbox ? Results.Ok(mandelbox) : Problems.NoMandelbox();
+                }
+
+                return await grains.WithTimeout(grains.Mandelbox(id).Describe()) is { } mandelbox ? Results.Ok(mandelbox) : Problems.NoMandelbox();
             })
             .WithName("mandelbox").WithSummary("One mandelbox.")
             .Produces<MandelboxDescription>().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
@@ -34,8 +37,11 @@ internal static partial class OperatorEndpoints
         v1.MapDelete("/mandelboxes/{id}", async (string id, GrainCalls grains) =>
             {
                 if (MandelboxIds.Fault(id, "id") is { } fault)
+                {
                     return Problems.BadId(fault);
-                return await grains.WithinMandelbox(grains.Mandelbox(id).Stop("an operator asked for it")) ? Results.NoContent() : Problems.NoMandelbox();
+                }
+
+                return await grains.WithMandelboxTimeout(grains.Mandelbox(id).Stop("an operator asked for it")) ? Results.NoContent() : Problems.NoMandelbox();
             })
             .WithName("stop").WithSummary("Ends a mandelbox; answers once everything it held has been given back.")
             .Produces(StatusCodes.Status204NoContent).DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
@@ -47,7 +53,7 @@ internal static partial class OperatorEndpoints
     }
 
     private static async Task<IEnumerable<MandelboxDescription>> ListAsync(GrainCalls grains) =>
-        (await grains.Within(grains.Host.ListMandelboxes())).OrderBy(m => m.CreatedAt).ThenBy(m => m.MandelboxId, StringComparer.Ordinal);
+        (await grains.WithTimeout(grains.Host.ListMandelboxes())).OrderBy(m => m.CreatedAt).ThenBy(m => m.MandelboxId, StringComparer.Ordinal);
 
     private static void MapOtherMethods(this IEndpointRouteBuilder routes, string path, string allow) =>
         routes.Map(path, (HttpContext context) =>
@@ -59,7 +65,10 @@ internal static partial class OperatorEndpoints
     private static void DocumentProblems(this RouteHandlerBuilder builder, params ReadOnlySpan<int> statuses)
     {
         foreach (var status in statuses)
+        {
             builder.ProducesProblem(status);
+        }
+
         builder.ProducesProblem(StatusCodes.Status401Unauthorized)
             .ProducesProblem(StatusCodes.Status500InternalServerError)
             .ProducesProblem(StatusCodes.Status504GatewayTimeout);

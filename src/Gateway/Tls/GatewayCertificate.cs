@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 
-namespace HostService.Gateway;
+namespace HostService.Gateway.Tls;
 
 /// <summary>The server's certificate: the operator's own, or a self-signed one that is new at each start (B6).</summary>
 public sealed partial class GatewayCertificate(X509Certificate2 certificate, X509Certificate2Collection chain)
@@ -23,7 +23,10 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
         GatewayOptions options, IReadOnlyList<string> addresses, string privateRoot, TimeProvider timeProvider, ILogger logger)
     {
         if (options.CertificatePath.Length > 0)
+        {
             return Load(options.CertificatePath, options.CertificateKeyPath, timeProvider, logger);
+        }
+
         var certificate = SelfSignedCertificate.Create(timeProvider.GetUtcNow(), [.. AddressList.Split(options.CertificateNames), .. addresses]);
         SelfSignedCertificate.Keep(certificate, privateRoot);
         return new GatewayCertificate(certificate, []);
@@ -35,7 +38,10 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
         var text = Read("Gateway:CertificatePath", path);
         certificates.ImportFromPem(text);
         if (certificates.Count == 0)
+        {
             throw new GatewayCertificateException($"Gateway:CertificatePath: {path} holds no PEM certificate.");
+        }
+
         var (keyFile, keyText) = keyPath.Length > 0 ? (keyPath, Read("Gateway:CertificateKeyPath", keyPath)) : (path, text);
         var certificate = WithKey(text, keyText, path, keyFile);
         CheckDates(certificate, path, timeProvider.GetUtcNow(), logger);
@@ -47,7 +53,10 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
     private static X509Certificate2 WithKey(string certificate, string key, string path, string keyPath)
     {
         if (key.Contains("ENCRYPTED", StringComparison.Ordinal))
+        {
             throw new GatewayCertificateException($"Gateway:CertificateKeyPath: the key in {keyPath} is encrypted; give it without a passphrase, readable by root only.");
+        }
+
         try
         {
             return X509Certificate2.CreateFromPem(certificate, key);
@@ -64,11 +73,19 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
         var from = new DateTimeOffset(certificate.NotBefore.ToUniversalTime());
         var until = new DateTimeOffset(certificate.NotAfter.ToUniversalTime());
         if (now >= until)
+        {
             throw new GatewayCertificateException($"Gateway:CertificatePath: the certificate in {path} expired on {until:u}; replace it.");
+        }
+
         if (now < from)
+        {
             throw new GatewayCertificateException($"Gateway:CertificatePath: the certificate in {path} is not valid before {from:u}; check it and this machine's clock.");
+        }
+
         if (until - now < SoonExpires)
+        {
             ExpiresSoon(logger, path, until);
+        }
     }
 
     private static string Read(string setting, string path)

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
-namespace HostService.Gateway;
+namespace HostService.Gateway.Tls;
 
 /// <summary>Sets the web server up: HTTPS on the configured port and address.</summary>
 public static class GatewayTls
@@ -45,9 +45,13 @@ public static class GatewayTls
         kestrel.DisableStringReuse = true;
         ServerLimits.Set(kestrel.Limits, options);
         if (options.Address.Length > 0)
+        {
             kestrel.Listen(IPAddress.Parse(options.Address), options.Port, Secure);
+        }
         else
+        {
             kestrel.ListenAnyIP(options.Port, Secure);
+        }
 
         void Secure(ListenOptions listen)
         {
@@ -83,7 +87,10 @@ public static class GatewayTls
         public Task StopAsync(CancellationToken cancellationToken)
         {
             if (_context.IsValueCreated && services.GetRequiredService<IOptions<GatewayOptions>>().Value.CertificatePath.Length == 0)
+            {
                 SelfSignedCertificate.Discard(privateRoot);
+            }
+
             return Task.CompletedTask;
         }
     }

@@ -3,7 +3,7 @@ using System.Net.NetworkInformation;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace HostService.Gateway;
+namespace HostService.Gateway.Tls;
 
 /// <summary>Makes a server certificate: ECDSA P-256, 365 days, for loopback and the machine's own addresses and name.</summary>
 internal static class SelfSignedCertificate
@@ -47,11 +47,16 @@ internal static class SelfSignedCertificate
     public static void Discard(string privateRoot)
     {
         if (!Directory.Exists(privateRoot))
+        {
             return;
+        }
+
         File.Delete(Path.Combine(privateRoot, KeyFile));
         File.Delete(Path.Combine(privateRoot, CertificateFile));
         if (!Directory.EnumerateFileSystemEntries(privateRoot).Any())
+        {
             Directory.Delete(privateRoot);
+        }
     }
 
     private static X509Extension Names(IEnumerable<string> moreNames)
@@ -61,9 +66,13 @@ internal static class SelfSignedCertificate
         foreach (var name in all.Distinct(StringComparer.OrdinalIgnoreCase))
         {
             if (IPAddress.TryParse(name, out var address))
+            {
                 names.AddIpAddress(address);
+            }
             else if (Uri.CheckHostName(name) == UriHostNameType.Dns)
+            {
                 names.AddDnsName(name);
+            }
         }
 
         return names.Build();

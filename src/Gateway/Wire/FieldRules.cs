@@ -13,7 +13,9 @@ internal static class FieldRules
         foreach (var reason in reasons)
         {
             if (reason is not null)
+            {
                 return reason;
+            }
         }
 
         return null;

@@ -7,7 +7,9 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Gateway.Wire;
 
-/// <summary>Reads a body: at most 1 MiB, one JSON object, each known field of its type. Unknown fields are ignored; a name that is there twice is malformed.</summary>
+/// <summary>
+/// Reads a body: at most 1 MiB, one JSON object, each known field of its type. Unknown fields are ignored. A duplicate field is malformed.
+/// </summary>
 internal sealed class WireReader(GatewayQuotas quotas, IOptions<GatewayOptions> options, TimeProvider timeProvider)
 {
     /// <summary>Largest body, in bytes.</summary>
@@ -19,7 +21,7 @@ internal sealed class WireReader(GatewayQuotas quotas, IOptions<GatewayOptions> 
         MaxDepth = 64,
     };
 
-    /// <summary>The body, or the answer that says why there is none. Exactly one of the two is set.</summary>
+    /// <summary>The body, or the answer to a bad one. Exactly one of the two is set.</summary>
     public async Task<(T? Body, WireResult? Fault)> ReadAsync<T>(HttpContext context)
         where T : class
     {
@@ -28,7 +30,7 @@ internal sealed class WireReader(GatewayQuotas quotas, IOptions<GatewayOptions> 
             return (null, WireResult.TooLarge);
         }
 
-        // Nothing is always there. Held until the answer is out: the fields of the body are as large as the body was.
+        // Taking 0 bytes never fails. Held until the answer is sent, because the body's fields are as large as the body.
         var quota = quotas.BodyBytes.TryTake(context.Connection.RemoteIpAddress, context.Connection.LocalIpAddress, 0)!;
         context.Response.RegisterForDispose(quota);
         using var buffer = new BodyBuffer(quota);
@@ -63,18 +65,21 @@ internal sealed class WireReader(GatewayQuotas quotas, IOptions<GatewayOptions> 
         }
         catch (IOException)
         {
-            // The server's own complaints about a body (bad chunks, too slow) are IOExceptions too.
+            // Kestrel reports bad chunks and slow bodies as IOExceptions, too.
             return (null, WireResult.Malformed);
         }
     }
 
-    /// <summary>The object that these bytes spell, or null.</summary>
+    /// <summary>Null when this is not the JSON of a <typeparamref name="T"/>.</summary>
     internal static T? Parse<T>(ReadOnlySpan<byte> json)
         where T : class
     {
-        // The parser skips over the bytes of fields that it does not know.
+        // The parser does not validate the UTF-8 of fields that it skips.
         if (!Utf8.IsValid(json))
+        {
             return null;
+        }
+
         try
         {
             return JsonSerializer.Deserialize<T>(json, Strict);
@@ -88,6 +93,8 @@ internal sealed class WireReader(GatewayQuotas quotas, IOptions<GatewayOptions> 
     private static void LimitServer(HttpContext context)
     {
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
             limit.MaxRequestBodySize = LargestBody;
+        }
     }
 }

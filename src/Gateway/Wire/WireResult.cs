@@ -59,12 +59,20 @@ internal sealed class WireResult : IResult
         response.StatusCode = _status;
         response.ContentLength = _body.Length;
         if (_retryAfter is { } wait)
+        {
             response.Headers.RetryAfter = ((long)Math.Ceiling(wait.TotalSeconds)).ToString();
+        }
+
         if (_body.Length == 0)
+        {
             return;
+        }
+
         response.ContentType = _contentType;
         // HEAD: the length without the body.
         if (!HttpMethods.IsHead(httpContext.Request.Method))
+        {
             await response.Body.WriteAsync(_body, httpContext.RequestAborted);
+        }
     }
 }

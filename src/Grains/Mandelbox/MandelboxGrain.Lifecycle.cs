@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Grains.Mandelbox.Steps;
@@ -22,12 +23,14 @@ public sealed partial class MandelboxGrain
 
     private async Task<SpinUpAnswer> SpinUpAsync(MandelboxContext context, SpinUpPlan plan)
     {
+        using var activity = LifecycleActivity.StartTrace("spin up", Id);
         await ReportAsync(context);
         if (await context.Tasks.TrackAsync(RunAsync(context, token => RunPlanAsync(context, plan, token))) is not { } failure)
         {
             return SpinUpAnswer.Ready(context.Access);
         }
 
+        activity?.SetStatus(ActivityStatusCode.Error, failure.Reason);
         LogSpinUpFailed(Id, failure.Step, failure.Reason, failure.Exception);
         await EndAsync(context, failure.Reason, options.Value.AnswerTimeout);
         return SpinUpAnswer.Failed(failure.Step, failure.Reason);
@@ -94,6 +97,7 @@ public sealed partial class MandelboxGrain
     {
         // Tasks.End must be set before anything below asks for the end again.
         await Task.Yield();
+        using var activity = LifecycleActivity.StartTrace("clean up", Id);
         await context.State.MoveToAsync(MandelboxState.Dying);
         await context.Tasks.Ending.CancelAsync();
         context.Row.MarkedDying = MarkRowDyingAsync(context);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using HostService.Gateway;
+using HostService.Gateway.Tls;
 using HostService.GrainInterfaces;
 using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
@@ -40,6 +41,7 @@ internal static partial class GatewayCommand
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "host-service" });
         builder.Configuration.AddConfiguration(configuration);
         builder.AddServiceLogging();
+        builder.AddTelemetry();
 
         // Why the start failed is printed in one line, below.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);

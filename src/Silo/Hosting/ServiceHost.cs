@@ -1,4 +1,6 @@
 using HostService.Gateway;
+using HostService.Gateway.Operator;
+using HostService.Gateway.Tls;
 using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Mandelbox;
@@ -37,6 +39,7 @@ public static class ServiceHost
         builder.Host.UseDefaultServiceProvider(o => o.ValidateOnBuild = true);
 
         builder.AddServiceLogging();
+        builder.AddTelemetry();
         builder.AddInfrastructure(environment);
         builder.Services.AddMandelboxes();
         builder.Services.AddSingleton<IValidateOptions<MandelboxOptions>, TimeoutNesting>();
@@ -149,7 +152,7 @@ public static class ServiceHost
     /// <summary>The HTTPS server and what it serves.</summary>
     internal static void AddServiceGateway(this WebApplicationBuilder builder, HostEnvironment environment)
     {
-        builder.Services.AddGateway(builder.Configuration, environment);
+        builder.Services.AddGateway(environment);
         var privateRoot = builder.Configuration["Host:PrivateRoot"] ?? new HostOptions().PrivateRoot;
         builder.Services.AddGatewayTls(privateRoot);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.ConfigureGatewayTls());

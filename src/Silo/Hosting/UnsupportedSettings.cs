@@ -19,11 +19,6 @@ internal static class UnsupportedSettings
                 + "leave it out.";
         }
 
-        if (!string.IsNullOrWhiteSpace(configuration["Telemetry:OtlpEndpoint"]))
-        {
-            yield return "Telemetry:OtlpEndpoint is set; this version exports no telemetry, /metrics is there to be scraped: leave it out.";
-        }
-
         if (configuration["Host:OnLeftovers"] == "reattach")
         {
             yield return "Host:OnLeftovers is reattach, which this version cannot do: set it to refuse or reclaim.";

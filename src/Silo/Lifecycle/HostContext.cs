@@ -1,4 +1,4 @@
-using HostService.Gateway;
+using HostService.Gateway.Tls;
 using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Infrastructure.Docker;

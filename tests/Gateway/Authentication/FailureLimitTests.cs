@@ -18,7 +18,9 @@ public sealed class FailureLimitTests
         Assert.Equal(HttpStatusCode.Unauthorized, (await DrainAsync(host, "wrong")).StatusCode);
         _clock.Advance(TimeSpan.FromSeconds(20));
         for (var i = 0; i < 2; i++)
+        {
             Assert.False((await DrainAsync(host, "wrong")).Headers.Contains("Retry-After"));
+        }
 
         var blocked = await DrainAsync(host, Secret);
         Assert.Equal(HttpStatusCode.Unauthorized, blocked.StatusCode);
@@ -50,7 +52,9 @@ public sealed class FailureLimitTests
     {
         await using var host = await HostAsync();
         for (var i = 0; i < 10; i++)
+        {
             await host.SpinUpAsync(Samples.SpinUp("not a token"));
+        }
 
         Assert.True((await host.SpinUpAsync(Samples.SpinUp("not a token"))).Headers.Contains("Retry-After"));
         Assert.Equal(HttpStatusCode.OK, (await DrainAsync(host, Secret)).StatusCode);
@@ -83,7 +87,9 @@ public sealed class FailureLimitTests
     {
         await using var host = await HostAsync();
         for (var i = 0; i < 3; i++)
+        {
             await host.SendAsync("GET", "/guarded", null, bearer: "wrong");
+        }
 
         var blocked = await host.SendAsync("GET", "/guarded", null, bearer: Secret);
         Assert.Equal(HttpStatusCode.Unauthorized, blocked.StatusCode);
@@ -96,7 +102,9 @@ public sealed class FailureLimitTests
     private static async Task ExhaustAsync(GatewayHost host, string from)
     {
         for (var i = 0; i < 3; i++)
+        {
             await DrainAsync(host, "wrong", from);
+        }
     }
 
     private static Task<HttpResponseMessage> DrainAsync(GatewayHost host, string credential, string from = GatewayHost.Outside) =>

@@ -61,7 +61,10 @@ public sealed class FakeGrains
         protected override object Invoke(MethodInfo? targetMethod, object?[]? args)
         {
             if (targetMethod is not { Name: "GetGrain", IsGenericMethod: true } || args is not [string key, ..])
+            {
                 throw new NotSupportedException($"The gateway finds grains by string keys, not by {targetMethod}.");
+            }
+
             var type = targetMethod.GetGenericArguments()[0];
             var grain = Create(type, typeof(GrainProxy));
             var proxy = (GrainProxy)grain;

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using HostService.Gateway;
+using HostService.Gateway.Operator;
 using HostService.GrainInterfaces;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.TestHost;
@@ -55,8 +56,11 @@ public sealed class GatewayHost : IAsyncDisposable
         builder.Services.AddSingleton(grains.Factory);
         builder.Services.AddSingleton<IShutdownSignal>(shutdown);
         if (clock is not null)
+        {
             builder.Services.AddSingleton(clock);
-        builder.Services.AddGateway(builder.Configuration, environment);
+        }
+
+        builder.Services.AddGateway(environment);
         var app = builder.Build();
         app.Use((context, next) =>
         {
@@ -83,7 +87,10 @@ public sealed class GatewayHost : IAsyncDisposable
         request.Headers.Add(RemoteHeader, from);
         request.Headers.Add(LocalHeader, to ?? (IPAddress.IsLoopback(IPAddress.Parse(from)) ? from : OwnAddress));
         if (bearer is not null)
+        {
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer);
+        }
+
         return await Client.SendAsync(request);
     }
 

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using HostService.Gateway;
+using HostService.Gateway.Tls;
 using HostService.GrainInterfaces;
 using HostService.Tests.Support;
 using Microsoft.AspNetCore.Builder;
@@ -72,7 +73,7 @@ public sealed class GatewayServer : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureGatewayTls());
         builder.Services.AddSingleton<IConnectionListenerFactory, RelocatingTransport>();
         builder.Services.AddSingleton((grains ?? new FakeGrains().Mandelbox(nameof(IMandelboxGrain.SpinUp), Samples.Ready)).Factory);
-        builder.Services.AddGateway(builder.Configuration, HostEnvironment.LocalDev);
+        builder.Services.AddGateway(HostEnvironment.LocalDev);
         var server = new GatewayServer(builder.Build(), directory) { Log = log };
         await server._app.StartAsync();
         return server;

@@ -41,7 +41,10 @@ public sealed class Issuer : IAsyncDisposable
         var app = builder.Build();
         var issuer = new Issuer(app);
         foreach (var keyId in keyIds.DefaultIfEmpty(UsualKey))
+        {
             issuer.AddKey(keyId);
+        }
+
         app.MapGet("/.well-known/jwks.json", async context =>
         {
             Interlocked.Increment(ref issuer._requests);
@@ -101,7 +104,9 @@ public sealed class Issuer : IAsyncDisposable
     {
         await _app.DisposeAsync();
         foreach (var key in _keys.Values.Where(k => k != Usual))
+        {
             key.Dispose();
+        }
     }
 
     private static string Encode(Dictionary<string, object?> part) => Base64UrlEncoder.Encode(

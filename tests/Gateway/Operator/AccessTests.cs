@@ -55,7 +55,10 @@ public sealed class AccessTests
         await using var host = await HostAsync();
 
         foreach (var loopback in new[] { "127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1" })
+        {
             Assert.NotEqual(HttpStatusCode.Unauthorized, (await host.SendAsync("GET", path, null, loopback)).StatusCode);
+        }
+
         Assert.NotEqual(HttpStatusCode.Unauthorized, (await host.SendAsync("GET", path, null, bearer: Secret)).StatusCode);
     }
 

@@ -21,13 +21,109 @@ public sealed class MetricsTests
         Assert.Contains("host_service_mandelboxes{state=\"running\"} 2", lines);
         Assert.Contains("host_service_mandelboxes{state=\"dying\"} 0", lines);
         Assert.Contains("host_service_leaks 0", lines);
-        Assert.Contains("host_service_gpu_healthy{gpu=\"0\",uuid=\"GPU-a\",name=\"Tesla \\\"T4\\\"\"} 1", lines);
-        Assert.Contains("host_service_gpu_healthy{gpu=\"1\",uuid=\"GPU-b\",name=\"Tesla T4\"} 0", lines);
-        Assert.Contains("host_service_gpu_memory_total_bytes{gpu=\"0\",uuid=\"GPU-a\",name=\"Tesla \\\"T4\\\"\"} 15728640000", lines);
+        Assert.Contains("host_service_gpu_healthy{gpu=\"0\",name=\"Tesla \\\"T4\\\"\",uuid=\"GPU-a\"} 1", lines);
+        Assert.Contains("host_service_gpu_healthy{gpu=\"1\",name=\"Tesla T4\",uuid=\"GPU-b\"} 0", lines);
+        Assert.Contains("host_service_gpu_memory_total_bytes{gpu=\"0\",name=\"Tesla \\\"T4\\\"\",uuid=\"GPU-a\"} 15728640000", lines);
         Assert.Contains("host_service_machine_memory_total_bytes 16384000000", lines);
         Assert.Contains("host_service_machine_cpu_utilisation_ratio 0.125", lines);
         // What could not be read is left out.
         Assert.DoesNotContain(lines, l => l.StartsWith("host_service_machine_disk_", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_names_and_types_of_the_service_s_own_metrics_stay()
+    {
+        var sample = Samples.Host();
+        var host = sample with
+        {
+            Gpus = [sample.Gpus[0] with { MemoryUtilisationPercent = 1, EncoderSessions = 1 }],
+            Metrics = sample.Metrics! with
+            {
+                FreeMemoryKb = 1,
+                AvailableMemoryKb = 1,
+                NanoCpusRemaining = 1,
+                Gpus = 1,
+                TotalGpuMemoryKb = 1,
+                UsedGpuMemoryKb = 1,
+                FreeGpuMemoryKb = 1,
+                GpuPercent = 1,
+                GpuMemoryPercent = 1,
+                Load5 = 1,
+                Load15 = 1,
+                DiskTotalKb = 1,
+                DiskUsedKb = 1,
+                DiskFreeKb = 1,
+                DiskUsedPercent = 1,
+                UptimeSeconds = 1,
+            },
+        };
+        await using var gateway = await GatewayHost.StartAsync(
+            HostEnvironment.Prod, Answering().Host(nameof(IHostGrain.Describe), host));
+        await gateway.SendAsync("GET", "/v1/host", bearer: "no token");
+
+        var lines = await ScrapeAsync(gateway);
+
+        string[] expected =
+        [
+            "host_service_authentication_failures_total counter",
+            "host_service_gpu_encoder_sessions gauge",
+            "host_service_gpu_healthy gauge",
+            "host_service_gpu_mandelboxes gauge",
+            "host_service_gpu_memory_free_bytes gauge",
+            "host_service_gpu_memory_total_bytes gauge",
+            "host_service_gpu_memory_utilisation_ratio gauge",
+            "host_service_gpu_utilisation_ratio gauge",
+            "host_service_info gauge",
+            "host_service_leaks gauge",
+            "host_service_machine_cpu_utilisation_ratio gauge",
+            "host_service_machine_disk_free_bytes gauge",
+            "host_service_machine_disk_total_bytes gauge",
+            "host_service_machine_disk_used_bytes gauge",
+            "host_service_machine_disk_used_ratio gauge",
+            "host_service_machine_gpu_memory_free_bytes gauge",
+            "host_service_machine_gpu_memory_total_bytes gauge",
+            "host_service_machine_gpu_memory_used_bytes gauge",
+            "host_service_machine_gpu_memory_utilisation_ratio gauge",
+            "host_service_machine_gpu_utilisation_ratio gauge",
+            "host_service_machine_gpus gauge",
+            "host_service_machine_load1 gauge",
+            "host_service_machine_load15 gauge",
+            "host_service_machine_load5 gauge",
+            "host_service_machine_logical_cpus gauge",
+            "host_service_machine_memory_available_bytes gauge",
+            "host_service_machine_memory_free_bytes gauge",
+            "host_service_machine_memory_total_bytes gauge",
+            "host_service_machine_nano_cpus_remaining gauge",
+            "host_service_machine_read_time_seconds gauge",
+            "host_service_machine_uptime_seconds gauge",
+            "host_service_mandelboxes gauge",
+            "host_service_pool_capacity gauge",
+            "host_service_pool_used gauge",
+            "host_service_ready gauge",
+            "host_service_start_time_seconds gauge",
+            "host_service_status gauge",
+            "host_service_up gauge",
+        ];
+        Assert.Equal(expected, lines
+            .Where(l => l.StartsWith("# TYPE host_service_", StringComparison.Ordinal))
+            .Select(l => l["# TYPE ".Length..])
+            .Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_label_that_differs_each_time_is_bounded()
+    {
+        await using var host = await GatewayHost.LocalAsync(Answering());
+        var counter = host.Services.GetRequiredService<IMeterFactory>().Create("HostService.Something").CreateCounter<int>("host_service.things");
+        for (var i = 0; i < 5000; i++)
+        {
+            counter.Add(1, new KeyValuePair<string, object?>("id", i));
+        }
+
+        var series = (await ScrapeAsync(host)).Where(l => l.StartsWith("host_service_things_total{", StringComparison.Ordinal)).ToList();
+
+        Assert.InRange(series.Count, 1, 2001);
+        Assert.Contains(series, l => l.Contains("otel_metric_overflow=\"true\"", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -48,7 +144,9 @@ public sealed class MetricsTests
     {
         await using var host = await GatewayHost.LocalAsync(Answering());
         for (var i = 0; i < 3; i++)
+        {
             await host.SendAsync("PUT", "/spin_up_mandelbox", "{");
+        }
 
         var lines = await ScrapeAsync(host);
 
@@ -99,6 +197,7 @@ public sealed class MetricsTests
         var response = await host.SendAsync("GET", "/metrics", null, "127.0.0.1");
         response.EnsureSuccessStatusCode();
         Assert.Equal("text/plain; version=0.0.4; charset=utf-8", response.Content.Headers.ContentType!.ToString());
-        return (await response.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        // Braces without labels are correct, and no concern of these tests.
+        return (await response.Content.ReadAsStringAsync()).Replace("{} ", " ").Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 }

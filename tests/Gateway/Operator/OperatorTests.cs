@@ -75,7 +75,10 @@ public sealed class OperatorTests
         await using var host = await GatewayHost.LocalAsync();
 
         foreach (var method in new[] { "GET", "DELETE" })
+        {
             await IsProblemAsync(await host.SendAsync(method, $"/v1/mandelboxes/{id}", null, Loopback), HttpStatusCode.BadRequest);
+        }
+
         await IsProblemAsync(await host.SendAsync("GET", "/v1/mandelboxes/" + new string('a', 8000), null, Loopback), HttpStatusCode.BadRequest);
         Assert.Empty(host.Grains.Calls);
     }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using HostService.Gateway;
+using HostService.Gateway.Tls;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -26,7 +27,10 @@ public sealed class CertificateTests : IDisposable
         Assert.Equal(TimeSpan.FromDays(365), certificate.NotAfter - certificate.NotBefore);
         var names = certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().Single();
         foreach (var address in new[] { IPAddress.Loopback, IPAddress.IPv6Loopback, IPAddress.Parse("203.0.113.1") })
+        {
             Assert.Contains(address, names.EnumerateIPAddresses());
+        }
+
         Assert.Contains("localhost", names.EnumerateDnsNames());
         Assert.Contains("host.example", names.EnumerateDnsNames());
         Assert.Equal(ECCurve.NamedCurves.nistP256.Oid.Value, certificate.GetECDsaPrivateKey()!.ExportParameters(false).Curve.Oid.Value);

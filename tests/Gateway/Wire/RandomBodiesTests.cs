@@ -111,7 +111,10 @@ public sealed class RandomBodiesTests
             case HttpStatusCode.NotAcceptable:
                 Assert.Equal("application/json", response.Content.Headers.ContentType!.MediaType);
                 using (var json = JsonDocument.Parse(text))
+                {
                     Assert.Equal(response.StatusCode == HttpStatusCode.NotAcceptable, json.RootElement.TryGetProperty("error", out var why) && why.GetString() != "");
+                }
+
                 break;
             default:
                 Assert.Fail($"{(int)response.StatusCode} {text}");
@@ -140,9 +143,14 @@ public sealed class RandomBodiesTests
         }
 
         if (call.Method == nameof(IHostGrain.FindByHostPort))
+        {
             Assert.InRange(call.Argument<int>(), 1, 65535);
+        }
+
         if (call.Method == nameof(IMandelboxGrain.RegisterContainer))
+        {
             Assert.All(call.Argument<string>(), c => Assert.True(char.IsAsciiHexDigitLower(c)));
+        }
     }
 
     private static byte[] Spell(IEnumerable<(string Name, string Value)> wrong)
@@ -160,7 +168,10 @@ public sealed class RandomBodiesTests
             ["fractal_id"] = "\"box-1\"",
         };
         foreach (var (name, value) in wrong)
+        {
             fields[name] = value;
+        }
+
         return Encoding.UTF8.GetBytes("{" + string.Join(',', fields.Select(f => $"\"{f.Key}\":{f.Value}")) + "}");
     }
 

@@ -235,7 +235,10 @@ public sealed class SpinUpTests
         var grains = new FakeGrains().Mandelbox(nameof(IMandelboxGrain.SpinUp), async _ =>
         {
             if (Interlocked.Increment(ref arrived) == Many)
+            {
                 all.SetResult();
+            }
+
             await all.Task;
             return Samples.Ready;
         });

@@ -103,7 +103,10 @@ public sealed class WireTests
         await using var host = await GatewayHost.LocalAsync();
 
         foreach (var method in new[] { "GET", "PUT", "POST" })
+        {
             Assert.Equal(HttpStatusCode.NotFound, (await host.SendAsync(method, path, "{}")).StatusCode);
+        }
+
         Assert.Empty(host.Grains.Calls);
     }
 
@@ -285,7 +288,9 @@ public sealed class WireTests
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
         {
             foreach (var chunk in body.Chunk(4096))
+            {
                 await stream.WriteAsync(chunk);
+            }
         }
 
         protected override bool TryComputeLength(out long length)

@@ -1,9 +1,7 @@
-using System.Diagnostics.Metrics;
 using System.Net;
 using HostService.Gateway;
 using HostService.Gateway.Authentication;
 using HostService.Gateway.Limits;
-using HostService.Gateway.Metrics;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
 
@@ -110,22 +108,6 @@ public sealed class BoundsTests
         Assert.Equal(2, leftOut);
         Assert.True(lines.TryTake(out leftOut));
         Assert.Equal(0, leftOut);
-    }
-
-    [Fact]
-    public void A_label_that_is_different_each_time_ends_as_one_series()
-    {
-        using var meter = new Meter("HostService.Tests.Bounds");
-        var readings = new InstrumentReadings(meter.CreateCounter<long>("things"));
-
-        for (var i = 0; i < 2 * InstrumentReadings.MostSeries; i++)
-            readings.Record(1, [new KeyValuePair<string, object?>("id", i)]);
-
-        var text = new PrometheusText();
-        readings.Write(text);
-        var lines = text.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Contains($"things_total{{overflow=\"true\"}} {InstrumentReadings.MostSeries}", lines);
-        Assert.Equal(2 + InstrumentReadings.MostSeries + 1, lines.Length);
     }
 
     private static ClientQuota Quota(long total, long perAddress) =>

@@ -1,4 +1,5 @@
 using HostService.Gateway;
+using HostService.Gateway.Authentication;
 using HostService.GrainInterfaces;
 
 namespace HostService.Tests.Unit.Gateway;

@@ -1,0 +1,33 @@
+using HostService.GrainInterfaces;
+using Microsoft.AspNetCore.Routing;
+
+namespace HostService.Gateway.Wire;
+
+/// <summary>The user's call.</summary>
+internal static class SpinUpEndpoint
+{
+    public static void MapSpinUp(this IEndpointRouteBuilder routes) =>
+        routes.MapWire<SpinUpBody, SpinUpResult>("PUT", "/spin_up_mandelbox", "Brings a mandelbox up for a user.", SpinUpAsync);
+
+    private static async Task<WireResult> SpinUpAsync(WireRequest<SpinUpBody> request, GrainCalls grains)
+    {
+        var body = request.Body;
+        var fault = FieldRules.First(
+            FieldRules.MandelboxId(body.MandelboxId),
+            FieldRules.AppName(body.AppName),
+            FieldRules.ConfigEncryptionToken(body.ConfigEncryptionToken),
+            FieldRules.SessionId(body.SessionId),
+            FieldRules.OptionalDpi(body.Dpi));
+        if (fault is not null)
+        {
+            return WireResult.Refused(fault);
+        }
+
+        var spinUp = new SpinUpRequest(
+            request.CallerId, body.AppName!, body.ConfigEncryptionToken!, body.SessionId!.Value, (int?)body.Dpi);
+        var answer = await grains.WithMandelboxTimeout(grains.Mandelbox(body.MandelboxId!).SpinUp(spinUp));
+        return answer.Access is { } access
+            ? WireResult.Result(new SpinUpResult(access.Port32262, access.Port32263, access.Port32273, access.AesKey))
+            : WireResult.Refused(answer.Failure?.Reason ?? "the mandelbox did not come up");
+    }
+}

@@ -1,0 +1,17 @@
+using System.Reflection;
+using Microsoft.AspNetCore.Http;
+
+namespace HostService.Gateway.Wire;
+
+/// <summary>The argument of a wire endpoint: the body and its sender. <see cref="WireFilter{TBody}"/> fills it in before the endpoint runs.</summary>
+internal sealed class WireRequest<TBody> : IBindableFromHttpContext<WireRequest<TBody>>
+    where TBody : class
+{
+    public TBody Body { get; set; } = null!;
+
+    /// <summary>The user's id, or "backend".</summary>
+    public string CallerId { get; set; } = "";
+
+    /// <summary>Binds nothing: the filter must be able to answer for what goes wrong while the body is read.</summary>
+    public static ValueTask<WireRequest<TBody>?> BindAsync(HttpContext context, ParameterInfo parameter) => new(new WireRequest<TBody>());
+}
