@@ -77,10 +77,6 @@ internal sealed partial class S3UserConfigStore(
         {
             return failed($"it took longer than {limit.TotalSeconds:0} s");
         }
-        catch (DllNotFoundException)
-        {
-            return failed("liblz4.so.1 is not installed: apt-get install liblz4-1");
-        }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // The boundary that the interface promises: the caller logs the reason, and a mandelbox starts or ends without its configs.
