@@ -153,7 +153,7 @@ public sealed class DeathTests
         await using var cluster = await new HostCluster().StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
         cluster.CloudStorage.HoldMount = new TaskCompletionSource();
-        var mount = cluster.Mandelbox("m1").MountCloudStorage(new CloudStorageRequest { Provider = "dropbox" });
+        var mount = cluster.Mandelbox("m1").MountCloudStorage(new CloudDrive { Provider = "dropbox" });
         var stop = cluster.Mandelbox("m1").Stop("test");
         await cluster.Watcher.Until("m1", MandelboxState.Dying);
         cluster.CloudStorage.HoldMount.SetResult();

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Linux.Network;

@@ -38,7 +38,7 @@ internal sealed class MountCloudStorage(BackendGate gate, GrainCalls grains) : I
             return WireResult.Refused(bad);
         if (await grains.FindByHostPortAsync(body.HostPort!.Value) is not { } mandelbox)
             return HostPortCalls.NoMandelbox(body.HostPort.Value);
-        return WireResult.Outcome(await grains.WithinMandelbox(mandelbox.MountCloudStorage(new CloudStorageRequest
+        return WireResult.Outcome(await grains.WithinMandelbox(mandelbox.MountCloudStorage(new CloudDrive
         {
             Provider = body.Provider!,
             AccessToken = body.AccessToken ?? "",

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Storage.CloudStorage;
 
 namespace HostService.Tests.Unit.CloudStorage;

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Linux.Mounts;
 using Microsoft.Extensions.Logging;
 

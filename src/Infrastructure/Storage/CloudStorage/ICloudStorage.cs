@@ -1,3 +1,5 @@
+using HostService.GrainInterfaces;
+
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
 /// <summary>Mounts users' cloud drives (B29).</summary>
@@ -21,21 +23,4 @@ public interface ICloudStorage
     /// are empty. May be repeated. Failures are thrown together.
     /// </summary>
     Task UnmountAllAsync(string mandelboxId, CancellationToken cancellationToken);
-}
-
-/// <summary>A drive and the secrets that open it.</summary>
-public sealed record CloudDrive
-{
-    /// <summary>A name of the configured table: <c>google_drive</c>, <c>dropbox</c>.</summary>
-    public required string Provider { get; init; }
-    public string AccessToken { get; init; } = "";
-    public string RefreshToken { get; init; } = "";
-
-    /// <summary>RFC 3339; empty where the token does not expire.</summary>
-    public string Expiry { get; init; } = "";
-    public string TokenType { get; init; } = "";
-    public string ClientId { get; init; } = "";
-    public string ClientSecret { get; init; } = "";
-
-    public override string ToString() => $"cloud drive {Provider}";
 }

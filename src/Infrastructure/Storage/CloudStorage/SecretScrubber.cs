@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HostService.GrainInterfaces;
 
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
