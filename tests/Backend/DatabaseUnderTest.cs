@@ -1,4 +1,5 @@
 using System.Globalization;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
@@ -40,8 +41,18 @@ internal sealed class DatabaseUnderTest : IAsyncDisposable
 
     private PostgresServer Server => _server ?? throw new InvalidOperationException("There is no server behind this one.");
 
-    public HostRegistration Registration(HostFigures? figures = null) => new(
-        Instance, "i-0123", "ami-1", "us-east-1", "g4dn.xlarge", "abcdef0123456789", "203.0.113.7", 4, figures ?? new HostFigures(1000, 2000, 3000));
+    public HostRegistration Registration(MachineFigures? figures = null) => new(
+        new HostIdentity(Instance, "i-0123", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"), "abcdef0123456789", 4, figures ?? Figures(1000, 2000, 3000));
+
+    /// <summary>Figures of a machine on which nothing but page cache fills the memory: little is free, all of it is available.</summary>
+    public static MachineFigures Figures(long? availableMemoryKb = 1, long? nanoCpus = 1, long? freeGpuMemoryKb = 1) => new()
+    {
+        At = default,
+        FreeMemoryKb = 7,
+        AvailableMemoryKb = availableMemoryKb,
+        NanoCpusRemaining = nanoCpus,
+        FreeGpuMemoryKb = freeGpuMemoryKb,
+    };
 
     /// <summary>The row as the webserver makes it before the instance starts.</summary>
     public Task AddInstanceAsync(

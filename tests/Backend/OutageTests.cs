@@ -37,7 +37,7 @@ public sealed class OutageTests(PostgresFixture postgres)
             Assert.Equal(
                 $"The database that knows whose mandelbox {waits} is cannot be reached right now; try again later.",
                 await it.Database.ClaimMandelboxAsync(it.Instance, waits, "user-1", default));
-            await Assert.ThrowsAsync<BackendDatabaseException>(() => it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+            await Assert.ThrowsAsync<BackendDatabaseException>(() => it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
 
             foreach (var pause in Pauses)
             {
@@ -86,7 +86,7 @@ public sealed class OutageTests(PostgresFixture postgres)
         await it.Database.SetMandelboxStatusAsync(id, "RUNNING", default);
         await postgres.Server.StartAsync();
 
-        await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default);
+        await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default);
         await it.Log.LineAsync("The database takes writes again");
 
         Assert.Equal("RUNNING", await it.StatusOfAsync(id));
@@ -182,7 +182,7 @@ public sealed class OutageTests(PostgresFixture postgres)
         await it.RegisterAsync();
         var id = it.NewId();
         await it.ClaimAsync(id);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), new CancellationToken(true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), new CancellationToken(true)));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => it.Database.SetMandelboxStatusAsync(id, "RUNNING", new CancellationToken(true)));
 
         Assert.Equal(0, await it.Database.FlushAsync(default));

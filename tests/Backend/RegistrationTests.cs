@@ -27,7 +27,7 @@ public sealed class RegistrationTests(PostgresFixture postgres)
         await using var it = new DatabaseUnderTest(postgres.Server);
         await it.AddInstanceAsync();
 
-        await it.Database.RegisterAsync(it.Registration(new HostFigures(null, 7, null)), default);
+        await it.Database.RegisterAsync(it.Registration(DatabaseUnderTest.Figures(null, 7, null)), default);
 
         Assert.Equal("2000 7 1024", await it.InstanceAsync("concat_ws(' ', memory_remaining_kb, nanocpus_remaining, gpu_vram_remaining_kb)"));
     }

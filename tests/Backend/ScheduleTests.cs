@@ -14,7 +14,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await it.RegisterAsync();
         it.Clock.Advance(TimeSpan.FromMinutes(1));
 
-        await it.Database.HeartbeatAsync(it.Instance, new HostFigures(11, null, 33), default);
+        await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(11, null, 33), default);
 
         Assert.Equal(
             $"11 2000 33 {it.NowMs} ACTIVE",
@@ -26,7 +26,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
     {
         await using var it = new DatabaseUnderTest(postgres.Server);
 
-        var e = await Assert.ThrowsAsync<BackendDatabaseException>(() => it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+        var e = await Assert.ThrowsAsync<BackendDatabaseException>(() => it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
 
         Assert.Equal($"heartbeat of instance {it.Instance}: hardware.instance_info no longer has this row; somebody has removed it.", e.Message);
         Assert.False(e.Unreachable);
@@ -39,7 +39,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await it.RegisterAsync();
         await it.Database.RemoveHostAsync(it.Instance, default);
 
-        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
     }
 
     [PostgresTheory]
@@ -49,12 +49,12 @@ public sealed class ScheduleTests(PostgresFixture postgres)
     {
         await using var it = new DatabaseUnderTest(postgres.Server);
         await it.RegisterAsync();
-        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
         Assert.Null(await it.Database.WhyNotWantedAsync(it.Instance, default));
         await postgres.Server.ExecuteAsync($"UPDATE hardware.instance_info SET status = '{status}' WHERE instance_name = '{it.Instance}'");
 
         var expected = $"The webserver no longer wants instance \"{it.Instance}\": column status of its row is \"{status}\", expected \"ACTIVE\".";
-        Assert.Equal(expected, await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+        Assert.Equal(expected, await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
         Assert.Equal(expected, await it.Database.WhyNotWantedAsync(it.Instance, default));
         Assert.Equal(status, await it.InstanceAsync("status"));
     }
@@ -66,7 +66,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await it.RegisterAsync();
         await it.Database.SetHostStatusAsync(it.Instance, "DRAINING", default);
 
-        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
         Assert.Null(await it.Database.WhyNotWantedAsync(it.Instance, default));
     }
 
@@ -123,7 +123,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await postgres.Server.StopAsync();
         try
         {
-            heartbeat.Start(it.Instance, () => new HostFigures(++figures, 1, 1), _ => { });
+            heartbeat.Start(it.Instance, () => DatabaseUnderTest.Figures(++figures, 1, 1), _ => { });
             sweep.Start(it.Instance, _ => { });
             await beats.LineAsync("Heartbeat to the database failed");
             await sweeps.LineAsync("Stale rows could not be removed");

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Webserver;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
@@ -192,6 +193,9 @@ public sealed class WebserverTests : IDisposable
     {
         var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
         var client = new WebserverClient(http, Options.Create(new WebserverOptions { Url = url, Timeout = timeout ?? TimeSpan.FromHours(1) }), _clock);
-        return new HttpWebserver(client, () => new WebserverFacts("i-0123", "g4dn.xlarge", 16000, 8000, null), _clock, _log);
+        var facts = new WebserverFacts(
+            new HostIdentity("name", "i-0123", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"),
+            new MachineFigures { At = _clock.GetUtcNow(), TotalMemoryKb = 16000, FreeMemoryKb = 8000 });
+        return new HttpWebserver(client, () => facts, _clock, _log);
     }
 }

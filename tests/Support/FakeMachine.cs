@@ -94,7 +94,7 @@ public sealed class FakeDatabase : IBackendDatabase
     public PlannedFailures Remove { get; } = new();
 
     /// <summary>Figures of every heartbeat.</summary>
-    public ConcurrentQueue<HostFigures> Heartbeats { get; } = new();
+    public ConcurrentQueue<MachineFigures> Heartbeats { get; } = new();
 
     /// <summary>What a heartbeat is answered: null, or why the host is no longer wanted.</summary>
     public Func<string?> HeartbeatAnswer { get; set; } = () => null;
@@ -124,7 +124,7 @@ public sealed class FakeDatabase : IBackendDatabase
     public Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken) =>
         Task.FromResult(new RegistrationAnswer(RegistrationOutcome.Registered, null));
 
-    public Task<string?> HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken)
+    public Task<string?> HeartbeatAsync(string instanceName, MachineFigures figures, CancellationToken cancellationToken)
     {
         Heartbeats.Enqueue(figures);
         return Task.FromResult(HeartbeatAnswer());

@@ -35,24 +35,18 @@ public sealed class Registration(
         }
 
         var known = info.Current;
-        var identity = known.Identity;
         var answer = await database.RegisterAsync(
             new HostRegistration(
-                identity.InstanceName,
-                identity.InstanceId,
-                identity.AmiId,
-                identity.Region,
-                identity.InstanceType,
+                known.Identity,
                 ServiceVersion.Commit,
-                identity.PublicIpv4,
                 known.Gpus.Count > 0 ? known.Gpus.Count * known.MandelboxesPerGpu : known.CpuOnlySlots,
-                metrics.HostFigures()),
+                metrics.Latest),
             cancellationToken);
         switch (answer.Outcome)
         {
             case RegistrationOutcome.Registered:
-                heartbeat.Start(identity.InstanceName, metrics.HostFigures, EndNotWanted);
-                sweep.Start(identity.InstanceName, EndNotWanted);
+                heartbeat.Start(InstanceName, () => metrics.Latest, EndNotWanted);
+                sweep.Start(InstanceName, EndNotWanted);
                 break;
             case RegistrationOutcome.NotWanted:
                 EndNotWanted(answer.Reason ?? "the webserver no longer wants this host");

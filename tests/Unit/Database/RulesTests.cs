@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Rows;
 
 namespace HostService.Tests.Unit.Database;
@@ -5,7 +6,7 @@ namespace HostService.Tests.Unit.Database;
 public sealed class RulesTests
 {
     private static readonly HostRegistration Ours = new(
-        "i", "i-1", "ami-1", "us-east-1", "g4dn.xlarge", "abcdef0123", "203.0.113.7", 4, new HostFigures(null, null, null));
+        new HostIdentity("i", "i-1", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"), "abcdef0123", 4, new MachineFigures { At = default });
 
     private static readonly InstanceRow Matching = new()
     {

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Outbox;
 using Microsoft.Extensions.Logging;
@@ -94,7 +95,7 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
                     """
                     UPDATE hardware.instance_info
                     SET cloud_provider_id = @CloudProviderId, ip = @PublicIpv4, mandelbox_capacity = @Capacity, status = @Active,
-                        memory_remaining_kb = COALESCE(@FreeMemoryKb, memory_remaining_kb), nanocpus_remaining = COALESCE(@NanoCpus, nanocpus_remaining),
+                        memory_remaining_kb = COALESCE(@AvailableMemoryKb, memory_remaining_kb), nanocpus_remaining = COALESCE(@NanoCpus, nanocpus_remaining),
                         gpu_vram_remaining_kb = COALESCE(@FreeGpuMemoryKb, gpu_vram_remaining_kb), last_updated_utc_unix_ms = @NowMs
                     WHERE instance_name = @InstanceName
                     """,
@@ -102,11 +103,11 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
                     {
                         registration.InstanceName,
                         registration.CloudProviderId,
-                        registration.PublicIpv4,
+                        registration.Identity.PublicIpv4,
                         Capacity = (long)registration.Capacity,
                         InstanceStatus.Active,
-                        registration.Figures.FreeMemoryKb,
-                        registration.Figures.NanoCpus,
+                        registration.Figures.AvailableMemoryKb,
+                        NanoCpus = registration.Figures.NanoCpusRemaining,
                         registration.Figures.FreeGpuMemoryKb,
                         NowMs,
                     });
@@ -116,18 +117,18 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
         },
         cancellationToken);
 
-    public Task<string?> HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken) => AskAsync(
+    public Task<string?> HeartbeatAsync(string instanceName, MachineFigures figures, CancellationToken cancellationToken) => AskAsync(
         $"heartbeat of instance {instanceName}",
         _options.Timeout,
         async turn => await turn.FindAsync<string>(
             """
             UPDATE hardware.instance_info
-            SET memory_remaining_kb = COALESCE(@FreeMemoryKb, memory_remaining_kb), nanocpus_remaining = COALESCE(@NanoCpus, nanocpus_remaining),
+            SET memory_remaining_kb = COALESCE(@AvailableMemoryKb, memory_remaining_kb), nanocpus_remaining = COALESCE(@NanoCpus, nanocpus_remaining),
                 gpu_vram_remaining_kb = COALESCE(@FreeGpuMemoryKb, gpu_vram_remaining_kb), last_updated_utc_unix_ms = @NowMs
             WHERE instance_name = @InstanceName
             RETURNING status
             """,
-            new { InstanceName = instanceName, figures.FreeMemoryKb, figures.NanoCpus, figures.FreeGpuMemoryKb, NowMs }) is { } status
+            new { InstanceName = instanceName, figures.AvailableMemoryKb, NanoCpus = figures.NanoCpusRemaining, figures.FreeGpuMemoryKb, NowMs }) is { } status
                 ? WhyNotWanted(instanceName, status)
                 : _left ? null : throw new BackendDatabaseException("hardware.instance_info no longer has this row; somebody has removed it."),
         cancellationToken);

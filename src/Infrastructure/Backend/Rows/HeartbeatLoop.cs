@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.Logging;
 
 namespace HostService.Infrastructure.Backend.Rows;
@@ -13,7 +14,7 @@ public sealed class HeartbeatLoop(IBackendDatabase database, TimeProvider timePr
 
     /// <param name="figures">Called before each heartbeat, on no particular thread.</param>
     /// <param name="notWanted">Called with the reason after each heartbeat that finds that the webserver no longer wants this host (B23).</param>
-    public void Start(string instanceName, Func<HostFigures> figures, Action<string> notWanted)
+    public void Start(string instanceName, Func<MachineFigures> figures, Action<string> notWanted)
     {
         if (_running is not null)
         {
@@ -36,7 +37,7 @@ public sealed class HeartbeatLoop(IBackendDatabase database, TimeProvider timePr
         _stop.Dispose();
     }
 
-    private async Task BeatAsync(string instanceName, Func<HostFigures> figures, Action<string> notWanted, CancellationToken cancellationToken)
+    private async Task BeatAsync(string instanceName, Func<MachineFigures> figures, Action<string> notWanted, CancellationToken cancellationToken)
     {
         try
         {
@@ -57,7 +58,7 @@ public sealed class HeartbeatLoop(IBackendDatabase database, TimeProvider timePr
         }
     }
 
-    private HostFigures Read(Func<HostFigures> figures)
+    private MachineFigures Read(Func<MachineFigures> figures)
     {
         try
         {
@@ -67,7 +68,7 @@ public sealed class HeartbeatLoop(IBackendDatabase database, TimeProvider timePr
         {
             // Boundary: the time matters more to the webserver than the figures do.
             DatabaseLog.NoFigures(logger, e);
-            return new HostFigures(null, null, null);
+            return new MachineFigures { At = timeProvider.GetUtcNow() };
         }
     }
 }

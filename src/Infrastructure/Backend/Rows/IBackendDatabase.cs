@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Connection;
 
 namespace HostService.Infrastructure.Backend.Rows;
@@ -15,7 +16,7 @@ public interface IBackendDatabase
     /// Writes figures and time (B24). Null while the webserver wants this host, else why it no longer does: its row says <c>DRAINING</c> or
     /// <c>HOST_SERVICE_UNRESPONSIVE</c>, and not by <see cref="SetHostStatusAsync"/> (B23).
     /// </summary>
-    Task<string?> HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken);
+    Task<string?> HeartbeatAsync(string instanceName, MachineFigures figures, CancellationToken cancellationToken);
 
     /// <summary>What <see cref="HeartbeatAsync"/> answers, without a heartbeat; a row that is not there is no reason.</summary>
     Task<string?> WhyNotWantedAsync(string instanceName, CancellationToken cancellationToken);
@@ -57,15 +58,15 @@ public interface IBackendDatabase
 }
 
 /// <summary>What registration compares and writes.</summary>
-public sealed record HostRegistration(
-    string InstanceName, string InstanceId, string AmiId, string Region, string InstanceType, string CommitHash, string PublicIpv4, int Capacity, HostFigures Figures)
+/// <param name="CommitHash">The whole commit of this build.</param>
+/// <param name="Capacity">Slots for mandelboxes.</param>
+public sealed record HostRegistration(HostIdentity Identity, string CommitHash, int Capacity, MachineFigures Figures)
 {
-    /// <summary>As column <c>cloud_provider_id</c> names it.</summary>
-    public string CloudProviderId => $"aws-{InstanceId}";
-}
+    public string InstanceName => Identity.InstanceName;
 
-/// <summary>Free resources; a figure that could not be read is null and its column stays.</summary>
-public sealed record HostFigures(long? FreeMemoryKb, long? NanoCpus, long? FreeGpuMemoryKb);
+    /// <summary>As column <c>cloud_provider_id</c> names it.</summary>
+    public string CloudProviderId => $"aws-{Identity.InstanceId}";
+}
 
 /// <summary>What came of a registration.</summary>
 public enum RegistrationOutcome

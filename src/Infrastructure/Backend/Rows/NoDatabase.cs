@@ -1,3 +1,5 @@
+using HostService.GrainInterfaces;
+
 namespace HostService.Infrastructure.Backend.Rows;
 
 /// <summary>LOCALDEV: there is no backend, so everything is granted and nothing is written (B1).</summary>
@@ -8,7 +10,7 @@ public sealed class NoDatabase : IBackendDatabase
     public Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken) =>
         Task.FromResult(new RegistrationAnswer(RegistrationOutcome.Registered, null));
 
-    public Task<string?> HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+    public Task<string?> HeartbeatAsync(string instanceName, MachineFigures figures, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
     public Task<string?> WhyNotWantedAsync(string instanceName, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 

@@ -38,9 +38,9 @@ internal static class RegistrationRules
 
         var faults = new List<string>();
         Compare("status", InstanceStatus.PreConnection, row.Status);
-        Compare("aws_ami_id", ours.AmiId, row.AmiId);
-        Compare("location", ours.Region, row.Location);
-        Compare("aws_instance_type", ours.InstanceType, row.InstanceType);
+        Compare("aws_ami_id", ours.Identity.AmiId, row.AmiId);
+        Compare("location", ours.Identity.Region, row.Location);
+        Compare("aws_instance_type", ours.Identity.InstanceType, row.InstanceType);
         if (row.CommitHash.Length == 0)
         {
             faults.Add($"column commit_hash is empty, expected a beginning of \"{ours.CommitHash}\"");

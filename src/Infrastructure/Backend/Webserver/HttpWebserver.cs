@@ -54,7 +54,7 @@ internal sealed class HttpWebserver(WebserverClient client, Func<WebserverFacts>
     {
         var now = facts();
         var isFresh = _token is null;
-        _token ??= await client.ShakeHandsAsync(now.InstanceId, cancellationToken);
+        _token ??= await client.ShakeHandsAsync(now.Identity.InstanceId, cancellationToken);
         var number = _number++;
         if (await client.SendHeartbeatAsync(Heartbeat(_token), cancellationToken))
         {
@@ -65,7 +65,7 @@ internal sealed class HttpWebserver(WebserverClient client, Func<WebserverFacts>
         if (!isFresh)
         {
             WebserverLog.TokenRefused(logger);
-            var token = await client.ShakeHandsAsync(now.InstanceId, cancellationToken);
+            var token = await client.ShakeHandsAsync(now.Identity.InstanceId, cancellationToken);
             if (await client.SendHeartbeatAsync(Heartbeat(token), cancellationToken))
             {
                 _token = token;

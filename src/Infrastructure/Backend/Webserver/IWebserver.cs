@@ -1,3 +1,5 @@
+using HostService.GrainInterfaces;
+
 namespace HostService.Infrastructure.Backend.Webserver;
 
 /// <summary>The webserver's own HTTP side (B28). Off unless configured.</summary>
@@ -13,10 +15,5 @@ public interface IWebserver
     Task SayGoodbyeAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>What the webserver is told of this host.</summary>
-/// <param name="InstanceId">EC2's id.</param>
-/// <param name="InstanceType">For example <c>g4dn.xlarge</c>.</param>
-/// <param name="TotalRamKb">A figure that cannot be read is null and sent as 0: the field must hold a number.</param>
-/// <param name="FreeRamKb">As above.</param>
-/// <param name="AvailableRamKb">As above.</param>
-public sealed record WebserverFacts(string InstanceId, string InstanceType, long? TotalRamKb, long? FreeRamKb, long? AvailableRamKb);
+/// <summary>What a heartbeat tells the webserver of this host.</summary>
+public sealed record WebserverFacts(HostIdentity Identity, MachineFigures Figures);

@@ -41,13 +41,14 @@ internal sealed record HeartbeatRequest
         AuthToken = authToken,
         Timestamp = at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture),
         HeartbeatNumber = number,
-        InstanceId = facts.InstanceId,
-        InstanceType = facts.InstanceType,
-        TotalRamInKb = Figure(facts.TotalRamKb),
-        FreeRamInKb = Figure(facts.FreeRamKb),
-        AvailableRamInKb = Figure(facts.AvailableRamKb),
+        InstanceId = facts.Identity.InstanceId,
+        InstanceType = facts.Identity.InstanceType,
+        TotalRamInKb = Figure(facts.Figures.TotalMemoryKb),
+        FreeRamInKb = Figure(facts.Figures.FreeMemoryKb),
+        AvailableRamInKb = Figure(facts.Figures.AvailableMemoryKb),
         IsDyingHeartbeat = isDying,
     };
 
+    /// <summary>A figure that cannot be read is sent as 0: the field must hold a number.</summary>
     private static string Figure(long? kb) => (kb ?? 0).ToString(CultureInfo.InvariantCulture);
 }
