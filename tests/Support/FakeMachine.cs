@@ -152,11 +152,16 @@ public sealed class FakeDatabase : IBackendDatabase
         return ClaimRefusal;
     }
 
-    public Task SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken)
+    public Task<bool> SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken)
     {
         Status.Meet();
+        if (!Rows.ContainsKey(mandelboxId))
+        {
+            return Task.FromResult(false);
+        }
+
         Write(mandelboxId, status);
-        return Task.CompletedTask;
+        return Task.FromResult(true);
     }
 
     public Task RemoveMandelboxAsync(string mandelboxId, CancellationToken cancellationToken)
@@ -167,7 +172,8 @@ public sealed class FakeDatabase : IBackendDatabase
         return Task.CompletedTask;
     }
 
-    public Task<int> RemoveStaleMandelboxesAsync(string instanceName, CancellationToken cancellationToken)
+    public Task<int> RemoveStaleMandelboxesAsync(
+        string instanceName, Func<CancellationToken, Task<IReadOnlyCollection<string>>> alive, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _sweeps);
         Sweep.Meet();

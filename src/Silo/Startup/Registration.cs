@@ -15,6 +15,7 @@ public sealed class Registration(
     IBackendDatabase database,
     HeartbeatLoop heartbeat,
     StaleRowSweep sweep,
+    IGrainFactory grains,
     HostInfoSource info,
     MetricsCache metrics,
     ShutdownSignal shutdown)
@@ -46,7 +47,7 @@ public sealed class Registration(
         {
             case RegistrationOutcome.Registered:
                 heartbeat.Start(InstanceName, () => metrics.Latest, EndNotWanted);
-                sweep.Start(InstanceName, EndNotWanted);
+                sweep.Start(InstanceName, AliveAsync, EndNotWanted);
                 break;
             case RegistrationOutcome.NotWanted:
                 EndNotWanted(answer.Reason ?? "the webserver no longer wants this host");
@@ -63,6 +64,12 @@ public sealed class Registration(
     /// <summary>Removes the row, also that of a host that is no longer wanted, but not one that belongs to another host.</summary>
     public Task RemoveAsync(CancellationToken cancellationToken) =>
         running.Value.HasDatabase && !_refused ? database.RemoveHostAsync(InstanceName, cancellationToken) : Task.CompletedTask;
+
+    private async Task<IReadOnlyCollection<string>> AliveAsync(CancellationToken cancellationToken)
+    {
+        var host = grains.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
+        return [.. (await host.ListMandelboxes().WaitAsync(cancellationToken)).Select(mandelbox => mandelbox.MandelboxId)];
+    }
 
     private void EndNotWanted(string why) => shutdown.Request(new ShutdownRequest(ShutdownReason.NotWanted, why));
 }

@@ -53,12 +53,12 @@ public sealed class RulesTests
     [InlineData("running")]
     [InlineData("")]
     public void A_status_that_is_not_the_hosts_to_set_is_a_defect_of_the_caller(string status) =>
-        Assert.Throws<ArgumentException>(() => MandelboxStatus.ClaimedBefore(status));
+        Assert.Throws<ArgumentException>(() => MandelboxStatus.ClaimedUpTo(status));
 
     [Fact]
     public void A_claimed_row_only_moves_forward()
     {
-        Assert.Equal(["CONNECTING"], MandelboxStatus.ClaimedBefore("RUNNING"));
-        Assert.Equal(["CONNECTING", "RUNNING"], MandelboxStatus.ClaimedBefore("DYING"));
+        Assert.Equal(["CONNECTING", "RUNNING"], MandelboxStatus.ClaimedUpTo("RUNNING"));
+        Assert.Equal(["CONNECTING", "RUNNING", "DYING"], MandelboxStatus.ClaimedUpTo("DYING"));
     }
 }

@@ -1,4 +1,5 @@
 using HostService.GrainInterfaces;
+using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 
@@ -7,6 +8,8 @@ namespace HostService.Tests.Unit.Database;
 public sealed class ScheduleTests
 {
     private static readonly MachineFigures Figures = new() { At = default };
+
+    private static readonly Func<CancellationToken, Task<IReadOnlyCollection<string>>> Alive = _ => Task.FromResult<IReadOnlyCollection<string>>([]);
 
     private readonly ManualClock _clock = new();
     private readonly FakeDatabase _database = new();
@@ -29,7 +32,7 @@ public sealed class ScheduleTests
     public async Task The_sweep_comes_at_once_and_then_every_nine_and_a_half_to_ten_and_a_half_seconds()
     {
         await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
-        sweep.Start("i", _ => { });
+        sweep.Start("i", Alive, _ => { });
 
         var pauses = await MeasureAsync(40, 9.5, 10.5);
 
@@ -54,7 +57,7 @@ public sealed class ScheduleTests
     {
         _database.Sweep.FailNext(3, () => new BackendDatabaseException("away"));
         await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
-        sweep.Start("i", _ => { });
+        sweep.Start("i", Alive, _ => { });
         await MeasureAsync(3, 9.5, 10.5);
         Assert.Single(_sweeps.Lines);
 
@@ -74,7 +77,7 @@ public sealed class ScheduleTests
         await MeasureAsync(2, 55, 65);
         await loop.StopAsync();
         await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
-        sweep.Start("i", told.Add);
+        sweep.Start("i", Alive, told.Add);
         await MeasureAsync(2, 9.5, 10.5);
 
         Assert.Equal(["beat", "sweep"], told);
@@ -112,7 +115,7 @@ public sealed class ScheduleTests
     public async Task Stopping_the_sweep_sweeps_exactly_once_more()
     {
         await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
-        sweep.Start("i", _ => { });
+        sweep.Start("i", Alive, _ => { });
         await MeasureAsync(1, 9.5, 10.5);
 
         await sweep.StopAsync(default);

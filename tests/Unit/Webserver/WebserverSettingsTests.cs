@@ -19,7 +19,7 @@ public sealed class WebserverSettingsTests
 
         Assert.IsType<NoWebserver>(webserver);
         await webserver.RunAsync(default);
-        await webserver.SayGoodbyeAsync(default);
+        await webserver.SendDyingHeartbeatAsync(default);
     }
 
     [Fact]
@@ -57,8 +57,8 @@ public sealed class WebserverSettingsTests
     private static ServiceProvider Services(params (string Key, string? Value)[] settings)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => s.Value)).Build();
-        return new ServiceCollection().AddLogging()
-            .AddWebserver(configuration, _ => throw new InvalidOperationException("The facts were asked for."))
+        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration)
+            .AddWebserver(_ => throw new InvalidOperationException("The facts were asked for."))
             .BuildServiceProvider();
     }
 }
