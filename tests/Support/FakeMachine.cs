@@ -267,6 +267,8 @@ public sealed class FakeCloudStorage : ICloudStorage
         return Refusal;
     }
 
+    public Task ReclaimAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public Task UnmountAllAsync(string mandelboxId, CancellationToken cancellationToken)
     {
         Mounted.TryRemove(mandelboxId, out _);

@@ -82,7 +82,7 @@ public static class ServiceHost
         services.AddBackendDatabase(environment.HasDatabase);
         services.AddWebserver(provider => provider.GetRequiredService<MetricsCache>().WebserverFacts());
         services.AddUserConfigs(configuration, onByDefault: environment.IsDeployed);
-        services.AddCloudStorage(configuration);
+        services.AddCloudStorage();
         if (configuration.ReadOrDefaults<HostOptions>("Host").ManageSystem)
         {
             services.AddSingleton<IPower, SystemPower>();

@@ -49,6 +49,17 @@ public sealed class RcloneCommandTests
     }
 
     [Fact]
+    public void A_process_is_recognised_by_the_command_line_that_started_it()
+    {
+        var line = Build(Drive).ArgumentList.SkipWhile(argument => argument != "rclone").ToArray();
+        Assert.True(RcloneCommand.TryRead(line, out var mountPoint, out var cache));
+        Assert.Equal(("/cloud/m/Google Drive", "/cache"), (mountPoint, cache));
+        Assert.False(RcloneCommand.TryRead(["rclone", "mount", "other:", "/cloud/m/Google Drive", "--cache-dir", "/cache"], out _, out _));
+        Assert.False(RcloneCommand.TryRead([.. line[..4]], out _, out _));
+        Assert.False(RcloneCommand.TryRead([""], out _, out _));
+    }
+
+    [Fact]
     public void Nothing_of_the_services_own_environment_is_passed_on()
     {
         const string name = "RCLONE_VERBOSE";
