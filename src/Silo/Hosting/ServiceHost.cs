@@ -81,7 +81,7 @@ public static class ServiceHost
         services.AddSystemd();
         services.AddBackendDatabase(environment.HasDatabase);
         services.AddWebserver(provider => provider.GetRequiredService<MetricsCache>().WebserverFacts());
-        services.AddUserConfigs(configuration, onByDefault: environment.IsDeployed);
+        services.AddUserConfigs(onByDefault: environment.IsDeployed);
         services.AddCloudStorage();
         if (configuration.ReadOrDefaults<HostOptions>("Host").ManageSystem)
         {

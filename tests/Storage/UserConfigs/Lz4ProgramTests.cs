@@ -1,5 +1,6 @@
 using HostService.Infrastructure.Storage.UserConfigs.Archive;
 using HostService.Tests.Support;
+using K4os.Compression.LZ4.Streams;
 
 namespace HostService.Tests.Storage.UserConfigs;
 
@@ -35,10 +36,9 @@ public sealed class Lz4ProgramTests : IDisposable
     {
         var content = await FillAsync();
         await using (var output = File.Create(_scratch["frame"]))
-        await using (var stage = new Lz4CompressingStage(output))
+        await using (var stream = LZ4Stream.Encode(output, ConfigArchive.Lz4))
         {
-            await stage.WriteAsync(content);
-            await stage.CompleteAsync(CancellationToken.None);
+            await stream.WriteAsync(content);
         }
 
         await Shell.RunAsync("lz4 -t -q \"$1\" && lz4 -d -q -f \"$1\" \"$2\"", _scratch["frame"], _scratch["content"]);

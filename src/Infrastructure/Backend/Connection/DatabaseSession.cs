@@ -103,8 +103,8 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var session = new DatabaseTransaction(connection, transaction, cancellationToken);
 
-        // The server gives up as well, so that an abandoned statement cannot take effect much later. The lock timeout is shorter: it tells a
-        // row that is locked from a server that does not answer.
+        // The server gives up as well, so that an abandoned statement cannot take effect much later. The lock timeout is shorter: it tells
+        // a row that is locked from a server that does not answer.
         await session.ExecuteAsync(
             $"SET LOCAL lock_timeout = {Math.Max(1, (long)(timeout.TotalMilliseconds * 0.8))}; "
             + $"SET LOCAL statement_timeout = {Math.Max(1, (long)timeout.TotalMilliseconds)}");

@@ -4,8 +4,9 @@ using Microsoft.Extensions.Logging;
 namespace HostService.Infrastructure.Backend.Outbox;
 
 /// <summary>
-/// Writes what is in the <see cref="OutboxQueue"/> to the database: at once while it answers, else with retries and a growing delay. Each row
-/// has at most one write in progress, so that no write overtakes an older one of the same row; different rows do not wait for each other.
+/// Writes what is in the <see cref="OutboxQueue"/> to the database: at once while it answers, else with retries and a growing delay. Each
+/// row has at most one write in progress, so that no write overtakes an older one of the same row; different rows do not wait for each
+/// other.
 /// </summary>
 internal sealed partial class OutboxProcessor : IAsyncDisposable
 {

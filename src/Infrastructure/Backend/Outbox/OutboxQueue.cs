@@ -1,8 +1,8 @@
 namespace HostService.Infrastructure.Backend.Outbox;
 
 /// <summary>
-/// The pending writes, at most one for each row, in the order in which they were put. A newer status replaces an older one. A removal stays,
-/// whatever status follows; only a removal without a limit replaces one with a limit.
+/// The pending writes, at most one for each row, in the order in which they were put. A newer status replaces an older one. A removal
+/// stays, whatever status follows; only a removal without a limit replaces one with a limit.
 /// </summary>
 internal sealed class OutboxQueue
 {

@@ -14,7 +14,9 @@ public sealed partial class HeartbeatLoop(IBackendDatabase database, TimeProvide
     private Task? _running;
 
     /// <param name="figures">Called before each heartbeat, on a pool thread.</param>
-    /// <param name="notWanted">Called with the reason after each heartbeat that finds that the webserver no longer wants this host (B23).</param>
+    /// <param name="notWanted">
+    /// Called with the reason after each heartbeat that finds that the webserver no longer wants this host (B23).
+    /// </param>
     public void Start(string instanceName, Func<MachineFigures> figures, Action<string> notWanted)
     {
         if (_running is not null)

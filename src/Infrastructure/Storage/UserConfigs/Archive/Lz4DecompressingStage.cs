@@ -3,24 +3,6 @@ using K4os.Compression.LZ4.Streams.Frames;
 
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
-/// <summary>Compresses into one LZ4 frame with a content checksum, as the <c>lz4</c> program does.</summary>
-internal sealed class Lz4CompressingStage(Stream next) : WriteStage
-{
-    private static readonly LZ4EncoderSettings Settings = new() { BlockSize = 256 * 1024, ContentChecksum = true };
-
-    // Not disposed: that would write the end of a frame that a failure cut short. Its finalizer frees the memory.
-    private readonly StreamLZ4FrameWriter _frame = LZ4Frame.Encode(next, Settings, leaveOpen: true);
-
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
-        await _frame.WriteManyBytesAsync(cancellationToken, buffer);
-
-    public override async Task CompleteAsync(CancellationToken cancellationToken)
-    {
-        await _frame.OpenFrameAsync(cancellationToken);
-        await _frame.CloseFrameAsync(cancellationToken);
-    }
-}
-
 /// <summary>Decompresses LZ4 frames and checks their checksums. Input that ends inside a frame, or holds no frame, is an error.</summary>
 internal sealed class Lz4DecompressingStage(Stream source) : ReadStage
 {
