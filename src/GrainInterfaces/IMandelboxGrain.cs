@@ -38,7 +38,7 @@ public interface IMandelboxGrain : IGrainWithStringKey
     /// <summary>Mounts a user's cloud drive. Null on success, else the reason.</summary>
     [AlwaysInterleave]
     [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
-    Task<string?> MountCloudStorage(CloudStorageRequest request);
+    Task<string?> MountCloudStorage(CloudDrive drive);
 
     /// <summary>
     /// ECS mode: assigns a container that the agent created to this mandelbox. A running container is adopted at once, any other when it
@@ -151,21 +151,23 @@ public sealed record MandelboxDescription
     [Id(12)] public string? ExpectedContainerId { get; init; }
 }
 
-/// <summary>A cloud drive to mount (B29).</summary>
+/// <summary>A user's cloud drive and the secrets that open it (B29).</summary>
 [GenerateSerializer, Immutable]
-public sealed record CloudStorageRequest
+public sealed record CloudDrive
 {
     /// <summary><c>google_drive</c>, <c>dropbox</c>, or another configured provider.</summary>
     [Id(0)] public required string Provider { get; init; }
     [Id(1)] public string AccessToken { get; init; } = "";
     [Id(2)] public string RefreshToken { get; init; } = "";
+
+    /// <summary>RFC 3339; empty where the token does not expire.</summary>
     [Id(3)] public string Expiry { get; init; } = "";
     [Id(4)] public string TokenType { get; init; } = "";
     [Id(5)] public string ClientId { get; init; } = "";
     [Id(6)] public string ClientSecret { get; init; } = "";
 
     /// <summary>Without the secrets: this text may be logged.</summary>
-    public override string ToString() => $"cloud storage {Provider}";
+    public override string ToString() => $"cloud drive {Provider}";
 }
 
 /// <summary>The devices created for a mandelbox, or the reason why not.</summary>

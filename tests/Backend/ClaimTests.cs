@@ -123,6 +123,23 @@ public sealed class ClaimTests(PostgresFixture postgres)
     }
 
     [PostgresFact]
+    public async Task Whether_the_row_of_a_mandelbox_that_comes_up_is_still_there_is_said()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.RegisterAsync();
+        var (stays, removed, unclaimed) = (it.NewId(), it.NewId(), it.NewId());
+        await it.ClaimAsync(stays);
+        await it.ClaimAsync(removed);
+        await it.AddMandelboxAsync(unclaimed);
+        await postgres.Server.ExecuteAsync($"DELETE FROM hardware.mandelbox_info WHERE mandelbox_id = '{removed}'");
+
+        Assert.True(await it.Database.SetMandelboxStatusAsync(stays, "RUNNING", default));
+        Assert.True(await it.Database.SetMandelboxStatusAsync(stays, "RUNNING", default));
+        Assert.False(await it.Database.SetMandelboxStatusAsync(removed, "RUNNING", default));
+        Assert.False(await it.Database.SetMandelboxStatusAsync(unclaimed, "RUNNING", default));
+    }
+
+    [PostgresFact]
     public async Task A_status_never_goes_back()
     {
         await using var it = new DatabaseUnderTest(postgres.Server);
@@ -152,7 +169,7 @@ public sealed class ClaimTests(PostgresFixture postgres)
 
         var answer = await it.Database.ClaimMandelboxAsync(it.Instance, locked, "user-1", default);
 
-        Assert.Equal($"The database could not give mandelbox {locked} out; try again later.", answer);
+        Assert.Equal($"The database did not let this host claim mandelbox {locked}; try again later.", answer);
         Assert.Contains(it.Log.Lines, l => l.Contains(locked, StringComparison.Ordinal) && l.Contains("lock timeout", StringComparison.Ordinal));
         Assert.Null(await it.Database.ClaimMandelboxAsync(it.Instance, free, "user-1", default));
     }

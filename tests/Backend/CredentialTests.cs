@@ -1,5 +1,4 @@
 using HostService.Infrastructure.Backend.Connection;
-using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -25,7 +24,7 @@ public sealed class CredentialTests(PostgresFixture postgres)
         await AskAsync("third");
         Assert.Equal(2, source.Asked);
 
-        Task<int> AskAsync(string what) => session.RunAsync(what, TimeSpan.FromMinutes(1), turn => turn.ExecuteAsync("SELECT 1"), default);
+        Task<int> AskAsync(string what) => session.RunAsync(what, TimeSpan.FromMinutes(1), transaction => transaction.ExecuteAsync("SELECT 1"), default);
     }
 
     private sealed class Rotating(params NpgsqlConnectionStringBuilder[] all) : IConnectionStringSource

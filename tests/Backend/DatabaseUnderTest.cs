@@ -1,4 +1,5 @@
 using System.Globalization;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
@@ -11,6 +12,7 @@ namespace HostService.Tests.Backend;
 internal sealed class DatabaseUnderTest : IAsyncDisposable
 {
     private readonly PostgresServer? _server;
+    private readonly string _schema;
 
     public DatabaseUnderTest(PostgresServer server, Action<DatabaseOptions>? configure = null)
         : this(server.ConnectionString, configure) => _server = server;
@@ -23,8 +25,9 @@ internal sealed class DatabaseUnderTest : IAsyncDisposable
     {
         var settings = new DatabaseOptions { ConnectionString = connectionString };
         configure?.Invoke(settings);
+        _schema = $"\"{settings.Schema}\"";
         var options = Options.Create(settings);
-        var source = new ConnectionStringSource(options, Options.Create(new HerokuOptions()), new HerokuConfigVars(new HttpClient()), NullLogger<ConnectionStringSource>.Instance);
+        var source = new ConnectionStringSource(options, new HerokuConfigVars(new HttpClient()), NullLogger<ConnectionStringSource>.Instance);
         Database = new BackendDatabase(new DatabaseSession(source, options, Clock), options, Clock, Log);
     }
 
@@ -40,15 +43,29 @@ internal sealed class DatabaseUnderTest : IAsyncDisposable
 
     private PostgresServer Server => _server ?? throw new InvalidOperationException("There is no server behind this one.");
 
-    public HostRegistration Registration(HostFigures? figures = null) => new(
-        Instance, "i-0123", "ami-1", "us-east-1", "g4dn.xlarge", "abcdef0123456789", "203.0.113.7", 4, figures ?? new HostFigures(1000, 2000, 3000));
+    public HostRegistration Registration(MachineFigures? figures = null) => new(
+        new HostIdentity(Instance, "i-0123", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"), "abcdef0123456789", 4, figures ?? Figures(1000, 2000, 3000));
+
+    /// <summary>Figures of a machine on which nothing but page cache fills the memory: little is free, all of it is available.</summary>
+    public static MachineFigures Figures(long? availableMemoryKb = 1, long? nanoCpus = 1, long? freeGpuMemoryKb = 1) => new()
+    {
+        At = default,
+        FreeMemoryKb = 7,
+        AvailableMemoryKb = availableMemoryKb,
+        NanoCpusRemaining = nanoCpus,
+        FreeGpuMemoryKb = freeGpuMemoryKb,
+    };
+
+    /// <summary>The mandelboxes that are alive on the host.</summary>
+    public static Func<CancellationToken, Task<IReadOnlyCollection<string>>> Alive(params string[] ids) =>
+        _ => Task.FromResult<IReadOnlyCollection<string>>(ids);
 
     /// <summary>The row as the webserver makes it before the instance starts.</summary>
     public Task AddInstanceAsync(
         string status = "PRE_CONNECTION", string ami = "ami-1", string region = "us-east-1", string type = "g4dn.xlarge", string commit = "abcdef0") =>
         Server.ExecuteAsync(
             $"""
-            INSERT INTO hardware.instance_info
+            INSERT INTO {_schema}.instance_info
                 (instance_name, ip, location, aws_ami_id, aws_instance_type, cloud_provider_id, commit_hash, creation_time_utc_unix_ms, status)
             VALUES ('{Instance}', '', '{region}', '{ami}', '{type}', '', '{commit}', 0, '{status}')
             """);
@@ -65,7 +82,7 @@ internal sealed class DatabaseUnderTest : IAsyncDisposable
     public Task AddMandelboxAsync(string id, string user = "user-1", string status = "ALLOCATED", TimeSpan age = default) =>
         Server.ExecuteAsync(
             $"""
-            INSERT INTO hardware.mandelbox_info (mandelbox_id, user_id, instance_name, status, creation_time_utc_unix_ms)
+            INSERT INTO {_schema}.mandelbox_info (mandelbox_id, user_id, instance_name, status, creation_time_utc_unix_ms)
             VALUES ('{id}', '{user}', '{Instance}', '{status}', {NowMs - (long)age.TotalMilliseconds})
             """);
 
@@ -77,10 +94,10 @@ internal sealed class DatabaseUnderTest : IAsyncDisposable
     }
 
     public async Task<string?> StatusOfAsync(string mandelboxId) =>
-        (await Server.QueryAsync($"SELECT status FROM hardware.mandelbox_info WHERE mandelbox_id = '{mandelboxId}'")).SingleOrDefault();
+        (await Server.QueryAsync($"SELECT status FROM {_schema}.mandelbox_info WHERE mandelbox_id = '{mandelboxId}'")).SingleOrDefault();
 
     public async Task<string?> InstanceAsync(string column) =>
-        (await Server.QueryAsync($"SELECT {column} FROM hardware.instance_info WHERE instance_name = '{Instance}'")).SingleOrDefault();
+        (await Server.QueryAsync($"SELECT {column} FROM {_schema}.instance_info WHERE instance_name = '{Instance}'")).SingleOrDefault();
 
     /// <summary>An id that no other test has.</summary>
     public string NewId(string name = "m") => $"{name}-{Guid.NewGuid():N}";

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 
@@ -26,7 +27,7 @@ public sealed class OutageTests(PostgresFixture postgres)
         await postgres.Server.StopAsync();
         try
         {
-            await it.Database.SetMandelboxStatusAsync(goes, "RUNNING", default);
+            Assert.True(await it.Database.SetMandelboxStatusAsync(goes, "RUNNING", default), "during an outage nobody knows, and the status is kept");
             await it.Database.SetMandelboxStatusAsync(comesUp, "RUNNING", default);
             await it.Database.SetMandelboxStatusAsync(dies, "RUNNING", default);
             await it.Database.SetHostStatusAsync(it.Instance, "DRAINING", default);
@@ -35,9 +36,9 @@ public sealed class OutageTests(PostgresFixture postgres)
             await it.Database.RemoveMandelboxAsync(goes, default);
 
             Assert.Equal(
-                $"The database that knows whose mandelbox {waits} is cannot be reached right now; try again later.",
+                $"The database with the row of mandelbox {waits} cannot be reached right now; try again later.",
                 await it.Database.ClaimMandelboxAsync(it.Instance, waits, "user-1", default));
-            await Assert.ThrowsAsync<BackendDatabaseException>(() => it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+            await Assert.ThrowsAsync<BackendDatabaseException>(() => it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
 
             foreach (var pause in Pauses)
             {
@@ -52,7 +53,7 @@ public sealed class OutageTests(PostgresFixture postgres)
 
         await it.Clock.TimerSetAsync(TimeSpan.FromSeconds(10));
         it.Clock.Advance(TimeSpan.FromSeconds(10));
-        await it.Log.LineAsync("The database takes writes again");
+        await it.Log.LineAsync("The database accepts writes again");
 
         Assert.Equal("RUNNING", await it.StatusOfAsync(comesUp));
         Assert.Equal("DYING", await it.StatusOfAsync(dies));
@@ -86,8 +87,8 @@ public sealed class OutageTests(PostgresFixture postgres)
         await it.Database.SetMandelboxStatusAsync(id, "RUNNING", default);
         await postgres.Server.StartAsync();
 
-        await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default);
-        await it.Log.LineAsync("The database takes writes again");
+        await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default);
+        await it.Log.LineAsync("The database accepts writes again");
 
         Assert.Equal("RUNNING", await it.StatusOfAsync(id));
     }
@@ -113,7 +114,7 @@ public sealed class OutageTests(PostgresFixture postgres)
         Assert.Equal("CONNECTING", await it.StatusOfAsync(running));
         await postgres.Server.ExecuteAsync($"UPDATE hardware.mandelbox_info SET creation_time_utc_unix_ms = {it.NowMs - 90_001} WHERE instance_name = '{it.Instance}'");
 
-        Assert.Equal(1, await it.Database.RemoveStaleMandelboxesAsync(it.Instance, default));
+        Assert.Equal(1, await it.Database.RemoveStaleMandelboxesAsync(it.Instance, DatabaseUnderTest.Alive(), default));
 
         Assert.Null(await it.StatusOfAsync(stale));
         Assert.Equal(0, await it.Database.FlushAsync(default));
@@ -182,7 +183,7 @@ public sealed class OutageTests(PostgresFixture postgres)
         await it.RegisterAsync();
         var id = it.NewId();
         await it.ClaimAsync(id);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), new CancellationToken(true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), new CancellationToken(true)));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => it.Database.SetMandelboxStatusAsync(id, "RUNNING", new CancellationToken(true)));
 
         Assert.Equal(0, await it.Database.FlushAsync(default));

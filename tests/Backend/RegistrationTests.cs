@@ -1,3 +1,4 @@
+using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 
@@ -27,7 +28,7 @@ public sealed class RegistrationTests(PostgresFixture postgres)
         await using var it = new DatabaseUnderTest(postgres.Server);
         await it.AddInstanceAsync();
 
-        await it.Database.RegisterAsync(it.Registration(new HostFigures(null, 7, null)), default);
+        await it.Database.RegisterAsync(it.Registration(DatabaseUnderTest.Figures(null, 7, null)), default);
 
         Assert.Equal("2000 7 1024", await it.InstanceAsync("concat_ws(' ', memory_remaining_kb, nanocpus_remaining, gpu_vram_remaining_kb)"));
     }
@@ -41,7 +42,7 @@ public sealed class RegistrationTests(PostgresFixture postgres)
 
         Assert.Equal(RegistrationOutcome.Refused, answer.Outcome);
         Assert.Equal(
-            $"hardware.instance_info has no row with instance_name \"{it.Instance}\": the webserver creates it before it starts the instance.", answer.Reason);
+            $"table instance_info has no row with instance_name \"{it.Instance}\": the webserver creates it before it starts the instance.", answer.Reason);
     }
 
     [PostgresTheory]
@@ -60,7 +61,7 @@ public sealed class RegistrationTests(PostgresFixture postgres)
         var answer = await it.Database.RegisterAsync(it.Registration(), default);
 
         Assert.Equal(RegistrationOutcome.Refused, answer.Outcome);
-        Assert.Equal($"The row of instance \"{it.Instance}\" in hardware.instance_info is not ours to take: {expected}.", answer.Reason);
+        Assert.Equal($"The row of instance \"{it.Instance}\" does not match this host: {expected}.", answer.Reason);
         Assert.Equal($"{status},,-1", await it.InstanceAsync("concat_ws(',', status, cloud_provider_id, last_updated_utc_unix_ms)"));
     }
 
@@ -123,6 +124,28 @@ public sealed class RegistrationTests(PostgresFixture postgres)
     }
 
     [PostgresFact]
+    public async Task All_statements_go_to_the_tables_of_the_configured_schema()
+    {
+        await postgres.Server.AddSchemaAsync("Cloud");
+        await using var it = new DatabaseUnderTest(postgres.Server, o => o.Schema = "Cloud");
+        await it.Database.TestAsync(default);
+        await it.RegisterAsync();
+        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(5), default));
+        var (claimed, stale) = (it.NewId(), it.NewId());
+        await it.ClaimAsync(claimed);
+        await it.AddMandelboxAsync(stale, age: TimeSpan.FromMinutes(1));
+
+        Assert.True(await it.Database.SetMandelboxStatusAsync(claimed, "RUNNING", default));
+        Assert.Equal(1, await it.Database.RemoveStaleMandelboxesAsync(it.Instance, DatabaseUnderTest.Alive(), default));
+        Assert.Equal(("RUNNING", "5"), (await it.StatusOfAsync(claimed), await it.InstanceAsync("memory_remaining_kb")));
+        await it.Database.RemoveMandelboxAsync(claimed, default);
+        await it.Database.SetHostStatusAsync(it.Instance, "DRAINING", default);
+        Assert.Equal((null, "DRAINING"), (await it.StatusOfAsync(claimed), await it.InstanceAsync("status")));
+        await it.Database.RemoveHostAsync(it.Instance, default);
+        Assert.Null(await it.InstanceAsync("status"));
+    }
+
+    [PostgresFact]
     public async Task The_test_at_start_passes_on_a_database_with_the_schema_and_names_what_is_missing_without_it()
     {
         await using var good = new DatabaseUnderTest(postgres.Server);
@@ -130,6 +153,6 @@ public sealed class RegistrationTests(PostgresFixture postgres)
 
         await using var bad = new DatabaseUnderTest(postgres.Server.ConnectionString.Replace("Database=postgres", "Database=template1", StringComparison.Ordinal));
         var e = await Assert.ThrowsAsync<BackendDatabaseException>(() => bad.Database.TestAsync(default));
-        Assert.Contains("relation \"hardware.instance_info\" does not exist", e.Message, StringComparison.Ordinal);
+        Assert.Equal("testing the database: the database answered 42P01: relation \"hardware.instance_info\" does not exist", e.Message);
     }
 }

@@ -1,3 +1,4 @@
+using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -14,7 +15,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await it.RegisterAsync();
         it.Clock.Advance(TimeSpan.FromMinutes(1));
 
-        await it.Database.HeartbeatAsync(it.Instance, new HostFigures(11, null, 33), default);
+        await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(11, null, 33), default);
 
         Assert.Equal(
             $"11 2000 33 {it.NowMs} ACTIVE",
@@ -26,9 +27,9 @@ public sealed class ScheduleTests(PostgresFixture postgres)
     {
         await using var it = new DatabaseUnderTest(postgres.Server);
 
-        var e = await Assert.ThrowsAsync<BackendDatabaseException>(() => it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+        var e = await Assert.ThrowsAsync<BackendDatabaseException>(() => it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
 
-        Assert.Equal($"heartbeat of instance {it.Instance}: hardware.instance_info no longer has this row; somebody has removed it.", e.Message);
+        Assert.Equal($"heartbeat of instance {it.Instance}: table instance_info no longer has this row; somebody has removed it.", e.Message);
         Assert.False(e.Unreachable);
     }
 
@@ -39,7 +40,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await it.RegisterAsync();
         await it.Database.RemoveHostAsync(it.Instance, default);
 
-        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
     }
 
     [PostgresTheory]
@@ -49,12 +50,12 @@ public sealed class ScheduleTests(PostgresFixture postgres)
     {
         await using var it = new DatabaseUnderTest(postgres.Server);
         await it.RegisterAsync();
-        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
         Assert.Null(await it.Database.WhyNotWantedAsync(it.Instance, default));
         await postgres.Server.ExecuteAsync($"UPDATE hardware.instance_info SET status = '{status}' WHERE instance_name = '{it.Instance}'");
 
         var expected = $"The webserver no longer wants instance \"{it.Instance}\": column status of its row is \"{status}\", expected \"ACTIVE\".";
-        Assert.Equal(expected, await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+        Assert.Equal(expected, await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
         Assert.Equal(expected, await it.Database.WhyNotWantedAsync(it.Instance, default));
         Assert.Equal(status, await it.InstanceAsync("status"));
     }
@@ -66,7 +67,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await it.RegisterAsync();
         await it.Database.SetHostStatusAsync(it.Instance, "DRAINING", default);
 
-        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, new HostFigures(1, 1, 1), default));
+        Assert.Null(await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
         Assert.Null(await it.Database.WhyNotWantedAsync(it.Instance, default));
     }
 
@@ -94,7 +95,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await other.AddMandelboxAsync(elsewhere, age: TimeSpan.FromHours(1));
         stays.Add(elsewhere);
 
-        Assert.Equal(2, await it.Database.RemoveStaleMandelboxesAsync(it.Instance, default));
+        Assert.Equal(2, await it.Database.RemoveStaleMandelboxesAsync(it.Instance, DatabaseUnderTest.Alive(), default));
 
         foreach (var id in stays)
         {
@@ -105,6 +106,66 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         {
             Assert.Null(await it.StatusOfAsync(id));
         }
+    }
+
+    [PostgresFact]
+    public async Task Rows_of_mandelboxes_that_are_alive_on_this_host_are_not_swept()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.RegisterAsync();
+        var (starting, begun, forgotten) = (it.NewId("starting"), it.NewId("begun"), it.NewId("forgotten"));
+        await it.AddMandelboxAsync(starting, status: "CONNECTING", age: TimeSpan.FromSeconds(110));
+        await it.AddMandelboxAsync(begun, age: TimeSpan.FromSeconds(11));
+        await it.AddMandelboxAsync(forgotten, status: "CONNECTING", age: TimeSpan.FromSeconds(110));
+
+        Assert.Equal(1, await it.Database.RemoveStaleMandelboxesAsync(it.Instance, DatabaseUnderTest.Alive(starting, begun), default));
+
+        Assert.Equal("CONNECTING", await it.StatusOfAsync(starting));
+        Assert.Equal("ALLOCATED", await it.StatusOfAsync(begun));
+        Assert.Null(await it.StatusOfAsync(forgotten));
+    }
+
+    [PostgresFact]
+    public async Task Where_it_is_not_known_who_is_alive_nothing_is_swept()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.RegisterAsync();
+        var id = it.NewId();
+        await it.AddMandelboxAsync(id, age: TimeSpan.FromMinutes(1));
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            it.Database.RemoveStaleMandelboxesAsync(it.Instance, _ => throw new InvalidOperationException("the host does not answer"), default));
+
+        Assert.Equal("ALLOCATED", await it.StatusOfAsync(id));
+    }
+
+    [PostgresFact]
+    public async Task A_claim_that_comes_while_the_sweep_asks_who_is_alive_finds_the_row_gone_and_not_gone_later()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.RegisterAsync();
+        var id = it.NewId();
+        await it.AddMandelboxAsync(id, age: TimeSpan.FromMinutes(2));
+        Task<string?>? claim = null;
+
+        Assert.Equal(1, await it.Database.RemoveStaleMandelboxesAsync(it.Instance, AskAsync, default));
+
+        Assert.Contains("is not in the database", await claim!, StringComparison.Ordinal);
+
+        // Answers only once the claim waits for the row, or has it.
+        async Task<IReadOnlyCollection<string>> AskAsync(CancellationToken cancellationToken)
+        {
+            claim = it.Database.ClaimMandelboxAsync(it.Instance, id, "user-1", default);
+            while (!claim.IsCompleted && await WaitingAsync() == "0")
+            {
+                await Task.Yield();
+            }
+
+            return [];
+        }
+
+        async Task<string> WaitingAsync() =>
+            (await postgres.Server.QueryAsync("SELECT count(*)::text FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).Single();
     }
 
     [PostgresFact]
@@ -123,8 +184,8 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await postgres.Server.StopAsync();
         try
         {
-            heartbeat.Start(it.Instance, () => new HostFigures(++figures, 1, 1), _ => { });
-            sweep.Start(it.Instance, _ => { });
+            heartbeat.Start(it.Instance, () => DatabaseUnderTest.Figures(++figures, 1, 1), _ => { });
+            sweep.Start(it.Instance, DatabaseUnderTest.Alive(), _ => { });
             await beats.LineAsync("Heartbeat to the database failed");
             await sweeps.LineAsync("Stale rows could not be removed");
         }
@@ -136,7 +197,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await it.Clock.TimerSetAsync(IsHeartbeatPause);
         await it.Clock.TimerSetAsync(IsSweepPause);
         it.Clock.Advance(TimeSpan.FromSeconds(10.5));
-        await sweeps.LineAsync("Removed 1 rows");
+        await sweeps.LineAsync("Removed 1 stale rows");
         it.Clock.Advance(TimeSpan.FromSeconds(54.5));
 
         // The second heartbeat comes on the way, 55 to 65 s after the first, and the pause after it begins there: 45 to 65 s of it are left.
@@ -152,7 +213,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await using var it = new DatabaseUnderTest(postgres.Server);
         await it.RegisterAsync();
         await using var sweep = new StaleRowSweep(it.Database, it.Clock, NullLogger<StaleRowSweep>.Instance);
-        sweep.Start(it.Instance, _ => { });
+        sweep.Start(it.Instance, DatabaseUnderTest.Alive(), _ => { });
         await it.Clock.TimerSetAsync(IsSweepPause);
         var id = it.NewId();
         await it.AddMandelboxAsync(id, age: TimeSpan.FromSeconds(11));

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Webserver;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
@@ -38,7 +39,7 @@ public sealed class WebserverTests : IDisposable
 
         await _stop.CancelAsync();
         await run;
-        await webserver.SayGoodbyeAsync(default);
+        await webserver.SendDyingHeartbeatAsync(default);
         Assert.Equal((2, true), NumberAndDying(await server.NextAsync()));
         Assert.Empty(_log.Lines);
     }
@@ -49,8 +50,8 @@ public sealed class WebserverTests : IDisposable
         await using var server = await LoopbackServer.StartAsync(Accept);
         using var webserver = Webserver(server.Url);
 
-        await webserver.SayGoodbyeAsync(default);
-        await webserver.SayGoodbyeAsync(default);
+        await webserver.SendDyingHeartbeatAsync(default);
+        await webserver.SendDyingHeartbeatAsync(default);
         var run = webserver.RunAsync(_stop.Token);
         await _clock.TimerSetAsync(IsPause);
         await _stop.CancelAsync();
@@ -74,7 +75,7 @@ public sealed class WebserverTests : IDisposable
         await server.NextAsync();
 
         isUp = true;
-        await webserver.SayGoodbyeAsync(default);
+        await webserver.SendDyingHeartbeatAsync(default);
 
         Assert.Equal("/host_service/auth", (await server.NextAsync()).Path);
         Assert.Equal((0, true), NumberAndDying(await server.NextAsync()));
@@ -117,7 +118,7 @@ public sealed class WebserverTests : IDisposable
         valid = "t2";
         await _stop.CancelAsync();
         await run;
-        await webserver.SayGoodbyeAsync(default);
+        await webserver.SendDyingHeartbeatAsync(default);
 
         var refused = await server.NextAsync();
         Assert.Contains("\"t1\"", refused.Body, StringComparison.Ordinal);
@@ -137,7 +138,7 @@ public sealed class WebserverTests : IDisposable
         await using var server = await LoopbackServer.StartAsync(_ => (status, body));
         using var webserver = Webserver(server.Url);
 
-        await webserver.SayGoodbyeAsync(default);
+        await webserver.SendDyingHeartbeatAsync(default);
 
         var line = Assert.Single(_log.Lines);
         Assert.Contains($"POST {server.Url}/host_service/auth", line, StringComparison.Ordinal);
@@ -151,7 +152,7 @@ public sealed class WebserverTests : IDisposable
         await using var server = await LoopbackServer.StartAsync(r => r.Path.EndsWith("/auth", StringComparison.Ordinal) ? Accept(r) : (401, ""));
         using var webserver = Webserver(server.Url);
 
-        await webserver.SayGoodbyeAsync(default);
+        await webserver.SendDyingHeartbeatAsync(default);
 
         Assert.Equal(2, server.Waiting);
         Assert.Contains("that it has only just given", Assert.Single(_log.Lines), StringComparison.Ordinal);
@@ -164,12 +165,12 @@ public sealed class WebserverTests : IDisposable
         silent.Start();
         using var webserver = Webserver($"http://{silent.LocalEndpoint}/", new WebserverOptions().Timeout);
 
-        var goodbye = webserver.SayGoodbyeAsync(default);
+        var dying = webserver.SendDyingHeartbeatAsync(default);
         using var connection = await silent.AcceptTcpClientAsync();
         _clock.Advance(TimeSpan.FromSeconds(9.9));
-        Assert.False(goodbye.IsCompleted);
+        Assert.False(dying.IsCompleted);
         _clock.Advance(TimeSpan.FromSeconds(0.1));
-        await goodbye;
+        await dying;
 
         Assert.Contains("no answer within 10 s", Assert.Single(_log.Lines), StringComparison.Ordinal);
     }
@@ -192,6 +193,9 @@ public sealed class WebserverTests : IDisposable
     {
         var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
         var client = new WebserverClient(http, Options.Create(new WebserverOptions { Url = url, Timeout = timeout ?? TimeSpan.FromHours(1) }), _clock);
-        return new HttpWebserver(client, () => new WebserverFacts("i-0123", "g4dn.xlarge", 16000, 8000, null), _clock, _log);
+        var facts = new WebserverFacts(
+            new HostIdentity("name", "i-0123", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"),
+            new MachineFigures { At = _clock.GetUtcNow(), TotalMemoryKb = 16000, FreeMemoryKb = 8000 });
+        return new HttpWebserver(client, () => facts, _clock, _log);
     }
 }

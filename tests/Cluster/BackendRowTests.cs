@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend;
+using HostService.Infrastructure.Backend.Connection;
 using HostService.Tests.Support;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace HostService.Tests.Cluster;
@@ -99,13 +99,11 @@ public sealed class BackendRowTests(PostgresFixture fixture) : IClassFixture<Pos
 
     private HostCluster Cluster() => new()
     {
-        Replace = services => services.AddBackendDatabase(
-            new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
-            {
-                ["Database:ConnectionString"] = fixture.Server.ConnectionString,
-                ["Database:RetryDelay"] = "00:00:00.05",
-                ["Database:MaxRetryDelay"] = "00:00:00.2",
-            }).Build(),
-            hasDatabase: true),
+        Replace = services => services.AddBackendDatabase(hasDatabase: true).Configure<DatabaseOptions>(o =>
+        {
+            o.ConnectionString = fixture.Server.ConnectionString;
+            o.RetryDelay = TimeSpan.FromMilliseconds(50);
+            o.MaxRetryDelay = TimeSpan.FromMilliseconds(200);
+        }),
     };
 }

@@ -1,4 +1,5 @@
 using HostService.GrainInterfaces;
+using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Input;
@@ -153,7 +154,7 @@ public sealed class DeathTests
         await using var cluster = await new HostCluster().StartAsync();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
         cluster.CloudStorage.HoldMount = new TaskCompletionSource();
-        var mount = cluster.Mandelbox("m1").MountCloudStorage(new CloudStorageRequest { Provider = "dropbox" });
+        var mount = cluster.Mandelbox("m1").MountCloudStorage(new CloudDrive { Provider = "dropbox" });
         var stop = cluster.Mandelbox("m1").Stop("test");
         await cluster.Watcher.Until("m1", MandelboxState.Dying);
         cluster.CloudStorage.HoldMount.SetResult();

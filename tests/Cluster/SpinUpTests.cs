@@ -60,6 +60,23 @@ public sealed class SpinUpTests
     }
 
     [Fact]
+    public async Task A_mandelbox_whose_row_the_backend_removes_meanwhile_does_not_come_up_and_gives_everything_back()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var held = cluster.Engine.Hold(EngineCall.Start);
+        var spinUp = cluster.Mandelbox("m1").SpinUp(HostCluster.Request());
+        await cluster.Engine.Until(e => e.CallsOf(EngineCall.Start) == 1);
+        cluster.Database.Rows.TryRemove("m1", out _);
+        held.Release();
+
+        var failure = (await spinUp).Failure!;
+        Assert.Equal("mandelbox m1 is no longer in the database: the webserver has removed it", failure.Reason);
+        Assert.DoesNotContain(MandelboxState.Running, cluster.Watcher.StatesOf("m1"));
+        Assert.Empty(cluster.UserConfigs.Saved);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
     public async Task A_repeated_request_gets_the_same_answer_also_while_the_first_is_running()
     {
         await using var cluster = await new HostCluster().StartAsync();

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Linux.Network;
@@ -94,7 +95,7 @@ public sealed class FakeDatabase : IBackendDatabase
     public PlannedFailures Remove { get; } = new();
 
     /// <summary>The figures of every heartbeat.</summary>
-    public ConcurrentQueue<HostFigures> Heartbeats { get; } = new();
+    public ConcurrentQueue<MachineFigures> Heartbeats { get; } = new();
 
     /// <summary>What a heartbeat returns: null, or why the host is no longer wanted.</summary>
     public Func<string?> HeartbeatAnswer { get; set; } = () => null;
@@ -124,7 +125,7 @@ public sealed class FakeDatabase : IBackendDatabase
     public Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken) =>
         Task.FromResult(new RegistrationAnswer(RegistrationOutcome.Registered, null));
 
-    public Task<string?> HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken)
+    public Task<string?> HeartbeatAsync(string instanceName, MachineFigures figures, CancellationToken cancellationToken)
     {
         Heartbeats.Enqueue(figures);
         return Task.FromResult(HeartbeatAnswer());
@@ -153,11 +154,16 @@ public sealed class FakeDatabase : IBackendDatabase
         return ClaimRefusal;
     }
 
-    public Task SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken)
+    public Task<bool> SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken)
     {
         Status.Meet();
+        if (!Rows.ContainsKey(mandelboxId))
+        {
+            return Task.FromResult(false);
+        }
+
         Write(mandelboxId, status);
-        return Task.CompletedTask;
+        return Task.FromResult(true);
     }
 
     public Task RemoveMandelboxAsync(string mandelboxId, CancellationToken cancellationToken)
@@ -168,7 +174,8 @@ public sealed class FakeDatabase : IBackendDatabase
         return Task.CompletedTask;
     }
 
-    public Task<int> RemoveStaleMandelboxesAsync(string instanceName, CancellationToken cancellationToken)
+    public Task<int> RemoveStaleMandelboxesAsync(
+        string instanceName, Func<CancellationToken, Task<IReadOnlyCollection<string>>> alive, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _sweeps);
         Sweep.Meet();
@@ -263,6 +270,8 @@ public sealed class FakeCloudStorage : ICloudStorage
 
         return Refusal;
     }
+
+    public Task ReclaimAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task UnmountAllAsync(string mandelboxId, CancellationToken cancellationToken)
     {

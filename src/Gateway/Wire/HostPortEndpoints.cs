@@ -49,7 +49,7 @@ internal static class HostPortEndpoints
             return NoMandelbox(body.HostPort.Value);
         }
 
-        return WireResult.Outcome(await grains.WithMandelboxTimeout(mandelbox.MountCloudStorage(new CloudStorageRequest
+        return WireResult.Outcome(await grains.WithMandelboxTimeout(mandelbox.MountCloudStorage(new CloudDrive
         {
             Provider = body.Provider!,
             AccessToken = body.AccessToken ?? "",

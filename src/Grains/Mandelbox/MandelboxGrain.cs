@@ -124,23 +124,13 @@ public sealed partial class MandelboxGrain(
         return context.Ecs is null ? null : await BecomeReadyAsync(context, context.Ecs);
     }
 
-    public async Task<string?> MountCloudStorage(CloudStorageRequest request)
+    public async Task<string?> MountCloudStorage(CloudDrive drive)
     {
         if (_context is not { State: { IsAlive: true, Current.HasContainer: true } } context)
         {
             return $"mandelbox {Id} does not run";
         }
 
-        var drive = new CloudDrive
-        {
-            Provider = request.Provider,
-            AccessToken = request.AccessToken,
-            RefreshToken = request.RefreshToken,
-            Expiry = request.Expiry,
-            TokenType = request.TokenType,
-            ClientId = request.ClientId,
-            ClientSecret = request.ClientSecret,
-        };
         try
         {
             return await context.Tasks.TrackAsync(cloudStorage.MountAsync(Id, drive, context.Tasks.Ending.Token));

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Rows;
 using Microsoft.Extensions.Configuration;
@@ -8,14 +9,13 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Backend;
 
-/// <summary>Registers the database and its schedules.</summary>
 public static class DatabaseServices
 {
     /// <summary>
-    /// <see cref="IBackendDatabase"/>, <see cref="HeartbeatLoop"/> and <see cref="StaleRowSweep"/>. Without a database (LOCALDEV) nothing of the
-    /// configuration is looked at.
+    /// <see cref="IBackendDatabase"/>, <see cref="HeartbeatLoop"/> and <see cref="StaleRowSweep"/>. Sections <c>Database</c> and
+    /// <c>Heroku</c>, which are not read where there is no database (LOCALDEV).
     /// </summary>
-    public static IServiceCollection AddBackendDatabase(this IServiceCollection services, IConfiguration configuration, bool hasDatabase)
+    public static IServiceCollection AddBackendDatabase(this IServiceCollection services, bool hasDatabase)
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<HeartbeatLoop>();
@@ -26,22 +26,20 @@ public static class DatabaseServices
             return services;
         }
 
-        services.AddOptions<HerokuOptions>().Bind(configuration.GetSection("Heroku"));
-        services.AddOptions<DatabaseOptions>()
-            .Bind(configuration.GetSection("Database"))
-            .PostConfigure(o => o.Url = o.Url.Length > 0 ? o.Url : configuration["DATABASE_URL"] ?? "")
-            .ValidateOnStart();
-        services.AddSingleton<IValidateOptions<DatabaseOptions>, DatabaseOptionsValidator>();
-        services.AddSingleton<IBackendDatabase>(provider =>
-        {
-            var options = provider.GetRequiredService<IOptions<DatabaseOptions>>();
-            var clock = provider.GetRequiredService<TimeProvider>();
-            // It lives as long as the process, and a redirect would carry the key elsewhere.
-            var configVars = new HerokuConfigVars(new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = Timeout.InfiniteTimeSpan });
-            var source = new ConnectionStringSource(options, provider.GetRequiredService<IOptions<HerokuOptions>>(), configVars, provider.GetRequiredService<ILogger<ConnectionStringSource>>());
-            return new BackendDatabase(
-                new DatabaseSession(source, options, clock), options, clock, provider.GetRequiredService<ILogger<BackendDatabase>>());
-        });
+        services.AddOptions<HerokuOptions>().BindConfiguration("Heroku");
+        services.AddValidatedOptions<DatabaseOptions>(DatabaseOptions.Section)
+            .PostConfigure<IConfiguration, IOptions<HerokuOptions>>((options, configuration, heroku) =>
+            {
+                options.Url = options.Url.Length > 0 ? options.Url : configuration["DATABASE_URL"] ?? "";
+                options.Heroku = heroku.Value;
+            });
+        services.AddSingleton<IConnectionStringSource>(provider => new ConnectionStringSource(
+            provider.GetRequiredService<IOptions<DatabaseOptions>>(),
+            // Lives as long as the process. A redirect would send the API key elsewhere.
+            new HerokuConfigVars(new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = Timeout.InfiniteTimeSpan }),
+            provider.GetRequiredService<ILogger<ConnectionStringSource>>()));
+        services.AddSingleton<DatabaseSession>();
+        services.AddSingleton<IBackendDatabase, BackendDatabase>();
         return services;
     }
 }

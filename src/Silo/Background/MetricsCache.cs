@@ -1,5 +1,4 @@
 using HostService.GrainInterfaces;
-using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Backend.Webserver;
 using HostService.Infrastructure.Metrics;
 
@@ -17,19 +16,6 @@ public sealed class MetricsCache(IMachineMetrics metrics, Grains.HostInfoSource 
         set => _latest = value;
     }
 
-    /// <summary>For the database (B23, B24).</summary>
-    public HostFigures HostFigures()
-    {
-        var reading = Latest;
-        return new HostFigures(reading.FreeMemoryKb, reading.NanoCpusRemaining, reading.FreeGpuMemoryKb);
-    }
-
     /// <summary>For the webserver (B28).</summary>
-    public WebserverFacts WebserverFacts()
-    {
-        var identity = facts.Current.Identity;
-        var reading = Latest;
-        return new WebserverFacts(
-            identity.InstanceId, identity.InstanceType, reading.TotalMemoryKb, reading.FreeMemoryKb, reading.AvailableMemoryKb);
-    }
+    public WebserverFacts WebserverFacts() => new(facts.Current.Identity, Latest);
 }

@@ -82,10 +82,10 @@ public static class ServiceHost
         services.AddMachineMetrics();
         services.AddEc2InstanceMetadata();
         services.AddSystemd();
-        services.AddBackendDatabase(configuration, environment.HasDatabase);
-        services.AddWebserver(configuration, provider => provider.GetRequiredService<MetricsCache>().WebserverFacts());
-        services.AddUserConfigs(configuration, onByDefault: environment.IsDeployed);
-        services.AddCloudStorage(configuration);
+        services.AddBackendDatabase(environment.HasDatabase);
+        services.AddWebserver(provider => provider.GetRequiredService<MetricsCache>().WebserverFacts());
+        services.AddUserConfigs(onByDefault: environment.IsDeployed);
+        services.AddCloudStorage();
         if (configuration.ReadOrDefaults<HostOptions>("Host").ManageSystem)
         {
             services.AddSingleton<IPower, SystemPower>();

@@ -53,7 +53,7 @@ public static class HostLifecycle
             host.Get<Leftovers>().ClearEngineAsync(host.Identity!, token))),
         new(Start("take stock of GPUs", async (host, token) =>
             host.Get<HostIdentityProvider>().Publish(host.Identity!, await host.Get<GpuMonitor>().TakeInventoryAsync(token)))),
-        new(Stop<IWebserver>("send the dying heartbeat", (webserver, token) => webserver.SayGoodbyeAsync(token))),
+        new(Stop<IWebserver>("send the dying heartbeat", (webserver, token) => webserver.SendDyingHeartbeatAsync(token))),
         new(Start("detect capabilities", host =>
             host.Get<HostCapabilities>().Detect(host.Engine!, host.Get<HostInfoSource>().Current.Gpus.Count))),
         new(Start("warm up the engine", (host, token) =>
@@ -65,7 +65,7 @@ public static class HostLifecycle
             StopLoop<HostReporter>("stop metrics"),
             StartLoop<HostReporter>("start metrics")),
         new(
-            Stop<IWebserver>("send the dying heartbeat", (webserver, token) => webserver.SayGoodbyeAsync(token)),
+            Stop<IWebserver>("send the dying heartbeat", (webserver, token) => webserver.SendDyingHeartbeatAsync(token)),
             StopLoop<WebserverHeartbeat>("stop the webserver's heartbeat"),
             StartLoop<WebserverHeartbeat>("start the webserver's heartbeat")),
         new(

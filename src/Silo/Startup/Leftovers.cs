@@ -2,6 +2,7 @@ using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Silo.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -9,7 +10,12 @@ namespace HostService.Silo.Startup;
 
 /// <summary>Finds and removes what a run left that did not end cleanly (B4).</summary>
 public sealed partial class Leftovers(
-    IOptions<HostOptions> options, HostDirectories directories, EngineStartup startup, IContainerEngine engine, ILogger<Leftovers> logger)
+    IOptions<HostOptions> options,
+    HostDirectories directories,
+    EngineStartup startup,
+    IContainerEngine engine,
+    ICloudStorage cloudStorage,
+    ILogger<Leftovers> logger)
 {
     private bool Reclaim => options.Value.OnLeftovers == "reclaim";
 
@@ -38,6 +44,7 @@ public sealed partial class Leftovers(
         await startup.StartAsync(cancellationToken);
         await startup.ReachAsync(cancellationToken);
         await ClearEngineAsync(identity, cancellationToken);
+        await cloudStorage.ReclaimAsync(cancellationToken);
         OrRefuse(directories.Reclaim);
     }
 

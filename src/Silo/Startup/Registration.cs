@@ -15,6 +15,7 @@ public sealed class Registration(
     IBackendDatabase database,
     HeartbeatLoop heartbeat,
     StaleRowSweep sweep,
+    IGrainFactory grains,
     HostInfoSource info,
     MetricsCache metrics,
     ShutdownSignal shutdown)
@@ -35,24 +36,18 @@ public sealed class Registration(
         }
 
         var known = info.Current;
-        var identity = known.Identity;
         var answer = await database.RegisterAsync(
             new HostRegistration(
-                identity.InstanceName,
-                identity.InstanceId,
-                identity.AmiId,
-                identity.Region,
-                identity.InstanceType,
+                known.Identity,
                 ServiceVersion.Commit,
-                identity.PublicIpv4,
                 known.Gpus.Count > 0 ? known.Gpus.Count * known.MandelboxesPerGpu : known.CpuOnlySlots,
-                metrics.HostFigures()),
+                metrics.Latest),
             cancellationToken);
         switch (answer.Outcome)
         {
             case RegistrationOutcome.Registered:
-                heartbeat.Start(identity.InstanceName, metrics.HostFigures, EndNotWanted);
-                sweep.Start(identity.InstanceName, EndNotWanted);
+                heartbeat.Start(InstanceName, () => metrics.Latest, EndNotWanted);
+                sweep.Start(InstanceName, AliveAsync, EndNotWanted);
                 break;
             case RegistrationOutcome.NotWanted:
                 EndNotWanted(answer.Reason ?? "the webserver no longer wants this host");
@@ -69,6 +64,12 @@ public sealed class Registration(
     /// <summary>Removes the row, also that of a host that is no longer wanted, but not one that belongs to another host.</summary>
     public Task RemoveAsync(CancellationToken cancellationToken) =>
         running.Value.HasDatabase && !_refused ? database.RemoveHostAsync(InstanceName, cancellationToken) : Task.CompletedTask;
+
+    private async Task<IReadOnlyCollection<string>> AliveAsync(CancellationToken cancellationToken)
+    {
+        var host = grains.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
+        return [.. (await host.ListMandelboxes().WaitAsync(cancellationToken)).Select(mandelbox => mandelbox.MandelboxId)];
+    }
 
     private void EndNotWanted(string why) => shutdown.Request(new ShutdownRequest(ShutdownReason.NotWanted, why));
 }

@@ -211,7 +211,7 @@ public sealed class WireTests
         var call = grains.CallsOf(nameof(IMandelboxGrain.MountCloudStorage)).First();
         Assert.Equal("box-7", call.Key);
         Assert.Equal(
-            new CloudStorageRequest
+            new CloudDrive
             {
                 Provider = "google_drive",
                 AccessToken = "at",
@@ -221,7 +221,7 @@ public sealed class WireTests
                 ClientId = "ci",
                 ClientSecret = "cs",
             },
-            call.Argument<CloudStorageRequest>());
+            call.Argument<CloudDrive>());
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Tests.Support;

@@ -207,12 +207,15 @@ public sealed class FailureTests(S3Server server) : S3TestBase(server)
     private static async Task<byte[]> ArchiveAsync(Func<TarWriter, Task> write)
     {
         using var archive = new MemoryStream();
-        await using var encrypting = new EncryptingStage(archive, Stores.Token);
-        await using var compressing = new Lz4CompressingStage(encrypting);
-        await using (var writer = new TarWriter(compressing, leaveOpen: true))
-            await write(writer);
-        await compressing.CompleteAsync(CancellationToken.None);
-        await encrypting.CompleteAsync(CancellationToken.None);
+        await ConfigArchive.EncodeAsync(
+            Stores.Token,
+            archive,
+            async tar =>
+            {
+                await using var writer = new TarWriter(tar, leaveOpen: true);
+                await write(writer);
+            },
+            CancellationToken.None);
         return archive.ToArray();
     }
 

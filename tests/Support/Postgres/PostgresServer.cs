@@ -159,6 +159,9 @@ public sealed partial class PostgresServer : IAsyncDisposable
             .LastOrDefault(d => File.Exists(Path.Combine(d, "postgres")))
         : null;
 
+    /// <summary>The backend's two tables once more, in another schema.</summary>
+    public Task AddSchemaAsync(string name) => ExecuteAsync(Schema().Replace("hardware", $"\"{name}\"", StringComparison.Ordinal));
+
     private static string Schema()
     {
         using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("database.sql")!;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Storage.CloudStorage;
 
 namespace HostService.Tests.Unit.CloudStorage;
@@ -45,6 +46,17 @@ public sealed class RcloneCommandTests
         Assert.Contains(" mount fractal: /cloud/m/Google Drive ", arguments, StringComparison.Ordinal);
         Assert.Contains("--allow-other", arguments, StringComparison.Ordinal);
         Assert.Contains("--vfs-cache-mode writes", arguments, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_process_is_recognised_by_the_command_line_that_started_it()
+    {
+        var line = Build(Drive).ArgumentList.SkipWhile(argument => argument != "rclone").ToArray();
+        Assert.True(RcloneCommand.TryRead(line, out var mountPoint, out var cache));
+        Assert.Equal(("/cloud/m/Google Drive", "/cache"), (mountPoint, cache));
+        Assert.False(RcloneCommand.TryRead(["rclone", "mount", "other:", "/cloud/m/Google Drive", "--cache-dir", "/cache"], out _, out _));
+        Assert.False(RcloneCommand.TryRead([.. line[..4]], out _, out _));
+        Assert.False(RcloneCommand.TryRead([""], out _, out _));
     }
 
     [Fact]

@@ -35,6 +35,12 @@ public sealed class ConnectionSettingsTests
     [InlineData("Database:ConnectionString is not a connection string that Npgsql can read", "Database:ConnectionString", "Host=h;Port=hunter2")]
     [InlineData("Database:ConnectionString names no Host.", "Database:ConnectionString", "Password=hunter2")]
     [InlineData("Database:MaxPoolSize must be 1..100, but is 0.", "Database:MaxPoolSize", "0")]
+    [InlineData("Database:Schema must be the name of a schema (letters, digits and '_', at most 63), but is \"\".", "Database:Schema", "")]
+    [InlineData("but is \"cloud; DROP TABLE x\".", "Database:Schema", "cloud; DROP TABLE x")]
+    [InlineData("but is \"cloud\"\".", "Database:Schema", "cloud\"")]
+    [InlineData("but is \"1cloud\".", "Database:Schema", "1cloud")]
+    [InlineData("Database:Schema must be", "Database:Schema", "cloud\n")]
+    [InlineData("Database:Schema must be", "Database:Schema", "s123456789012345678901234567890123456789012345678901234567890123")]
     [InlineData("Database:Timeout must be over 0 and at most 10 minutes, but is 00:00:00.", "Database:Timeout", "00:00:00")]
     [InlineData("Heroku:Endpoint must be an absolute http(s) address, but is \"heroku\".", "Heroku:Endpoint", "heroku")]
     [InlineData("Database:RetryDelay (00:01:00) must not be over Database:MaxRetryDelay (00:00:10).", "Database:RetryDelay", "00:01:00")]
@@ -59,7 +65,7 @@ public sealed class ConnectionSettingsTests
     public async Task Without_a_database_everything_is_granted_and_no_setting_is_looked_at()
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", "nonsense")]).Build();
-        await using var services = new ServiceCollection().AddLogging().AddBackendDatabase(configuration, hasDatabase: false).BuildServiceProvider();
+        await using var services = new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddBackendDatabase(hasDatabase: false).BuildServiceProvider();
 
         var database = services.GetRequiredService<IBackendDatabase>();
 
@@ -95,13 +101,13 @@ public sealed class ConnectionSettingsTests
         await using var services = Services(settings);
         using var http = new HttpClient();
         var source = new ConnectionStringSource(
-            services.GetRequiredService<IOptions<DatabaseOptions>>(), services.GetRequiredService<IOptions<HerokuOptions>>(), new HerokuConfigVars(http), log);
+            services.GetRequiredService<IOptions<DatabaseOptions>>(), new HerokuConfigVars(http), log);
         return (await source.ResolveAsync(default)).Host;
     }
 
     private static ServiceProvider Services(params (string Key, string Value)[] settings)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value)).Build();
-        return new ServiceCollection().AddLogging().AddBackendDatabase(configuration, hasDatabase: true).BuildServiceProvider();
+        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddBackendDatabase(hasDatabase: true).BuildServiceProvider();
     }
 }

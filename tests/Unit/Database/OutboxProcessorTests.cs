@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Outbox;
-using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.Database;
@@ -11,10 +10,10 @@ public sealed class OutboxProcessorTests : IAsyncDisposable
     private readonly ManualClock _clock = new();
     private readonly RecordingLogger<OutboxProcessor> _log = new();
     private readonly ConcurrentQueue<string> _written = new();
-    private readonly OutboxProcessor _pump;
+    private readonly OutboxProcessor _processor;
     private Func<RowWrite, Task> _write = _ => Task.CompletedTask;
 
-    public OutboxProcessorTests() => _pump = new OutboxProcessor(
+    public OutboxProcessorTests() => _processor = new OutboxProcessor(
         async (write, _) =>
         {
             await _write(write);
@@ -30,7 +29,7 @@ public sealed class OutboxProcessorTests : IAsyncDisposable
         await Put("a", "RUNNING");
 
         Assert.Equal(["a RUNNING"], _written);
-        Assert.Empty(_pump.Pending);
+        Assert.Empty(_processor.Pending);
     }
 
     [Fact]
@@ -111,11 +110,11 @@ public sealed class OutboxProcessorTests : IAsyncDisposable
         await Put("b", "RUNNING");
 
         Assert.Equal(["b RUNNING"], _written);
-        Assert.Equal("a", Assert.Single(_pump.Pending).Row.Id);
+        Assert.Equal("a", Assert.Single(_processor.Pending).Row.Id);
 
         _write = _ => Task.CompletedTask;
         await PassAsync(1);
-        await _log.LineAsync("takes writes again");
+        await _log.LineAsync("accepts writes again");
         Assert.Equal(["b RUNNING", "a RUNNING"], _written);
     }
 
@@ -125,7 +124,7 @@ public sealed class OutboxProcessorTests : IAsyncDisposable
         _write = _ => throw new InvalidOperationException("a defect");
         await Put("a", null);
 
-        Assert.Equal(new RowWrite(Row("a"), null), Assert.Single(_pump.Pending));
+        Assert.Equal(new RowWrite(Row("a"), null), Assert.Single(_processor.Pending));
         Assert.Contains("the removal of mandelbox a could not be written: a defect", Assert.Single(_log.Lines), StringComparison.Ordinal);
     }
 
@@ -137,22 +136,22 @@ public sealed class OutboxProcessorTests : IAsyncDisposable
         await _clock.TimerSetAsync(TimeSpan.FromSeconds(1));
         _write = _ => Task.CompletedTask;
 
-        _pump.DatabaseAnswered();
-        await _log.LineAsync("takes writes again");
+        _processor.OnDatabaseAnswered();
+        await _log.LineAsync("accepts writes again");
 
         Assert.Equal(["a RUNNING"], _written);
     }
 
     [Fact]
-    public async Task Settling_a_row_writes_what_it_still_lacks_and_says_whether_that_worked()
+    public async Task Flushing_a_row_writes_what_it_still_lacks_and_says_whether_that_worked()
     {
         _write = _ => throw Away();
         await Put("a", "DYING");
-        Assert.False(await _pump.SettleAsync(Row("a"), default));
-        Assert.True(await _pump.SettleAsync(Row("b"), default));
+        Assert.False(await _processor.FlushAsync(Row("a"), default));
+        Assert.True(await _processor.FlushAsync(Row("b"), default));
 
         _write = _ => Task.CompletedTask;
-        Assert.True(await _pump.SettleAsync(Row("a"), default));
+        Assert.True(await _processor.FlushAsync(Row("a"), default));
         Assert.Equal(["a DYING"], _written);
     }
 
@@ -162,13 +161,13 @@ public sealed class OutboxProcessorTests : IAsyncDisposable
         _write = _ => throw Away();
         await Put("a", "DYING");
         using var stop = new CancellationTokenSource();
-        var first = _pump.FlushAsync(stop.Token);
+        var first = _processor.FlushAsync(stop.Token);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
 
         _write = _ => Task.CompletedTask;
-        await _pump.FlushAsync(default);
-        Assert.Empty(_pump.Pending);
+        await _processor.FlushAsync(default);
+        Assert.Empty(_processor.Pending);
     }
 
     [Fact]
@@ -178,12 +177,12 @@ public sealed class OutboxProcessorTests : IAsyncDisposable
         await Put("a", "DYING");
         await _clock.TimerSetAsync(TimeSpan.FromSeconds(1));
 
-        await _pump.DisposeAsync();
+        await _processor.DisposeAsync();
 
         Assert.Equal(0, _clock.PendingTimers);
     }
 
-    public ValueTask DisposeAsync() => _pump.DisposeAsync();
+    public ValueTask DisposeAsync() => _processor.DisposeAsync();
 
     private static BackendDatabaseException Away() => new("away") { Unreachable = true };
 
@@ -191,7 +190,7 @@ public sealed class OutboxProcessorTests : IAsyncDisposable
 
     private static TaskCompletionSource Signal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private Task Put(string id, string? status) => _pump.PutAsync(new RowWrite(Row(id), status), default);
+    private Task Put(string id, string? status) => _processor.PutAsync(new RowWrite(Row(id), status), default);
 
     private async Task PassAsync(int seconds)
     {

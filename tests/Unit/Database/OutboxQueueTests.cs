@@ -50,7 +50,7 @@ public sealed class OutboxQueueTests
         _outbox.Put(first);
         _outbox.Put(new RowWrite(A, "DYING"));
 
-        _outbox.Written(first);
+        _outbox.Complete(first);
 
         Assert.Equal("DYING", _outbox.Find(A)?.Status);
     }

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Rows;
 
 namespace HostService.Tests.Unit.Database;
@@ -5,7 +6,7 @@ namespace HostService.Tests.Unit.Database;
 public sealed class RulesTests
 {
     private static readonly HostRegistration Ours = new(
-        "i", "i-1", "ami-1", "us-east-1", "g4dn.xlarge", "abcdef0123", "203.0.113.7", 4, new HostFigures(null, null, null));
+        new HostIdentity("i", "i-1", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"), "abcdef0123", 4, new MachineFigures { At = default });
 
     private static readonly InstanceRow Matching = new()
     {
@@ -52,12 +53,12 @@ public sealed class RulesTests
     [InlineData("running")]
     [InlineData("")]
     public void A_status_that_is_not_the_hosts_to_set_is_a_defect_of_the_caller(string status) =>
-        Assert.Throws<ArgumentException>(() => MandelboxStatus.ClaimedBefore(status));
+        Assert.Throws<ArgumentException>(() => MandelboxStatus.ClaimedUpTo(status));
 
     [Fact]
     public void A_claimed_row_only_moves_forward()
     {
-        Assert.Equal(["CONNECTING"], MandelboxStatus.ClaimedBefore("RUNNING"));
-        Assert.Equal(["CONNECTING", "RUNNING"], MandelboxStatus.ClaimedBefore("DYING"));
+        Assert.Equal(["CONNECTING", "RUNNING"], MandelboxStatus.ClaimedUpTo("RUNNING"));
+        Assert.Equal(["CONNECTING", "RUNNING", "DYING"], MandelboxStatus.ClaimedUpTo("DYING"));
     }
 }

@@ -1,3 +1,5 @@
+using HostService.GrainInterfaces;
+using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 
@@ -5,6 +7,10 @@ namespace HostService.Tests.Unit.Database;
 
 public sealed class ScheduleTests
 {
+    private static readonly MachineFigures Figures = new() { At = default };
+
+    private static readonly Func<CancellationToken, Task<IReadOnlyCollection<string>>> Alive = _ => Task.FromResult<IReadOnlyCollection<string>>([]);
+
     private readonly ManualClock _clock = new();
     private readonly FakeDatabase _database = new();
     private readonly RecordingLogger<HeartbeatLoop> _beats = new();
@@ -14,11 +20,11 @@ public sealed class ScheduleTests
     public async Task The_heart_beats_at_once_and_then_every_55_to_65_seconds_at_random()
     {
         await using var loop = new HeartbeatLoop(_database, _clock, _beats);
-        loop.Start("i", () => new HostFigures(1, 2, 3), _ => { });
+        loop.Start("i", () => Figures, _ => { });
 
         var pauses = await MeasureAsync(40, 55, 65);
 
-        Assert.Equal(Enumerable.Repeat(new HostFigures(1, 2, 3), 40), _database.Heartbeats);
+        Assert.Equal(Enumerable.Repeat(Figures, 40), _database.Heartbeats);
         Assert.True(pauses.Distinct().Count() > 10);
     }
 
@@ -26,7 +32,7 @@ public sealed class ScheduleTests
     public async Task The_sweep_comes_at_once_and_then_every_nine_and_a_half_to_ten_and_a_half_seconds()
     {
         await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
-        sweep.Start("i", _ => { });
+        sweep.Start("i", Alive, _ => { });
 
         var pauses = await MeasureAsync(40, 9.5, 10.5);
 
@@ -39,7 +45,7 @@ public sealed class ScheduleTests
     {
         _database.HeartbeatAnswer = () => throw new BackendDatabaseException("away");
         await using var loop = new HeartbeatLoop(_database, _clock, _beats);
-        loop.Start("i", () => new HostFigures(1, 2, 3), _ => { });
+        loop.Start("i", () => Figures, _ => { });
 
         await MeasureAsync(3, 55, 65);
 
@@ -51,7 +57,7 @@ public sealed class ScheduleTests
     {
         _database.Sweep.FailNext(3, () => new BackendDatabaseException("away"));
         await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
-        sweep.Start("i", _ => { });
+        sweep.Start("i", Alive, _ => { });
         await MeasureAsync(3, 9.5, 10.5);
         Assert.Single(_sweeps.Lines);
 
@@ -67,11 +73,11 @@ public sealed class ScheduleTests
         _database.WhyNotWanted = () => asked++ == 1 ? "sweep" : null;
         var told = new List<string>();
         await using var loop = new HeartbeatLoop(_database, _clock, _beats);
-        loop.Start("i", () => new HostFigures(1, 2, 3), told.Add);
+        loop.Start("i", () => Figures, told.Add);
         await MeasureAsync(2, 55, 65);
         await loop.StopAsync();
         await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
-        sweep.Start("i", told.Add);
+        sweep.Start("i", Alive, told.Add);
         await MeasureAsync(2, 9.5, 10.5);
 
         Assert.Equal(["beat", "sweep"], told);
@@ -85,7 +91,7 @@ public sealed class ScheduleTests
 
         await MeasureAsync(1, 55, 65);
 
-        Assert.Equal([new HostFigures(null, null, null)], _database.Heartbeats);
+        Assert.Equal([new MachineFigures { At = _clock.GetUtcNow() }], _database.Heartbeats);
         Assert.Contains("/proc is gone", Assert.Single(_beats.Lines), StringComparison.Ordinal);
     }
 
@@ -93,7 +99,7 @@ public sealed class ScheduleTests
     public async Task After_the_stop_the_heart_is_still_and_stopping_again_or_never_having_started_does_no_harm()
     {
         await using var loop = new HeartbeatLoop(_database, _clock, _beats);
-        loop.Start("i", () => new HostFigures(1, 2, 3), _ => { });
+        loop.Start("i", () => Figures, _ => { });
         await MeasureAsync(1, 55, 65);
 
         await loop.StopAsync();
@@ -109,7 +115,7 @@ public sealed class ScheduleTests
     public async Task Stopping_the_sweep_sweeps_exactly_once_more()
     {
         await using var sweep = new StaleRowSweep(_database, _clock, _sweeps);
-        sweep.Start("i", _ => { });
+        sweep.Start("i", Alive, _ => { });
         await MeasureAsync(1, 9.5, 10.5);
 
         await sweep.StopAsync(default);

@@ -61,7 +61,7 @@ public sealed class OptionsCheckTests
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value)).Build();
         var services = new ServiceCollection();
-        services.AddLogging().AddSingleton<IConfiguration>(configuration).AddBackendDatabase(configuration, hasDatabase: true);
+        services.AddLogging().AddSingleton<IConfiguration>(configuration).AddBackendDatabase(hasDatabase: true);
         services.AddValidatedOptions<ShutdownOptions>("Shutdown");
         return OptionsCheck.Validate(services);
     }

@@ -28,11 +28,7 @@ internal static class ArchiveBytes
     public static async Task<byte[]> OfTarAsync(Func<Stream, Task> write)
     {
         using var output = new MemoryStream();
-        await using var encrypting = new EncryptingStage(output, Token);
-        await using var compressing = new Lz4CompressingStage(encrypting);
-        await write(compressing);
-        await compressing.CompleteAsync(CancellationToken.None);
-        await encrypting.CompleteAsync(CancellationToken.None);
+        await ConfigArchive.EncodeAsync(Token, output, write, CancellationToken.None);
         return output.ToArray();
     }
 

@@ -100,6 +100,25 @@ public sealed class ConfigArchiveTests : IDisposable
     }
 
     [Fact]
+    public async Task An_archive_whose_making_failed_half_way_never_looks_whole()
+    {
+        using var output = new MemoryStream();
+        await Assert.ThrowsAsync<IOException>(() => ConfigArchive.EncodeAsync(ArchiveBytes.Token, output, FailAsync, CancellationToken.None));
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        Assert.True(output.Length > 0);
+        await Assert.ThrowsAsync<DamagedArchiveException>(() => ArchiveBytes.UnpackAsync(output.ToArray(), Target));
+
+        static async Task FailAsync(Stream tar)
+        {
+            // As many blocks as a whole archive could end with.
+            await tar.WriteAsync(new byte[1_000_000]);
+            await tar.FlushAsync();
+            throw new IOException("the disk is gone");
+        }
+    }
+
+    [Fact]
     public async Task Noise_is_refused()
     {
         foreach (var length in new[] { 0, 7, 16, 17, 4096 })

@@ -50,6 +50,6 @@ public sealed class UserConfigsOptionsTests
         var configuration = new ConfigurationBuilder()
             .AddInMemoryCollection(settings.Where(s => s.Value is not null).Select(s => KeyValuePair.Create("UserConfigs:" + s.Key, s.Value)))
             .Build();
-        return new ServiceCollection().AddLogging().AddUserConfigs(configuration, deployed).BuildServiceProvider();
+        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddUserConfigs(deployed).BuildServiceProvider();
     }
 }

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Webserver;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,7 +19,7 @@ public sealed class WebserverSettingsTests
 
         Assert.IsType<NoWebserver>(webserver);
         await webserver.RunAsync(default);
-        await webserver.SayGoodbyeAsync(default);
+        await webserver.SendDyingHeartbeatAsync(default);
     }
 
     [Fact]
@@ -48,14 +49,16 @@ public sealed class WebserverSettingsTests
     {
         var at = new DateTimeOffset(2026, 3, 4, 5, 6, 7, 89, TimeSpan.FromHours(2));
 
-        Assert.Equal("2026-03-04T03:06:07.089Z", HeartbeatRequest.Of(new WebserverFacts("i", "t", 1, 2, 3), "token", at, 0, false).Timestamp);
+        var facts = new WebserverFacts(new HostIdentity("name", "i", "t", "ami", "region", "203.0.113.7"), new MachineFigures { At = at });
+
+        Assert.Equal("2026-03-04T03:06:07.089Z", HeartbeatRequest.Of(facts, "token", at, 0, false).Timestamp);
     }
 
     private static ServiceProvider Services(params (string Key, string? Value)[] settings)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => s.Value)).Build();
-        return new ServiceCollection().AddLogging()
-            .AddWebserver(configuration, _ => throw new InvalidOperationException("The facts were asked for."))
+        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration)
+            .AddWebserver(_ => throw new InvalidOperationException("The facts were asked for."))
             .BuildServiceProvider();
     }
 }

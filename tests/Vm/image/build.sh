@@ -11,7 +11,7 @@ packages=(
   linux-image-amd64 initramfs-tools zstd
   systemd systemd-sysv dbus udev kmod procps
   iproute2 iptables openssh-server
-  docker.io apparmor busybox-static fuse3 bindfs liblz4-1
+  docker.io apparmor busybox-static fuse3 bindfs
   python3 curl
 )
 

@@ -1,4 +1,5 @@
 using HostService.Grains.Lifecycle;
+using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Rows;
 
 namespace HostService.Grains.Mandelbox.Steps;

@@ -12,7 +12,12 @@ public sealed class MarkRowRunning(IBackendDatabase database) : IStep<MandelboxC
     {
         // Set first: the write may succeed although its answer is lost.
         context.Row.MayBeRunning = true;
-        await database.SetMandelboxStatusAsync(context.MandelboxId, "RUNNING", cancellationToken);
-        return StepResult.Done;
+        if (await database.SetMandelboxStatusAsync(context.MandelboxId, MandelboxStatus.Running, cancellationToken))
+        {
+            return StepResult.Done;
+        }
+
+        context.Row.MayBeRunning = false;
+        return StepResult.Failed($"mandelbox {context.MandelboxId} is no longer in the database: the webserver has removed it");
     }
 }

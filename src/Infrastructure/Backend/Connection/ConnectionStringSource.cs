@@ -1,4 +1,3 @@
-using HostService.Infrastructure.Backend.Rows;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -8,13 +7,13 @@ namespace HostService.Infrastructure.Backend.Connection;
 /// <summary>Finds the connection string (B27).</summary>
 internal interface IConnectionStringSource
 {
-    /// <summary>Throws <see cref="BackendDatabaseException"/>, which says what to set or what is wrong, never the value.</summary>
+    /// <exception cref="BackendDatabaseException">Says what to set or what is wrong, never the value.</exception>
     Task<NpgsqlConnectionStringBuilder> ResolveAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>In this order: <c>Database:ConnectionString</c>, <c>DATABASE_URL</c>, the config vars of a Heroku app.</summary>
-internal sealed class ConnectionStringSource(
-    IOptions<DatabaseOptions> database, IOptions<HerokuOptions> heroku, HerokuConfigVars configVars, ILogger<ConnectionStringSource> logger) : IConnectionStringSource
+internal sealed partial class ConnectionStringSource(
+    IOptions<DatabaseOptions> database, HerokuConfigVars configVars, ILogger<ConnectionStringSource> logger) : IConnectionStringSource
 {
     private const string ConnectionStringName = "Database:ConnectionString";
     private const string UrlName = "DATABASE_URL";
@@ -22,7 +21,7 @@ internal sealed class ConnectionStringSource(
     public async Task<NpgsqlConnectionStringBuilder> ResolveAsync(CancellationToken cancellationToken)
     {
         var options = database.Value;
-        if (FaultOf(options, heroku.Value) is { } fault)
+        if (FaultOf(options) is { } fault)
         {
             throw new BackendDatabaseException(fault);
         }
@@ -37,12 +36,12 @@ internal sealed class ConnectionStringSource(
             return Read(options.Url, UrlName);
         }
 
-        var url = await configVars.ReadAsync(heroku.Value, UrlName, cancellationToken);
-        return Read(url, $"{UrlName} of the Heroku app {heroku.Value.App}");
+        var url = await configVars.ReadAsync(options.Heroku, UrlName, cancellationToken);
+        return Read(url, $"{UrlName} of the Heroku app {options.Heroku.App}");
     }
 
-    /// <summary>What is wrong with the settings as far as can be told without asking anyone, or null.</summary>
-    public static string? FaultOf(DatabaseOptions options, HerokuOptions heroku)
+    /// <summary>What is wrong with the settings as far as it shows without a request to Heroku; null when nothing is.</summary>
+    public static string? FaultOf(DatabaseOptions options)
     {
         if (options.ConnectionString.Length > 0)
         {
@@ -54,7 +53,7 @@ internal sealed class ConnectionStringSource(
             return TryRead(options.Url, UrlName, out _, out _);
         }
 
-        return (heroku.ApiKey.Length > 0, heroku.App.Length > 0) switch
+        return (options.Heroku.ApiKey.Length > 0, options.Heroku.App.Length > 0) switch
         {
             (true, true) => null,
             (true, false) => "Heroku:ApiKey is set but Heroku:App is not: set both, or neither.",
@@ -72,13 +71,14 @@ internal sealed class ConnectionStringSource(
 
         if (unused.Count > 0)
         {
-            DatabaseLog.ParametersUnused(logger, name, string.Join(", ", unused));
+            LogParametersUnused(name, string.Join(", ", unused));
         }
 
         return result!;
     }
 
-    private static string? TryRead(string value, string name, out NpgsqlConnectionStringBuilder? result, out IReadOnlyList<string> unused)
+    private static string? TryRead(
+        string value, string name, out NpgsqlConnectionStringBuilder? result, out IReadOnlyList<string> unused)
     {
         if (PostgresUrl.LooksLikeOne(value) || name != ConnectionStringName)
         {
@@ -91,13 +91,17 @@ internal sealed class ConnectionStringSource(
         {
             result = new NpgsqlConnectionStringBuilder(value);
         }
-        catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException or OverflowException)
+        catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidOperationException or OverflowException)
         {
-            // The parser's own words can hold a piece of a password that has a ';' in it, so they go no further.
+            // Npgsql's own message can hold part of a password that contains a ';'.
             result = null;
-            return $"{name} is not a connection string that Npgsql can read: it expects keyword=value pairs parted by ';' (a value with ';' or '=' in quotes).";
+            return $"{name} is not a connection string that Npgsql can read: it expects keyword=value pairs separated by ';' "
+                + "(quote a value that contains ';' or '=').";
         }
 
         return string.IsNullOrEmpty(result.Host) ? $"{name} names no Host." : null;
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Setting} has parameters that have no effect here: {Parameters}")]
+    private partial void LogParametersUnused(string setting, string parameters);
 }

@@ -1,61 +1,66 @@
 using System.Net.Sockets;
-using HostService.Infrastructure.Backend.Rows;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace HostService.Infrastructure.Backend.Connection;
 
 /// <summary>
-/// Runs work in a transaction, on our side and on the server's under one deadline. Every failure comes out as <see cref="BackendDatabaseException"/>.
+/// Runs work in a transaction, with one timeout on our side and on the server's. Every failure is a <see cref="BackendDatabaseException"/>.
 /// </summary>
-internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<DatabaseOptions> options, TimeProvider timeProvider) : IAsyncDisposable
+internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<DatabaseOptions> options, TimeProvider timeProvider)
+    : IAsyncDisposable
 {
     private readonly SemaphoreSlim _opening = new(1, 1);
     private NpgsqlDataSource? _dataSource;
 
-    /// <summary>
-    /// <paramref name="what"/> begins the message of a failure. When only the answer to the commit is missing, the work may have been done all the same.
-    /// </summary>
-    public async Task<T> RunAsync<T>(string what, TimeSpan deadline, Func<DatabaseTransaction, Task<T>> work, CancellationToken cancellationToken)
+    /// <param name="what">Begins the message of a failure.</param>
+    /// <remarks>When only the answer to the commit is lost, the work may have taken effect although this fails.</remarks>
+    public async Task<T> RunAsync<T>(
+        string what, TimeSpan timeout, Func<DatabaseTransaction, Task<T>> work, CancellationToken cancellationToken)
     {
-        using var timer = new CancellationTokenSource(deadline, timeProvider);
+        using var timer = new CancellationTokenSource(timeout, timeProvider);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
-        NpgsqlDataSource? dataSource = null;
+        var attempt = new Attempt();
         try
         {
-            dataSource = await OpenSourceAsync(both.Token);
-            var progress = new Progress();
             try
             {
-                return await UntilAsync(AttemptAsync(dataSource, deadline, work, progress, both.Token), both.Token);
+                return await RunOnceAsync(attempt, timeout, work, both.Token);
             }
-            catch (Exception e) when (progress.IsSafeToRepeat && !both.IsCancellationRequested && IsConnectionLoss(e))
+            catch (Exception exception) when (!both.IsCancellationRequested && attempt.MayBeRepeatedAfter(exception))
             {
-                // A pooled connection that died while it lay idle, as they all do when the server restarts; Npgsql has emptied the pool by now.
-                return await UntilAsync(AttemptAsync(dataSource, deadline, work, new Progress(), both.Token), both.Token);
+                // A pooled connection that died while it lay idle, as they all do when the server restarts (Npgsql has emptied the pool by
+                // now); or a data source that another query has replaced.
+                attempt = new Attempt();
+                return await RunOnceAsync(attempt, timeout, work, both.Token);
             }
         }
-        catch (Exception e) when (cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (cancellationToken.IsCancellationRequested)
         {
-            throw new OperationCanceledException($"{what}: cancelled.", e, cancellationToken);
+            throw new OperationCanceledException($"{what}: cancelled.", exception, cancellationToken);
         }
-        catch (Exception e) when (timer.IsCancellationRequested && e is not BackendDatabaseException)
+        catch (Exception exception) when (timer.IsCancellationRequested && exception is not BackendDatabaseException)
         {
-            throw new BackendDatabaseException($"{what}: the database did not answer within {deadline.TotalSeconds:0.###} s.", e) { Unreachable = true };
+            throw Unreachable($"the database did not answer within {timeout.TotalSeconds:0.###} s.", exception);
         }
-        catch (BackendDatabaseException e)
+        catch (BackendDatabaseException exception)
         {
-            throw new BackendDatabaseException($"{what}: {e.Message}", e) { Unreachable = e.Unreachable };
+            throw new BackendDatabaseException($"{what}: {exception.Message}", exception) { Unreachable = exception.Unreachable };
         }
-        catch (PostgresException e)
+        catch (PostgresException exception)
         {
-            await ForgetRefusedCredentialsAsync(e, dataSource);
-            throw new BackendDatabaseException($"{what}: the database answered {e.SqlState}: {e.MessageText}", e) { Unreachable = SpeaksOfOutage(e.SqlState) };
+            await DropRefusedCredentialsAsync(exception, attempt.DataSource);
+            throw new BackendDatabaseException($"{what}: the database answered {exception.SqlState}: {exception.MessageText}", exception)
+            {
+                Unreachable = IsOutage(exception.SqlState),
+            };
         }
-        catch (Exception e) when (e is NpgsqlException or IOException or SocketException or TimeoutException)
+        catch (Exception exception) when (exception is NpgsqlException or IOException or SocketException or TimeoutException or ObjectDisposedException)
         {
-            throw new BackendDatabaseException($"{what}: {e.Message}", e) { Unreachable = true };
+            throw Unreachable(exception.Message, exception);
         }
+
+        BackendDatabaseException Unreachable(string reason, Exception exception) => new($"{what}: {reason}", exception) { Unreachable = true };
     }
 
     public async ValueTask DisposeAsync()
@@ -68,43 +73,48 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         _opening.Dispose();
     }
 
-    private static async Task<T> AttemptAsync<T>(
-        NpgsqlDataSource dataSource, TimeSpan deadline, Func<DatabaseTransaction, Task<T>> work, Progress progress, CancellationToken cancellationToken)
-    {
-        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        progress.Opened = true;
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var turn = new DatabaseTransaction(connection, transaction, cancellationToken);
-
-        // The server gives up as well, so that no abandoned statement takes effect much later; a row that somebody else has locked is told from a dead server.
-        await turn.ExecuteAsync(
-            $"SET LOCAL lock_timeout = {Math.Max(1, (long)(deadline.TotalMilliseconds * 0.8))}; "
-            + $"SET LOCAL statement_timeout = {Math.Max(1, (long)deadline.TotalMilliseconds)}");
-        var result = await work(turn);
-
-        // An attempt that nobody waits for any more must not take effect behind the back of whoever was told that it failed.
-        cancellationToken.ThrowIfCancellationRequested();
-        progress.Committing = true;
-        await transaction.CommitAsync(cancellationToken);
-        return result;
-    }
-
     /// <summary>
-    /// Npgsql misses a cancellation that comes between the connection and the server's first word, and then waits for its own timeout. So nobody waits for
-    /// Npgsql: an abandoned attempt finds its token cancelled before its next statement.
+    /// Npgsql misses a cancellation between connecting and the server's first message, and then waits for its own timeout. So this does not
+    /// wait for Npgsql: an abandoned attempt finds its token cancelled before its next statement.
     /// </summary>
-    private static async Task<T> UntilAsync<T>(Task<T> attempt, CancellationToken cancellationToken)
+    private async Task<T> RunOnceAsync<T>(
+        Attempt attempt, TimeSpan timeout, Func<DatabaseTransaction, Task<T>> work, CancellationToken cancellationToken)
     {
+        attempt.DataSource = await OpenSourceAsync(cancellationToken);
+        var running = ExecuteAsync(attempt, timeout, work, cancellationToken);
         try
         {
-            return await attempt.WaitAsync(cancellationToken);
+            return await running.WaitAsync(cancellationToken);
         }
-        catch (OperationCanceledException) when (!attempt.IsCompleted)
+        catch (OperationCanceledException) when (!running.IsCompleted)
         {
-            // The missed deadline is what gets reported; how the attempt ends later adds nothing, but must count as seen.
-            _ = attempt.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            // The timeout is what gets reported. How the attempt ends later adds nothing, but its exception must be observed.
+            _ = running.ContinueWith(
+                static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
             throw;
         }
+    }
+
+    private static async Task<T> ExecuteAsync<T>(
+        Attempt attempt, TimeSpan timeout, Func<DatabaseTransaction, Task<T>> work, CancellationToken cancellationToken)
+    {
+        await using var connection = await attempt.DataSource!.OpenConnectionAsync(cancellationToken);
+        attempt.Opened = true;
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var session = new DatabaseTransaction(connection, transaction, cancellationToken);
+
+        // The server gives up as well, so that an abandoned statement cannot take effect much later. The lock timeout is shorter: it tells
+        // a row that is locked from a server that does not answer.
+        await session.ExecuteAsync(
+            $"SET LOCAL lock_timeout = {Math.Max(1, (long)(timeout.TotalMilliseconds * 0.8))}; "
+            + $"SET LOCAL statement_timeout = {Math.Max(1, (long)timeout.TotalMilliseconds)}");
+        var result = await work(session);
+
+        // The caller may have been told already that this attempt failed: then it must not take effect.
+        cancellationToken.ThrowIfCancellationRequested();
+        attempt.Committing = true;
+        await transaction.CommitAsync(cancellationToken);
+        return result;
     }
 
     private async Task<NpgsqlDataSource> OpenSourceAsync(CancellationToken cancellationToken)
@@ -117,7 +127,7 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         await _opening.WaitAsync(cancellationToken);
         try
         {
-            return _dataSource ??= NpgsqlDataSource.Create(Settle(await source.ResolveAsync(cancellationToken)));
+            return _dataSource ??= NpgsqlDataSource.Create(Complete(await source.ResolveAsync(cancellationToken)));
         }
         finally
         {
@@ -125,12 +135,12 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         }
     }
 
-    private NpgsqlConnectionStringBuilder Settle(NpgsqlConnectionStringBuilder builder)
+    private NpgsqlConnectionStringBuilder Complete(NpgsqlConnectionStringBuilder builder)
     {
-        // Npgsql's own timeouts only end what was abandoned; the deadline is kept by the session.
+        // Npgsql's own timeouts only end what was abandoned; the session keeps the real one.
         builder.Timeout = (int)Math.Ceiling(options.Value.Timeout.TotalSeconds) + 1;
         builder.CommandTimeout = (int)Math.Ceiling(Math.Max(options.Value.Timeout.TotalSeconds, options.Value.StartTimeout.TotalSeconds)) + 1;
-        // −1: after a deadline the connection is dropped at once instead of waiting for the server to confirm.
+        // −1: after a timeout the connection is dropped at once instead of waiting for the server to confirm.
         builder.CancellationTimeout = -1;
         builder.MaxPoolSize = options.Value.MaxPoolSize;
         builder.MinPoolSize = 0;
@@ -141,32 +151,41 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         return builder;
     }
 
-    /// <summary>Heroku changes the password when it likes: after a refusal the connection string is asked for anew.</summary>
-    private async Task ForgetRefusedCredentialsAsync(PostgresException e, NpgsqlDataSource? refused)
+    /// <summary>Heroku may change the password at any time: after a refusal the connection string is read again.</summary>
+    private async Task DropRefusedCredentialsAsync(PostgresException exception, NpgsqlDataSource? refused)
     {
-        if (e.SqlState.StartsWith("28", StringComparison.Ordinal) && refused is not null
+        if (exception.SqlState.StartsWith("28", StringComparison.Ordinal) && refused is not null
             && ReferenceEquals(Interlocked.CompareExchange(ref _dataSource, null, refused), refused))
         {
             await refused.DisposeAsync();
         }
     }
 
-    private static bool IsConnectionLoss(Exception e) =>
-        e is PostgresException p ? SpeaksOfOutage(p.SqlState) : e is NpgsqlException or IOException or SocketException;
-
-    /// <summary>Classes of errors under which no other statement would do better: connection, resources, shutdown, credentials, read-only standby.</summary>
-    private static bool SpeaksOfOutage(string sqlState) =>
+    /// <summary>
+    /// Errors under which no other statement would do better: connection, resources, shutdown, credentials, read-only standby.
+    /// </summary>
+    private static bool IsOutage(string sqlState) =>
         sqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InvalidCatalogName
         || sqlState.StartsWith("08", StringComparison.Ordinal) || sqlState.StartsWith("28", StringComparison.Ordinal)
         || sqlState.StartsWith("53", StringComparison.Ordinal) || sqlState.StartsWith("57P", StringComparison.Ordinal);
 
     /// <summary>How far an attempt came.</summary>
-    private sealed class Progress
+    private sealed class Attempt
     {
+        public NpgsqlDataSource? DataSource { get; set; }
+
         public bool Opened { get; set; }
 
         public bool Committing { get; set; }
 
-        public bool IsSafeToRepeat => Opened && !Committing;
+        /// <summary>
+        /// After a lost connection, but not where none was opened, for then the server is away; and never once the commit was sent.
+        /// </summary>
+        public bool MayBeRepeatedAfter(Exception exception) => !Committing && exception switch
+        {
+            ObjectDisposedException => true,
+            PostgresException postgres => Opened && IsOutage(postgres.SqlState),
+            _ => Opened && exception is NpgsqlException or IOException or SocketException,
+        };
     }
 }

@@ -1,11 +1,10 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
-using HostService.Infrastructure.Backend.Rows;
 
 namespace HostService.Infrastructure.Backend.Connection;
 
-/// <summary>Reads a config var of a Heroku app. Neither the key nor an answer ever goes into a message: both are secrets.</summary>
+/// <summary>Reads a config var of a Heroku app. The API key and the values are secrets and never part of a message.</summary>
 internal sealed class HerokuConfigVars(HttpClient http)
 {
     public async Task<string> ReadAsync(HerokuOptions options, string name, CancellationToken cancellationToken)
@@ -15,7 +14,7 @@ internal sealed class HerokuConfigVars(HttpClient http)
         request.Headers.Accept.Add(MediaTypeWithQualityHeaderValue.Parse("application/vnd.heroku+json; version=3"));
         if (!request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + options.ApiKey))
         {
-            throw new BackendDatabaseException("Heroku:ApiKey holds characters that no API key has.");
+            throw new BackendDatabaseException("Heroku:ApiKey contains characters that are not valid in an HTTP header.");
         }
 
         try
@@ -23,7 +22,8 @@ internal sealed class HerokuConfigVars(HttpClient http)
             using var response = await http.SendAsync(request, cancellationToken);
             if (!response.IsSuccessStatusCode)
             {
-                throw new BackendDatabaseException($"Heroku refused to show the config vars of app {options.App}: {Explain(response.StatusCode)}");
+                throw new BackendDatabaseException(
+                    $"Heroku refused to show the config vars of app {options.App}: {Explain(response.StatusCode)}");
             }
 
             using var json = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync(cancellationToken));
@@ -34,9 +34,12 @@ internal sealed class HerokuConfigVars(HttpClient http)
                     ? text
                     : throw new BackendDatabaseException($"The Heroku app {options.App} has no config var {name}.");
         }
-        catch (HttpRequestException e)
+        catch (HttpRequestException exception)
         {
-            throw new BackendDatabaseException($"Heroku's API at {options.Endpoint} could not be reached: {e.Message}", e) { Unreachable = true };
+            throw new BackendDatabaseException($"Heroku's API at {options.Endpoint} could not be reached: {exception.Message}", exception)
+            {
+                Unreachable = true,
+            };
         }
         catch (JsonException)
         {

@@ -4,22 +4,23 @@ using Npgsql;
 
 namespace HostService.Infrastructure.Backend.Connection;
 
-/// <summary>The parameters of a connection as libpq names them, so that a URL that works with psql works here.</summary>
+/// <summary>Connection parameters by libpq's names, so that a URL that works with psql works here.</summary>
 internal static class PostgresParameters
 {
     /// <summary>
-    /// Known to libpq and without effect here: Npgsql has no such setting, or this service decides it itself (<c>connect_timeout</c> is
-    /// <see cref="DatabaseOptions.Timeout"/>; with one host there is nothing to choose by <c>target_session_attrs</c>).
+    /// Known to libpq and without effect here: Npgsql has no such setting, or this service sets it itself (<c>connect_timeout</c> is
+    /// <see cref="DatabaseOptions.Timeout"/>; <c>target_session_attrs</c> chooses between several hosts).
     /// </summary>
     private static readonly FrozenSet<string> Unused = FrozenSet.ToFrozenSet(
     [
-        "connect_timeout", "target_session_attrs", "load_balance_hosts", "hostaddr", "client_encoding", "fallback_application_name", "keepalives_count", "tcp_user_timeout",
-        "replication", "requiressl", "sslcompression", "sslcertmode", "sslcrl", "sslcrldir", "sslsni", "sslkeylogfile", "requirepeer", "ssl_min_protocol_version",
-        "ssl_max_protocol_version", "min_protocol_version", "max_protocol_version", "gsslib", "gssdelegation", "service", "servicefile", "scram_client_key",
-        "scram_server_key", "oauth_issuer", "oauth_client_id", "oauth_client_secret", "oauth_scope",
+        "connect_timeout", "target_session_attrs", "load_balance_hosts", "hostaddr", "client_encoding", "fallback_application_name",
+        "keepalives_count", "tcp_user_timeout", "replication", "requiressl", "sslcompression", "sslcertmode", "sslcrl", "sslcrldir", "sslsni",
+        "sslkeylogfile", "requirepeer", "ssl_min_protocol_version", "ssl_max_protocol_version", "min_protocol_version",
+        "max_protocol_version", "gsslib", "gssdelegation", "service", "servicefile", "scram_client_key", "scram_server_key", "oauth_issuer",
+        "oauth_client_id", "oauth_client_secret", "oauth_scope",
     ]);
 
-    /// <summary>Null, or what is wrong in words that never repeat the value.</summary>
+    /// <summary>Returns null, or the fault, which never repeats the value.</summary>
     /// <param name="isUsed">False where the parameter is valid and has no effect.</param>
     public static string? Set(NpgsqlConnectionStringBuilder builder, string key, string value, out bool isUsed)
     {
@@ -39,7 +40,12 @@ internal static class PostgresParameters
                     ("verify-full", SslMode.VerifyFull));
             case "channel_binding":
                 return Choose(
-                    key, value, b => builder.ChannelBinding = b, ("disable", ChannelBinding.Disable), ("prefer", ChannelBinding.Prefer), ("require", ChannelBinding.Require));
+                    key,
+                    value,
+                    binding => builder.ChannelBinding = binding,
+                    ("disable", ChannelBinding.Disable),
+                    ("prefer", ChannelBinding.Prefer),
+                    ("require", ChannelBinding.Require));
             case "gssencmode":
                 return Choose(
                     key,
@@ -49,7 +55,12 @@ internal static class PostgresParameters
                     ("prefer", GssEncryptionMode.Prefer),
                     ("require", GssEncryptionMode.Require));
             case "sslnegotiation":
-                return Choose(key, value, n => builder.SslNegotiation = n, ("postgres", SslNegotiation.Postgres), ("direct", SslNegotiation.Direct));
+                return Choose(
+                    key,
+                    value,
+                    negotiation => builder.SslNegotiation = negotiation,
+                    ("postgres", SslNegotiation.Postgres),
+                    ("direct", SslNegotiation.Direct));
             case "keepalives":
                 return Choose(key, value, on => builder.TcpKeepAlive = on, ("0", false), ("1", true));
             case "keepalives_idle":
@@ -57,7 +68,7 @@ internal static class PostgresParameters
             case "keepalives_interval":
                 return Seconds(key, value, s => builder.TcpKeepAliveInterval = s);
             case "sslrootcert":
-                // libpq's word for the certificates that the machine trusts, which is what Npgsql does without a file.
+                // libpq's name for the certificates that the machine trusts, which is Npgsql's default.
                 builder.RootCertificate = value == "system" ? null : value;
                 return null;
             case "sslcert":
@@ -87,7 +98,7 @@ internal static class PostgresParameters
                 return "has a port that is not a number from 1 to 65535.";
             default:
                 isUsed = !Unused.Contains(key);
-                return isUsed ? "has a parameter that PostgreSQL's own clients do not know, either." : null;
+                return isUsed ? "has a parameter that PostgreSQL's own clients do not know either." : null;
         }
     }
 
@@ -95,7 +106,7 @@ internal static class PostgresParameters
     {
         try
         {
-            // The same methods under Npgsql's names; a leading '!' rules one out in both.
+            // The same methods under Npgsql's names; a leading '!' excludes one in both.
             builder.RequireAuth = value
                 .Replace("scram-sha-256", "ScramSHA256", StringComparison.Ordinal)
                 .Replace("password", "Password", StringComparison.Ordinal)
@@ -105,9 +116,9 @@ internal static class PostgresParameters
                 .Replace("none", "None", StringComparison.Ordinal);
             return null;
         }
-        catch (Exception e) when (e is ArgumentException or NotSupportedException or FormatException)
+        catch (Exception exception) when (exception is ArgumentException or NotSupportedException or FormatException)
         {
-            // Its words repeat the value.
+            // Npgsql's message repeats the value.
             return "has a require_auth that Npgsql cannot use.";
         }
     }
@@ -123,7 +134,8 @@ internal static class PostgresParameters
             }
         }
 
-        return $"has {(key.StartsWith("ssl", StringComparison.Ordinal) ? "an" : "a")} {key} that is not one of {string.Join(", ", choices.Select(c => c.Name))}.";
+        var article = key.StartsWith("ssl", StringComparison.Ordinal) ? "an" : "a";
+        return $"has {article} {key} that is not one of {string.Join(", ", choices.Select(c => c.Name))}.";
     }
 
     private static string? Seconds(string key, string value, Action<int> set)
@@ -133,7 +145,7 @@ internal static class PostgresParameters
             return $"has a {key} that is not a number of seconds.";
         }
 
-        // 0 is the system's own, as without it.
+        // 0 means the system's default, as without the parameter.
         if (seconds > 0)
         {
             set(seconds);

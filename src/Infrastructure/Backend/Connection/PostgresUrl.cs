@@ -3,17 +3,18 @@ using Npgsql;
 
 namespace HostService.Infrastructure.Backend.Connection;
 
-/// <summary><c>postgres://user:password@host:port/database?sslmode=…</c>, as Heroku and libpq write it.</summary>
+/// <summary>Parses <c>postgres://user:password@host:port/database?sslmode=…</c>, the format of Heroku and libpq.</summary>
 internal static class PostgresUrl
 {
     public static bool LooksLikeOne(string value) =>
-        value.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase) || value.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase);
+        value.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase)
+        || value.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>
-    /// Null and the parsed URL, or what is wrong with it in words that follow the setting's name and never repeat the value. Without an <c>sslmode</c> a
-    /// server on another machine is only spoken to over TLS: Heroku's accepts nothing else.
+    /// Returns null and the parsed URL, or the fault: a text that follows the setting's name and never repeats the value. Without an
+    /// <c>sslmode</c>, TLS is required for a server on another machine: Heroku's accepts nothing else.
     /// </summary>
-    /// <param name="unused">Names of parameters that libpq knows and that have no effect here.</param>
+    /// <param name="unused">The parameters that libpq knows and that have no effect here.</param>
     public static string? TryParse(string value, out NpgsqlConnectionStringBuilder? result, out IReadOnlyList<string> unused)
     {
         result = null;
@@ -114,7 +115,7 @@ internal static class PostgresUrl
         return null;
     }
 
-    /// <summary>What also has a place of its own in a URL.</summary>
+    /// <summary>Parameters that can also be written in the URL's other parts.</summary>
     private static bool SetPlace(NpgsqlConnectionStringBuilder builder, string key, string value)
     {
         switch (key)

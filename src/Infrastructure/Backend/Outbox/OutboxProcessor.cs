@@ -1,29 +1,30 @@
 using HostService.Infrastructure.Backend.Connection;
-using HostService.Infrastructure.Backend.Rows;
 using Microsoft.Extensions.Logging;
 
 namespace HostService.Infrastructure.Backend.Outbox;
 
 /// <summary>
-/// Brings what is in the <see cref="OutboxQueue"/> to the database: at once while it answers, else again and again with a growing pause. For one row there is
-/// never more than one write under way, so that no write overtakes an older one of the same row; different rows do not wait for each other.
+/// Writes what is in the <see cref="OutboxQueue"/> to the database: at once while it answers, else with retries and a growing delay. Each
+/// row has at most one write in progress, so that no write overtakes an older one of the same row; different rows do not wait for each
+/// other.
 /// </summary>
-internal sealed class OutboxProcessor : IAsyncDisposable
+internal sealed partial class OutboxProcessor : IAsyncDisposable
 {
     private readonly Lock _gate = new();
-    private readonly OutboxQueue _outbox = new();
-    private readonly Dictionary<RowKey, Task<Exception?>> _lanes = [];
+    private readonly OutboxQueue _queue = new();
+    private readonly Dictionary<RowKey, Task<Exception?>> _writers = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly Func<RowWrite, CancellationToken, Task> _write;
     private readonly DatabaseOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
-    private TaskCompletionSource _kick = NewSignal();
+    private TaskCompletionSource _wake = NewSignal();
     private Task _retrying = Task.CompletedTask;
-    private bool _away;
+    private bool _unreachable;
 
-    /// <param name="write">Carries out one write; throws when it could not.</param>
-    public OutboxProcessor(Func<RowWrite, CancellationToken, Task> write, DatabaseOptions options, TimeProvider timeProvider, ILogger logger)
+    /// <param name="write">Carries out one write; throws when it failed.</param>
+    public OutboxProcessor(
+        Func<RowWrite, CancellationToken, Task> write, DatabaseOptions options, TimeProvider timeProvider, ILogger logger)
     {
         _write = write;
         _options = options;
@@ -32,64 +33,64 @@ internal sealed class OutboxProcessor : IAsyncDisposable
     }
 
     /// <summary>What is not in the database yet, oldest first.</summary>
-    public IReadOnlyList<RowWrite> Pending => _outbox.Pending;
+    public IReadOnlyList<RowWrite> Pending => _queue.Pending;
 
     /// <summary>
-    /// Writes, or keeps the write for later. During a known outage it returns at once. Cancelling gives up waiting; the write stays.
+    /// Writes, or keeps the write for later. Returns at once during a known outage. Cancelling only ends the waiting: the write stays.
     /// </summary>
     public Task PutAsync(RowWrite write, CancellationToken cancellationToken)
     {
-        _outbox.Put(write);
+        _queue.Put(write);
         lock (_gate)
         {
-            if (_away)
+            if (_unreachable)
             {
                 StartRetrying();
                 return Task.CompletedTask;
             }
         }
 
-        return LaneAsync(write.Row).WaitAsync(cancellationToken);
+        return WriterOf(write.Row).WaitAsync(cancellationToken);
     }
 
     /// <summary>Writes what is pending for one row. False when it is still pending afterwards.</summary>
-    public async Task<bool> SettleAsync(RowKey row, CancellationToken cancellationToken)
+    public async Task<bool> FlushAsync(RowKey row, CancellationToken cancellationToken)
     {
-        if (_outbox.Find(row) is not null)
+        if (_queue.Find(row) is not null)
         {
-            await LaneAsync(row).WaitAsync(cancellationToken);
+            await WriterOf(row).WaitAsync(cancellationToken);
         }
 
-        return _outbox.Find(row) is null;
-    }
-
-    /// <summary>Some query has just succeeded: whatever was held up may go now.</summary>
-    public void DatabaseAnswered()
-    {
-        lock (_gate)
-        {
-            if (_away)
-            {
-                _away = false;
-                _kick.TrySetResult();
-            }
-        }
+        return _queue.Find(row) is null;
     }
 
     /// <summary>Waits until nothing is pending or the token is cancelled.</summary>
     public async Task FlushAsync(CancellationToken cancellationToken)
     {
-        while (_outbox.Count > 0 && !_stop.IsCancellationRequested)
+        while (_queue.Count > 0 && !_stop.IsCancellationRequested)
         {
             Task retrying;
             lock (_gate)
             {
                 StartRetrying();
-                _kick.TrySetResult();
+                _wake.TrySetResult();
                 retrying = _retrying;
             }
 
             await retrying.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>A query has just succeeded: ends the delay of pending writes.</summary>
+    public void OnDatabaseAnswered()
+    {
+        lock (_gate)
+        {
+            if (_unreachable)
+            {
+                _unreachable = false;
+                _wake.TrySetResult();
+            }
         }
     }
 
@@ -99,25 +100,27 @@ internal sealed class OutboxProcessor : IAsyncDisposable
         Task[] running;
         lock (_gate)
         {
-            running = [_retrying, .. _lanes.Values];
+            running = [_retrying, .. _writers.Values];
         }
 
         await Task.WhenAll(running);
         _stop.Dispose();
     }
 
-    /// <summary>The one task that writes this row, started if none runs. Its result is why it stopped with a write pending; it never fails.</summary>
-    private Task<Exception?> LaneAsync(RowKey row)
+    /// <summary>
+    /// The one task that writes this row, started if none runs. Its result is the failure that left a write pending; it never throws.
+    /// </summary>
+    private Task<Exception?> WriterOf(RowKey row)
     {
         lock (_gate)
         {
-            if (!_lanes.TryGetValue(row, out var lane))
+            if (!_writers.TryGetValue(row, out var writer))
             {
-                lane = Task.Run(() => WriteRowAsync(row));
-                _lanes.Add(row, lane);
+                writer = Task.Run(() => WriteRowAsync(row));
+                _writers.Add(row, writer);
             }
 
-            return lane;
+            return writer;
         }
     }
 
@@ -128,10 +131,10 @@ internal sealed class OutboxProcessor : IAsyncDisposable
             RowWrite? write;
             lock (_gate)
             {
-                write = _outbox.Find(row);
+                write = _queue.Find(row);
                 if (write is null)
                 {
-                    _lanes.Remove(row);
+                    _writers.Remove(row);
                     return null;
                 }
             }
@@ -139,53 +142,55 @@ internal sealed class OutboxProcessor : IAsyncDisposable
             try
             {
                 await _write(write, _stop.Token);
-                _outbox.Written(write);
+                _queue.Complete(write);
             }
-            catch (Exception e)
+            catch (Exception exception)
             {
-                // Boundary: whatever went wrong, the write is kept, reported and tried again.
-                Keep(write, e);
-                return e;
+                // Boundary: whatever went wrong, the write stays pending, is reported and tried again.
+                OnFailed(write, exception);
+                return exception;
             }
         }
     }
 
-    private void Keep(RowWrite write, Exception e)
+    private void OnFailed(RowWrite write, Exception exception)
     {
         bool isNews;
         lock (_gate)
         {
-            _lanes.Remove(write.Row);
+            _writers.Remove(write.Row);
             if (_stop.IsCancellationRequested)
             {
                 return;
             }
 
-            var unreachable = e is BackendDatabaseException { Unreachable: true };
-            isNews = !(unreachable && _away);
-            _away |= unreachable;
+            var unreachable = exception is BackendDatabaseException { Unreachable: true };
+            isNews = !(unreachable && _unreachable);
+            _unreachable |= unreachable;
             StartRetrying();
         }
 
-        if (isNews)
+        if (!isNews)
         {
-            if (write.Row.Kind == RowKind.Mandelbox)
-            {
-                DatabaseLog.MandelboxWriteKept(_logger, write.What, write.Row.Id, e.Message);
-            }
-            else
-            {
-                DatabaseLog.HostWriteKept(_logger, write.What, write.Row.Id, e.Message);
-            }
+            return;
+        }
+
+        if (write.Row.Kind == RowKind.Mandelbox)
+        {
+            LogMandelboxWriteKept(write.What, write.Row.Id, exception.Message);
+        }
+        else
+        {
+            LogInstanceWriteKept(write.What, write.Row.Id, exception.Message);
         }
     }
 
-    /// <summary>Under <see cref="_gate"/>.</summary>
+    /// <summary>Call only with <see cref="_gate"/> held.</summary>
     private void StartRetrying()
     {
         if (_retrying.IsCompleted && !_stop.IsCancellationRequested)
         {
-            _kick = NewSignal();
+            _wake = NewSignal();
             _retrying = Task.Run(RetryAsync);
         }
     }
@@ -193,14 +198,14 @@ internal sealed class OutboxProcessor : IAsyncDisposable
     private async Task RetryAsync()
     {
         var delay = _options.RetryDelay;
-        var held = 0;
+        var kept = 0;
         while (!_stop.IsCancellationRequested)
         {
-            delay = await PauseAsync(delay);
-            held = Math.Max(held, _outbox.Count);
-            foreach (var write in _outbox.Pending)
+            delay = await DelayAsync(delay);
+            kept = Math.Max(kept, _queue.Count);
+            foreach (var write in _queue.Pending)
             {
-                if (_stop.IsCancellationRequested || await LaneAsync(write.Row) is BackendDatabaseException { Unreachable: true })
+                if (_stop.IsCancellationRequested || await WriterOf(write.Row) is BackendDatabaseException { Unreachable: true })
                 {
                     break;
                 }
@@ -208,9 +213,9 @@ internal sealed class OutboxProcessor : IAsyncDisposable
 
             lock (_gate)
             {
-                if (_outbox.Count == 0)
+                if (_queue.Count == 0)
                 {
-                    _away = false;
+                    _unreachable = false;
                     _retrying = Task.CompletedTask;
                     break;
                 }
@@ -219,34 +224,43 @@ internal sealed class OutboxProcessor : IAsyncDisposable
 
         if (!_stop.IsCancellationRequested)
         {
-            DatabaseLog.KeptWritten(_logger, held);
+            LogKeptWritten(kept);
         }
     }
 
-    /// <summary>Waits, or less when the database was heard of meanwhile. The next pause.</summary>
-    private async Task<TimeSpan> PauseAsync(TimeSpan delay)
+    /// <summary>Waits for the delay or until woken. Returns the next delay.</summary>
+    private async Task<TimeSpan> DelayAsync(TimeSpan delay)
     {
-        Task kick;
+        Task wake;
         lock (_gate)
         {
-            kick = _kick.Task;
+            wake = _wake.Task;
         }
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-        await Task.WhenAny(Task.Delay(delay, _timeProvider, stop.Token), kick);
+        await Task.WhenAny(Task.Delay(delay, _timeProvider, stop.Token), wake);
         await stop.CancelAsync();
-        if (!kick.IsCompleted)
+        if (!wake.IsCompleted)
         {
             return delay * 2 < _options.MaxRetryDelay ? delay * 2 : _options.MaxRetryDelay;
         }
 
         lock (_gate)
         {
-            _kick = NewSignal();
+            _wake = NewSignal();
         }
 
         return _options.RetryDelay;
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Kept for later: {What} of mandelbox {MandelboxId} could not be written: {Reason}")]
+    private partial void LogMandelboxWriteKept(string what, string mandelboxId, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Kept for later: {What} of instance {InstanceName} could not be written: {Reason}")]
+    private partial void LogInstanceWriteKept(string what, string instanceName, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The database accepts writes again; up to {Count} kept ones are written")]
+    private partial void LogKeptWritten(int count);
 }

@@ -1,34 +1,8 @@
 namespace HostService.Infrastructure.Backend.Outbox;
 
-/// <summary>Which row a write goes to.</summary>
-internal readonly record struct RowKey(RowKind Kind, string Id)
-{
-    public override string ToString() => Kind == RowKind.Mandelbox ? $"mandelbox {Id}" : $"instance {Id}";
-}
-
-internal enum RowKind
-{
-    Instance,
-    Mandelbox,
-}
-
-/// <param name="Status">The new status, or null: the row is to go.</param>
-/// <param name="OnlyIf">A removal that is limited to what this claim may have left behind; null for one that is not.</param>
-internal sealed record RowWrite(RowKey Row, string? Status, Claim? OnlyIf = null)
-{
-    public bool Removes => Status is null;
-
-    public string What => Status ?? "the removal";
-
-    public override string ToString() => Removes ? $"removal of {Row}" : $"{Status} of {Row}";
-}
-
-/// <summary>Who claimed a mandelbox's row, for whom.</summary>
-internal sealed record Claim(string InstanceName, string UserId);
-
 /// <summary>
-/// What is still to be written: one write a row, in the order in which they were put. A newer status takes the older one's place; a row that is to go stays
-/// so, whatever status comes after; only a removal without a limit takes the place of one with a limit. Holds as many entries as the host had mandelboxes since the outage began.
+/// The pending writes, at most one for each row, in the order in which they were put. A newer status replaces an older one. A removal
+/// stays, whatever status follows; only a removal without a limit replaces one with a limit.
 /// </summary>
 internal sealed class OutboxQueue
 {
@@ -47,7 +21,7 @@ internal sealed class OutboxQueue
         }
     }
 
-    /// <summary>All that is pending, oldest first.</summary>
+    /// <summary>All pending writes, oldest first.</summary>
     public IReadOnlyList<RowWrite> Pending
     {
         get
@@ -81,8 +55,8 @@ internal sealed class OutboxQueue
         }
     }
 
-    /// <summary>It is in the database. A newer write of the same row, put meanwhile, stays pending.</summary>
-    public void Written(RowWrite write)
+    /// <summary>Removes a write that is in the database. A newer write of the same row, put meanwhile, stays pending.</summary>
+    public void Complete(RowWrite write)
     {
         lock (_gate)
         {

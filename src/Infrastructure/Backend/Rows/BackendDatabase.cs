@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Outbox;
 using Microsoft.Extensions.Logging;
@@ -5,45 +6,50 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Backend.Rows;
 
-/// <summary>The web backend's PostgreSQL. Decisions are in <see cref="RegistrationRules"/> and <see cref="ClaimRules"/>; here are the statements.</summary>
-internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
+/// <summary>The statements on the web backend's PostgreSQL. <see cref="RegistrationRules"/> and <see cref="ClaimRules"/> decide.</summary>
+internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposable
 {
     /// <summary>B25, by the row's creation time.</summary>
-    private static readonly TimeSpan AllocatedForTooLong = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MaxAllocated = TimeSpan.FromSeconds(10);
 
     /// <summary>B25, by the row's creation time.</summary>
-    private static readonly TimeSpan ConnectingForTooLong = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan MaxConnecting = TimeSpan.FromSeconds(90);
 
     private readonly DatabaseSession _session;
     private readonly DatabaseOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<BackendDatabase> _logger;
-    private readonly OutboxProcessor _pump;
+    private readonly OutboxProcessor _outbox;
+    private readonly string _instances;
+    private readonly string _mandelboxes;
 
-    /// <summary>The instance whose row this service may write, known from a registration that was not refused.</summary>
+    /// <summary>The instance whose row this service may write, set by a registration that was not refused.</summary>
     private volatile string? _ourInstance;
 
-    /// <summary>We ourselves have set a status that says that the host is on its way out.</summary>
+    /// <summary>This service itself has set a status that says that the host is not wanted.</summary>
     private volatile bool _leaving;
 
-    /// <summary>We ourselves have removed the host's row, or are about to.</summary>
+    /// <summary>This service itself has removed the host's row, or is about to.</summary>
     private volatile bool _left;
 
-    public BackendDatabase(DatabaseSession session, IOptions<DatabaseOptions> options, TimeProvider timeProvider, ILogger<BackendDatabase> logger)
+    public BackendDatabase(
+        DatabaseSession session, IOptions<DatabaseOptions> options, TimeProvider timeProvider, ILogger<BackendDatabase> logger)
     {
         _session = session;
         _options = options.Value;
         _timeProvider = timeProvider;
         _logger = logger;
-        _pump = new OutboxProcessor(WriteRowAsync, _options, timeProvider, logger);
+        _outbox = new OutboxProcessor(WriteRowAsync, _options, timeProvider, logger);
+        _instances = $"\"{_options.Schema}\".instance_info";
+        _mandelboxes = $"\"{_options.Schema}\".mandelbox_info";
     }
 
     private long NowMs => _timeProvider.GetUtcNow().ToUnixTimeMilliseconds();
 
-    public Task TestAsync(CancellationToken cancellationToken) => AskAsync(
+    public Task TestAsync(CancellationToken cancellationToken) => RunAsync(
         "testing the database",
         _options.StartTimeout,
-        async turn => await turn.ExecuteAsync("SELECT 1 FROM hardware.instance_info LIMIT 0; SELECT 1 FROM hardware.mandelbox_info LIMIT 0"),
+        async transaction => await transaction.ExecuteAsync($"SELECT 1 FROM {_instances} LIMIT 0; SELECT 1 FROM {_mandelboxes} LIMIT 0"),
         cancellationToken);
 
     public async Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken)
@@ -54,10 +60,10 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
         {
             answer = await TakeOverAsync(registration, mayBeOurs: false, attempt, cancellationToken);
         }
-        catch (BackendDatabaseException e) when (attempt.MayHaveWritten)
+        catch (BackendDatabaseException exception) when (attempt.MayHaveWritten)
         {
-            // The row may have been taken over all the same, and then it looks like somebody else's to a service that starts anew.
-            DatabaseLog.RegistrationUnclear(_logger, registration.InstanceName, e.Message);
+            // The row may have been taken over all the same. Then it would look like another host's row to a service that starts anew.
+            LogRegistrationUnclear(registration.InstanceName, exception.Message);
             answer = await TakeOverAsync(registration, mayBeOurs: true, attempt, cancellationToken);
         }
 
@@ -69,16 +75,17 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
         return answer;
     }
 
-    private Task<RegistrationAnswer> TakeOverAsync(HostRegistration registration, bool mayBeOurs, Attempt attempt, CancellationToken cancellationToken) => AskAsync(
+    private Task<RegistrationAnswer> TakeOverAsync(
+        HostRegistration registration, bool mayBeOurs, Attempt attempt, CancellationToken cancellationToken) => RunAsync(
         $"registering instance {registration.InstanceName}",
         _options.StartTimeout,
-        async turn =>
+        async transaction =>
         {
-            var row = await turn.FindAsync<InstanceRow>(
-                """
-                SELECT location AS Location, aws_ami_id AS AmiId, aws_instance_type AS InstanceType, commit_hash AS CommitHash, status AS Status,
-                    cloud_provider_id AS CloudProviderId
-                FROM hardware.instance_info WHERE instance_name = @InstanceName FOR UPDATE
+            var row = await transaction.FindAsync<InstanceRow>(
+                $"""
+                SELECT location AS Location, aws_ami_id AS AmiId, aws_instance_type AS InstanceType, commit_hash AS CommitHash,
+                    status AS Status, cloud_provider_id AS CloudProviderId
+                FROM {_instances} WHERE instance_name = @InstanceName FOR UPDATE
                 """,
                 new { registration.InstanceName });
             if (mayBeOurs && RegistrationRules.IsOurs(row, registration))
@@ -90,11 +97,12 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
             if (answer.Outcome == RegistrationOutcome.Registered)
             {
                 attempt.MayHaveWritten = true;
-                await turn.ExecuteAsync(
-                    """
-                    UPDATE hardware.instance_info
+                await transaction.ExecuteAsync(
+                    $"""
+                    UPDATE {_instances}
                     SET cloud_provider_id = @CloudProviderId, ip = @PublicIpv4, mandelbox_capacity = @Capacity, status = @Active,
-                        memory_remaining_kb = COALESCE(@FreeMemoryKb, memory_remaining_kb), nanocpus_remaining = COALESCE(@NanoCpus, nanocpus_remaining),
+                        memory_remaining_kb = COALESCE(@AvailableMemoryKb, memory_remaining_kb),
+                        nanocpus_remaining = COALESCE(@NanoCpusRemaining, nanocpus_remaining),
                         gpu_vram_remaining_kb = COALESCE(@FreeGpuMemoryKb, gpu_vram_remaining_kb), last_updated_utc_unix_ms = @NowMs
                     WHERE instance_name = @InstanceName
                     """,
@@ -102,11 +110,11 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
                     {
                         registration.InstanceName,
                         registration.CloudProviderId,
-                        registration.PublicIpv4,
+                        registration.Identity.PublicIpv4,
                         Capacity = (long)registration.Capacity,
                         InstanceStatus.Active,
-                        registration.Figures.FreeMemoryKb,
-                        registration.Figures.NanoCpus,
+                        registration.Figures.AvailableMemoryKb,
+                        registration.Figures.NanoCpusRemaining,
                         registration.Figures.FreeGpuMemoryKb,
                         NowMs,
                     });
@@ -116,33 +124,35 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
         },
         cancellationToken);
 
-    public Task<string?> HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken) => AskAsync(
+    public Task<string?> HeartbeatAsync(string instanceName, MachineFigures figures, CancellationToken cancellationToken) => RunAsync(
         $"heartbeat of instance {instanceName}",
         _options.Timeout,
-        async turn => await turn.FindAsync<string>(
-            """
-            UPDATE hardware.instance_info
-            SET memory_remaining_kb = COALESCE(@FreeMemoryKb, memory_remaining_kb), nanocpus_remaining = COALESCE(@NanoCpus, nanocpus_remaining),
+        async transaction => await transaction.FindAsync<string>(
+            $"""
+            UPDATE {_instances}
+            SET memory_remaining_kb = COALESCE(@AvailableMemoryKb, memory_remaining_kb),
+                nanocpus_remaining = COALESCE(@NanoCpusRemaining, nanocpus_remaining),
                 gpu_vram_remaining_kb = COALESCE(@FreeGpuMemoryKb, gpu_vram_remaining_kb), last_updated_utc_unix_ms = @NowMs
-            WHERE instance_name = @InstanceName
+            WHERE instance_name = @instanceName
             RETURNING status
             """,
-            new { InstanceName = instanceName, figures.FreeMemoryKb, figures.NanoCpus, figures.FreeGpuMemoryKb, NowMs }) is { } status
+            new { instanceName, figures.AvailableMemoryKb, figures.NanoCpusRemaining, figures.FreeGpuMemoryKb, NowMs }) is { } status
                 ? WhyNotWanted(instanceName, status)
-                : _left ? null : throw new BackendDatabaseException("hardware.instance_info no longer has this row; somebody has removed it."),
+                : _left ? null : throw new BackendDatabaseException("table instance_info no longer has this row; somebody has removed it."),
         cancellationToken);
 
-    public Task<string?> WhyNotWantedAsync(string instanceName, CancellationToken cancellationToken) => AskAsync(
-        $"looking at the status of instance {instanceName}",
+    public Task<string?> WhyNotWantedAsync(string instanceName, CancellationToken cancellationToken) => RunAsync(
+        $"reading the status of instance {instanceName}",
         _options.Timeout,
-        async turn => await turn.FindAsync<string>("SELECT status FROM hardware.instance_info WHERE instance_name = @instanceName", new { instanceName }) is { } status
-            ? WhyNotWanted(instanceName, status)
-            : null,
+        async transaction => await transaction.FindAsync<string>(
+            $"SELECT status FROM {_instances} WHERE instance_name = @instanceName", new { instanceName }) is { } status
+                ? WhyNotWanted(instanceName, status)
+                : null,
         cancellationToken);
 
     public Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken)
     {
-        // Before it is written: whoever reads it then must know whose word it is.
+        // Set before the write: whoever reads the status afterwards must know that it is our own.
         _leaving |= RegistrationRules.SaysNotWanted(status);
         return PutHostAsync(new RowWrite(new RowKey(RowKind.Instance, instanceName), status), cancellationToken);
     }
@@ -153,130 +163,65 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
         return PutHostAsync(new RowWrite(new RowKey(RowKind.Instance, instanceName), null), cancellationToken);
     }
 
-    public async Task<string?> ClaimMandelboxAsync(string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken)
+    public async Task<string?> ClaimMandelboxAsync(
+        string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken)
     {
-        using var deadline = new CancellationTokenSource(_options.Timeout, _timeProvider);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        using var timeout = new CancellationTokenSource(_options.Timeout, _timeProvider);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            return await _pump.SettleAsync(new RowKey(RowKind.Mandelbox, mandelboxId), both.Token)
+            return await _outbox.FlushAsync(new RowKey(RowKind.Mandelbox, mandelboxId), both.Token)
                 ? await ClaimOrTakeBackAsync(instanceName, mandelboxId, userId, both.Token)
                 : $"An earlier status of mandelbox {mandelboxId} has not reached the database yet; the database cannot be written right now.";
         }
-        catch (BackendDatabaseException e)
+        catch (BackendDatabaseException exception)
         {
-            // The caller is a user: he learns that it is an outage, the log learns which.
-            DatabaseLog.ClaimFailed(_logger, mandelboxId, e.Message);
-            return e.Unreachable ? Unreachable() : $"The database could not give mandelbox {mandelboxId} out; try again later.";
+            // The caller is a user and learns only that there is an outage; the log says which.
+            LogClaimFailed(mandelboxId, exception.Message);
+            return exception.Unreachable
+                ? Unreachable()
+                : $"The database did not let this host claim mandelbox {mandelboxId}; try again later.";
         }
-        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            DatabaseLog.ClaimFailed(_logger, mandelboxId, $"the database did not answer within {_options.Timeout.TotalSeconds:0.###} s.");
+            LogClaimFailed(mandelboxId, $"the database did not answer within {_options.Timeout.TotalSeconds:0.###} s.");
             return Unreachable();
         }
 
-        string Unreachable() => $"The database that knows whose mandelbox {mandelboxId} is cannot be reached right now; try again later.";
+        string Unreachable() => $"The database with the row of mandelbox {mandelboxId} cannot be reached right now; try again later.";
     }
 
-    /// <summary>Where it fails and the row may be <c>CONNECTING</c> all the same, its removal is owed; the next claim of it waits for that.</summary>
-    private async Task<string?> ClaimOrTakeBackAsync(string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken)
+    /// <summary>
+    /// Where it fails and the row may be <c>CONNECTING</c> all the same, the row is removed later; the next claim waits for that.
+    /// </summary>
+    private async Task<string?> ClaimOrTakeBackAsync(
+        string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken)
     {
         var attempt = new Attempt();
         try
         {
-            return await AskAsync(
-                $"claiming mandelbox {mandelboxId}", _options.Timeout, turn => ClaimAsync(turn, instanceName, mandelboxId, userId, attempt), cancellationToken);
+            return await RunAsync(
+                $"claiming mandelbox {mandelboxId}",
+                _options.Timeout,
+                transaction => ClaimAsync(transaction, instanceName, mandelboxId, userId, attempt),
+                cancellationToken);
         }
         catch (Exception) when (attempt.MayHaveWritten)
         {
-            // Not awaited: whoever asked has waited long enough, and the outbox sees to it.
-            _ = _pump.PutAsync(new RowWrite(new RowKey(RowKind.Mandelbox, mandelboxId), null, new Claim(instanceName, userId)), CancellationToken.None);
+            // Not awaited: the caller has waited long enough, and the outbox retries.
+            var removal = new RowWrite(new RowKey(RowKind.Mandelbox, mandelboxId), null, new Claim(instanceName, userId));
+            _ = _outbox.PutAsync(removal, CancellationToken.None);
             throw;
         }
     }
 
-    public Task SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken)
+    private async Task<string?> ClaimAsync(
+        DatabaseTransaction transaction, string instanceName, string mandelboxId, string userId, Attempt attempt)
     {
-        _ = MandelboxStatus.ClaimedBefore(status);
-        return _pump.PutAsync(new RowWrite(new RowKey(RowKind.Mandelbox, mandelboxId), status), cancellationToken);
-    }
-
-    public Task RemoveMandelboxAsync(string mandelboxId, CancellationToken cancellationToken) =>
-        _pump.PutAsync(new RowWrite(new RowKey(RowKind.Mandelbox, mandelboxId), null), cancellationToken);
-
-    public Task<int> RemoveStaleMandelboxesAsync(string instanceName, CancellationToken cancellationToken) => AskAsync(
-        $"removing stale mandelboxes of instance {instanceName}",
-        _options.Timeout,
-        turn => turn.ExecuteAsync(
-            """
-            DELETE FROM hardware.mandelbox_info
-            WHERE instance_name = @InstanceName AND mandelbox_id <> ALL(@Pending)
-              AND ((status = @Allocated AND creation_time_utc_unix_ms < @AllocatedBefore)
-                OR (status = @Connecting AND creation_time_utc_unix_ms < @ConnectingBefore))
-            """,
-            new
-            {
-                InstanceName = instanceName,
-                // One that an outage keeps from saying RUNNING is not stale.
-                Pending = _pump.Pending.Where(w => w.Row.Kind == RowKind.Mandelbox).Select(w => w.Row.Id).ToArray(),
-                MandelboxStatus.Allocated,
-                MandelboxStatus.Connecting,
-                AllocatedBefore = NowMs - (long)AllocatedForTooLong.TotalMilliseconds,
-                ConnectingBefore = NowMs - (long)ConnectingForTooLong.TotalMilliseconds,
-            }),
-        cancellationToken);
-
-    public async Task<int> FlushAsync(CancellationToken cancellationToken)
-    {
-        using var deadline = new CancellationTokenSource(_options.FlushTimeout, _timeProvider);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-        try
-        {
-            await _pump.FlushAsync(both.Token);
-        }
-        catch (OperationCanceledException) when (both.IsCancellationRequested)
-        {
-            DatabaseLog.NotWritten(_logger, _options.FlushTimeout, string.Join(", ", _pump.Pending));
-        }
-
-        return _pump.Pending.Count;
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _pump.DisposeAsync();
-        await _session.DisposeAsync();
-    }
-
-    /// <summary>A host that was refused its row (B23) must not write to it on its way out: it belongs to somebody else.</summary>
-    private Task PutHostAsync(RowWrite write, CancellationToken cancellationToken)
-    {
-        if (write.Row.Id == _ourInstance)
-        {
-            return _pump.PutAsync(write, cancellationToken);
-        }
-
-        DatabaseLog.NotOurHost(_logger, write.Row.Id, write.What);
-        return Task.CompletedTask;
-    }
-
-    private async Task<T> AskAsync<T>(string what, TimeSpan deadline, Func<DatabaseTransaction, Task<T>> work, CancellationToken cancellationToken)
-    {
-        var result = await _session.RunAsync(what, deadline, work, cancellationToken);
-        _pump.DatabaseAnswered();
-        return result;
-    }
-
-    /// <summary>What a status says of whether the webserver still wants this host; a status that we have set ourselves says nothing of it.</summary>
-    private string? WhyNotWanted(string instanceName, string status) =>
-        RegistrationRules.SaysNotWanted(status) && !_leaving ? RegistrationRules.NotWanted(instanceName, status, InstanceStatus.Active) : null;
-
-    private static async Task<string?> ClaimAsync(DatabaseTransaction turn, string instanceName, string mandelboxId, string userId, Attempt attempt)
-    {
-        var row = await turn.FindAsync<MandelboxRow>(
-            """
+        var row = await transaction.FindAsync<MandelboxRow>(
+            $"""
             SELECT user_id AS UserId, instance_name AS InstanceName, status AS Status
-            FROM hardware.mandelbox_info WHERE mandelbox_id = @mandelboxId FOR UPDATE
+            FROM {_mandelboxes} WHERE mandelbox_id = @mandelboxId FOR UPDATE
             """,
             new { mandelboxId });
         if (ClaimRules.Refusal(row, mandelboxId, instanceName, userId) is { } refusal)
@@ -285,14 +230,110 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
         }
 
         attempt.MayHaveWritten = true;
-        await turn.ExecuteAsync(
-            "UPDATE hardware.mandelbox_info SET status = @Connecting WHERE mandelbox_id = @mandelboxId",
+        await transaction.ExecuteAsync(
+            $"UPDATE {_mandelboxes} SET status = @Connecting WHERE mandelbox_id = @mandelboxId",
             new { MandelboxStatus.Connecting, mandelboxId });
         return null;
     }
 
+    public async Task<bool> SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken)
+    {
+        _ = MandelboxStatus.ClaimedUpTo(status);
+        var write = new RowWrite(new RowKey(RowKind.Mandelbox, mandelboxId), status);
+        await _outbox.PutAsync(write, cancellationToken);
+        return !write.FoundNoRow;
+    }
+
+    public Task RemoveMandelboxAsync(string mandelboxId, CancellationToken cancellationToken) =>
+        _outbox.PutAsync(new RowWrite(new RowKey(RowKind.Mandelbox, mandelboxId), null), cancellationToken);
+
+    public Task<int> RemoveStaleMandelboxesAsync(
+        string instanceName, Func<CancellationToken, Task<IReadOnlyCollection<string>>> alive, CancellationToken cancellationToken) => RunAsync(
+        $"removing stale mandelboxes of instance {instanceName}",
+        _options.Timeout,
+        async transaction =>
+        {
+            // Locked, so that none can be claimed between the question who is alive and the removal. One that is being claimed is skipped.
+            var stale = await transaction.ListAsync<string>(
+                $"""
+                SELECT mandelbox_id FROM {_mandelboxes}
+                WHERE instance_name = @instanceName
+                  AND ((status = @Allocated AND creation_time_utc_unix_ms < @AllocatedBefore)
+                    OR (status = @Connecting AND creation_time_utc_unix_ms < @ConnectingBefore))
+                FOR UPDATE SKIP LOCKED
+                """,
+                new
+                {
+                    instanceName,
+                    MandelboxStatus.Allocated,
+                    MandelboxStatus.Connecting,
+                    AllocatedBefore = NowMs - (long)MaxAllocated.TotalMilliseconds,
+                    ConnectingBefore = NowMs - (long)MaxConnecting.TotalMilliseconds,
+                });
+            if (stale.Count == 0)
+            {
+                return 0;
+            }
+
+            // A row whose RUNNING is still in the outbox is not stale either.
+            var pending = _outbox.Pending.Where(w => w.Row.Kind == RowKind.Mandelbox).Select(w => w.Row.Id);
+            var ids = stale.Except(await alive(cancellationToken)).Except(pending).ToArray();
+            return await transaction.ExecuteAsync($"DELETE FROM {_mandelboxes} WHERE mandelbox_id = ANY(@ids)", new { ids });
+        },
+        cancellationToken);
+
+    public async Task<int> FlushAsync(CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(_options.FlushTimeout, _timeProvider);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            await _outbox.FlushAsync(both.Token);
+        }
+        catch (OperationCanceledException) when (both.IsCancellationRequested)
+        {
+            LogNotWritten(_options.FlushTimeout, string.Join(", ", _outbox.Pending));
+        }
+
+        return _outbox.Pending.Count;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _outbox.DisposeAsync();
+        await _session.DisposeAsync();
+    }
+
+    /// <summary>A host that was refused its row (B23) must not write to it when it ends: the row belongs to another host.</summary>
+    private Task PutHostAsync(RowWrite write, CancellationToken cancellationToken)
+    {
+        if (write.Row.Id == _ourInstance)
+        {
+            return _outbox.PutAsync(write, cancellationToken);
+        }
+
+        LogNotOurHost(write.Row.Id, write.What);
+        return Task.CompletedTask;
+    }
+
+    private async Task<T> RunAsync<T>(
+        string what, TimeSpan timeout, Func<DatabaseTransaction, Task<T>> work, CancellationToken cancellationToken)
+    {
+        var result = await _session.RunAsync(what, timeout, work, cancellationToken);
+        _outbox.OnDatabaseAnswered();
+        return result;
+    }
+
     /// <summary>
-    /// The statements only move a status forward and never touch a row that is still <c>ALLOCATED</c>: so one that takes effect late, or twice, does no harm.
+    /// Why the webserver no longer wants this host, by the row's status; a status that this service has set itself does not count.
+    /// </summary>
+    private string? WhyNotWanted(string instanceName, string status) => RegistrationRules.SaysNotWanted(status) && !_leaving
+        ? RegistrationRules.NotWanted(instanceName, status, InstanceStatus.Active)
+        : null;
+
+    /// <summary>
+    /// The statements only move a status forward and never touch a row that is still <c>ALLOCATED</c>: one that takes effect late, or
+    /// twice, does no harm.
     /// </summary>
     private async Task WriteRowAsync(RowWrite write, CancellationToken cancellationToken)
     {
@@ -300,22 +341,22 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
         var touched = await _session.RunAsync(
             "writing " + write,
             _options.Timeout,
-            turn => (write.Row.Kind, write.Status) switch
+            transaction => (write.Row.Kind, write.Status) switch
             {
-                (RowKind.Mandelbox, null) when write.OnlyIf is { } claim => turn.ExecuteAsync(
-                    """
-                    DELETE FROM hardware.mandelbox_info
+                (RowKind.Mandelbox, null) when write.OnlyIf is { } claim => transaction.ExecuteAsync(
+                    $"""
+                    DELETE FROM {_mandelboxes}
                     WHERE mandelbox_id = @id AND instance_name = @InstanceName AND user_id = @UserId AND status = @Connecting
                     """,
                     new { id, claim.InstanceName, claim.UserId, MandelboxStatus.Connecting }),
-                (RowKind.Instance, null) => turn.ExecuteAsync("DELETE FROM hardware.instance_info WHERE instance_name = @id", new { id }),
-                (RowKind.Instance, { } status) => turn.ExecuteAsync(
-                    "UPDATE hardware.instance_info SET status = @status WHERE instance_name = @id", new { id, status }),
-                (_, null) => turn.ExecuteAsync(
-                    "DELETE FROM hardware.mandelbox_info WHERE mandelbox_id = @id AND status <> @Allocated", new { id, MandelboxStatus.Allocated }),
-                (_, { } status) => turn.ExecuteAsync(
-                    "UPDATE hardware.mandelbox_info SET status = @status WHERE mandelbox_id = @id AND status = ANY(@before)",
-                    new { id, status, before = MandelboxStatus.ClaimedBefore(status) }),
+                (RowKind.Instance, null) => transaction.ExecuteAsync($"DELETE FROM {_instances} WHERE instance_name = @id", new { id }),
+                (RowKind.Instance, { } status) => transaction.ExecuteAsync(
+                    $"UPDATE {_instances} SET status = @status WHERE instance_name = @id", new { id, status }),
+                (_, null) => transaction.ExecuteAsync(
+                    $"DELETE FROM {_mandelboxes} WHERE mandelbox_id = @id AND status <> @Allocated", new { id, MandelboxStatus.Allocated }),
+                (_, { } status) => transaction.ExecuteAsync(
+                    $"UPDATE {_mandelboxes} SET status = @status WHERE mandelbox_id = @id AND status = ANY(@before)",
+                    new { id, status, before = MandelboxStatus.ClaimedUpTo(status) }),
             },
             cancellationToken);
         if (touched > 0 || write.OnlyIf is not null)
@@ -323,17 +364,18 @@ internal sealed class BackendDatabase : IBackendDatabase, IAsyncDisposable
             return;
         }
 
+        write.FoundNoRow = true;
         if (write.Row.Kind == RowKind.Mandelbox)
         {
-            DatabaseLog.NoSuchMandelbox(_logger, id, write.What);
+            LogNoSuchMandelbox(id, write.What);
         }
         else
         {
-            DatabaseLog.NoSuchHost(_logger, id, write.What);
+            LogNoSuchHost(id, write.What);
         }
     }
 
-    /// <summary>How far a transaction came whose end may not be known.</summary>
+    /// <summary>Whether a transaction whose end is unknown may have changed something.</summary>
     private sealed class Attempt
     {
         private volatile bool _mayHaveWritten;

@@ -1,6 +1,6 @@
 namespace HostService.Infrastructure.Backend.Rows;
 
-/// <summary>The row of <c>hardware.mandelbox_info</c> as far as a claim looks at it.</summary>
+/// <summary>The columns of table <c>mandelbox_info</c> that a claim compares.</summary>
 internal sealed record MandelboxRow
 {
     public string UserId { get; init; } = "";
@@ -8,11 +8,11 @@ internal sealed record MandelboxRow
     public string Status { get; init; } = "";
 }
 
-/// <summary>Whether a mandelbox may be brought up here for this user (B7).</summary>
+/// <summary>Decides whether a mandelbox may be spun up here for this user (B7).</summary>
 internal static class ClaimRules
 {
     /// <summary>
-    /// Null when it may, else why not. The user comes first: whoever asks for another user's mandelbox learns nothing of its state or place.
+    /// Null when it may, else the reason. The user is compared first: a request for another user's mandelbox learns nothing of its state.
     /// </summary>
     public static string? Refusal(MandelboxRow? row, string mandelboxId, string instanceName, string userId)
     {
@@ -35,27 +35,4 @@ internal static class ClaimRules
             ? null
             : $"Mandelbox {mandelboxId} has status {row.Status} in the database; only one that is {MandelboxStatus.Allocated} can be spun up.";
     }
-}
-
-/// <summary>Column <c>status</c> of <c>hardware.mandelbox_info</c>, in the order of a mandelbox's life.</summary>
-public static class MandelboxStatus
-{
-    /// <summary>Assigned by the webserver; nobody has asked for it yet.</summary>
-    public const string Allocated = "ALLOCATED";
-
-    /// <summary>Claimed by a spin-up.</summary>
-    public const string Connecting = "CONNECTING";
-
-    /// <summary>In its user's hands.</summary>
-    public const string Running = "RUNNING";
-
-    /// <summary>Being taken down.</summary>
-    public const string Dying = "DYING";
-
-    private static readonly string[] InOrder = [Allocated, Connecting, Running, Dying];
-
-    /// <summary>The statuses of a claimed row that <paramref name="status"/> may follow.</summary>
-    internal static string[] ClaimedBefore(string status) => Array.IndexOf(InOrder, status) is var at and >= 2
-        ? InOrder[1..at]
-        : throw new ArgumentException($"\"{status}\" is not a status that a host sets; it sets {Running} and {Dying}.", nameof(status));
 }

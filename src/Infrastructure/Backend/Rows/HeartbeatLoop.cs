@@ -1,19 +1,23 @@
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.Logging;
 
 namespace HostService.Infrastructure.Backend.Rows;
 
 /// <summary>
-/// B24: tells the database that this host lives, at once and then every 55 to 65 s. It goes on while the host drains and is stopped last.
+/// The heartbeat to the database: at once and then every 55 to 65 s (B24). Goes on while the host drains and is stopped last.
 /// </summary>
-public sealed class HeartbeatLoop(IBackendDatabase database, TimeProvider timeProvider, ILogger<HeartbeatLoop> logger) : IAsyncDisposable
+public sealed partial class HeartbeatLoop(IBackendDatabase database, TimeProvider timeProvider, ILogger<HeartbeatLoop> logger)
+    : IAsyncDisposable
 {
     private readonly PeriodicWork _schedule = new(TimeSpan.FromSeconds(55), TimeSpan.FromSeconds(65), timeProvider);
     private readonly CancellationTokenSource _stop = new();
     private Task? _running;
 
-    /// <param name="figures">Called before each heartbeat, on no particular thread.</param>
-    /// <param name="notWanted">Called with the reason after each heartbeat that finds that the webserver no longer wants this host (B23).</param>
-    public void Start(string instanceName, Func<HostFigures> figures, Action<string> notWanted)
+    /// <param name="figures">Called before each heartbeat, on a pool thread.</param>
+    /// <param name="notWanted">
+    /// Called with the reason after each heartbeat that finds that the webserver no longer wants this host (B23).
+    /// </param>
+    public void Start(string instanceName, Func<MachineFigures> figures, Action<string> notWanted)
     {
         if (_running is not null)
         {
@@ -23,7 +27,7 @@ public sealed class HeartbeatLoop(IBackendDatabase database, TimeProvider timePr
         _running = Task.Run(() => _schedule.RunAsync(token => BeatAsync(instanceName, figures, notWanted, token), _stop.Token));
     }
 
-    /// <summary>After this no heartbeat is written. May be repeated, and called when it never started.</summary>
+    /// <summary>No heartbeat follows. May be repeated, and called when it never started.</summary>
     public async Task StopAsync()
     {
         await _stop.CancelAsync();
@@ -36,7 +40,8 @@ public sealed class HeartbeatLoop(IBackendDatabase database, TimeProvider timePr
         _stop.Dispose();
     }
 
-    private async Task BeatAsync(string instanceName, Func<HostFigures> figures, Action<string> notWanted, CancellationToken cancellationToken)
+    private async Task BeatAsync(
+        string instanceName, Func<MachineFigures> figures, Action<string> notWanted, CancellationToken cancellationToken)
     {
         try
         {
@@ -47,27 +52,33 @@ public sealed class HeartbeatLoop(IBackendDatabase database, TimeProvider timePr
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
-            // Stopped in the middle of one: nothing is owed any more.
+            // Stopped during a heartbeat.
             return;
         }
-        catch (Exception e)
+        catch (Exception exception)
         {
             // Boundary: a failed heartbeat is reported and never ends the service.
-            DatabaseLog.HeartbeatFailed(logger, e);
+            LogHeartbeatFailed(exception);
         }
     }
 
-    private HostFigures Read(Func<HostFigures> figures)
+    private MachineFigures Read(Func<MachineFigures> figures)
     {
         try
         {
             return figures();
         }
-        catch (Exception e)
+        catch (Exception exception)
         {
             // Boundary: the time matters more to the webserver than the figures do.
-            DatabaseLog.NoFigures(logger, e);
-            return new HostFigures(null, null, null);
+            LogNoFigures(exception);
+            return new MachineFigures { At = timeProvider.GetUtcNow() };
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Heartbeat to the database failed")]
+    private partial void LogHeartbeatFailed(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The figures for the heartbeat could not be read; it is sent without them")]
+    private partial void LogNoFigures(Exception exception);
 }

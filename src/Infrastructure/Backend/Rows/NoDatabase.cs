@@ -1,6 +1,8 @@
+using HostService.GrainInterfaces;
+
 namespace HostService.Infrastructure.Backend.Rows;
 
-/// <summary>LOCALDEV: there is no backend, so everything is granted and nothing is written (B1).</summary>
+/// <summary>LOCALDEV has no backend: everything is granted and nothing is written (B1).</summary>
 public sealed class NoDatabase : IBackendDatabase
 {
     public Task TestAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -8,7 +10,8 @@ public sealed class NoDatabase : IBackendDatabase
     public Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken) =>
         Task.FromResult(new RegistrationAnswer(RegistrationOutcome.Registered, null));
 
-    public Task<string?> HeartbeatAsync(string instanceName, HostFigures figures, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+    public Task<string?> HeartbeatAsync(string instanceName, MachineFigures figures, CancellationToken cancellationToken) =>
+        Task.FromResult<string?>(null);
 
     public Task<string?> WhyNotWantedAsync(string instanceName, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
@@ -19,9 +22,12 @@ public sealed class NoDatabase : IBackendDatabase
     public Task<string?> ClaimMandelboxAsync(string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken) =>
         Task.FromResult<string?>(null);
 
-    public Task SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task<bool> SetMandelboxStatusAsync(string mandelboxId, string status, CancellationToken cancellationToken) =>
+        Task.FromResult(true);
 
     public Task RemoveMandelboxAsync(string mandelboxId, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task<int> RemoveStaleMandelboxesAsync(string instanceName, CancellationToken cancellationToken) => Task.FromResult(0);
+    public Task<int> RemoveStaleMandelboxesAsync(
+        string instanceName, Func<CancellationToken, Task<IReadOnlyCollection<string>>> alive, CancellationToken cancellationToken) =>
+        Task.FromResult(0);
 }

@@ -1,6 +1,6 @@
 namespace HostService.Infrastructure.Backend.Rows;
 
-/// <summary>The row of <c>hardware.instance_info</c> as far as a registration looks at it.</summary>
+/// <summary>The columns of table <c>instance_info</c> that a registration compares.</summary>
 internal sealed record InstanceRow
 {
     public string Location { get; init; } = "";
@@ -11,7 +11,7 @@ internal sealed record InstanceRow
     public string CloudProviderId { get; init; } = "";
 }
 
-/// <summary>Whether this host may take its row over (B23).</summary>
+/// <summary>Decides whether this host may take over its row (B23).</summary>
 internal static class RegistrationRules
 {
     /// <summary>Whether a status means that the webserver no longer wants the host.</summary>
@@ -20,27 +20,31 @@ internal static class RegistrationRules
     public static string NotWanted(string instanceName, string status, string expected) =>
         $"The webserver no longer wants instance \"{instanceName}\": column status of its row is \"{status}\", expected \"{expected}\".";
 
-    /// <summary>Whether a registration whose answer was lost has gone through. At any other time such a row is one that an earlier run has left.</summary>
-    public static bool IsOurs(InstanceRow? row, HostRegistration ours) => row is { Status: InstanceStatus.Active } && row.CloudProviderId == ours.CloudProviderId;
+    /// <summary>
+    /// Whether a registration whose answer was lost took effect. At any other time a row like this was left by an earlier run.
+    /// </summary>
+    public static bool IsOurs(InstanceRow? row, HostRegistration ours) =>
+        row is { Status: InstanceStatus.Active } && row.CloudProviderId == ours.CloudProviderId;
 
     public static RegistrationAnswer Decide(InstanceRow? row, HostRegistration ours)
     {
         if (row is null)
         {
             return Refused(
-                $"hardware.instance_info has no row with instance_name \"{ours.InstanceName}\": the webserver creates it before it starts the instance.");
+                $"table instance_info has no row with instance_name \"{ours.InstanceName}\": the webserver creates it before it starts the instance.");
         }
 
         if (SaysNotWanted(row.Status))
         {
-            return new RegistrationAnswer(RegistrationOutcome.NotWanted, NotWanted(ours.InstanceName, row.Status, InstanceStatus.PreConnection));
+            return new RegistrationAnswer(
+                RegistrationOutcome.NotWanted, NotWanted(ours.InstanceName, row.Status, InstanceStatus.PreConnection));
         }
 
         var faults = new List<string>();
         Compare("status", InstanceStatus.PreConnection, row.Status);
-        Compare("aws_ami_id", ours.AmiId, row.AmiId);
-        Compare("location", ours.Region, row.Location);
-        Compare("aws_instance_type", ours.InstanceType, row.InstanceType);
+        Compare("aws_ami_id", ours.Identity.AmiId, row.AmiId);
+        Compare("location", ours.Identity.Region, row.Location);
+        Compare("aws_instance_type", ours.Identity.InstanceType, row.InstanceType);
         if (row.CommitHash.Length == 0)
         {
             faults.Add($"column commit_hash is empty, expected a beginning of \"{ours.CommitHash}\"");
@@ -52,7 +56,7 @@ internal static class RegistrationRules
 
         return faults.Count == 0
             ? new RegistrationAnswer(RegistrationOutcome.Registered, null)
-            : Refused($"The row of instance \"{ours.InstanceName}\" in hardware.instance_info is not ours to take: {string.Join("; ", faults)}.");
+            : Refused($"The row of instance \"{ours.InstanceName}\" does not match this host: {string.Join("; ", faults)}.");
 
         void Compare(string column, string expected, string found)
         {
@@ -64,20 +68,4 @@ internal static class RegistrationRules
     }
 
     private static RegistrationAnswer Refused(string reason) => new(RegistrationOutcome.Refused, reason);
-}
-
-/// <summary>Column <c>status</c> of <c>hardware.instance_info</c>.</summary>
-public static class InstanceStatus
-{
-    /// <summary>Created by the webserver; no host service yet.</summary>
-    public const string PreConnection = "PRE_CONNECTION";
-
-    /// <summary>Takes mandelboxes.</summary>
-    public const string Active = "ACTIVE";
-
-    /// <summary>Takes no new mandelboxes.</summary>
-    public const string Draining = "DRAINING";
-
-    /// <summary>Set by the webserver when heartbeats stay away.</summary>
-    public const string HostServiceUnresponsive = "HOST_SERVICE_UNRESPONSIVE";
 }

@@ -3,32 +3,32 @@ using Microsoft.Extensions.Logging;
 namespace HostService.Infrastructure.Backend.Rows;
 
 /// <summary>
-/// B25: removes the rows of mandelboxes that nobody came for, every 9.5 to 10.5 s and once when it is stopped. Looks at the host's own row on the way: the
-/// heartbeat would see a minute later that the webserver no longer wants this host.
+/// Removes stale mandelbox rows every 9.5 to 10.5 s and once more when it is stopped (B25). Also reads the status of the host's own row,
+/// so that the host learns sooner than by its heartbeat that the webserver no longer wants it.
 /// </summary>
-public sealed class StaleRowSweep(IBackendDatabase database, TimeProvider timeProvider, ILogger<StaleRowSweep> logger) : IAsyncDisposable
+public sealed partial class StaleRowSweep(IBackendDatabase database, TimeProvider timeProvider, ILogger<StaleRowSweep> logger)
+    : IAsyncDisposable
 {
     private readonly PeriodicWork _schedule = new(TimeSpan.FromSeconds(9.5), TimeSpan.FromSeconds(10.5), timeProvider);
     private readonly CancellationTokenSource _stop = new();
-    private string? _instanceName;
-    private Action<string> _notWanted = _ => { };
+    private Func<CancellationToken, Task> _sweep = _ => Task.CompletedTask;
     private Task? _running;
     private bool _failing;
 
-    /// <param name="notWanted">Called with the reason each time that the host's row says that the webserver no longer wants this host (B23).</param>
-    public void Start(string instanceName, Action<string> notWanted)
+    /// <param name="alive">The ids of this host's mandelboxes, whose rows stay. Where it fails nothing is removed.</param>
+    /// <param name="notWanted">Called with the reason each time that the webserver no longer wants this host (B23).</param>
+    public void Start(string instanceName, Func<CancellationToken, Task<IReadOnlyCollection<string>>> alive, Action<string> notWanted)
     {
         if (_running is not null)
         {
             throw new InvalidOperationException("The sweep has been started before.");
         }
 
-        _instanceName = instanceName;
-        _notWanted = notWanted;
-        _running = Task.Run(() => _schedule.RunAsync(SweepAsync, _stop.Token));
+        _sweep = token => SweepAsync(instanceName, alive, notWanted, token);
+        _running = Task.Run(() => _schedule.RunAsync(_sweep, _stop.Token));
     }
 
-    /// <summary>Stops the schedule and sweeps once more. A second call, and one that was never started, does nothing.</summary>
+    /// <summary>Stops the schedule and sweeps once more. Does nothing when it never started or was stopped before.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         if (_running is not { } running || _stop.IsCancellationRequested)
@@ -38,7 +38,7 @@ public sealed class StaleRowSweep(IBackendDatabase database, TimeProvider timePr
 
         await _stop.CancelAsync();
         await running;
-        await SweepAsync(cancellationToken);
+        await _sweep(cancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -48,40 +48,53 @@ public sealed class StaleRowSweep(IBackendDatabase database, TimeProvider timePr
         _stop.Dispose();
     }
 
-    private async Task SweepAsync(CancellationToken cancellationToken)
+    private async Task SweepAsync(
+        string instanceName,
+        Func<CancellationToken, Task<IReadOnlyCollection<string>>> alive,
+        Action<string> notWanted,
+        CancellationToken cancellationToken)
     {
         try
         {
-            var count = await database.RemoveStaleMandelboxesAsync(_instanceName!, cancellationToken);
+            var count = await database.RemoveStaleMandelboxesAsync(instanceName, alive, cancellationToken);
             if (_failing)
             {
                 _failing = false;
-                DatabaseLog.SweepWorksAgain(logger);
+                LogSweepWorksAgain();
             }
 
             if (count > 0)
             {
-                DatabaseLog.Swept(logger, count);
+                LogSwept(count);
             }
 
-            if (await database.WhyNotWantedAsync(_instanceName!, cancellationToken) is { } why)
+            if (await database.WhyNotWantedAsync(instanceName, cancellationToken) is { } why)
             {
-                _notWanted(why);
+                notWanted(why);
             }
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
-            // Stopped in the middle of one: the last sweep follows.
+            // Stopped during a sweep: the last one follows.
             return;
         }
-        catch (Exception e)
+        catch (Exception exception)
         {
-            // Boundary: reported when it begins, as the next try is seconds away, and never the end of the schedule.
+            // Boundary: a failure never ends the schedule. Only the first one is reported: the next try is seconds away.
             if (!_failing)
             {
                 _failing = true;
-                DatabaseLog.SweepFailed(logger, e);
+                LogSweepFailed(exception);
             }
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Stale rows could not be removed; retrying every 10 s")]
+    private partial void LogSweepFailed(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Stale rows can be removed again")]
+    private partial void LogSweepWorksAgain();
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Removed {Count} stale rows: their users never connected")]
+    private partial void LogSwept(int count);
 }

@@ -2,21 +2,22 @@ using Microsoft.Extensions.Logging;
 
 namespace HostService.Infrastructure.Backend.Webserver;
 
-/// <summary>Keeps the webserver told that this host lives, and tells it once that it dies.</summary>
-internal sealed class HttpWebserver(WebserverClient client, Func<WebserverFacts> facts, TimeProvider timeProvider, ILogger<HttpWebserver> logger)
-    : IWebserver, IDisposable
+/// <summary>Sends the heartbeats, and the dying one once.</summary>
+internal sealed partial class HttpWebserver(
+    WebserverClient client, Func<WebserverFacts> facts, TimeProvider timeProvider, ILogger<HttpWebserver> logger) : IWebserver, IDisposable
 {
     private readonly PeriodicWork _schedule = new(TimeSpan.FromSeconds(55), TimeSpan.FromSeconds(65), timeProvider);
 
-    /// <summary>One heartbeat at a time: the dying one waits for one that is under way, and none comes after it.</summary>
+    /// <summary>One heartbeat at a time: the dying one waits for one that is being sent, and none follows it.</summary>
     private readonly SemaphoreSlim _sending = new(1, 1);
     private string? _token;
     private long _number;
-    private bool _saidGoodbye;
+    private bool _dyingSent;
 
-    public Task RunAsync(CancellationToken cancellationToken) => _schedule.RunAsync(token => SendAsync(isDying: false, token), cancellationToken);
+    public Task RunAsync(CancellationToken cancellationToken) =>
+        _schedule.RunAsync(token => SendAsync(isDying: false, token), cancellationToken);
 
-    public Task SayGoodbyeAsync(CancellationToken cancellationToken) => SendAsync(isDying: true, cancellationToken);
+    public Task SendDyingHeartbeatAsync(CancellationToken cancellationToken) => SendAsync(isDying: true, cancellationToken);
 
     public void Dispose() => _sending.Dispose();
 
@@ -27,9 +28,9 @@ internal sealed class HttpWebserver(WebserverClient client, Func<WebserverFacts>
             await _sending.WaitAsync(cancellationToken);
             try
             {
-                if (!_saidGoodbye)
+                if (!_dyingSent)
                 {
-                    _saidGoodbye = isDying;
+                    _dyingSent = isDying;
                     await DeliverAsync(isDying, cancellationToken);
                 }
             }
@@ -40,13 +41,13 @@ internal sealed class HttpWebserver(WebserverClient client, Func<WebserverFacts>
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested && !isDying)
         {
-            // Stopped in the middle of one: the dying one follows.
+            // Stopped during a heartbeat: the dying one follows.
             return;
         }
-        catch (Exception e)
+        catch (Exception exception)
         {
             // Boundary: failures are reported, never fatal (B28).
-            WebserverLog.HeartbeatFailed(logger, isDying ? "dying heartbeat" : "heartbeat", e);
+            LogHeartbeatFailed(isDying ? "dying heartbeat" : "heartbeat", exception);
         }
     }
 
@@ -54,7 +55,7 @@ internal sealed class HttpWebserver(WebserverClient client, Func<WebserverFacts>
     {
         var now = facts();
         var isFresh = _token is null;
-        _token ??= await client.ShakeHandsAsync(now.InstanceId, cancellationToken);
+        _token ??= await client.AuthenticateAsync(now.Identity.InstanceId, cancellationToken);
         var number = _number++;
         if (await client.SendHeartbeatAsync(Heartbeat(_token), cancellationToken))
         {
@@ -64,8 +65,8 @@ internal sealed class HttpWebserver(WebserverClient client, Func<WebserverFacts>
         _token = null;
         if (!isFresh)
         {
-            WebserverLog.TokenRefused(logger);
-            var token = await client.ShakeHandsAsync(now.InstanceId, cancellationToken);
+            LogTokenRefused();
+            var token = await client.AuthenticateAsync(now.Identity.InstanceId, cancellationToken);
             if (await client.SendHeartbeatAsync(Heartbeat(token), cancellationToken))
             {
                 _token = token;
@@ -77,21 +78,10 @@ internal sealed class HttpWebserver(WebserverClient client, Func<WebserverFacts>
 
         HeartbeatRequest Heartbeat(string token) => HeartbeatRequest.Of(now, token, timeProvider.GetUtcNow(), number, isDying);
     }
-}
 
-/// <summary>No webserver is configured.</summary>
-public sealed class NoWebserver : IWebserver
-{
-    public Task RunAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task SayGoodbyeAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-}
-
-internal static partial class WebserverLog
-{
     [LoggerMessage(Level = LogLevel.Error, Message = "The {Kind} to the webserver failed")]
-    public static partial void HeartbeatFailed(ILogger logger, string kind, Exception exception);
+    private partial void LogHeartbeatFailed(string kind, Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The webserver no longer accepts our token; introducing ourselves again")]
-    public static partial void TokenRefused(ILogger logger);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The webserver no longer accepts the token; authenticating again")]
+    private partial void LogTokenRefused();
 }

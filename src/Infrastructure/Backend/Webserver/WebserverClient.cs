@@ -5,18 +5,18 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Backend.Webserver;
 
-/// <summary>The two requests of B28, each under its deadline. No message holds the token or a body.</summary>
+/// <summary>The two requests of B28, each with a timeout. No message contains the token or a body.</summary>
 internal sealed class WebserverClient(HttpClient http, IOptions<WebserverOptions> options, TimeProvider timeProvider)
 {
-    /// <summary>Introduces the host. The token that heartbeats carry.</summary>
-    public async Task<string> ShakeHandsAsync(string instanceId, CancellationToken cancellationToken)
+    /// <summary>Returns the token that heartbeats carry.</summary>
+    public async Task<string> AuthenticateAsync(string instanceId, CancellationToken cancellationToken)
     {
-        return await PostAsync("auth", new HandshakeRequest(instanceId), ReadTokenAsync, cancellationToken);
+        return await PostAsync("auth", new AuthRequest(instanceId), ReadTokenAsync, cancellationToken);
 
         static async Task<string> ReadTokenAsync(HttpResponseMessage response, CancellationToken cancellationToken)
         {
             response.EnsureSuccessStatusCode();
-            var answer = await response.Content.ReadFromJsonAsync<HandshakeAnswer>(cancellationToken);
+            var answer = await response.Content.ReadFromJsonAsync<AuthAnswer>(cancellationToken);
             return answer?.AuthToken is { Length: > 0 } token ? token : throw new WebserverException("the answer holds no AuthToken");
         }
     }
@@ -41,28 +41,28 @@ internal sealed class WebserverClient(HttpClient http, IOptions<WebserverOptions
         string path, TBody body, Func<HttpResponseMessage, CancellationToken, Task<TAnswer>> read, CancellationToken cancellationToken)
     {
         var address = $"{options.Value.Url.TrimEnd('/')}/host_service/{path}";
-        using var deadline = new CancellationTokenSource(options.Value.Timeout, timeProvider);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        using var timeout = new CancellationTokenSource(options.Value.Timeout, timeProvider);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
             using var content = JsonContent.Create(body, options: JsonSerializerOptions.Default);
-            // With a length instead of in chunks: the webserver is not known to take chunked bodies.
+            // With a Content-Length instead of in chunks: the webserver is not known to accept chunked bodies.
             await content.LoadIntoBufferAsync(both.Token);
             using var response = await http.PostAsync(address, content, both.Token);
             return await read(response, both.Token);
         }
-        catch (Exception e) when (e is HttpRequestException or WebserverException)
+        catch (Exception exception) when (exception is HttpRequestException or WebserverException)
         {
-            throw new WebserverException($"POST {address}: {e.Message}", e);
+            throw new WebserverException($"POST {address}: {exception.Message}", exception);
         }
         catch (JsonException)
         {
             // Its message can quote the body.
             throw new WebserverException($"POST {address}: the answer is not the JSON that was expected");
         }
-        catch (OperationCanceledException e) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException exception) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new WebserverException($"POST {address}: no answer within {options.Value.Timeout.TotalSeconds:0.###} s", e);
+            throw new WebserverException($"POST {address}: no answer within {options.Value.Timeout.TotalSeconds:0.###} s", exception);
         }
     }
 }

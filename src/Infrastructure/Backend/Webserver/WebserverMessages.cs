@@ -4,10 +4,10 @@ using System.Text.Json.Serialization;
 namespace HostService.Infrastructure.Backend.Webserver;
 
 /// <summary>The body of <c>POST /host_service/auth</c>.</summary>
-internal sealed record HandshakeRequest([property: JsonPropertyName("InstanceID")] string InstanceId);
+internal sealed record AuthRequest([property: JsonPropertyName("InstanceID")] string InstanceId);
 
-/// <summary>Its answer.</summary>
-internal sealed record HandshakeAnswer(string? AuthToken);
+/// <summary>The answer to it.</summary>
+internal sealed record AuthAnswer(string? AuthToken);
 
 /// <summary>The body of <c>POST /host_service/heartbeat</c>. Names and types are the webserver's.</summary>
 internal sealed record HeartbeatRequest
@@ -17,7 +17,7 @@ internal sealed record HeartbeatRequest
     /// <summary>RFC 3339 in UTC.</summary>
     public required string Timestamp { get; init; }
 
-    /// <summary>From 0, one more with every heartbeat, received or not.</summary>
+    /// <summary>From 0; counts every heartbeat that was sent, received or not.</summary>
     public required long HeartbeatNumber { get; init; }
 
     [JsonPropertyName("InstanceID")]
@@ -41,13 +41,14 @@ internal sealed record HeartbeatRequest
         AuthToken = authToken,
         Timestamp = at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture),
         HeartbeatNumber = number,
-        InstanceId = facts.InstanceId,
-        InstanceType = facts.InstanceType,
-        TotalRamInKb = Figure(facts.TotalRamKb),
-        FreeRamInKb = Figure(facts.FreeRamKb),
-        AvailableRamInKb = Figure(facts.AvailableRamKb),
+        InstanceId = facts.Identity.InstanceId,
+        InstanceType = facts.Identity.InstanceType,
+        TotalRamInKb = Figure(facts.Figures.TotalMemoryKb),
+        FreeRamInKb = Figure(facts.Figures.FreeMemoryKb),
+        AvailableRamInKb = Figure(facts.Figures.AvailableMemoryKb),
         IsDyingHeartbeat = isDying,
     };
 
+    /// <summary>A figure that cannot be read is sent as 0: the field must hold a number.</summary>
     private static string Figure(long? kb) => (kb ?? 0).ToString(CultureInfo.InvariantCulture);
 }

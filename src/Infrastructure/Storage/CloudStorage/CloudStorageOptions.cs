@@ -1,27 +1,27 @@
-using Microsoft.Extensions.Options;
+using HostService.GrainInterfaces;
 
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
-/// <summary>Section <c>CloudStorage</c>: which drives can be mounted, and how long that may take (B29).</summary>
-public sealed class CloudStorageOptions
+/// <summary>Section <c>CloudStorage</c>: the drives that can be mounted, and the timeouts (B29).</summary>
+public sealed class CloudStorageOptions : IValidatedOptions
 {
     /// <summary>The program, by name or path.</summary>
     public string Rclone { get; set; } = "rclone";
 
-    /// <summary>A mount that is not there by then is given up.</summary>
+    /// <summary>For mounting a drive.</summary>
     public TimeSpan MountTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
     /// <summary>
-    /// How long a mandelbox's end waits for what its user wrote to be uploaded. With 15 s for the unmounting it must be shorter than
+    /// How long a mandelbox's end waits for the upload of what its user wrote. With 15 s for unmounting it must be shorter than
     /// <c>Mandelbox:CleanUpTimeout</c>.
     /// </summary>
     public TimeSpan FlushTimeout { get; set; } = TimeSpan.FromSeconds(90);
 
-    /// <summary>What settling a drive before its flush, and ending its program after it, may take besides.</summary>
+    /// <summary>What settling a drive before its flush, and ending its rclone after it, may take in addition.</summary>
     public static TimeSpan AroundFlush { get; } = TimeSpan.FromSeconds(15);
 
     /// <summary>
-    /// Files on their way to a drive; root only. What could not be uploaded stays there, also beyond the service's end. Null:
+    /// Files on their way to a drive; root only. What could not be uploaded stays there, also when the service has ended. Null:
     /// <c>&lt;Host:CloudStorageRoot&gt;/.cache</c>.
     /// </summary>
     public string? CacheRoot { get; set; }
@@ -33,48 +33,39 @@ public sealed class CloudStorageOptions
         ["dropbox"] = new CloudProvider { Type = "dropbox", Directory = "Dropbox" },
     };
 
-    internal sealed class Validator : IValidateOptions<CloudStorageOptions>
+    public IEnumerable<string> Validate()
     {
-        public ValidateOptionsResult Validate(string? name, CloudStorageOptions options)
+        if (string.IsNullOrWhiteSpace(Rclone))
         {
-            var faults = new List<string>();
-            if (string.IsNullOrWhiteSpace(options.Rclone))
-                faults.Add("CloudStorage:Rclone: name the program");
-            if (options.MountTimeout <= TimeSpan.Zero)
-                faults.Add("CloudStorage:MountTimeout: must be above 0");
-            if (options.FlushTimeout <= TimeSpan.Zero)
-                faults.Add("CloudStorage:FlushTimeout: must be above 0");
-            foreach (var (provider, entry) in options.Providers)
+            yield return "CloudStorage:Rclone: name the program";
+        }
+
+        if (MountTimeout <= TimeSpan.Zero)
+        {
+            yield return "CloudStorage:MountTimeout: must be above 0";
+        }
+
+        if (FlushTimeout <= TimeSpan.Zero)
+        {
+            yield return "CloudStorage:FlushTimeout: must be above 0";
+        }
+
+        foreach (var (provider, entry) in Providers)
+        {
+            if (string.IsNullOrWhiteSpace(entry.Type))
             {
-                if (string.IsNullOrWhiteSpace(entry.Type))
-                    faults.Add($"CloudStorage:Providers:{provider}:Type: name a backend of rclone's");
-                if (!PathNames.IsOne(entry.Directory))
-                    faults.Add($"CloudStorage:Providers:{provider}:Directory: write one name, without '/'");
-                faults.AddRange(entry.Options.Keys
-                    .Where(key => key.Length == 0 || !key.All(c => char.IsAsciiLetterOrDigit(c) || c == '_'))
-                    .Select(key => $"CloudStorage:Providers:{provider}:Options:{key}: letters, digits and '_' only"));
+                yield return $"CloudStorage:Providers:{provider}:Type: name a backend of rclone's";
             }
 
-            return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+            if (!PathNames.IsOne(entry.Directory))
+            {
+                yield return $"CloudStorage:Providers:{provider}:Directory: write one name, without '/'";
+            }
+
+            foreach (var key in entry.Options.Keys.Where(key => key.Length == 0 || !key.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')))
+            {
+                yield return $"CloudStorage:Providers:{provider}:Options:{key}: letters, digits and '_' only";
+            }
         }
     }
-}
-
-/// <summary>A kind of drive.</summary>
-public sealed class CloudProvider
-{
-    /// <summary>rclone's name of the backend: <c>drive</c>, <c>dropbox</c>, <c>alias</c> …</summary>
-    public string Type { get; set; } = "";
-
-    /// <summary>What the user sees it under.</summary>
-    public string Directory { get; set; } = "";
-
-    /// <summary>Further options of the backend, as they stand in rclone's configuration file.</summary>
-    public Dictionary<string, string> Options { get; set; } = new(StringComparer.Ordinal);
-}
-
-internal static class PathNames
-{
-    /// <summary>Whether this is the name of something in a directory, and of nothing else.</summary>
-    public static bool IsOne(string name) => name.Length > 0 && name is not ("." or "..") && name.AsSpan().IndexOfAny('/', '\0') < 0;
 }

@@ -1,20 +1,18 @@
-using Microsoft.Extensions.Configuration;
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
 public static class CloudStorageServices
 {
     /// <summary>
-    /// Registers <see cref="ICloudStorage"/> from section <c>CloudStorage</c>. Where rclone is not installed, mounting says so.
+    /// <see cref="ICloudStorage"/> from section <c>CloudStorage</c>. Where rclone is not installed, mounting is refused with that reason.
     /// </summary>
-    public static IServiceCollection AddCloudStorage(this IServiceCollection services, IConfiguration configuration)
+    public static IServiceCollection AddCloudStorage(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.AddOptions<CloudStorageOptions>().Bind(configuration.GetSection("CloudStorage")).ValidateOnStart();
-        services.AddSingleton<IValidateOptions<CloudStorageOptions>, CloudStorageOptions.Validator>();
+        services.AddValidatedOptions<CloudStorageOptions>("CloudStorage");
         services.AddSingleton<ICloudStorage, RcloneCloudStorage>();
         return services;
     }

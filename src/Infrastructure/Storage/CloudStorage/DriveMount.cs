@@ -1,44 +1,45 @@
 using System.ComponentModel;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Linux.Mounts;
 using Microsoft.Extensions.Logging;
 
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
-/// <summary>Where a drive goes and for whom.</summary>
-/// <param name="Cache">Files on their way to the drive; there already, and root's alone.</param>
+/// <summary>Where a drive is mounted and for whom.</summary>
+/// <param name="Cache">An existing directory for files on their way to the drive, readable by root only.</param>
 internal sealed record DrivePlace(string MandelboxId, string Provider, string MountPoint, string Cache);
 
 /// <summary>One mounted drive: a running rclone and its mount point.</summary>
-internal sealed class DriveMount
+internal sealed partial class DriveMount
 {
-    /// <summary>For rclone to unmount and end after it was asked to.</summary>
+    /// <summary>For rclone to unmount and end after SIGTERM.</summary>
     private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(5);
     private readonly DrivePlace _place;
     private readonly RcloneProcess _rclone;
-    private readonly NotifySocket _ready;
+    private readonly NotifySocket? _ready;
     private readonly TimeProvider _timeProvider;
-    private readonly ILogger _log;
+    private readonly ILogger _logger;
     private readonly Task _watch;
     private volatile bool _ending;
 
-    private DriveMount(DrivePlace place, RcloneProcess rclone, NotifySocket ready, TimeProvider timeProvider, ILogger log)
+    private DriveMount(DrivePlace place, RcloneProcess rclone, NotifySocket? ready, TimeProvider timeProvider, ILogger logger)
     {
-        (_place, _rclone, _ready, _timeProvider, _log) = (place, rclone, ready, timeProvider, log);
-        _watch = Task.WhenAll(ready.DrainAsync(), WatchAsync());
+        (_place, _rclone, _ready, _timeProvider, _logger) = (place, rclone, ready, timeProvider, logger);
+        _watch = Task.WhenAll(ready?.DrainAsync() ?? Task.CompletedTask, WatchAsync());
     }
 
     public DrivePlace Place => _place;
 
     public bool IsAlive => !_rclone.Ended.IsCompleted;
 
-    /// <returns>The mount, or why there is none.</returns>
+    /// <summary>Returns the mount, or why there is none.</summary>
     public static async Task<(DriveMount? Mount, string? Refusal)> StartAsync(
         DrivePlace place,
         CloudProvider provider,
         CloudDrive drive,
         CloudStorageOptions options,
         TimeProvider timeProvider,
-        ILogger log,
+        ILogger logger,
         CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(place.MountPoint);
@@ -49,17 +50,19 @@ internal sealed class DriveMount
             rclone = RcloneProcess.Start(
                 RcloneCommand.Build(options.Rclone, provider, drive, place.MountPoint, place.Cache, ready.Address),
                 new SecretScrubber(drive),
-                line => log.RcloneSaid(place.MandelboxId, place.Provider, line));
-            if (await RefusalAsync(rclone, ready, place, options.MountTimeout, timeProvider, cancellationToken) is not { } refusal)
-                return (new DriveMount(place, rclone, ready, timeProvider, log), null);
+                line => LogRcloneOutput(logger, place.MandelboxId, place.Provider, line));
+            if (await WaitUntilMountedAsync(rclone, ready, place, options.MountTimeout, timeProvider, cancellationToken) is not { } refusal)
+            {
+                return (new DriveMount(place, rclone, ready, timeProvider, logger), null);
+            }
 
             await DiscardAsync(rclone, ready, place, timeProvider);
             return (null, refusal);
         }
-        catch (Win32Exception e)
+        catch (Win32Exception exception)
         {
             ready.Dispose();
-            return (null, $"rclone could not be started: {e.Message}");
+            return (null, $"rclone could not be started: {exception.Message}");
         }
         catch (OperationCanceledException) when (rclone is not null)
         {
@@ -68,13 +71,17 @@ internal sealed class DriveMount
         }
     }
 
-    /// <summary>Detaches the drive, waits until all that was written to it is uploaded, and removes its cache.</summary>
+    /// <summary>A drive that an earlier run of the service mounted.</summary>
+    public static DriveMount Adopt(DrivePlace place, RcloneProcess rclone, TimeProvider timeProvider, ILogger logger) =>
+        new(place, rclone, ready: null, timeProvider, logger);
+
+    /// <summary>Unmounts the drive, waits until everything written to it is uploaded, and removes its cache.</summary>
     /// <exception cref="IOException">It is still mounted, or something was not uploaded and is kept in the cache.</exception>
     public async Task EndAsync(TimeSpan flushTimeout, CancellationToken cancellationToken)
     {
         _ending = true;
-        using var deadline = new CancellationTokenSource(flushTimeout, _timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        using var timeout = new CancellationTokenSource(flushTimeout, _timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
             if (IsAlive)
@@ -85,7 +92,7 @@ internal sealed class DriveMount
 
             await FuseUnmount.DetachAsync(_place.MountPoint, cancellationToken);
 
-            // Detached, rclone ends by itself once nobody has a file open and what is being uploaded is done.
+            // Unmounted, rclone ends by itself once no file is open and all uploads are done.
             await Task.WhenAny(_rclone.Ended, Task.Delay(Timeout.InfiniteTimeSpan, _timeProvider, either.Token));
             cancellationToken.ThrowIfCancellationRequested();
         }
@@ -93,36 +100,41 @@ internal sealed class DriveMount
         {
             await either.CancelAsync();
             await _rclone.StopAsync(StopGrace, _timeProvider);
-            _ready.Dispose();
-            await _watch;
-            _rclone.Dispose();
+            await ForgetAsync();
         }
 
-        if (RcloneCache.CountUnsaved(_place.Cache) is > 0 and var unsaved)
-            throw new IOException($"{unsaved} files written to {_place.Provider} were not uploaded; they are kept in {_place.Cache}, also when the service ends");
-        Directory.Delete(_place.Cache, recursive: true);
+        RcloneCache.DeleteIfSaved(_place.Cache, _place.Provider);
     }
 
-    /// <summary>After rclone ended by itself: the cache stays, so that the next one uploads what this one could not.</summary>
+    /// <summary>After rclone has ended: the cache stays, so that the next rclone uploads what this one could not.</summary>
     public async Task ForgetAsync()
     {
-        _ready.Dispose();
+        _ready?.Dispose();
         await _watch;
         _rclone.Dispose();
     }
 
-    private static async Task<string?> RefusalAsync(
-        RcloneProcess rclone, NotifySocket ready, DrivePlace place, TimeSpan limit, TimeProvider timeProvider, CancellationToken cancellationToken)
+    /// <summary>Returns null once the drive is mounted, else why it is not.</summary>
+    private static async Task<string?> WaitUntilMountedAsync(
+        RcloneProcess rclone,
+        NotifySocket ready,
+        DrivePlace place,
+        TimeSpan mountTimeout,
+        TimeProvider timeProvider,
+        CancellationToken cancellationToken)
     {
-        using var deadline = new CancellationTokenSource(limit, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        using var timeout = new CancellationTokenSource(mountTimeout, timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
             while (!MountTable.IsMounted(place.MountPoint))
             {
                 var announced = ready.WaitAsync(either.Token);
                 if (await Task.WhenAny(announced, rclone.Ended) != announced)
-                    return $"rclone ended with {await rclone.Ended}: {rclone.LastWords}";
+                {
+                    return $"rclone ended with {await rclone.Ended}: {rclone.LastLines}";
+                }
+
                 await announced;
             }
 
@@ -130,7 +142,7 @@ internal sealed class DriveMount
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return $"{place.Provider} was not mounted after {limit.TotalSeconds:0.#} s: {rclone.LastWords}";
+            return $"{place.Provider} was not mounted after {mountTimeout.TotalSeconds:0.#} s: {rclone.LastLines}";
         }
         finally
         {
@@ -145,24 +157,37 @@ internal sealed class DriveMount
         ready.Dispose();
         await FuseUnmount.DetachAsync(place.MountPoint, CancellationToken.None);
         if (RcloneCache.CountUnsaved(place.Cache) == 0)
+        {
             Directory.Delete(place.Cache, recursive: true);
+        }
     }
 
-    /// <summary>Reports an rclone that ends by itself, and takes the dead mount away: until then each access to it is an error.</summary>
+    /// <summary>Reports an rclone that ends by itself, and unmounts the dead mount, on which every access is an error.</summary>
     private async Task WatchAsync()
     {
         var exitCode = await _rclone.Ended;
         if (_ending)
+        {
             return;
+        }
 
-        _log.RcloneEnded(_place.MandelboxId, _place.Provider, exitCode, _rclone.LastWords);
+        LogRcloneEnded(_place.MandelboxId, _place.Provider, exitCode, _rclone.LastLines);
         try
         {
             await FuseUnmount.DetachAsync(_place.MountPoint, CancellationToken.None);
         }
-        catch (IOException e)
+        catch (IOException exception)
         {
-            _log.NotUnmounted(_place.MandelboxId, _place.Provider, e);
+            LogNotUnmounted(_place.MandelboxId, _place.Provider, exception);
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{MandelboxId}: rclone's output for {Provider}: {Line}")]
+    private static partial void LogRcloneOutput(ILogger logger, string mandelboxId, string provider, string line);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{MandelboxId}: {Provider} was lost: rclone ended by itself with {ExitCode}: {LastLines}")]
+    private partial void LogRcloneEnded(string mandelboxId, string provider, int exitCode, string lastLines);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{MandelboxId}: {Provider} is lost and could not be unmounted")]
+    private partial void LogNotUnmounted(string mandelboxId, string provider, Exception exception);
 }

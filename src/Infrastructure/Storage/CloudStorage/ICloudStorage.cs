@@ -1,41 +1,32 @@
+using HostService.GrainInterfaces;
+
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
 /// <summary>Mounts users' cloud drives (B29).</summary>
 public interface ICloudStorage
 {
     /// <summary>
-    /// Makes <c>&lt;Host:CloudStorageRoot&gt;/&lt;mandelbox id&gt;</c>, which the mandelbox's container has bound: it must be there, and stay the same directory,
-    /// before and while drives come and go below it. <see cref="UnmountAllAsync"/> takes it away. May be repeated.
+    /// Creates <c>&lt;Host:CloudStorageRoot&gt;/&lt;mandelbox id&gt;</c>, which the mandelbox's container binds. It must exist before the
+    /// container, and stay the same directory while drives below it are mounted and unmounted. <see cref="UnmountAllAsync"/> removes it. May
+    /// be repeated.
     /// </summary>
     Task PrepareAsync(string mandelboxId, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Mounts one drive for a mandelbox at <c>&lt;Host:CloudStorageRoot&gt;/&lt;mandelbox id&gt;/&lt;directory of the provider&gt;/</c>.
-    /// One that is mounted already stays as it is. Null on success, else why not, within <c>CloudStorage:MountTimeout</c>; a later failure
-    /// is reported by the log.
+    /// Mounts a drive at <c>&lt;Host:CloudStorageRoot&gt;/&lt;mandelbox id&gt;/&lt;directory of the provider&gt;/</c>. A drive that is mounted
+    /// already stays as it is. Returns null on success, else the reason, within <c>CloudStorage:MountTimeout</c>; a later failure is logged.
     /// </summary>
     Task<string?> MountAsync(string mandelboxId, CloudDrive drive, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Unmounts all drives of a mandelbox lazily, waits until what was written to them has been uploaded, and removes the directories that
-    /// are empty. May be repeated. Failures are thrown together.
+    /// Unmounts all drives of a mandelbox lazily, those that an earlier run of the service mounted included, waits for the upload of what was
+    /// written to them, and removes the directories that are empty. May be repeated. Failures are thrown together.
     /// </summary>
     Task UnmountAllAsync(string mandelboxId, CancellationToken cancellationToken);
-}
 
-/// <summary>A drive and the secrets that open it.</summary>
-public sealed record CloudDrive
-{
-    /// <summary>A name of the configured table: <c>google_drive</c>, <c>dropbox</c>.</summary>
-    public required string Provider { get; init; }
-    public string AccessToken { get; init; } = "";
-    public string RefreshToken { get; init; } = "";
-
-    /// <summary>RFC 3339; empty where the token does not expire.</summary>
-    public string Expiry { get; init; } = "";
-    public string TokenType { get; init; } = "";
-    public string ClientId { get; init; } = "";
-    public string ClientSecret { get; init; } = "";
-
-    public override string ToString() => $"cloud drive {Provider}";
+    /// <summary>
+    /// Unmounts the drives that a run of the service that was killed left mounted, and ends the programs that serve them. Call only where no
+    /// other service uses the same root. Failures are logged.
+    /// </summary>
+    Task ReclaimAsync(CancellationToken cancellationToken);
 }

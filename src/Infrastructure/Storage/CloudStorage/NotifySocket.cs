@@ -4,8 +4,8 @@ using System.Text;
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
 /// <summary>
-/// Where rclone announces its mount, in systemd's way: a datagram <c>READY=1</c>. In the abstract namespace, so that no path is too long
-/// and nothing is left behind; whoever else may write to it can make us look once more, and no more than that.
+/// Receives rclone's <c>READY=1</c>, the datagram of systemd's notify protocol. In the abstract namespace, so that no path is too long and
+/// nothing is left behind. Other processes can write to it, too: that only makes us look at the mount table once more.
 /// </summary>
 internal sealed class NotifySocket : IDisposable
 {
@@ -17,7 +17,7 @@ internal sealed class NotifySocket : IDisposable
     /// <summary>For <c>NOTIFY_SOCKET</c>.</summary>
     public string Address => "@" + _name;
 
-    /// <summary>Waits for the next announcement.</summary>
+    /// <summary>Waits for the next <c>READY=1</c>.</summary>
     public async Task WaitAsync(CancellationToken cancellationToken)
     {
         var buffer = new byte[4096];
@@ -25,22 +25,26 @@ internal sealed class NotifySocket : IDisposable
         {
             var length = await _socket.ReceiveAsync(buffer, cancellationToken);
             if (Encoding.UTF8.GetString(buffer, 0, length).Split('\n').Contains("READY=1"))
+            {
                 return;
+            }
         }
     }
 
-    /// <summary>Reads on until disposed: rclone reports its state here from time to time, and would wait if nobody read it.</summary>
+    /// <summary>Reads on until disposed: rclone reports its state here from time to time, and would block if nobody read it.</summary>
     public async Task DrainAsync()
     {
         var buffer = new byte[4096];
         try
         {
             while (true)
+            {
                 await _socket.ReceiveAsync(buffer);
+            }
         }
-        catch (Exception e) when (e is ObjectDisposedException or SocketException)
+        catch (Exception exception) when (exception is ObjectDisposedException or SocketException)
         {
-            // Disposed: the end that this loop waits for.
+            // Disposed.
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Linux.Mounts;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -6,8 +7,9 @@ using Microsoft.Extensions.Options;
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
 /// <summary>Cloud drives by rclone and FUSE (B29).</summary>
-internal sealed class RcloneCloudStorage(
-    IOptions<CloudStorageOptions> options, IOptions<HostOptions> host, TimeProvider timeProvider, ILogger<RcloneCloudStorage> log) : ICloudStorage
+internal sealed partial class RcloneCloudStorage(
+    IOptions<CloudStorageOptions> options, IOptions<HostOptions> host, TimeProvider timeProvider, ILogger<RcloneCloudStorage> logger)
+    : ICloudStorage
 {
     private const UnixFileMode ReadableByAll = (UnixFileMode)0b111_101_101;
     private readonly CloudStorageOptions _options = options.Value;
@@ -21,7 +23,7 @@ internal sealed class RcloneCloudStorage(
         {
             Directory.CreateDirectory(DirectoryOf(mandelboxId));
 
-            // The umask may have taken away what the users inside need.
+            // The umask may have removed what the users inside need.
             File.SetUnixFileMode(DirectoryOf(mandelboxId), ReadableByAll);
         }
         finally
@@ -33,11 +35,19 @@ internal sealed class RcloneCloudStorage(
     public async Task<string?> MountAsync(string mandelboxId, CloudDrive drive, CancellationToken cancellationToken)
     {
         if (!_options.Providers.TryGetValue(drive.Provider, out var provider))
+        {
             return $"provider is none of {string.Join(", ", _options.Providers.Keys.Order(StringComparer.Ordinal))}";
+        }
+
         if (RcloneCommand.Fault(drive) is { } fault)
+        {
             return fault;
+        }
+
         if (WhatIsMissing() is { } missing)
+        {
             return missing;
+        }
 
         var drives = await EnterAsync(mandelboxId, cancellationToken);
         try
@@ -45,7 +55,10 @@ internal sealed class RcloneCloudStorage(
             if (drives.Mounted.TryGetValue(drive.Provider, out var there))
             {
                 if (there.IsAlive)
+                {
                     return null;
+                }
+
                 await there.ForgetAsync();
                 drives.Mounted.Remove(drive.Provider);
             }
@@ -55,18 +68,18 @@ internal sealed class RcloneCloudStorage(
                 drive.Provider,
                 Path.Combine(DirectoryOf(mandelboxId), provider.Directory),
                 Path.Combine(CacheOf(mandelboxId), drive.Provider));
-            MakeCache(place.Cache);
-            var (mount, refusal) = await DriveMount.StartAsync(place, provider, drive, _options, timeProvider, log, cancellationToken);
+            CreateCache(place.Cache);
+            var (mount, refusal) = await DriveMount.StartAsync(place, provider, drive, _options, timeProvider, logger, cancellationToken);
             if (mount is null)
             {
-                // Not the mandelbox's own directory: its container has it bound, and would never see a new one of that name.
+                // The mandelbox's own directory stays: its container has bound it, and would never see a new one of that name.
                 RemoveEmpty(mandelboxId, [place.MountPoint]);
                 RemoveEmptyCache(mandelboxId);
                 return refusal;
             }
 
             drives.Mounted.Add(drive.Provider, mount);
-            log.Mounted(mandelboxId, drive.Provider, place.MountPoint);
+            LogMounted(mandelboxId, drive.Provider, place.MountPoint);
             return null;
         }
         finally
@@ -84,22 +97,17 @@ internal sealed class RcloneCloudStorage(
             await Task.WhenAll(drives.Mounted.Values.Select(mount => AttemptAsync(async () =>
             {
                 await mount.EndAsync(_options.FlushTimeout, cancellationToken);
-                log.Unmounted(mandelboxId, mount.Place.Provider);
+                LogUnmounted(mandelboxId, mount.Place.Provider);
             })));
 
-            // Also what an earlier run of the service mounted: its rclone ends once it is detached.
+            // Also what an earlier run of the service mounted.
             var directory = DirectoryOf(mandelboxId);
-            foreach (var path in MountTable.Below(directory))
+            await Task.WhenAll(MountTable.Below(directory).Select(path => AttemptAsync(() => EndLeftoverAsync(mandelboxId, path, cancellationToken))));
+            if (Directory.Exists(directory))
             {
-                await AttemptAsync(async () =>
-                {
-                    await FuseUnmount.SettleAsync(path, timeProvider, cancellationToken);
-                    await FuseUnmount.DetachAsync(path, cancellationToken);
-                });
+                RemoveEmpty(mandelboxId, [.. Directory.EnumerateDirectories(directory), directory]);
             }
 
-            if (Directory.Exists(directory))
-                RemoveEmpty(mandelboxId, [.. Directory.EnumerateDirectories(directory), directory]);
             RemoveEmptyCache(mandelboxId);
         }
         finally
@@ -110,7 +118,9 @@ internal sealed class RcloneCloudStorage(
         }
 
         if (failures.Count > 0)
+        {
             throw new AggregateException($"Not every cloud drive of {mandelboxId} ended well.", failures);
+        }
 
         async Task AttemptAsync(Func<Task> step)
         {
@@ -118,78 +128,147 @@ internal sealed class RcloneCloudStorage(
             {
                 await step();
             }
-            catch (Exception e)
+            catch (Exception exception)
             {
                 // Each is tried whatever happened to the others; all failures are thrown together below.
                 lock (failures)
-                    failures.Add(e);
+                {
+                    failures.Add(exception);
+                }
             }
         }
     }
 
-    /// <summary>Mounting and unmounting for one mandelbox take turns; mandelboxes do not wait for each other.</summary>
+    public Task ReclaimAsync(CancellationToken cancellationToken)
+    {
+        if (!Directory.Exists(Root))
+        {
+            return Task.CompletedTask;
+        }
+
+        var ids = Directory.EnumerateDirectories(Root).Select(Path.GetFileName).OfType<string>().Where(id => !id.StartsWith('.')).ToList();
+        var ours = MountTable.Read().Where(mount => mount.Source == RcloneCommand.MountSource).Select(mount => mount.Path).ToList();
+        return Task.WhenAll(ids.Select(async id =>
+        {
+            var drives = ours.Where(path => path.StartsWith(DirectoryOf(id) + '/', StringComparison.Ordinal)).ToList();
+            if (drives.Count == 0)
+            {
+                return;
+            }
+
+            LogReclaiming(id, string.Join(", ", drives));
+            try
+            {
+                await UnmountAllAsync(id, cancellationToken);
+            }
+            catch (AggregateException exception)
+            {
+                LogNotReclaimed(id, exception);
+            }
+        }));
+    }
+
+    /// <summary>Unmounts a drive that an earlier run mounted. Its rclone may still run, or be dead.</summary>
+    private async Task EndLeftoverAsync(string mandelboxId, string path, CancellationToken cancellationToken)
+    {
+        var directory = Path.GetFileName(path);
+        var provider = _options.Providers.FirstOrDefault(entry => entry.Value.Directory == directory).Key ?? directory;
+        if (RcloneProcess.Find(path, out var cache) is { } rclone)
+        {
+            var place = new DrivePlace(mandelboxId, provider, path, cache);
+            await DriveMount.Adopt(place, rclone, timeProvider, logger).EndAsync(_options.FlushTimeout, cancellationToken);
+        }
+        else
+        {
+            await FuseUnmount.DetachAsync(path, cancellationToken);
+            RcloneCache.DeleteIfSaved(Path.Combine(CacheOf(mandelboxId), provider), provider);
+        }
+    }
+
+    /// <summary>Mounting and unmounting for one mandelbox exclude each other; mandelboxes do not wait for each other.</summary>
     private async Task<Drives> EnterAsync(string mandelboxId, CancellationToken cancellationToken)
     {
         if (!PathNames.IsOne(mandelboxId))
+        {
             throw new ArgumentException("A mandelbox id is one name, without '/'.", nameof(mandelboxId));
+        }
 
         while (true)
         {
             var drives = _drives.GetOrAdd(mandelboxId, static _ => new Drives());
             await drives.Gate.WaitAsync(cancellationToken);
             if (!drives.Closed)
+            {
                 return drives;
+            }
+
             drives.Gate.Release();
         }
     }
 
-    private string DirectoryOf(string mandelboxId) => Path.Combine(Path.GetFullPath(host.Value.CloudStorageRoot), mandelboxId);
+    private string Root => Path.GetFullPath(host.Value.CloudStorageRoot);
+
+    private string DirectoryOf(string mandelboxId) => Path.Combine(Root, mandelboxId);
 
     /// <summary>
-    /// Not below the host's root, which goes with the service: what was not uploaded is a user's, and only here. No mandelbox id begins with a dot.
+    /// Not below the host's root, which is removed at the end: what was not uploaded exists only here. No mandelbox id begins with a dot.
     /// </summary>
     private string CacheRoot => Path.GetFullPath(_options.CacheRoot ?? Path.Combine(host.Value.CloudStorageRoot, ".cache"));
 
     private string CacheOf(string mandelboxId) => Path.Combine(CacheRoot, mandelboxId);
 
-    private void MakeCache(string cache)
+    private void CreateCache(string cache)
     {
         lock (_caches)
         {
             foreach (var directory in (string[])[CacheRoot, Path.GetDirectoryName(cache)!, cache])
+            {
                 Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
         }
     }
 
-    /// <summary>The mandelbox's, and the one of all of them where it is ours to choose.</summary>
+    /// <summary>The mandelbox's, and the root of all of them unless it is configured.</summary>
     private void RemoveEmptyCache(string mandelboxId)
     {
         lock (_caches)
         {
             RemoveEmpty(mandelboxId, [CacheOf(mandelboxId)]);
             if (_options.CacheRoot is null && Directory.Exists(CacheRoot) && !Directory.EnumerateFileSystemEntries(CacheRoot).Any())
+            {
                 Directory.Delete(CacheRoot);
+            }
         }
     }
 
-    /// <summary>Never what is not empty: it may be a user's files.</summary>
+    /// <summary>A directory that is not empty stays: it may hold a user's files.</summary>
     private void RemoveEmpty(string mandelboxId, IEnumerable<string> directories)
     {
         foreach (var directory in directories.Where(Directory.Exists))
         {
             if (MountTable.IsMounted(directory) || Directory.EnumerateFileSystemEntries(directory).Any())
-                log.NotEmpty(mandelboxId, directory);
+            {
+                LogNotEmpty(mandelboxId, directory);
+            }
             else
+            {
                 Directory.Delete(directory);
+            }
         }
     }
 
     private string? WhatIsMissing()
     {
         if (!IsProgram(_options.Rclone))
+        {
             return $"{_options.Rclone} is not installed: apt-get install rclone";
+        }
+
         if (!IsProgram("fusermount3"))
+        {
             return "fusermount3 is not installed: apt-get install fuse3";
+        }
+
         return File.Exists("/dev/fuse") ? null : "this machine has no /dev/fuse: modprobe fuse";
     }
 
@@ -206,7 +285,7 @@ internal sealed class RcloneCloudStorage(
         /// <summary>By provider.</summary>
         public Dictionary<string, DriveMount> Mounted { get; } = new(StringComparer.Ordinal);
 
-        /// <summary>Taken out of the table: who waited for it enters another.</summary>
+        /// <summary>Removed from the table: whoever waited for it enters a new one.</summary>
         public bool Closed { get; set; }
     }
 }

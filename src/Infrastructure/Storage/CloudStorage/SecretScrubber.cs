@@ -1,8 +1,9 @@
 using System.Text.Json;
+using HostService.GrainInterfaces;
 
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
-/// <summary>Takes a drive's secrets out of what rclone says, as they are and as JSON and URLs write them.</summary>
+/// <summary>Removes a drive's secrets from rclone's output, in their plain form and as JSON and URLs encode them.</summary>
 internal sealed class SecretScrubber
 {
     private readonly string[] _secrets;

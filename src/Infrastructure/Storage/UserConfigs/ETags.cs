@@ -3,13 +3,13 @@ using System.Security.Cryptography;
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
 /// <summary>
-/// S3's ETags as far as they say something about content: MD5 for a part, MD5 of the MD5s and a count for a multipart object.
+/// S3's ETags that depend on the content: MD5 for a part; MD5 of the MD5s, and a count, for a multipart object.
 /// </summary>
 internal static class ETags
 {
     public static byte[] Md5(ReadOnlySpan<byte> content)
     {
-#pragma warning disable CA5351 // The protocol's checksum against damage on the way; who may change the content is TLS's and the signature's matter.
+#pragma warning disable CA5351 // S3's checksum against damage in transit. TLS and the signature protect against changes by others.
         return MD5.HashData(content);
 #pragma warning restore CA5351
     }
@@ -17,12 +17,12 @@ internal static class ETags
     public static string OfMultipart(IReadOnlyList<byte[]> parts) =>
         $"{Convert.ToHexStringLower(Md5([.. parts.SelectMany(part => part)]))}-{parts.Count}";
 
-    /// <summary>Whether both name the same content, however they are written.</summary>
+    /// <summary>Compares without quotes and case.</summary>
     public static bool IsSame(string? one, string? other) => Bare(one) == Bare(other);
 
     /// <summary>
-    /// Whether this ETag is of the kind that follows from the content, and another one. With some encryption (KMS) it is of no such kind
-    /// and says nothing.
+    /// Whether this ETag depends on the content and is another one. With some encryption (KMS) it does not depend on the content and proves
+    /// nothing.
     /// </summary>
     public static bool Contradicts(string? etag, string expected)
     {

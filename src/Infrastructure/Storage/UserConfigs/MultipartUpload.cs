@@ -1,29 +1,28 @@
 using System.Net;
 using Amazon.S3;
 using Amazon.S3.Model;
-using HostService.Infrastructure.Storage.UserConfigs.Archive;
 
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
-/// <summary>What is uploaded to, and how.</summary>
-/// <param name="OnlyIfAbsent">Completes only where nothing is stored under this key, which the store itself has to see to.</param>
+/// <summary>The destination of an upload.</summary>
+/// <param name="OnlyIfAbsent">Complete only where nothing is stored under this key, which the store itself has to check.</param>
 internal sealed record UploadTarget(IAmazonS3 S3, string Bucket, string Key, bool OnlyIfAbsent);
 
 /// <summary>
-/// Sends what is written to it as an S3 multipart upload, with at most three parts in memory whatever the size: one that fills and two on
-/// their way; fewer where many uploads share <see cref="PartBuffers"/>. Small archives go the same way, because only here does the store say
-/// what it received before it replaces what it had: each part carries its MD5, each answer's ETag is compared with it, and completing is
-/// atomic.
+/// Sends what is written to it as an S3 multipart upload, with at most three parts in memory whatever the size: one that is filled and two
+/// that are sent; fewer where many uploads share <see cref="PartBuffers"/>. Small archives are uploaded the same way, because only a multipart
+/// upload verifies what the store received before it replaces the old object: each part carries its MD5, each answer's ETag is compared with
+/// it, and completing is atomic.
 /// </summary>
-internal sealed class MultipartUpload(UploadTarget target, string uploadId, string mark, PartBuffers buffers) : WriteStage
+internal sealed class MultipartUpload(UploadTarget target, string uploadId, string mark, PartBuffers buffers) : WriteOnlyStream
 {
-    /// <summary>Metadata by which an upload knows its own object again, also where encryption leaves an ETag that says nothing.</summary>
+    /// <summary>Metadata by which an upload recognises its own object, also where encryption makes the ETag useless.</summary>
     private const string Mark = "upload";
     private const int PartSize = PartBuffers.PartSize;
     private const int InFlight = 2;
     private readonly List<Task<Part>> _parts = [];
     private byte[] _own = [];
-    private bool _ownIsOut;
+    private bool _ownIsInUse;
     private byte[]? _buffer;
     private int _filled;
 
@@ -49,16 +48,21 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
             _filled += taken;
             buffer = buffer[taken..];
             if (_filled == PartSize)
+            {
                 Send(cancellationToken);
+            }
         }
     }
 
-    /// <summary>Sends the last part and makes the upload the stored object, then looks whether it is.</summary>
-    /// <exception cref="IntegrityException">The store has something else than was sent.</exception>
-    public override async Task CompleteAsync(CancellationToken cancellationToken)
+    /// <summary>Sends the last part, makes the upload the stored object, and verifies that.</summary>
+    /// <exception cref="IntegrityException">The stored object is not what was sent.</exception>
+    public async Task CompleteAsync(CancellationToken cancellationToken)
     {
         if (_filled > 0)
+        {
             Send(cancellationToken);
+        }
+
         var parts = await Task.WhenAll(_parts);
         var expected = ETags.OfMultipart([.. parts.Select(part => part.Md5)]);
         try
@@ -75,16 +79,18 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
                 cancellationToken);
             await CheckAsync(answer, expected, cancellationToken);
         }
-        catch (AmazonS3Exception e) when (e.ErrorCode == "NoSuchUpload")
+        catch (AmazonS3Exception exception) when (exception.ErrorCode == "NoSuchUpload")
         {
-            // An answer was lost on the way, and the SDK's next try finds nothing to complete any more.
+            // The answer was lost, and the SDK's retry found the upload completed already.
             if (await StoredAsync(null, cancellationToken) is not { } stored
                 || stored.Metadata[Mark] != mark || stored.ContentLength != Total || ETags.Contradicts(stored.ETag, expected))
+            {
                 throw new IntegrityException($"the store no longer knows upload {uploadId}, and what it has is not what was sent");
+            }
         }
     }
 
-    /// <summary>Throws the parts away. What was stored before has never been touched.</summary>
+    /// <summary>Discards the parts. The object that was stored before is untouched.</summary>
     public async Task AbortAsync(CancellationToken cancellationToken)
     {
         await Task.WhenAll(_parts).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
@@ -96,7 +102,10 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
         if (disposing)
         {
             if (_buffer is { } unsent && unsent != _own)
-                buffers.GiveBack(unsent);
+            {
+                buffers.Return(unsent);
+            }
+
             buffers.Count(-_own.Length);
             (_buffer, _own) = (null, []);
         }
@@ -110,7 +119,7 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
         _buffer ??= await TakeAsync(cancellationToken);
         if (_filled == _buffer.Length)
         {
-            // Only an upload's own buffer is ever smaller than a part.
+            // Only an upload's own buffer can be smaller than a part.
             var larger = new byte[Math.Min(PartSize, _filled * 2)];
             _buffer.CopyTo(larger, 0);
             buffers.Count(larger.Length - _own.Length);
@@ -120,24 +129,31 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
         return _buffer.AsMemory(_filled);
     }
 
-    /// <summary>Its own buffer, or a shared one, or, where all are in use, its own as soon as it is back.</summary>
+    /// <summary>The own buffer, or a shared one, or, where all are in use, the own one as soon as it has been sent.</summary>
     private async ValueTask<byte[]> TakeAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
             if (_parts.Find(part => part.IsFaulted || part.IsCanceled) is { } failed)
-                await failed;
-
-            var onTheirWay = _parts.Where(part => !part.IsCompleted).ToList();
-            if (onTheirWay.Count <= InFlight)
             {
-                if (!Volatile.Read(ref _ownIsOut))
-                    return Own();
-                if (buffers.TryTake() is { } shared)
-                    return shared;
+                await failed;
             }
 
-            await Task.WhenAny(onTheirWay).WaitAsync(cancellationToken);
+            var sending = _parts.Where(part => !part.IsCompleted).ToList();
+            if (sending.Count <= InFlight)
+            {
+                if (!Volatile.Read(ref _ownIsInUse))
+                {
+                    return Own();
+                }
+
+                if (buffers.TryTake() is { } shared)
+                {
+                    return shared;
+                }
+            }
+
+            await Task.WhenAny(sending).WaitAsync(cancellationToken);
         }
     }
 
@@ -158,7 +174,10 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
         (_buffer, _filled) = (null, 0);
         Total += length;
         if (buffer == _own)
-            Volatile.Write(ref _ownIsOut, true);
+        {
+            Volatile.Write(ref _ownIsInUse, true);
+        }
+
         _parts.Add(SendAsync(_parts.Count + 1, buffer, length, cancellationToken));
     }
 
@@ -185,29 +204,38 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
                 ? throw new IntegrityException($"part {number} arrived as {answer.ETag} instead of {Convert.ToHexStringLower(md5)}")
                 : new Part(number, answer.ETag, md5);
         }
-        catch (AmazonS3Exception e) when (e.ErrorCode is "BadDigest" or "InvalidDigest" or "XAmzContentSHA256Mismatch")
+        catch (AmazonS3Exception exception) when (exception.ErrorCode is "BadDigest" or "InvalidDigest" or "XAmzContentSHA256Mismatch")
         {
-            throw new IntegrityException($"part {number} arrived damaged ({e.ErrorCode})", e);
+            throw new IntegrityException($"part {number} arrived damaged ({exception.ErrorCode})", exception);
         }
         finally
         {
             if (buffer == _own)
-                Volatile.Write(ref _ownIsOut, false);
+            {
+                Volatile.Write(ref _ownIsInUse, false);
+            }
             else
-                buffers.GiveBack(buffer);
+            {
+                buffers.Return(buffer);
+            }
         }
     }
 
-    /// <summary>Another host's save may have replaced ours by now, which is nobody's damage.</summary>
+    /// <summary>Another host may have saved meanwhile, which is no error.</summary>
     private async Task CheckAsync(CompleteMultipartUploadResponse answer, string expected, CancellationToken cancellationToken)
     {
         if (ETags.Contradicts(answer.ETag, expected))
+        {
             throw new IntegrityException($"{Total} bytes with ETag {expected} were sent, and completing them made {answer.ETag}");
+        }
+
         var stored = await StoredAsync(answer.VersionId, cancellationToken)
             ?? throw new IntegrityException($"{Total} bytes were sent and completed, and nothing is stored");
         var isOurs = string.IsNullOrEmpty(answer.ETag) || ETags.IsSame(stored.ETag, answer.ETag);
         if (isOurs && (stored.ContentLength != Total || ETags.Contradicts(stored.ETag, expected)))
+        {
             throw new IntegrityException($"{Total} bytes with ETag {expected} were sent, and {stored.ContentLength} with {stored.ETag} are stored");
+        }
     }
 
     /// <summary>Null where there is nothing.</summary>
@@ -224,7 +252,7 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
                 },
                 cancellationToken);
         }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
+        catch (AmazonS3Exception exception) when (exception.StatusCode == HttpStatusCode.NotFound)
         {
             return null;
         }
@@ -233,5 +261,5 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
     private sealed record Part(int Number, string ETag, byte[] Md5);
 }
 
-/// <summary>What the store has is not what was sent.</summary>
+/// <summary>The stored object is not what was sent.</summary>
 internal sealed class IntegrityException(string message, Exception? inner = null) : Exception(message, inner);

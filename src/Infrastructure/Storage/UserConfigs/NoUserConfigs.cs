@@ -1,6 +1,6 @@
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
-/// <summary>Where user configs are switched off: every session is a first one, and nothing is kept.</summary>
+/// <summary>User configs are switched off: every session is a first one, and nothing is saved.</summary>
 internal sealed class NoUserConfigs : IUserConfigStore
 {
     public Task<FetchAnswer> FetchAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>

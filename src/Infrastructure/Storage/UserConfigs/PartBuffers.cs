@@ -3,21 +3,20 @@ using System.Collections.Concurrent;
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
 /// <summary>
-/// The memory of all uploads of this process together. Each upload has a buffer of its own, so that it gets on whatever the others do; it
-/// begins small and grows to a part's size only where there is that much to send. What makes an upload faster than that, parts on their way
-/// while the next one fills, comes from a few buffers that all share. So 54 large saves at once take 54 + <see cref="Shared"/> parts at
-/// most, not 54 times three.
+/// The memory of all uploads together. Each upload has a buffer of its own, so that it makes progress whatever the others do; it begins small
+/// and grows up to the size of a part. A few further buffers, shared by all, let an upload fill the next part while others are sent. So 54
+/// large saves at once take at most 54 + <see cref="Shared"/> parts, not 54 times three.
 /// </summary>
 /// <param name="shared">How many parts all uploads share.</param>
 internal sealed class PartBuffers(int shared)
 {
-    /// <summary>The least that S3 takes of a part that is not the last. It takes 10 000 of them: 52 GB.</summary>
+    /// <summary>S3's minimum for all parts but the last. With at most 10 000 parts an upload holds 52 GB.</summary>
     public const int PartSize = 5 * 1024 * 1024;
 
-    /// <summary>What an upload begins with.</summary>
+    /// <summary>The initial size of an upload's own buffer.</summary>
     public const int Smallest = 64 * 1024;
 
-    /// <summary>For a whole host: some 80 MiB, and enough for as many uploads as its network can serve at once.</summary>
+    /// <summary>For a whole host: 80 MiB, enough for as many uploads as its network can serve at once.</summary>
     public const int Shared = 16;
 
     private readonly ConcurrentBag<byte[]> _spare = [];
@@ -28,10 +27,10 @@ internal sealed class PartBuffers(int shared)
     /// <summary>Bytes that uploads hold now.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 
-    /// <summary>The most that they ever held at once.</summary>
+    /// <summary>The most that uploads ever held at once.</summary>
     public long Most => Volatile.Read(ref _most);
 
-    /// <summary>A shared buffer of a part's size; null where others have all of them.</summary>
+    /// <summary>A shared buffer of a part's size; null when all are in use.</summary>
     public byte[]? TryTake()
     {
         if (Interlocked.Decrement(ref _left) < 0)
@@ -44,14 +43,14 @@ internal sealed class PartBuffers(int shared)
         return _spare.TryTake(out var spare) ? spare : new byte[PartSize];
     }
 
-    public void GiveBack(byte[] buffer)
+    public void Return(byte[] buffer)
     {
         Count(-PartSize);
         _spare.Add(buffer);
         Interlocked.Increment(ref _left);
     }
 
-    /// <summary>An upload's own buffer grows, or goes.</summary>
+    /// <summary>Counts an upload's own buffer when it grows or is released.</summary>
     public void Count(int bytes)
     {
         var now = Interlocked.Add(ref _bytes, bytes);

@@ -1,12 +1,12 @@
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
-/// <summary>The fetches and saves that are under way: how they are all given up at once, and when the last one has ended.</summary>
+/// <summary>The running fetches and saves: cancels all of them at once, and waits for the last one to end.</summary>
 internal sealed class RunningTransfers : IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly HashSet<Task> _running = [];
 
-    /// <summary>Cancelled when all of them are given up.</summary>
+    /// <summary>Cancelled by <see cref="StopAsync"/>.</summary>
     public CancellationToken Stopping => _stopping.Token;
 
     /// <summary>Runs one on the thread pool.</summary>
@@ -14,7 +14,10 @@ internal sealed class RunningTransfers : IDisposable
     {
         var task = Task.Run(work, cancellationToken);
         lock (_running)
+        {
             _running.Add(task);
+        }
+
         try
         {
             return await task;
@@ -22,7 +25,9 @@ internal sealed class RunningTransfers : IDisposable
         finally
         {
             lock (_running)
+            {
                 _running.Remove(task);
+            }
         }
     }
 
@@ -32,9 +37,11 @@ internal sealed class RunningTransfers : IDisposable
         await _stopping.CancelAsync();
         Task[] left;
         lock (_running)
+        {
             left = [.. _running];
+        }
 
-        // How they end is their callers' matter.
+        // Their callers handle their results.
         await Task.WhenAll(left).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
     }

@@ -15,7 +15,7 @@ internal static class S3Clients
             MaxStaleConnectionRetries = 0,
             Timeout = options.RequestTimeout,
 
-            // Content-MD5 and the ETags do it already, on servers other than AWS too, which know nothing of the newer checksums.
+            // Content-MD5 and ETags check the same, and servers other than AWS do not know the newer checksums.
             RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
             ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
         };

@@ -10,20 +10,19 @@ namespace HostService.Infrastructure.Storage.UserConfigs;
 
 /// <summary>User configs in S3 (B22). Streams both ways: memory does not grow with what is stored.</summary>
 internal sealed partial class S3UserConfigStore(
-    IOptions<UserConfigsOptions> options, TimeProvider timeProvider, ILogger<S3UserConfigStore> log) : IUserConfigStore, IDisposable
+    IOptions<UserConfigsOptions> options, TimeProvider timeProvider, ILogger<S3UserConfigStore> logger) : IUserConfigStore, IDisposable
 {
-    /// <summary>Of each request, and of a transfer that began well and ended badly.</summary>
+    /// <summary>For each request, and for a transfer that fails after it began.</summary>
     private const int Tries = 3;
     private readonly UserConfigsOptions _options = options.Value;
     private readonly RunningTransfers _running = new();
     private bool _hasSaidDenied;
 
-    // Made on first use: looking for a region may ask the network, which must not hold up the start of the service, nor, having failed
-    // once, all that comes later.
+    // Created on first use, and again after a failure: finding the region may need the network, which must not delay the start of the service.
     private readonly Lazy<AmazonS3Client> _s3 = new(() => S3Clients.Create(options.Value, Tries), LazyThreadSafetyMode.PublicationOnly);
 
     public Task<FetchAnswer> FetchAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
-        Bounded(
+        RunWithTimeoutAsync(
             _options.FetchTimeout,
             FetchFailed,
             token => FetchWithTriesAsync(key.ObjectKey, encryptionToken, directory, token),
@@ -44,27 +43,29 @@ internal sealed partial class S3UserConfigStore(
     {
         _running.Dispose();
         if (_s3.IsValueCreated)
+        {
             _s3.Value.Dispose();
+        }
     }
 
     private static FetchAnswer FetchFailed(string reason) => new(FetchOutcome.Failed, reason);
 
     private Task<SaveAnswer> SaveAsync(
         UserConfigKey key, string encryptionToken, string directory, bool onlyIfAbsent, CancellationToken cancellationToken) =>
-        Bounded(
+        RunWithTimeoutAsync(
             _options.SaveTimeout,
             static reason => new SaveAnswer(Saved: false, reason),
             token => SaveWithTriesAsync(new UploadTarget(_s3.Value, _options.Bucket, key.ObjectKey, onlyIfAbsent), encryptionToken, directory, token),
             cancellationToken);
 
     /// <summary>
-    /// Runs on the thread pool, because ciphers and compression would hold a grain's turn, and turns whatever goes wrong into an answer.
+    /// Runs on the thread pool, because encryption and compression would block a grain's turn. Turns every failure into an answer.
     /// </summary>
-    private async Task<T> Bounded<T>(
-        TimeSpan limit, Func<string, T> failed, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    private async Task<T> RunWithTimeoutAsync<T>(
+        TimeSpan timeout, Func<string, T> failed, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
-        using var deadline = new CancellationTokenSource(limit, timeProvider);
-        using var any = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, _running.Stopping, cancellationToken);
+        using var timer = new CancellationTokenSource(timeout, timeProvider);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, _running.Stopping, cancellationToken);
         try
         {
             return await _running.RunAsync(() => work(any.Token), any.Token);
@@ -73,18 +74,14 @@ internal sealed partial class S3UserConfigStore(
         {
             return failed("the service is ending");
         }
-        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (timer.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            return failed($"it took longer than {limit.TotalSeconds:0} s");
+            return failed($"it took longer than {timeout.TotalSeconds:0} s");
         }
-        catch (DllNotFoundException)
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
-            return failed("liblz4.so.1 is not installed: apt-get install liblz4-1");
-        }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
-        {
-            // The boundary that the interface promises: the caller logs the reason, and a mandelbox starts or ends without its configs.
-            return failed(Explain(e));
+            // Boundary, as the interface promises: the caller logs the reason, and a mandelbox starts or ends without its configs.
+            return failed(Explain(exception));
         }
     }
 
@@ -96,9 +93,9 @@ internal sealed partial class S3UserConfigStore(
             {
                 return await FetchOnceAsync(key, token, directory, cancellationToken);
             }
-            catch (BrokenTransferException e) when (attempt < Tries)
+            catch (BrokenTransferException exception) when (attempt < Tries)
             {
-                TransferBroke(key, attempt, e.Message);
+                LogTransferFailed(key, attempt, exception.Message);
             }
         }
     }
@@ -112,22 +109,30 @@ internal sealed partial class S3UserConfigStore(
             var leftOut = await UnpackAsync(answer.ResponseStream, token, staging.Path, cancellationToken);
             staging.MoveInto(directory);
             if (leftOut > 0)
-                LinksLeftOut(key, leftOut);
+            {
+                LogLinksLeftOut(key, leftOut);
+            }
+
             return new FetchAnswer(FetchOutcome.Restored);
         }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound && e.ErrorCode is "NoSuchKey" or "NotFound")
+        catch (AmazonS3Exception exception)
+            when (exception.StatusCode == HttpStatusCode.NotFound && exception.ErrorCode is "NoSuchKey" or "NotFound")
         {
             return new FetchAnswer(FetchOutcome.FirstRun);
         }
-        catch (AmazonS3Exception e) when (e is { StatusCode: HttpStatusCode.Forbidden, ErrorCode: "AccessDenied" } && CanSaveIfAbsent)
+        catch (AmazonS3Exception exception)
+            when (exception is { StatusCode: HttpStatusCode.Forbidden, ErrorCode: "AccessDenied" } && CanSaveIfAbsent)
         {
             if (!Interlocked.Exchange(ref _hasSaidDenied, true))
-                DeniedOrAbsent(key, _options.Bucket);
-            return new FetchAnswer(FetchOutcome.Unknown, Explain(e));
+            {
+                LogDeniedOrAbsent(key, _options.Bucket);
+            }
+
+            return new FetchAnswer(FetchOutcome.Unknown, Explain(exception));
         }
-        catch (DamagedArchiveException e)
+        catch (DamagedArchiveException exception)
         {
-            return FetchFailed($"the stored archive was not unpacked: {e.Message}");
+            return FetchFailed($"the stored archive was not unpacked: {exception.Message}");
         }
     }
 
@@ -137,11 +142,10 @@ internal sealed partial class S3UserConfigStore(
         {
             return await ConfigArchive.ReadAsync(body, token, directory, Limits, cancellationToken);
         }
-        catch (IOException e) when (e is HttpIOException || e.InnerException is SocketException or HttpIOException)
+        catch (IOException exception) when (exception is HttpIOException || exception.InnerException is SocketException or HttpIOException)
         {
-            // The SDK has tried until there was an answer; that its body broke off is ours to try again. A full disk would not get better
-            // by that.
-            throw new BrokenTransferException(e.Message, e);
+            // The SDK retries a request, but not the transfer of an answer's body. Other I/O errors, such as a full disk, are not retried.
+            throw new BrokenTransferException(exception.Message, exception);
         }
     }
 
@@ -154,13 +158,14 @@ internal sealed partial class S3UserConfigStore(
                 await SaveOnceAsync(target, token, directory, cancellationToken);
                 return new SaveAnswer(Saved: true);
             }
-            catch (IntegrityException e) when (attempt < Tries)
+            catch (IntegrityException exception) when (attempt < Tries)
             {
-                TransferBroke(target.Key, attempt, e.Message);
+                LogTransferFailed(target.Key, attempt, exception.Message);
             }
-            catch (AmazonS3Exception e) when (target.OnlyIfAbsent && e.StatusCode is HttpStatusCode.PreconditionFailed or HttpStatusCode.Conflict)
+            catch (AmazonS3Exception exception)
+                when (target.OnlyIfAbsent && exception.StatusCode is HttpStatusCode.PreconditionFailed or HttpStatusCode.Conflict)
             {
-                return new SaveAnswer(Saved: false, "something is stored already that could not be read at the start, and it stays");
+                return new SaveAnswer(Saved: false, "an archive that could not be read at the start is stored already, and stays");
             }
         }
     }
@@ -173,7 +178,9 @@ internal sealed partial class S3UserConfigStore(
             var leftOut = await ConfigArchive.WriteAsync(directory, token, upload, Limits, cancellationToken);
             await upload.CompleteAsync(cancellationToken);
             if (leftOut > 0)
-                NamesLeftOut(target.Key, leftOut);
+            {
+                LogNamesLeftOut(target.Key, leftOut);
+            }
         }
         catch
         {
@@ -182,32 +189,32 @@ internal sealed partial class S3UserConfigStore(
         }
     }
 
-    /// <summary>With a deadline of its own: the reason for giving up may be that the caller's has passed.</summary>
+    /// <summary>With a timeout of its own: the caller's may have passed already.</summary>
     private async Task AbortAsync(MultipartUpload upload, string key)
     {
-        using var deadline = new CancellationTokenSource(UserConfigsOptions.AbortTimeout, timeProvider);
+        using var timeout = new CancellationTokenSource(UserConfigsOptions.AbortTimeout, timeProvider);
         try
         {
-            await upload.AbortAsync(deadline.Token);
+            await upload.AbortAsync(timeout.Token);
         }
-        catch (Exception e)
+        catch (Exception exception)
         {
-            // Why the save failed matters more and is on its way to the caller; parts that stay behind cost storage, so say where they are.
-            PartsLeftBehind(key, e.Message);
+            // The caller gets the failure of the save itself. Parts that stay behind cost storage, so the log says where they are.
+            LogPartsLeft(key, exception.Message);
         }
     }
 
-    /// <summary>AWS can; who knows of another server that it does may say so.</summary>
+    /// <summary>AWS can; for another server the configuration may say so.</summary>
     private bool CanSaveIfAbsent => _options.ConditionalWrites ?? _options.ServiceUrl is null;
 
     private ArchiveLimits Limits => new(_options.MaxUnpackedBytes, _options.MaxEntries);
 
-    private static string Explain(Exception e) => e switch
+    private static string Explain(Exception exception) => exception switch
     {
         AmazonS3Exception { StatusCode: HttpStatusCode.Forbidden } denied =>
-            $"the store denies access ({denied.ErrorCode}); a missing object looks the same unless the role may s3:ListBucket",
+            $"the store denies access ({denied.ErrorCode}); without s3:ListBucket, missing and forbidden look alike",
         AmazonServiceException { ErrorCode.Length: > 0 } refused => $"the store answered {refused.ErrorCode}: {refused.Message}",
-        _ => e.Message,
+        _ => exception.Message,
     };
 
     private sealed class BrokenTransferException(string message, Exception inner) : Exception(message, inner);

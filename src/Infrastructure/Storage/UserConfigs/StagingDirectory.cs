@@ -4,8 +4,8 @@ using HostService.Infrastructure.Storage.UserConfigs.Archive;
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
 /// <summary>
-/// Where an archive is unpacked before any of it is seen: beside its target, so that moving is renaming. Only its owner can enter it. The
-/// target itself stays the directory that it is, because a container has it mounted already.
+/// An archive is unpacked here and moved into its target when it is complete. Lies beside the target, so that moving is renaming. Only its
+/// owner can enter it. The target stays the same directory, because a container has it mounted already.
 /// </summary>
 internal sealed class StagingDirectory : IDisposable
 {
@@ -19,7 +19,7 @@ internal sealed class StagingDirectory : IDisposable
         Directory.CreateDirectory(Replaced);
     }
 
-    /// <summary>Empty at first.</summary>
+    /// <summary>Where to unpack.</summary>
     public string Path => System.IO.Path.Combine(_path, "new");
 
     private string Replaced => System.IO.Path.Combine(_path, "old");
@@ -33,8 +33,8 @@ internal sealed class StagingDirectory : IDisposable
     }
 
     /// <summary>
-    /// Moves everything into the target; what is there under the same name is replaced. The target belongs to a container that runs: nothing
-    /// in it is looked into. What is replaced is moved out of it, links and all, and removed here, where nobody can put a link in its way.
+    /// Moves everything into the target and replaces entries of the same name. A running container can write to the target, so nothing in it is
+    /// followed or removed in place: replaced entries are moved here first, where the container cannot put a link in the way.
     /// </summary>
     public void MoveInto(string target)
     {

@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Configuration;
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -7,13 +7,11 @@ namespace HostService.Infrastructure.Storage.UserConfigs;
 
 public static class UserConfigsServices
 {
-    /// <summary>Registers <see cref="IUserConfigStore"/> from section <c>UserConfigs</c>.</summary>
-    /// <param name="onByDefault">What <see cref="UserConfigsOptions.Enabled"/> means where it is not set: true in deployed
-    /// environments.</param>
-    public static IServiceCollection AddUserConfigs(this IServiceCollection services, IConfiguration configuration, bool onByDefault)
+    /// <summary><see cref="IUserConfigStore"/> from section <c>UserConfigs</c>.</summary>
+    /// <param name="onByDefault">The default of <see cref="UserConfigsOptions.Enabled"/>: true in deployed environments.</param>
+    public static IServiceCollection AddUserConfigs(this IServiceCollection services, bool onByDefault)
     {
-        services.AddOptions<UserConfigsOptions>().Bind(configuration.GetSection("UserConfigs")).ValidateOnStart();
-        services.AddSingleton<IValidateOptions<UserConfigsOptions>, UserConfigsOptions.Validator>();
+        services.AddValidatedOptions<UserConfigsOptions>("UserConfigs");
         services.AddSingleton<IUserConfigStore>(provider =>
         {
             var options = provider.GetRequiredService<IOptions<UserConfigsOptions>>();

@@ -1,11 +1,11 @@
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
-/// <summary>How much an archive may hold, packing and unpacking alike.</summary>
+/// <summary>The limits of an archive, for packing and unpacking alike.</summary>
 /// <param name="MaxBytes">Of the tar stream, headers included.</param>
 /// <param name="MaxEntries">Files, directories and links.</param>
 internal sealed record ArchiveLimits(long MaxBytes, int MaxEntries)
 {
-    /// <summary>Directories within directories. Packing holds one descriptor a level.</summary>
+    /// <summary>Of nested directories. Packing holds one descriptor for each level.</summary>
     public const int MaxDepth = 128;
 
     /// <summary>PATH_MAX.</summary>

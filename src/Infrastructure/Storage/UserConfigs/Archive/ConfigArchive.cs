@@ -1,39 +1,61 @@
 using System.Formats.Tar;
 using System.Security.Cryptography;
+using K4os.Compression.LZ4.Streams;
 
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
 /// <summary>
-/// The archive of a user's configs: tar → LZ4 frame → AES-256-CBC, as <c>tar</c>, <c>lz4</c> and <c>openssl enc</c> write and read it
-/// (B22).
+/// The archive of a user's configs: tar → LZ4 frame → AES-256-CBC, in the formats of the programs <c>tar</c>, <c>lz4</c> and
+/// <c>openssl enc</c> (B22).
 /// </summary>
 internal static class ConfigArchive
 {
-    /// <summary>Packs and encrypts. Nothing marks the end of what is written when this fails.</summary>
-    /// <returns>How many entries were left out (<see cref="TarPacker.LeftOut"/>).</returns>
+    /// <summary>As the <c>lz4</c> program: linked blocks and a checksum of the content.</summary>
+    public static readonly LZ4EncoderSettings Lz4 = new() { BlockSize = 256 * 1024, ContentChecksum = true };
+
+    /// <summary>Packs, compresses and encrypts a directory.</summary>
+    /// <returns>The number of entries left out (<see cref="TarPacker.LeftOut"/>).</returns>
     /// <exception cref="DamagedArchiveException">The directory is beyond the limits.</exception>
-    /// <exception cref="IOException">It cannot be read, or went away under the packer.</exception>
+    /// <exception cref="IOException">It cannot be read, or was removed meanwhile.</exception>
     public static async Task<int> WriteAsync(
         string directory, string token, Stream output, ArchiveLimits limits, CancellationToken cancellationToken)
     {
-        await using var encrypting = new EncryptingStage(output, token);
-        await using var compressing = new Lz4CompressingStage(encrypting);
+        var leftOut = 0;
+        await EncodeAsync(token, output, PackAsync, cancellationToken);
+        return leftOut;
 
-        // Not disposed on failure, because disposing writes the end of the archive; it holds nothing else.
-        var writer = new TarWriter(compressing, TarEntryFormat.Pax, leaveOpen: true);
-        var packer = new TarPacker(writer, limits);
-        await packer.PackAsync(directory, cancellationToken);
-        await writer.DisposeAsync();
-        await compressing.CompleteAsync(cancellationToken);
-        await encrypting.CompleteAsync(cancellationToken);
-        return packer.LeftOut;
+        async Task PackAsync(Stream tar)
+        {
+            // Disposed only on success, as below.
+            var writer = new TarWriter(tar, TarEntryFormat.Pax, leaveOpen: true);
+            var packer = new TarPacker(writer, limits);
+            await packer.PackAsync(directory, cancellationToken);
+            await writer.DisposeAsync();
+            leftOut = packer.LeftOut;
+        }
+    }
+
+    /// <summary>Compresses and encrypts what is written to the stream that <paramref name="write"/> is given.</summary>
+    public static async Task EncodeAsync(string token, Stream output, Func<Stream, Task> write, CancellationToken cancellationToken)
+    {
+        var header = OpenSslKey.NewHeader();
+        await output.WriteAsync(header, cancellationToken);
+        using var aes = OpenSslKey.Derive(token, header)!;
+        using var encryptor = aes.CreateEncryptor();
+
+        // Disposing writes the end of a format, so these are disposed only on success: a partial archive must never look complete.
+        var encrypting = new CryptoStream(output, encryptor, CryptoStreamMode.Write, leaveOpen: true);
+        var compressing = LZ4Stream.Encode(encrypting, Lz4, leaveOpen: true);
+        await write(compressing);
+        await compressing.DisposeAsync();
+        await encrypting.FlushFinalBlockAsync(cancellationToken);
     }
 
     /// <summary>
-    /// Decrypts and unpacks into an empty directory that nobody else writes to. All of the archive has been checked when this returns.
+    /// Decrypts and unpacks into an empty directory that nobody else writes to. The whole archive has been checked when this returns.
     /// </summary>
-    /// <returns>How many entries were left out (<see cref="TarUnpacker.LeftOut"/>).</returns>
-    /// <exception cref="DamagedArchiveException">Why the archive was refused; what it left in the directory is of no use.</exception>
+    /// <returns>The number of entries left out (<see cref="TarUnpacker.LeftOut"/>).</returns>
+    /// <exception cref="DamagedArchiveException">Why the archive was refused; what was unpacked so far is of no use.</exception>
     public static async Task<int> ReadAsync(
         Stream input, string token, string directory, ArchiveLimits limits, CancellationToken cancellationToken)
     {
@@ -41,8 +63,9 @@ internal static class ConfigArchive
         var length = await input.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
         using var aes = OpenSslKey.Derive(token, header.AsSpan(0, length))
             ?? throw new DamagedArchiveException("it does not begin as 'openssl enc' begins a file");
+        using var decryptor = aes.CreateDecryptor();
 
-        await using var decrypting = new DecryptingStage(input, aes);
+        await using var decrypting = new CryptoStream(input, decryptor, CryptoStreamMode.Read, leaveOpen: true);
         await using var decompressing = new Lz4DecompressingStage(decrypting);
         await using var guard = new TarGuard(decompressing, limits.MaxBytes);
         await using var reader = new TarReader(guard, leaveOpen: true);
@@ -52,11 +75,12 @@ internal static class ConfigArchive
             await unpacker.UnpackAsync(reader, cancellationToken);
             await guard.DrainAsync(cancellationToken);
         }
-        catch (Exception e) when (e is CryptographicException or InvalidDataException or EndOfStreamException
+        catch (Exception exception) when (exception is CryptographicException or InvalidDataException or EndOfStreamException
             or FormatException or ArgumentException or OverflowException)
         {
-            // A wrong token deciphers to noise, which cannot be told from damage: CBC has no authentication.
-            throw new DamagedArchiveException($"the encryption token is not the one it was made with, or it is damaged ({e.Message})", e);
+            // CBC has no authentication: with a wrong token the plain text is noise, which cannot be told from damage.
+            throw new DamagedArchiveException(
+                $"the encryption token is not the one it was made with, or it is damaged ({exception.Message})", exception);
         }
 
         return unpacker.LeftOut;

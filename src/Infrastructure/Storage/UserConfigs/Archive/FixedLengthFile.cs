@@ -3,14 +3,14 @@ using Microsoft.Win32.SafeHandles;
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
 /// <summary>
-/// A file as it was promised in its tar header, whatever happens to it while it is read: what has grown is cut off, what has shrunk is
-/// filled with zeros, as <c>tar</c> does.
+/// A file with exactly the length that its tar header states, although others may write to it: a file that grows is cut off, one that shrinks
+/// is filled with zeros, as <c>tar</c> does.
 /// </summary>
 internal sealed class FixedLengthFile(SafeFileHandle file, long length) : Stream
 {
     public override bool CanRead => true;
 
-    /// <summary>The writer asks for position and length instead of holding all of it in memory.</summary>
+    /// <summary>True, so that the tar writer asks for the length instead of copying the content into memory.</summary>
     public override bool CanSeek => true;
 
     public override bool CanWrite => false;
@@ -23,7 +23,9 @@ internal sealed class FixedLengthFile(SafeFileHandle file, long length) : Stream
     {
         var wanted = (int)Math.Min(buffer.Length, length - Position);
         if (wanted <= 0)
+        {
             return 0;
+        }
 
         var read = RandomAccess.Read(file, buffer[..wanted], Position);
         if (read == 0)
@@ -38,7 +40,7 @@ internal sealed class FixedLengthFile(SafeFileHandle file, long length) : Stream
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
-    // A local file is read faster where we are than by a trip through the thread pool for each 80 KiB.
+    // Synchronous: for a local file that is faster than the thread pool for each 80 KiB.
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
         cancellationToken.IsCancellationRequested ? ValueTask.FromCanceled<int>(cancellationToken) : new(Read(buffer.Span));
 

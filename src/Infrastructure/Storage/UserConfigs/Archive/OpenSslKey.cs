@@ -23,11 +23,13 @@ internal static class OpenSslKey
         return header;
     }
 
-    /// <summary>Null where the header is not one of that program's.</summary>
+    /// <summary>Null where the header is not in that format.</summary>
     public static Aes? Derive(string token, ReadOnlySpan<byte> header)
     {
         if (header.Length != HeaderLength || !header.StartsWith(Magic))
+        {
             return null;
+        }
 
         Span<byte> derived = stackalloc byte[48];
         Rfc2898DeriveBytes.Pbkdf2(Encoding.UTF8.GetBytes(token), header[Magic.Length..], derived, Iterations, HashAlgorithmName.SHA256);

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
-/// <summary>What the BCL has no call for: opening without following a link, owners, a link's own times.</summary>
+/// <summary>File calls that the BCL lacks: opening without following links, owners, the times of a link itself.</summary>
 internal static partial class PosixFiles
 {
     private const int NotFound = 2;
@@ -16,14 +16,14 @@ internal static partial class PosixFiles
     private const int AtSymlinkNoFollow = 0x100;
     private const uint BasicStats = 0x7ff;
 
-    // Numbers of x86-64 and of arm64, which differ in these two.
+    // These two differ between x86-64 and arm64.
     private static readonly int Directory = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000;
     private static readonly int NoFollow = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
     private const int NonBlocking = 0x800;
     private const int CloseOnExec = 0x80000;
     private const int PathOnly = 0x200000;
 
-    /// <summary>Whether this process may give files to others.</summary>
+    /// <summary>Whether this process may change the owner of files.</summary>
     public static bool IsRoot { get; } = Environment.IsPrivilegedProcess;
 
     public static SafeFileHandle OpenDirectory(string path)
@@ -33,36 +33,43 @@ internal static partial class PosixFiles
     }
 
     /// <summary>
-    /// Something in a directory, never through a link, never waiting for a pipe's other end. Null where it has gone or is a link or socket
-    /// now.
+    /// Opens an entry of a directory. Never follows a link, and never waits for the other end of a pipe. Null where it is gone, or is a link or
+    /// a socket by now.
     /// </summary>
     public static SafeFileHandle? OpenBeneath(SafeFileHandle directory, string name)
     {
         var handle = OpenAt(directory, name, NoFollow | NonBlocking | CloseOnExec);
         if (!handle.IsInvalid)
+        {
             return handle;
+        }
 
         handle.Dispose();
         return Marshal.GetLastPInvokeError() is NotFound or NoSuchDevice or NotADirectory or TooManyLinks ? null : throw Error($"open {name}");
     }
 
-    /// <summary>What a name in a directory is, links not followed. Null where it has gone.</summary>
+    /// <summary>The status of a directory's entry, links not followed. Null where it is gone.</summary>
     public static FileStatus? Status(SafeFileHandle directory, string name)
     {
         if (Statx(directory, name, AtSymlinkNoFollow, BasicStats, out var status) == 0)
+        {
             return status;
+        }
+
         return Marshal.GetLastPInvokeError() == NotFound ? null : throw Error($"look at {name}");
     }
 
     public static FileStatus Status(SafeFileHandle file) =>
         Statx(file, "", AtEmptyPath, BasicStats, out var status) == 0 ? status : throw Error("look at an open file");
 
-    /// <summary>Null where it has gone or is no link now.</summary>
+    /// <summary>Null where it is gone or no longer a link.</summary>
     public static string? ReadLink(SafeFileHandle directory, string name)
     {
         using var link = OpenAt(directory, name, PathOnly | NoFollow | CloseOnExec);
         if (link.IsInvalid)
+        {
             return null;
+        }
 
         var buffer = new byte[4096];
         var length = ReadLinkAt(link, "", buffer, (nuint)buffer.Length);
@@ -72,27 +79,35 @@ internal static partial class PosixFiles
     public static void GiveTo(string path, uint user, uint group)
     {
         if (ChangeOwner(path, user, group) != 0)
+        {
             throw Error($"give {path} to {user}:{group}");
+        }
     }
 
     public static void HardLink(string existing, string path)
     {
         if (Link(existing, path) != 0)
+        {
             throw Error($"link {path}");
+        }
     }
 
-    /// <summary>Renames a file, a link or a directory, whatever there is of that name, through no link of its own.</summary>
+    /// <summary>Renames a file, a directory or a link itself.</summary>
     public static void Move(string from, string to)
     {
         if (Rename(from, to) != 0)
+        {
             throw Error($"move {from} to {to}");
+        }
     }
 
-    /// <summary>The same, where nothing of that name is no error.</summary>
+    /// <summary>The same; a name that does not exist is no error.</summary>
     public static void MoveIfThere(string from, string to)
     {
         if (Rename(from, to) != 0 && Marshal.GetLastPInvokeError() != NotFound)
+        {
             throw Error($"move {from} to {to}");
+        }
     }
 
     private static IOException Error(string attempt) => new($"Could not {attempt}: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
@@ -122,7 +137,7 @@ internal static partial class PosixFiles
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     public readonly struct FileStatus
     {
-        /// <summary>Names that it has; 0 for what was removed and is only open still.</summary>
+        /// <summary>The number of its names; 0 when it was removed and is only open.</summary>
         [FieldOffset(16)]
         public readonly uint Links;
 
@@ -157,13 +172,13 @@ internal static partial class PosixFiles
 
         public bool IsSymbolicLink => (_mode & 0xF000) == 0xA000;
 
-        /// <summary>Whether both are the status of one and the same file.</summary>
+        /// <summary>Whether both describe the same file.</summary>
         public bool IsSame(FileStatus other) => (_inode, _device) == (other._inode, other._device);
 
-        /// <summary>Without set-uid, set-gid and sticky: settings have no use for them.</summary>
+        /// <summary>Without set-uid, set-gid and sticky, which settings do not need.</summary>
         public UnixFileMode Permissions => (UnixFileMode)(_mode & 0x1FF);
 
-        /// <summary>From 1970 to 2242, which is what the eleven octal digits of a tar header can say.</summary>
+        /// <summary>From 1970 to 2242, the range of the eleven octal digits of a tar header.</summary>
         public DateTimeOffset Modified =>
             DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(_modifiedSeconds, 0, 0x1_FFFF_FFFF)).AddTicks(_modifiedNanoseconds / 100);
     }

@@ -1,6 +1,6 @@
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
-/// <summary>One stage of the pipe that reads an archive.</summary>
+/// <summary>A stream that is only read, asynchronously and forward: one stage of reading an archive.</summary>
 internal abstract class ReadStage : Stream
 {
     public sealed override bool CanRead => true;

@@ -4,10 +4,10 @@ using System.Numerics;
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
 /// <summary>
-/// Stands before the tar reader and watches what goes by, because that reader takes a header's word for how much memory an extended
-/// header needs (up to 2 GiB) and for how many gigabytes follow. Counts all bytes, refuses extended headers above 64 KiB, and refuses those
-/// that change an entry's size, so that both agree on where the next header is (<c>tar --format=pax</c> writes them for files above 8 GiB;
-/// ours and <c>tar</c>'s own format have none). Refuses sparse files too, which that reader would unpack as if they were not.
+/// Checks what .NET's tar reader trusts: a header may make it allocate up to 2 GiB for an extended header, and announce any number of
+/// gigabytes. Counts all bytes. Refuses extended headers above 64 KiB, and those that change an entry's size, so that the guard and the reader
+/// agree on where the next header is (<c>tar --format=pax</c> writes them for files above 8 GiB; our format and <c>tar</c>'s default have
+/// none). Refuses sparse files, which the reader would unpack as if they were ordinary.
 /// </summary>
 internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
 {
@@ -27,13 +27,15 @@ internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
         var length = await source.ReadAsync(buffer, cancellationToken);
         _read += length;
         if (_read > maxBytes)
+        {
             throw new DamagedArchiveException($"it unpacks to more than the {maxBytes} bytes that are accepted (UserConfigs:MaxUnpackedBytes)");
+        }
 
         Watch(buffer.Span[..length]);
         return length;
     }
 
-    /// <summary>Reads to the end, which is where the checksum of the content and the padding of the cipher are checked.</summary>
+    /// <summary>Reads to the end, where the checksum of the content and the padding of the cipher are checked.</summary>
     public async Task DrainAsync(CancellationToken cancellationToken)
     {
         _ended = true;
@@ -79,14 +81,19 @@ internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
         var type = (char)_header[156];
         var size = ReadSize(_header.AsSpan(124, 12));
 
-        // Links and directories have no content, whatever the field says: GNU tar may leave a hard link's length there.
+        // Links and directories have no content, whatever the field says: GNU tar may write the length of a hard link's target.
         if (type is '1' or '2' or '3' or '4' or '5' or '6')
+        {
             size = 0;
+        }
 
         if (type is 'x' or 'g' or 'L' or 'K')
         {
             if (size > MaxExtendedHeader)
+            {
                 throw new DamagedArchiveException($"an extended header of {size} bytes is more than is accepted");
+            }
+
             _extendedLength = type is 'x' or 'g' ? (int)size : 0;
             _extendedFilled = 0;
         }
@@ -97,18 +104,22 @@ internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
     private void KeepExtended(ReadOnlySpan<byte> content)
     {
         if (_extendedFilled == _extendedLength)
+        {
             return;
+        }
 
         var taken = Math.Min(_extendedLength - _extendedFilled, content.Length);
         content[..taken].CopyTo(_extended.AsSpan(_extendedFilled));
         _extendedFilled += taken;
         if (_extendedFilled == _extendedLength)
+        {
             ReadExtended(_extended.AsSpan(0, _extendedLength));
+        }
     }
 
     /// <summary>
-    /// Records of <c>LENGTH KEY=VALUE</c>, one a line, as that reader takes them: a length is not looked at, and a value that holds a line
-    /// feed ends there.
+    /// Records of <c>LENGTH KEY=VALUE</c>, one for each line, read as the tar reader does: it ignores the length, and ends a value at a line
+    /// feed.
     /// </summary>
     private static void ReadExtended(ReadOnlySpan<byte> records)
     {
@@ -118,9 +129,14 @@ internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
             var rest = record[(record.IndexOf((byte)' ') + 1)..];
             var key = rest[..Math.Max(0, rest.IndexOf((byte)'='))];
             if (key.SequenceEqual("size"u8))
+            {
                 throw new DamagedArchiveException("an extended header changes the size of an entry, which only files above 8 GiB need");
+            }
+
             if (key.StartsWith("GNU.sparse."u8))
+            {
                 throw new DamagedArchiveException("it holds a sparse file, as 'tar -S --format=pax' writes it: pack it without -S");
+            }
         }
     }
 
@@ -130,14 +146,17 @@ internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
         if ((field[0] & 0x80) != 0)
         {
             var number = new BigInteger(field[1..], isUnsigned: true, isBigEndian: true);
-            return number <= long.MaxValue / 2 ? (long)number : throw new DamagedArchiveException("an entry's size is absurd");
+            return number <= long.MaxValue / 2 ? (long)number : throw new DamagedArchiveException("an entry's size is impossible");
         }
 
         long size = 0;
         foreach (var digit in field.Trim((byte)' ').Trim((byte)0).Trim((byte)' '))
         {
             if (digit is < (byte)'0' or > (byte)'7')
+            {
                 throw new DamagedArchiveException(string.Create(CultureInfo.InvariantCulture, $"byte {digit} in an entry's size is no octal digit"));
+            }
+
             size = (size * 8) + (digit - '0');
         }
 

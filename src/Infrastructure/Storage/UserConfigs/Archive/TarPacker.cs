@@ -4,26 +4,26 @@ using Microsoft.Win32.SafeHandles;
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
 /// <summary>
-/// Writes a directory as a tar archive. It goes from descriptor to descriptor and follows no link, so that whoever may still write to the
-/// directory cannot make it read a file elsewhere. What vanishes meanwhile is left out, what changes is taken as it is; sockets, pipes and
-/// devices are left out. Fails when the directory itself vanishes or is emptied meanwhile: what is left of it is not what its user set.
+/// Writes a directory as a tar archive. It goes from descriptor to descriptor and follows no link, so that nobody who can write to the
+/// directory can make it read a file elsewhere. Files that vanish meanwhile, sockets, pipes and devices are left out; files that change are
+/// taken as they are. Fails when the directory itself is removed or emptied meanwhile: the rest is not what its user set.
 /// </summary>
 internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
 {
     private long _bytes;
     private int _entries;
 
-    /// <summary>Entries that no archive of ours can name: see <see cref="TarNames"/>.</summary>
+    /// <summary>Entries whose names cannot be archived: see <see cref="TarNames"/>.</summary>
     public int LeftOut { get; private set; }
 
     /// <exception cref="DamagedArchiveException">The directory is beyond the limits.</exception>
-    /// <exception cref="IOException">It cannot be read, or is no longer there, or has been emptied.</exception>
+    /// <exception cref="IOException">It cannot be read, or was removed or emptied meanwhile.</exception>
     public async Task PackAsync(string directory, CancellationToken cancellationToken)
     {
         using var root = PosixFiles.OpenDirectory(directory);
         var empty = IsEmpty(root);
 
-        // As tar does, and so that an empty directory makes an archive too: without an entry the writer writes nothing, not even an end.
+        // As tar does. Without any entry .NET's writer writes nothing, not even the end of an archive.
         await WriteAsync(new PaxTarEntry(TarEntryType.Directory, "./"), PosixFiles.Status(root), cancellationToken);
         await PackChildrenAsync(root, "", 1, cancellationToken);
         EnsureStillThere(directory, root, empty);
@@ -34,20 +34,27 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
     private static IEnumerable<string> Entries(SafeFileHandle directory) =>
         Directory.EnumerateFileSystemEntries($"/proc/self/fd/{directory.DangerousGetHandle()}");
 
-    /// <summary>Whoever removes a tree begins with its files: each of them looks like one that its user has removed.</summary>
+    /// <summary>The removal of a tree begins with its files, and each of them looks like one that its user has removed.</summary>
     private static void EnsureStillThere(string directory, SafeFileHandle root, bool wasEmpty)
     {
         using var now = PosixFiles.OpenDirectory(directory);
         if (PosixFiles.Status(root).Links == 0 || !PosixFiles.Status(now).IsSame(PosixFiles.Status(root)))
+        {
             throw new IOException($"{directory} was removed while it was packed");
+        }
+
         if (!wasEmpty && IsEmpty(root))
+        {
             throw new IOException($"{directory} was emptied while it was packed");
+        }
     }
 
     private async Task PackChildrenAsync(SafeFileHandle directory, string prefix, int depth, CancellationToken cancellationToken)
     {
         if (depth > ArchiveLimits.MaxDepth)
+        {
             throw new DamagedArchiveException($"directories are nested deeper than {ArchiveLimits.MaxDepth}");
+        }
 
         foreach (var path in Entries(directory))
         {
@@ -56,21 +63,28 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
             if (PosixFiles.Status(directory, name) is not { } status)
             {
                 if (TarNames.IsMangled(name))
+                {
                     LeftOut++;
+                }
+
                 continue;
             }
 
             if (status.IsSymbolicLink)
             {
                 if (PosixFiles.ReadLink(directory, name) is { } target)
+                {
                     await PackLinkAsync(prefix + name, target, status, cancellationToken);
+                }
             }
             else if (status.IsRegularFile || status.IsDirectory)
             {
-                // Opened, it is looked at again: only now does it stay what it is.
+                // Its status is read again once it is open: only then can it no longer be replaced.
                 using var opened = PosixFiles.OpenBeneath(directory, name);
                 if (opened is not null)
+                {
                     await PackOpenedAsync(opened, prefix + name, depth, cancellationToken);
+                }
             }
         }
     }
@@ -78,9 +92,13 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
     private async Task PackLinkAsync(string name, string target, PosixFiles.FileStatus status, CancellationToken cancellationToken)
     {
         if (TarNames.Entry(TarEntryType.SymbolicLink, name, target) is { } entry)
+        {
             await WriteAsync(entry, status, cancellationToken);
+        }
         else
+        {
             LeftOut++;
+        }
     }
 
     private async Task PackOpenedAsync(SafeFileHandle opened, string name, int depth, CancellationToken cancellationToken)
@@ -104,13 +122,17 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
     private async Task WriteAsync(PosixTarEntry entry, PosixFiles.FileStatus status, CancellationToken cancellationToken)
     {
         if (++_entries > limits.MaxEntries)
+        {
             throw new DamagedArchiveException($"there are more than {limits.MaxEntries} files (UserConfigs:MaxEntries)");
+        }
 
         if (entry.Name.Length > ArchiveLimits.MaxPathLength)
+        {
             throw new DamagedArchiveException("a path is too long");
+        }
 
-        // A header, extended ones of two blocks each, up to one block of padding, and names in up to three bytes a character: rather too
-        // much than too little, so that whatever is packed can be unpacked under the same limit.
+        // A header, extended headers of two blocks each, up to one block of padding, and names of up to three bytes per character. Rather too
+        // much than too little: what is packed must be accepted by the same limit when it is unpacked.
         Count((6 * 512) + (3 * (entry.Name.Length + entry.LinkName.Length)));
         entry.Mode = status.Permissions;
         entry.Uid = (int)status.User;
@@ -123,6 +145,8 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
     {
         _bytes += bytes;
         if (_bytes > limits.MaxBytes)
+        {
             throw new DamagedArchiveException($"the directory holds more than {limits.MaxBytes} bytes (UserConfigs:MaxUnpackedBytes)");
+        }
     }
 }

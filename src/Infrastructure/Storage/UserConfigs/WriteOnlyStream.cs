@@ -1,10 +1,7 @@
-namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
+namespace HostService.Infrastructure.Storage.UserConfigs;
 
-/// <summary>
-/// One stage of the pipe that makes an archive. Only <see cref="CompleteAsync"/> writes a stage's end, and disposing never does: what a
-/// failure cut short can never look like something whole.
-/// </summary>
-internal abstract class WriteStage : Stream
+/// <summary>A stream that is only written, asynchronously and forward.</summary>
+internal abstract class WriteOnlyStream : Stream
 {
     public sealed override bool CanRead => false;
 
@@ -20,9 +17,6 @@ internal abstract class WriteStage : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <summary>Writes the end of this stage's format into the next one; does not complete the next one.</summary>
-    public abstract Task CompleteAsync(CancellationToken cancellationToken);
-
     public abstract override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default);
 
     public sealed override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -30,7 +24,7 @@ internal abstract class WriteStage : Stream
 
     public sealed override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Written asynchronously only.");
 
-    /// <summary>Nothing: a stage passes on what it has when it has enough of it.</summary>
+    /// <summary>Does nothing: a part is sent when it is full.</summary>
     public sealed override void Flush()
     {
     }
