@@ -32,7 +32,7 @@ internal sealed class HostAndContainer : IAsyncDisposable
     }
 
     /// <summary>Why there can be none on this machine, or null.</summary>
-    public static string? WhyNot { get; } = FindObstacle();
+    public static string? SkipReason { get; } = FindObstacle();
 
     /// <summary>A shell whose programs see the host's network.</summary>
     public string HostShell { get; private set; } = "";
@@ -190,12 +190,12 @@ internal sealed class HostAndContainer : IAsyncDisposable
 internal sealed class NamespaceFactAttribute : FactAttribute
 {
     public NamespaceFactAttribute(params string[] needs) =>
-        Skip = HostAndContainer.WhyNot ?? (Needs.FirstMissing(needs) is { } missing ? $"{missing} is missing on this machine" : null);
+        Skip = HostAndContainer.SkipReason ?? Needs.SkipReason(needs);
 }
 
 /// <summary>As <see cref="NamespaceFactAttribute"/>, for a theory.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class NamespaceTheoryAttribute : TheoryAttribute
 {
-    public NamespaceTheoryAttribute() => Skip = HostAndContainer.WhyNot;
+    public NamespaceTheoryAttribute() => Skip = HostAndContainer.SkipReason;
 }

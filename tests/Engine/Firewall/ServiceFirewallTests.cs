@@ -29,6 +29,6 @@ public sealed class ServiceFirewallTests(EngineFixture engine)
     [AttributeUsage(AttributeTargets.Method)]
     private sealed class EngineNamespaceFactAttribute : FactAttribute
     {
-        public EngineNamespaceFactAttribute() => Skip = HostAndContainer.WhyNot ?? EngineFixture.SkipReason;
+        public EngineNamespaceFactAttribute() => Skip = HostAndContainer.SkipReason ?? EngineFixture.SkipReason;
     }
 }

@@ -16,7 +16,7 @@ public sealed partial class SignalTests : IDisposable
     private const int Quit = 3;
     private const int Term = 15;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan WaitTimeout = TimeSpan.FromSeconds(60);
     private readonly ScratchDirectory _directory = new();
     private readonly Socket _engine = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
 
@@ -34,7 +34,7 @@ public sealed partial class SignalTests : IDisposable
     public async Task A_signal_ends_a_start_that_is_under_way_and_nothing_is_left(int signal)
     {
         using var service = Launch();
-        using var connection = await _engine.AcceptAsync().WaitAsync(Patience);
+        using var connection = await _engine.AcceptAsync().WaitAsync(WaitTimeout);
 
         Assert.Equal(0, Send(service.Id, signal));
 
@@ -47,7 +47,7 @@ public sealed partial class SignalTests : IDisposable
     {
         using var service = Launch();
         var lines = DrainAsync(service);
-        using var limit = new CancellationTokenSource(Patience);
+        using var limit = new CancellationTokenSource(WaitTimeout);
         while (!Catches(service.Id, Hup))
         {
             // The runtime handles the other signals by itself from its first moment on; this one is handled once the service does.
@@ -65,7 +65,7 @@ public sealed partial class SignalTests : IDisposable
     public async Task Signals_that_go_on_until_the_process_has_ended_change_nothing()
     {
         using var service = Launch();
-        using var connection = await _engine.AcceptAsync().WaitAsync(Patience);
+        using var connection = await _engine.AcceptAsync().WaitAsync(WaitTimeout);
         var exit = ExitAsync(service);
 
         // At a pace that leaves the service time for anything else.
@@ -89,7 +89,7 @@ public sealed partial class SignalTests : IDisposable
         output ??= DrainAsync(service);
         try
         {
-            await service.WaitForExitAsync().WaitAsync(Patience);
+            await service.WaitForExitAsync().WaitAsync(WaitTimeout);
         }
         catch (TimeoutException)
         {
