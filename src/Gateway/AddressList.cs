@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace HostService.Gateway;
 
-/// <summary>Lists of addresses and networks, as an operator writes them: separated by commas or spaces.</summary>
+/// <summary>A configured list of addresses and networks, separated by commas, semicolons or spaces.</summary>
 internal sealed class AddressList(string text)
 {
     private readonly IPNetwork[] _networks =
@@ -38,7 +38,7 @@ internal sealed class AddressList(string text)
     /// <summary>A socket that listens on both families shows IPv4 callers as mapped addresses.</summary>
     public static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 
-    /// <summary>Whom to count a caller as: an IPv6 caller owns a whole /64. A caller without an address counts as one more.</summary>
+    /// <summary>The address by which a caller is counted: of IPv6 the /64, because one caller has all of it.</summary>
     public static IPAddress Client(IPAddress? address)
     {
         if (address is null)

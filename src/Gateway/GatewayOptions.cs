@@ -15,13 +15,13 @@ public sealed class GatewayOptions : IValidatedOptions
     /// <summary>The one address to listen on; empty for all of them.</summary>
     public string Address { get; set; } = "";
 
-    /// <summary>The operator's own certificate (PEM, with its chain if it has one); empty for a self-signed one, new at each start.</summary>
+    /// <summary>The operator's certificate (PEM, with its chain if it has one); empty for a self-signed one, new at each start.</summary>
     public string CertificatePath { get; set; } = "";
 
     /// <summary>Its private key (PEM, not encrypted); empty when the key is in the certificate's file.</summary>
     public string CertificateKeyPath { get; set; } = "";
 
-    /// <summary>More addresses and names for the self-signed certificate, separated by commas: those that no interface of this machine shows.</summary>
+    /// <summary>More addresses and names for the self-signed certificate, separated by commas, that no interface of this machine has.</summary>
     public string CertificateNames { get; set; } = "";
 
     /// <summary>The instance's name, by which the host's grain is found; empty for the machine's own name.</summary>
@@ -31,7 +31,7 @@ public sealed class GatewayOptions : IValidatedOptions
     public string MonitoringNetworks { get; set; } = "";
 
     /// <summary>
-    /// Addresses and networks, beside loopback, that strangers cannot lock out: the backend's own, say, behind which there are many callers.
+    /// Addresses and networks, beside loopback, that strangers cannot lock out, such as the backend's, which has many callers.
     /// The limits below have no bound per address for them, and a total of the same size of their own.
     /// </summary>
     public string TrustedNetworks { get; set; } = "";
@@ -49,7 +49,8 @@ public sealed class GatewayOptions : IValidatedOptions
     public int MaxRequestsPerAddress { get; set; } = 64;
 
     /// <summary>
-    /// Memory for request bodies beyond the 16 KiB that each request has; a request that needs more than is left gets a 503 with <c>Retry-After</c>.
+    /// Memory for request bodies beyond the 16 KiB that each request has. A request that needs more than is left gets a 503 with
+    /// <c>Retry-After</c>.
     /// </summary>
     public int MaxBodyBytes { get; set; } = 32 * 1024 * 1024;
 
@@ -65,10 +66,10 @@ public sealed class GatewayOptions : IValidatedOptions
     /// </summary>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(100);
 
-    /// <summary>How long a caller waits for a spin-up, a mount or an end. Longer than the grain call's own time-out, so that the grain's answer arrives.</summary>
+    /// <summary>Timeout of a spin-up, a mount or a stop. Longer than the grain call's, so that the grain's answer arrives.</summary>
     public TimeSpan MandelboxTimeout { get; set; } = TimeSpan.FromSeconds(150);
 
-    /// <summary>How long any other call waits; longer than the grain call as well.</summary>
+    /// <summary>Timeout of any other call; longer than the grain call's as well.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(40);
 
     /// <summary>How long <c>/readyz</c> and <c>/metrics</c> wait for the host's grain.</summary>
@@ -104,12 +105,13 @@ public sealed class GatewayOptions : IValidatedOptions
 
         if (MandelboxTimeout <= GrainCallTimeouts.MandelboxCall)
         {
-            yield return $"Gateway:MandelboxTimeout is {MandelboxTimeout}; it must be longer than the grain call within ({GrainCallTimeouts.MandelboxCall}).";
+            yield return $"Gateway:MandelboxTimeout is {MandelboxTimeout}; it must be longer than the timeout of its grain call "
+                + $"({GrainCallTimeouts.MandelboxCall}).";
         }
 
         if (Timeout <= GrainCallTimeouts.OtherCall)
         {
-            yield return $"Gateway:Timeout is {Timeout}; it must be longer than the grain call within ({GrainCallTimeouts.OtherCall}).";
+            yield return $"Gateway:Timeout is {Timeout}; it must be longer than the timeout of its grain call ({GrainCallTimeouts.OtherCall}).";
         }
 
         if (ProbeTimeout <= TimeSpan.Zero)

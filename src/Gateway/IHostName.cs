@@ -3,14 +3,14 @@ using Microsoft.Extensions.Options;
 namespace HostService.Gateway;
 
 /// <summary>
-/// The instance's name, which is the key of the host's grain. Read at each request, so that it may become known after start; register another one
-/// before <c>AddGateway</c> where the name comes from elsewhere than <see cref="GatewayOptions.InstanceName"/>.
+/// The instance's name, which is the key of the host's grain. Read at each request, so it may become known after the start. Register an
+/// implementation before <c>AddGateway</c> to take the name from elsewhere than <see cref="GatewayOptions.InstanceName"/>.
 /// </summary>
 public interface IHostName
 {
     string InstanceName { get; }
 
-    /// <summary>Addresses by which callers reach this host although no interface of the machine shows them (EC2's public one); the self-signed certificate names them.</summary>
+    /// <summary>Addresses for the self-signed certificate that no interface of the machine has, such as EC2's public one.</summary>
     IReadOnlyList<string> Addresses => [];
 }
 

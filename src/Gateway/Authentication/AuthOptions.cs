@@ -2,7 +2,7 @@ using HostService.GrainInterfaces;
 
 namespace HostService.Gateway.Authentication;
 
-/// <summary>Section <c>Auth</c>: whose tokens are believed.</summary>
+/// <summary>Section <c>Auth</c>: which tokens are accepted.</summary>
 public sealed class AuthOptions : IValidatedOptions
 {
     public const string Section = "Auth";
@@ -10,24 +10,25 @@ public sealed class AuthOptions : IValidatedOptions
     /// <summary>The audience that the web backend's tokens name.</summary>
     public const string DefaultAudience = "https://api.fractal.co";
 
-    /// <summary>Who signs tokens, exactly as in their <c>iss</c>; empty for the environment's own (<see cref="DefaultIssuer"/>).</summary>
+    /// <summary>The issuer of tokens, exactly as in <c>iss</c>; empty for the environment's default (<see cref="DefaultIssuer"/>).</summary>
     public string Issuer { get; set; } = "";
 
     /// <summary>What a token's <c>aud</c> must hold.</summary>
     public string Audience { get; set; } = DefaultAudience;
 
-    /// <summary>A secret that the backend may send in place of a token; empty for none.</summary>
+    /// <summary>A secret that the backend may send instead of a token; empty for none.</summary>
     public string SharedSecret { get; set; } = "";
 
-    /// <summary>How far the issuer's clock may be from ours.</summary>
+    /// <summary>Allowed difference between the issuer's clock and ours.</summary>
     public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long the issuer may take to hand out its keys.</summary>
+    /// <summary>Timeout of a request for the issuer's keys.</summary>
     public TimeSpan KeyTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// Refused credentials an address may send within a minute; after those, what it sends is refused unseen until a minute has passed since the first of them. User tokens and
-    /// backend credentials are counted apart, so that users behind the backend's own address cannot shut it out. 0 turns the limit off.
+    /// Bad credentials that an address may send within a minute. Further credentials are refused unchecked until a minute has passed since
+    /// the first. User tokens and backend credentials are counted separately, so that users behind the backend's address cannot lock it
+    /// out. 0 turns the limit off.
     /// </summary>
     public int FailuresPerMinute { get; set; } = 60;
 
@@ -35,8 +36,8 @@ public sealed class AuthOptions : IValidatedOptions
     public string UnlimitedNetworks { get; set; } = "";
 
     /// <summary>
-    /// Whether a backend call needs a credential. A deployed environment always asks for one; a local one only where somebody configured what
-    /// to check it against, and otherwise takes backend calls from loopback alone.
+    /// Whether a backend call needs a credential. A deployed environment always requires one. A local environment requires one if an
+    /// issuer or a shared secret is configured, and otherwise accepts backend calls from loopback only.
     /// </summary>
     public bool BackendIsChecked(HostEnvironment environment) => environment.IsDeployed || SharedSecret.Length > 0 || Issuer.Length > 0;
 

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Gateway.Authentication;
 
-/// <summary>Who somebody is, or null for nobody; with how long to stay away, where that is why.</summary>
+/// <summary>An authenticated caller; without an id, a refused one. RetryAfter is set when the failure limit is the reason.</summary>
 internal readonly record struct Caller(string? Id, TimeSpan? RetryAfter = null)
 {
     public static Caller Backend => new("backend");
@@ -19,14 +19,14 @@ internal readonly record struct Caller(string? Id, TimeSpan? RetryAfter = null)
 }
 
 /// <summary>
-/// Decides who a credential belongs to. A deployed environment verifies everything. A local one asks users for nothing, and the backend for a
-/// credential only where something to check it against is configured.
+/// Authenticates callers. A deployed environment verifies every credential. A local one verifies no user tokens, and backend credentials
+/// only if an issuer or a shared secret is configured.
 /// </summary>
 internal sealed partial class Authenticator
 {
     private const string BackendScope = "backend";
 
-    /// <summary>Log lines about refused credentials; the limiter bounds those of one address, this those of all.</summary>
+    /// <summary>Bounds the log lines of all addresses together; the limiter bounds those of one.</summary>
     private const int LinesPerMinute = 100;
 
     private readonly TokenVerifier _tokens;
@@ -82,7 +82,7 @@ internal sealed partial class Authenticator
         };
     }
 
-    /// <summary>The backend, if its credential is good, or, where nothing to check one against is configured, if the call comes from this machine.</summary>
+    /// <summary>The backend, if its credential is valid; or, if no credential is required, if the call comes from loopback.</summary>
     public async ValueTask<Caller> BackendCallAsync(ConnectionInfo connection, string? credential, CancellationToken cancellationToken)
     {
         var from = connection.RemoteIpAddress;
@@ -97,7 +97,9 @@ internal sealed partial class Authenticator
         }
 
         const string Reason = "without Auth:SharedSecret or Auth:Issuer, backend calls are taken from loopback only";
-        return _limiter.BlockedFor(from, CredentialKind.Backend) is { } wait ? new Caller(null, wait) : Refuse(from, CredentialKind.Backend, Reason);
+        return _limiter.BlockedFor(from, CredentialKind.Backend) is { } wait
+            ? new Caller(null, wait)
+            : Refuse(from, CredentialKind.Backend, Reason);
     }
 
     /// <summary>The backend, if this is its credential: the shared secret, or a token whose scope holds <c>backend</c>.</summary>
@@ -112,7 +114,7 @@ internal sealed partial class Authenticator
         {
             return new Caller(null, wait);
         }
-        // Hashes have one length, so that the time taken says nothing about the secret's.
+        // Hashes all have one length, so the time does not reveal the secret's length.
         if (_secretHash is not null && CryptographicOperations.FixedTimeEquals(_secretHash, Hash(credential)))
         {
             return Caller.Backend;
@@ -153,9 +155,11 @@ internal sealed partial class Authenticator
     [LoggerMessage(Level = LogLevel.Warning, Message = "Refused a {Kind} credential from {Address}: {Why}")]
     private static partial void Refused(ILogger logger, CredentialKind kind, IPAddress? address, string why);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} refused credentials before this one have no line of their own")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} refused credentials before this one were not logged")]
     private static partial void LeftOut(ILogger logger, long count);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Too many refused {Kind} credentials from {Address}; further ones are refused unseen for up to a minute")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Too many refused {Kind} credentials from {Address}; further ones are refused unchecked for up to a minute")]
     private static partial void Limited(ILogger logger, CredentialKind kind, IPAddress? address);
 }

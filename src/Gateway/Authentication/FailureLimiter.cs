@@ -3,17 +3,17 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Gateway.Authentication;
 
-/// <summary>What kind of credential was refused; each kind is counted apart.</summary>
+/// <summary>Kind of a refused credential; each kind is counted separately.</summary>
 internal enum CredentialKind
 {
     User,
     Backend,
 }
 
-/// <summary>Counts refused credentials by address over a sliding minute. Memory is bounded, whatever is thrown at it.</summary>
+/// <summary>Counts refused credentials by address over a sliding minute, in bounded memory.</summary>
 internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider timeProvider)
 {
-    /// <summary>Callers that are remembered at most.</summary>
+    /// <summary>Most callers that are remembered.</summary>
     internal const int MostCallers = 10_000;
 
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
@@ -35,7 +35,7 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
         }
     }
 
-    /// <summary>How long this caller is refused unseen from now on; null when it may be heard.</summary>
+    /// <summary>How long this caller is still refused unchecked; null when it is not.</summary>
     public TimeSpan? BlockedFor(IPAddress? address, CredentialKind kind)
     {
         if (_limit == 0)

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace HostService.Gateway.Authentication;
 
-/// <summary>What "from this machine" means to everything that trusts it.</summary>
+/// <summary>Defines "from loopback" for everything that trusts it.</summary>
 internal static class LoopbackConnection
 {
     /// <summary>

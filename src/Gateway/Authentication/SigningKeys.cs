@@ -7,11 +7,15 @@ using Microsoft.IdentityModel.Tokens;
 namespace HostService.Gateway.Authentication;
 
 /// <summary>
-/// The issuer's public keys. Fetched when first needed, again hourly, and on a key id that is not among them; that last at most once a minute, whoever
-/// asks and however often. While the issuer is away the old keys stay.
+/// The issuer's public keys. Fetched on first use, then hourly, and on an unknown key id, but at most once a minute. While the issuer is
+/// unreachable the old keys stay.
 /// </summary>
 internal sealed partial class SigningKeys(
-    IHttpClientFactory clients, IOptions<AuthOptions> options, GatewayEnvironment environment, TimeProvider timeProvider, ILogger<SigningKeys> logger)
+    IHttpClientFactory clients,
+    IOptions<AuthOptions> options,
+    GatewayEnvironment environment,
+    TimeProvider timeProvider,
+    ILogger<SigningKeys> logger)
 {
     public const string ClientName = "HostService.Gateway.SigningKeys";
     public const int LargestAnswer = 1 << 20;
@@ -23,18 +27,18 @@ internal sealed partial class SigningKeys(
     private readonly Uri _url = options.Value.KeysUrl(environment.Value);
     private KeySet? _keys;
 
-    /// <summary>When the issuer was last asked, on the clock that nobody sets; null when it may be asked at once.</summary>
+    /// <summary>Timestamp of the last request to the issuer; null when the next one need not wait.</summary>
     private long? _askedAt;
     private Task _refresh = Task.CompletedTask;
 
-    /// <summary>The key of this id, or null when the issuer has none such (or cannot be asked).</summary>
+    /// <summary>The key of this id; null if the issuer has no such key or is unreachable.</summary>
     public async ValueTask<SecurityKey?> FindAsync(string keyId, CancellationToken cancellationToken)
     {
         await RefreshFor(keyId).WaitAsync(cancellationToken);
         return Volatile.Read(ref _keys)?.Find(keyId);
     }
 
-    /// <summary>The fetch to wait for before answering; complete where none is due or under way.</summary>
+    /// <summary>The fetch to wait for; complete when none is due or running.</summary>
     private Task RefreshFor(string keyId)
     {
         lock (_gate)
@@ -55,7 +59,7 @@ internal sealed partial class SigningKeys(
             }
 
             _askedAt = timeProvider.GetTimestamp();
-            // Not tied to the request that happens to trigger it: others wait for the same fetch.
+            // Not cancelled with the request that triggers it: others wait for the same fetch.
             return _refresh = Task.Run(RefreshAsync, CancellationToken.None);
         }
     }
@@ -65,13 +69,13 @@ internal sealed partial class SigningKeys(
         var known = Volatile.Read(ref _keys);
         try
         {
-            using var deadline = new CancellationTokenSource(options.Value.KeyTimeout, timeProvider);
+            using var timeout = new CancellationTokenSource(options.Value.KeyTimeout, timeProvider);
             using var client = clients.CreateClient(ClientName);
-            var keys = KeySet.Parse(await client.GetStringAsync(_url, deadline.Token), timeProvider.GetTimestamp(), out var unreadable);
+            var keys = KeySet.Parse(await client.GetStringAsync(_url, timeout.Token), timeProvider.GetTimestamp(), out var unreadable);
             lock (_gate)
             {
                 _keys = keys;
-                // The first load is not a refresh: a key that is rotated in right after it may still be looked up.
+                // The first load does not count: a key that is rotated in right after it must be found.
                 if (known is null)
                 {
                     _askedAt = null;
@@ -86,7 +90,7 @@ internal sealed partial class SigningKeys(
         }
         catch (Exception exception)
         {
-            // Whatever came back or did not: the keys at hand stay, and the next try is a minute away.
+            // The known keys stay; the next try is in a minute.
             FetchFailed(logger, exception, _url, known?.Count ?? 0);
         }
     }
@@ -100,7 +104,7 @@ internal sealed partial class SigningKeys(
     [LoggerMessage(Level = LogLevel.Error, Message = "Could not take signing keys from {Url}; the {Count} known ones stay")]
     private static partial void FetchFailed(ILogger logger, Exception exception, Uri url, int count);
 
-    /// <param name="FetchedAt">A timestamp of the clock's.</param>
+    /// <param name="FetchedAt">A timestamp of the time provider.</param>
     private sealed record KeySet(FrozenDictionary<string, SecurityKey> Keys, long FetchedAt)
     {
         public int Count => Keys.Count;
@@ -115,15 +119,22 @@ internal sealed partial class SigningKeys(
             {
                 try
                 {
-                    var rsa = new RsaSecurityKey(new RSAParameters { Modulus = Base64UrlEncoder.DecodeBytes(key.N), Exponent = Base64UrlEncoder.DecodeBytes(key.E) }) { KeyId = key.Kid };
+                    var rsa = new RsaSecurityKey(new RSAParameters
+                    {
+                        Modulus = Base64UrlEncoder.DecodeBytes(key.N),
+                        Exponent = Base64UrlEncoder.DecodeBytes(key.E),
+                    })
+                    {
+                        KeyId = key.Kid,
+                    };
                     if (rsa.KeySize >= SmallestKeyBits)
                     {
                         keys[key.Kid] = rsa;
                     }
                 }
-                catch (Exception error) when (error is FormatException or ArgumentException)
+                catch (Exception exception) when (exception is FormatException or ArgumentException)
                 {
-                    // One key that the issuer has got wrong must not cost the others.
+                    // One bad key must not cost the others.
                     unreadable++;
                 }
             }
@@ -134,7 +145,9 @@ internal sealed partial class SigningKeys(
         }
 
         private static bool IsForSigning(JsonWebKey key) =>
-            key.Kty == JsonWebAlgorithmsKeyTypes.RSA && key.Use is null or "" or JsonWebKeyUseNames.Sig && key.Alg is null or "" or SecurityAlgorithms.RsaSha256
+            key.Kty == JsonWebAlgorithmsKeyTypes.RSA
+            && key.Use is null or "" or JsonWebKeyUseNames.Sig
+            && key.Alg is null or "" or SecurityAlgorithms.RsaSha256
             && !string.IsNullOrEmpty(key.Kid) && !string.IsNullOrEmpty(key.N) && !string.IsNullOrEmpty(key.E);
     }
 }

@@ -11,14 +11,15 @@ namespace HostService.Gateway.Authentication;
 /// <param name="Scopes">What its bearer may do.</param>
 internal sealed record VerifiedToken(string? Subject, IReadOnlyCollection<string> Scopes);
 
-/// <summary>A verified token, or why it is none. Exactly one of the two is set.</summary>
+/// <summary>A verified token, or the reason of its refusal. Exactly one of the two is set.</summary>
 internal sealed record TokenAnswer(VerifiedToken? Token, string? Refusal)
 {
     public static TokenAnswer Refused(string why) => new(null, why);
 }
 
 /// <summary>Checks a token in full: RS256 by a key of the issuer's, <c>exp</c>, <c>nbf</c>, <c>iss</c>, <c>aud</c>.</summary>
-internal sealed class TokenVerifier(SigningKeys keys, IOptions<AuthOptions> options, GatewayEnvironment environment, TimeProvider timeProvider)
+internal sealed class TokenVerifier(
+    SigningKeys keys, IOptions<AuthOptions> options, GatewayEnvironment environment, TimeProvider timeProvider)
 {
     private const int LongestToken = 16 * 1024;
 
@@ -37,7 +38,7 @@ internal sealed class TokenVerifier(SigningKeys keys, IOptions<AuthOptions> opti
         try
         {
             var token = _handler.ReadJsonWebToken(text);
-            // All that needs no key comes first, so that a stranger's token does not send us to the issuer.
+            // Checks without a key come first, so that a stranger's token causes no request to the issuer.
             if (FaultBeforeKey(token) is { } fault)
             {
                 return TokenAnswer.Refused(fault);
@@ -55,7 +56,7 @@ internal sealed class TokenVerifier(SigningKeys keys, IOptions<AuthOptions> opti
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            // Whatever a stranger's text does to the parser, it is no token.
+            // The text is a stranger's: any failure to parse it means that it is no token.
             return TokenAnswer.Refused($"not a token ({exception.GetType().Name})");
         }
     }
@@ -112,17 +113,19 @@ internal sealed class TokenVerifier(SigningKeys keys, IOptions<AuthOptions> opti
         ValidIssuer = _issuer,
         ValidAudience = _audience,
         IgnoreTrailingSlashWhenValidatingAudience = false,
-        // The library has no clock of ours to read.
+        // The library does not read our time provider.
         RequireExpirationTime = true,
         LifetimeValidator = (_, _, token, _) => token is JsonWebToken jwt && FaultOfLifetime(jwt) is null,
     };
 
-    /// <summary>What the token says, from its own text: the library turns a number into a string, and here a number is no user.</summary>
+    /// <summary>Reads the payload itself: the library turns a number into a string, and a number is not a user id.</summary>
     private static VerifiedToken Read(JsonWebToken token)
     {
-        using var payload = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(token.EncodedPayload), new JsonDocumentOptions { AllowDuplicateProperties = false });
+        using var payload = JsonDocument.Parse(
+            Base64UrlEncoder.DecodeBytes(token.EncodedPayload), new JsonDocumentOptions { AllowDuplicateProperties = false });
         var subject = TextOf(payload, "sub");
-        return new VerifiedToken(Names.IsUserId(subject) ? subject : null, TextOf(payload, "scope")?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? []);
+        var scopes = TextOf(payload, "scope")?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
+        return new VerifiedToken(Names.IsUserId(subject) ? subject : null, scopes);
     }
 
     private static string? TextOf(JsonDocument payload, string claim) =>

@@ -15,7 +15,7 @@ internal static partial class MonitoringEndpoints
     {
         var group = routes.MapGroup("").WithTags("Monitoring").RequireMonitor();
 
-        // Local and cheap: it says that this process answers, and nothing about what lies behind it.
+        // Local and cheap: says that this process answers, and nothing more.
         group.MapGet("/healthz", () => Results.Ok(new Liveness("alive")))
             .WithName("healthz").WithSummary("Whether the service is alive.")
             .Produces<Liveness>().ProducesProblem(StatusCodes.Status401Unauthorized);

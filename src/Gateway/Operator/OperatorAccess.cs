@@ -8,14 +8,14 @@ using Microsoft.Extensions.Options;
 namespace HostService.Gateway.Operator;
 
 /// <summary>
-/// Who may see the operator's side. An address is that of the connection, never one that a header claims; behind a proxy on this machine everybody
-/// comes from loopback, so the proxy has to keep strangers out.
+/// Access to the operator's API. The address is that of the connection, never one from a header. Behind a proxy on this machine every
+/// caller comes from loopback, so the proxy must keep strangers out.
 /// </summary>
 public static class OperatorAccess
 {
     private const string Scheme = "Bearer ";
 
-    /// <summary>Lets in loopback and the backend's credential as a bearer token; everybody else gets a 401 as problem details. For any endpoint.</summary>
+    /// <summary>Accepts loopback, and the backend's credential as a bearer token. Other callers get a 401 as problem details.</summary>
     public static TBuilder RequireOperator<TBuilder>(this TBuilder builder)
         where TBuilder : IEndpointConventionBuilder => builder.Guard(IsOperatorAsync);
 
@@ -59,7 +59,8 @@ public static class OperatorAccess
         }
 
         var authenticator = context.RequestServices.GetRequiredService<Authenticator>();
-        return await authenticator.BackendAsync(context.Connection.RemoteIpAddress, authorization[Scheme.Length..].Trim(), context.RequestAborted);
+        return await authenticator.BackendAsync(
+            context.Connection.RemoteIpAddress, authorization[Scheme.Length..].Trim(), context.RequestAborted);
     }
 
     private static ValueTask<Caller> IsMonitorAsync(HttpContext context) =>
@@ -75,7 +76,8 @@ public static class OperatorAccess
             context.Response.Headers.RetryAfter = ((long)Math.Ceiling(wait.TotalSeconds)).ToString();
         }
 
-        return Results.Problem("Send the backend's credential as a bearer token, or ask from this machine.", statusCode: StatusCodes.Status401Unauthorized)
+        return Results
+            .Problem("Send the backend's credential as a bearer token, or ask from this machine.", statusCode: StatusCodes.Status401Unauthorized)
             .ExecuteAsync(context);
     }
 }

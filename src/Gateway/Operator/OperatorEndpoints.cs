@@ -29,7 +29,9 @@ internal static partial class OperatorEndpoints
                     return Problems.BadId(fault);
                 }
 
-                return await grains.WithTimeout(grains.Mandelbox(id).Describe()) is { } mandelbox ? Results.Ok(mandelbox) : Problems.NoMandelbox();
+                return await grains.WithTimeout(grains.Mandelbox(id).Describe()) is { } mandelbox
+                    ? Results.Ok(mandelbox)
+                    : Problems.NoMandelbox();
             })
             .WithName("mandelbox").WithSummary("One mandelbox.")
             .Produces<MandelboxDescription>().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
@@ -41,7 +43,9 @@ internal static partial class OperatorEndpoints
                     return Problems.BadId(fault);
                 }
 
-                return await grains.WithMandelboxTimeout(grains.Mandelbox(id).Stop("an operator asked for it")) ? Results.NoContent() : Problems.NoMandelbox();
+                return await grains.WithMandelboxTimeout(grains.Mandelbox(id).Stop("an operator asked for it"))
+                    ? Results.NoContent()
+                    : Problems.NoMandelbox();
             })
             .WithName("stop").WithSummary("Ends a mandelbox; answers once everything it held has been given back.")
             .Produces(StatusCodes.Status204NoContent).DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
@@ -94,7 +98,8 @@ internal static partial class OperatorEndpoints
         catch (Exception exception)
         {
             Failed(Logger(http), exception, http.Request.Path, http.TraceIdentifier);
-            return Results.Problem($"The log has the cause under {http.TraceIdentifier}.", statusCode: StatusCodes.Status500InternalServerError);
+            return Results.Problem(
+                $"The log has the cause under {http.TraceIdentifier}.", statusCode: StatusCodes.Status500InternalServerError);
         }
     }
 

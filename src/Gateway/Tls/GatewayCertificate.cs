@@ -12,7 +12,7 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
     /// <summary>With its private key.</summary>
     public X509Certificate2 Certificate { get; } = certificate;
 
-    /// <summary>What stands between it and its root, if the operator's file holds that.</summary>
+    /// <summary>The intermediate certificates in the operator's file.</summary>
     public X509Certificate2Collection Chain { get; } = chain;
 
     /// <summary>
@@ -54,7 +54,8 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
     {
         if (key.Contains("ENCRYPTED", StringComparison.Ordinal))
         {
-            throw new GatewayCertificateException($"Gateway:CertificateKeyPath: the key in {keyPath} is encrypted; give it without a passphrase, readable by root only.");
+            throw new GatewayCertificateException(
+                $"Gateway:CertificateKeyPath: the key in {keyPath} is encrypted; give it without a passphrase, readable by root only.");
         }
 
         try
@@ -64,7 +65,9 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
         catch (Exception exception) when (exception is CryptographicException or ArgumentException)
         {
             throw new GatewayCertificateException(
-                $"Gateway:CertificateKeyPath: {keyPath} holds no private key (PEM) that belongs to the first certificate in {path}. {exception.Message}", exception);
+                $"Gateway:CertificateKeyPath: {keyPath} holds no private key (PEM) that belongs to the first certificate in {path}. "
+                + exception.Message,
+                exception);
         }
     }
 
@@ -79,7 +82,8 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
 
         if (now < from)
         {
-            throw new GatewayCertificateException($"Gateway:CertificatePath: the certificate in {path} is not valid before {from:u}; check it and this machine's clock.");
+            throw new GatewayCertificateException(
+                $"Gateway:CertificatePath: the certificate in {path} is not valid before {from:u}; check it and this machine's clock.");
         }
 
         if (until - now < SoonExpires)
@@ -104,5 +108,5 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
     private static partial void ExpiresSoon(ILogger logger, string path, DateTimeOffset until);
 }
 
-/// <summary>There is no certificate to serve with; the message says why and what to do.</summary>
+/// <summary>No certificate can be used; the message says why and what to do.</summary>
 public sealed class GatewayCertificateException(string message, Exception? inner = null) : Exception(message, inner);

@@ -12,12 +12,12 @@ using Microsoft.Extensions.Options;
 
 namespace HostService.Gateway.Tls;
 
-/// <summary>Sets the web server up: HTTPS on the configured port and address.</summary>
+/// <summary>HTTPS on the configured port and address.</summary>
 public static class GatewayTls
 {
     /// <summary>
-    /// The certificate is found or made when the hosted services start, in the order of their registration, and not when the server is built: what refuses to
-    /// start must leave no key behind. <see cref="GatewayCertificateException"/> then ends the start.
+    /// The certificate is read or made when the hosted services start, not when the server is built: a start that is refused before must
+    /// leave no key behind. <see cref="GatewayCertificateException"/> ends the start.
     /// </summary>
     public static IServiceCollection AddGatewayTls(this IServiceCollection services, string privateRoot)
     {
@@ -30,8 +30,7 @@ public static class GatewayTls
     }
 
     /// <summary>
-    /// Listens as <see cref="GatewayOptions"/> says, with a certificate as <see cref="GatewayCertificate.Prepare"/> finds or makes it. Needs <c>AddGateway</c> and
-    /// <see cref="AddGatewayTls"/>.
+    /// Listens as configured in <see cref="GatewayOptions"/>. Needs <c>AddGateway</c> and <see cref="AddGatewayTls"/>.
     /// </summary>
     public static void ConfigureGatewayTls(this KestrelServerOptions kestrel)
     {
@@ -60,7 +59,7 @@ public static class GatewayTls
         }
     }
 
-    /// <summary>The certificate, made once and used by every handshake.</summary>
+    /// <summary>One certificate for all handshakes.</summary>
     private sealed class ServerTls(IServiceProvider services, string privateRoot) : IHostedService
     {
         private readonly Lazy<SslStreamCertificateContext> _context = new(() =>

@@ -26,7 +26,7 @@ internal static class SelfSignedCertificate
         return request.CreateSelfSigned(now - Backdated, now - Backdated + Lifetime);
     }
 
-    /// <summary>Writes key and certificate below <paramref name="privateRoot"/>, for the owner's eyes only.</summary>
+    /// <summary>Writes key and certificate below <paramref name="privateRoot"/>, readable by the owner only.</summary>
     public static void Keep(X509Certificate2 certificate, string privateRoot)
     {
         using var key = certificate.GetECDsaPrivateKey() ?? throw new GatewayCertificateException("The self-signed certificate has no key.");
@@ -43,7 +43,7 @@ internal static class SelfSignedCertificate
         }
     }
 
-    /// <summary>Removes what <see cref="Keep"/> wrote, and the directory if nothing else is in it. What is gone already is no error.</summary>
+    /// <summary>Removes what <see cref="Keep"/> wrote, and the directory if it is empty then. Missing files are no error.</summary>
     public static void Discard(string privateRoot)
     {
         if (!Directory.Exists(privateRoot))
@@ -84,7 +84,7 @@ internal static class SelfSignedCertificate
         .Select(a => a.Address)
         .Where(a => !a.IsIPv6LinkLocal);
 
-    /// <summary>Never there in part, and never readable by others, not for a moment.</summary>
+    /// <summary>Writes a file that is never incomplete and never readable by others.</summary>
     private static void Write(string path, string text)
     {
         var partial = path + ".new";

@@ -2,7 +2,9 @@ using HostService.GrainInterfaces;
 
 namespace HostService.Gateway.Wire;
 
-/// <summary>What may be in a field: each rule answers null, or why the value is refused. A refusal never repeats the value, which may be long or secret.</summary>
+/// <summary>
+/// Rules for fields: each returns null, or why the value is refused. A refusal never repeats the value, which may be long or secret.
+/// </summary>
 internal static class FieldRules
 {
     private const int ShortestConfigToken = 10;
@@ -27,7 +29,8 @@ internal static class FieldRules
     public static string? AppName(string? value) => value switch
     {
         null or "" => Missing("app_name"),
-        _ => Names.IsAppName(value) ? null : $"app_name must be lower-case letters and digits, joined by single '.', '_', '/' or '-', at most {Names.LongestAppName} in all",
+        _ when Names.IsAppName(value) => null,
+        _ => $"app_name must be lower-case letters and digits, joined by single '.', '_', '/' or '-', at most {Names.LongestAppName} in all",
     };
 
     public static string? ConfigEncryptionToken(string? value) => value switch
@@ -60,10 +63,11 @@ internal static class FieldRules
     {
         null or "" => Missing("provider"),
         { Length: > 64 } => "provider must be at most 64 characters",
-        _ => value.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '_' or '-') ? null : "provider must be a name such as google_drive or dropbox",
+        _ when value.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '_' or '-') => null,
+        _ => "provider must be a name such as google_drive or dropbox",
     };
 
-    /// <summary>A credential that goes into a configuration file: no line may end within it.</summary>
+    /// <summary>For credentials that are written into a configuration file, where a line break would begin another setting.</summary>
     public static string? OneLine(string? value, string field) =>
         value is not null && value.Any(char.IsControl) ? $"{field} must not hold control characters" : null;
 

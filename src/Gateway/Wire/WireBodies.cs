@@ -4,7 +4,8 @@ using System.Text.Json.Serialization;
 
 namespace HostService.Gateway.Wire;
 
-// Every property is nullable: a field that is not there, or null, is a bad value (406 or 401), not a malformed body. [Required] is for the OpenAPI document only.
+// Every property is nullable: a missing or null field is a bad value (406 or 401), not a malformed body. [Required] is for the OpenAPI
+// document only.
 
 /// <summary>A call of the backend's.</summary>
 internal class BackendBody

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace HostService.Gateway.Wire;
 
 /// <summary>
-/// Runs before every wire endpoint: reads the body, authenticates the caller, and only then lets the endpoint run. Turns exceptions into answers.
+/// Runs before every wire endpoint: reads the body and authenticates the caller. Turns exceptions into answers.
 /// </summary>
 internal sealed partial class WireFilter<TBody>(WireReader reader, Authenticator authenticator, ILoggerFactory loggers) : IEndpointFilter
     where TBody : class

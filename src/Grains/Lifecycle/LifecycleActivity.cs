@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace HostService.Grains.Lifecycle;
 
-/// <summary>Traces: one for each spin-up and each clean-up of a mandelbox, with a span per step.</summary>
+/// <summary>Traces: one for each spin-up and each clean-up of a mandelbox, with a span per step. A failed spin-up includes its clean-up.</summary>
 public static class LifecycleActivity
 {
     /// <summary>Listen to this name, for example with OpenTelemetry.</summary>
@@ -10,10 +10,7 @@ public static class LifecycleActivity
 
     public static ActivitySource Source { get; } = new(SourceName);
 
-    /// <summary>Starts a new trace. The caller's span, such as that of the HTTP request, is not exported, so it must not be the parent.</summary>
-    public static Activity? StartTrace(string name, string mandelboxId)
-    {
-        Activity.Current = null;
-        return Source.StartActivity(name)?.SetTag("mandelbox.id", mandelboxId);
-    }
+    /// <summary>Starts the span above the steps. Orleans does not carry a caller's span along, so it begins a trace.</summary>
+    public static Activity? StartTrace(string name, string mandelboxId) =>
+        Source.StartActivity(name)?.SetTag("mandelbox.id", mandelboxId);
 }
