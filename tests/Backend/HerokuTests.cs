@@ -1,6 +1,5 @@
 using System.Globalization;
 using HostService.Infrastructure.Backend.Connection;
-using HostService.Infrastructure.Backend.Rows;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -61,8 +60,7 @@ public sealed class HerokuTests
     }
 
     private static ConnectionStringSource Source(string endpoint) => new(
-        Options.Create(new DatabaseOptions()),
-        Options.Create(new HerokuOptions { ApiKey = ApiKey, App = "fractal-dev", Endpoint = endpoint }),
+        Options.Create(new DatabaseOptions { Heroku = new HerokuOptions { ApiKey = ApiKey, App = "fractal-dev", Endpoint = endpoint } }),
         new HerokuConfigVars(new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false })),
         NullLogger<ConnectionStringSource>.Instance);
 }

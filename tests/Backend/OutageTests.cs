@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using HostService.Infrastructure.Backend.Connection;
-using HostService.Infrastructure.Backend.Rows;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Backend;

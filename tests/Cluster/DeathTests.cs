@@ -1,6 +1,5 @@
 using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Connection;
-using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Input;
 using HostService.Tests.Support;

@@ -11,11 +11,11 @@ public sealed class PartBuffersTests
         var (one, two) = (buffers.TryTake()!, buffers.TryTake()!);
         Assert.Null(buffers.TryTake());
         Assert.Null(buffers.TryTake());
-        buffers.GiveBack(two);
+        buffers.Return(two);
         Assert.Same(two, buffers.TryTake());
         Assert.Null(buffers.TryTake());
-        buffers.GiveBack(one);
-        buffers.GiveBack(two);
+        buffers.Return(one);
+        buffers.Return(two);
         Assert.Equal((0, 2 * PartBuffers.PartSize), (buffers.Bytes, buffers.Most));
     }
 }

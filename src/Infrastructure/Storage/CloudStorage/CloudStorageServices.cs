@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -11,7 +12,7 @@ public static class CloudStorageServices
     public static IServiceCollection AddCloudStorage(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.AddValidatedOptions<CloudStorageOptions>("CloudStorage", options => options.Validate());
+        services.AddValidatedOptions<CloudStorageOptions>(CloudStorageOptions.Section);
         services.AddSingleton<ICloudStorage, RcloneCloudStorage>();
         return services;
     }

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -10,7 +11,7 @@ public static class UserConfigsServices
     /// <param name="onByDefault">The default of <see cref="UserConfigsOptions.Enabled"/>: true in deployed environments.</param>
     public static IServiceCollection AddUserConfigs(this IServiceCollection services, bool onByDefault)
     {
-        services.AddValidatedOptions<UserConfigsOptions>("UserConfigs", options => options.Validate());
+        services.AddValidatedOptions<UserConfigsOptions>(UserConfigsOptions.Section);
         services.AddSingleton<IUserConfigStore>(provider =>
         {
             var options = provider.GetRequiredService<IOptions<UserConfigsOptions>>();
