@@ -36,7 +36,10 @@ public static class DatabaseServices
         services.AddSingleton<IConnectionStringSource>(provider => new ConnectionStringSource(
             provider.GetRequiredService<IOptions<DatabaseOptions>>(),
             // Lives as long as the process. A redirect would send the API key elsewhere.
-            new HerokuConfigVars(new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = Timeout.InfiniteTimeSpan }),
+            new HerokuConfigVars(new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false })
+            {
+                Timeout = Timeout.InfiniteTimeSpan,
+            }),
             provider.GetRequiredService<ILogger<ConnectionStringSource>>()));
         services.AddSingleton<DatabaseSession>();
         services.AddSingleton<IBackendDatabase, BackendDatabase>();

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using HostService.Infrastructure.Linux.Libc;
 using HostService.Infrastructure.Storage.UserConfigs.Archive;
 using HostService.Tests.Support;
 
@@ -21,12 +22,12 @@ public sealed class ChangingFileTests : IDisposable
     public void What_vanished_or_became_a_link_is_not_opened()
     {
         File.CreateSymbolicLink(_scratch["link"], "/etc/passwd");
-        using var directory = PosixFiles.OpenDirectory(_scratch.Path);
-        Assert.Null(PosixFiles.OpenBeneath(directory, "gone"));
-        Assert.Null(PosixFiles.OpenBeneath(directory, "link"));
-        Assert.Null(PosixFiles.Status(directory, "gone"));
-        Assert.Null(PosixFiles.ReadLink(directory, "gone"));
-        Assert.Equal("/etc/passwd", PosixFiles.ReadLink(directory, "link"));
+        using var directory = DirectoryCalls.OpenDirectory(_scratch.Path);
+        Assert.Null(DirectoryCalls.OpenBeneath(directory, "gone"));
+        Assert.Null(DirectoryCalls.OpenBeneath(directory, "link"));
+        Assert.Null(DirectoryCalls.Status(directory, "gone"));
+        Assert.Null(DirectoryCalls.ReadLink(directory, "gone"));
+        Assert.Equal("/etc/passwd", DirectoryCalls.ReadLink(directory, "link"));
     }
 
     [Fact]

@@ -91,7 +91,8 @@ internal sealed partial class ConnectionStringSource(
         {
             result = new NpgsqlConnectionStringBuilder(value);
         }
-        catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidOperationException or OverflowException)
+        catch (Exception exception)
+            when (exception is ArgumentException or FormatException or InvalidOperationException or OverflowException)
         {
             // Npgsql's own message can hold part of a password that contains a ';'.
             result = null;

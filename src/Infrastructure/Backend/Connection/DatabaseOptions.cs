@@ -60,8 +60,9 @@ public sealed partial class DatabaseOptions : IValidatedOptions
                 $"Database:RetryDelay ({RetryDelay}) must not be over Database:MaxRetryDelay ({MaxRetryDelay})."),
             (MaxPoolSize is >= 1 and <= 100, $"Database:MaxPoolSize must be 1..100, but is {MaxPoolSize}."));
 
-        static (bool Holds, string Fault) Limited(string name, TimeSpan value) =>
-            (value > TimeSpan.Zero && value <= TimeSpan.FromMinutes(10), $"Database:{name} must be over 0 and at most 10 minutes, but is {value}.");
+        static (bool Holds, string Fault) Limited(string name, TimeSpan value) => (
+            value > TimeSpan.Zero && value <= TimeSpan.FromMinutes(10),
+            $"Database:{name} must be over 0 and at most 10 minutes, but is {value}.");
     }
 
     [GeneratedRegex(@"^[A-Za-z_][A-Za-z0-9_]{0,62}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -55,12 +55,14 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
                 Unreachable = IsOutage(exception.SqlState),
             };
         }
-        catch (Exception exception) when (exception is NpgsqlException or IOException or SocketException or TimeoutException or ObjectDisposedException)
+        catch (Exception exception)
+            when (exception is NpgsqlException or IOException or SocketException or TimeoutException or ObjectDisposedException)
         {
             throw Unreachable(exception.Message, exception);
         }
 
-        BackendDatabaseException Unreachable(string reason, Exception exception) => new($"{what}: {reason}", exception) { Unreachable = true };
+        BackendDatabaseException Unreachable(string reason, Exception exception) =>
+            new($"{what}: {reason}", exception) { Unreachable = true };
     }
 
     public async ValueTask DisposeAsync()
@@ -138,8 +140,9 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
     private NpgsqlConnectionStringBuilder Complete(NpgsqlConnectionStringBuilder builder)
     {
         // Npgsql's own timeouts only end what was abandoned; the session keeps the real one.
-        builder.Timeout = (int)Math.Ceiling(options.Value.Timeout.TotalSeconds) + 1;
-        builder.CommandTimeout = (int)Math.Ceiling(Math.Max(options.Value.Timeout.TotalSeconds, options.Value.StartTimeout.TotalSeconds)) + 1;
+        var (timeout, startTimeout) = (options.Value.Timeout.TotalSeconds, options.Value.StartTimeout.TotalSeconds);
+        builder.Timeout = (int)Math.Ceiling(timeout) + 1;
+        builder.CommandTimeout = (int)Math.Ceiling(Math.Max(timeout, startTimeout)) + 1;
         // −1: after a timeout the connection is dropped at once instead of waiting for the server to confirm.
         builder.CancellationTimeout = -1;
         builder.MaxPoolSize = options.Value.MaxPoolSize;

@@ -14,8 +14,8 @@ internal static class PostgresParameters
     private static readonly FrozenSet<string> Unused = FrozenSet.ToFrozenSet(
     [
         "connect_timeout", "target_session_attrs", "load_balance_hosts", "hostaddr", "client_encoding", "fallback_application_name",
-        "keepalives_count", "tcp_user_timeout", "replication", "requiressl", "sslcompression", "sslcertmode", "sslcrl", "sslcrldir", "sslsni",
-        "sslkeylogfile", "requirepeer", "ssl_min_protocol_version", "ssl_max_protocol_version", "min_protocol_version",
+        "keepalives_count", "tcp_user_timeout", "replication", "requiressl", "sslcompression", "sslcertmode", "sslcrl", "sslcrldir",
+        "sslsni", "sslkeylogfile", "requirepeer", "ssl_min_protocol_version", "ssl_max_protocol_version", "min_protocol_version",
         "max_protocol_version", "gsslib", "gssdelegation", "service", "servicefile", "scram_client_key", "scram_server_key", "oauth_issuer",
         "oauth_client_id", "oauth_client_secret", "oauth_scope",
     ]);

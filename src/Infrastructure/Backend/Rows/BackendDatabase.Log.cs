@@ -4,7 +4,9 @@ namespace HostService.Infrastructure.Backend.Rows;
 
 internal sealed partial class BackendDatabase
 {
-    [LoggerMessage(Level = LogLevel.Error, Message = "Not in the database after {Timeout}, and lost with the end of this service: {Writes}")]
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "Not in the database after {Timeout}, and lost with the end of this service: {Writes}")]
     private partial void LogNotWritten(TimeSpan timeout, string writes);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId} has no row for {What}, or its row has a later status")]
@@ -13,7 +15,9 @@ internal sealed partial class BackendDatabase
     [LoggerMessage(Level = LogLevel.Warning, Message = "Instance {InstanceName} has no row for {What}")]
     private partial void LogNoSuchHost(string instanceName, string what);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Not written: {What} of instance {InstanceName}, whose row this service never took over")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Not written: {What} of instance {InstanceName}, whose row this service never took over")]
     private partial void LogNotOurHost(string instanceName, string what);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId} could not be claimed: {Reason}")]

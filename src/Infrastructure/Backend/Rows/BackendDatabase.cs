@@ -172,7 +172,7 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
         {
             return await _outbox.FlushAsync(new RowKey(RowKind.Mandelbox, mandelboxId), both.Token)
                 ? await ClaimOrTakeBackAsync(instanceName, mandelboxId, userId, both.Token)
-                : $"An earlier status of mandelbox {mandelboxId} has not reached the database yet; the database cannot be written right now.";
+                : $"An earlier status of mandelbox {mandelboxId} has not reached the database yet, which cannot be written right now.";
         }
         catch (BackendDatabaseException exception)
         {
@@ -248,7 +248,9 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
         _outbox.PutAsync(new RowWrite(new RowKey(RowKind.Mandelbox, mandelboxId), null), cancellationToken);
 
     public Task<int> RemoveStaleMandelboxesAsync(
-        string instanceName, Func<CancellationToken, Task<IReadOnlyCollection<string>>> alive, CancellationToken cancellationToken) => RunAsync(
+        string instanceName,
+        Func<CancellationToken, Task<IReadOnlyCollection<string>>> alive,
+        CancellationToken cancellationToken) => RunAsync(
         $"removing stale mandelboxes of instance {instanceName}",
         _options.Timeout,
         async transaction =>

@@ -18,7 +18,8 @@ internal static class ClaimRules
     {
         if (row is null)
         {
-            return $"Mandelbox {mandelboxId} is not in the database: the webserver has not assigned it, or it waited too long and was removed.";
+            return $"Mandelbox {mandelboxId} is not in the database: the webserver has not assigned it, "
+                + "or it waited too long and was removed.";
         }
 
         if (row.UserId != userId)
@@ -33,6 +34,7 @@ internal static class ClaimRules
 
         return row.Status == MandelboxStatus.Allocated
             ? null
-            : $"Mandelbox {mandelboxId} has status {row.Status} in the database; only one that is {MandelboxStatus.Allocated} can be spun up.";
+            : $"Mandelbox {mandelboxId} has status {row.Status} in the database; "
+                + $"only one that is {MandelboxStatus.Allocated} can be spun up.";
     }
 }

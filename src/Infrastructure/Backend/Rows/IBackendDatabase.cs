@@ -55,8 +55,8 @@ public interface IBackendDatabase
     Task RemoveMandelboxAsync(string mandelboxId, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Removes rows of this instance that are <c>ALLOCATED</c> or <c>CONNECTING</c> for too long, except those of mandelboxes that are alive
-    /// on this host (B25). Returns how many were removed.
+    /// Removes rows of this instance that are <c>ALLOCATED</c> or <c>CONNECTING</c> for too long, except those of mandelboxes that are
+    /// alive on this host (B25). Returns how many were removed.
     /// </summary>
     /// <param name="alive">
     /// The ids of this host's mandelboxes. Called only where there are stale rows, and while they are locked: a claim of one of them waits,

@@ -17,7 +17,9 @@ public static class MandelboxStatus
 
     private static readonly string[] InOrder = [Allocated, Connecting, Running, Dying];
 
-    /// <summary>The statuses of a claimed row that <paramref name="status"/> may follow; itself included, for a write that is repeated.</summary>
+    /// <summary>
+    /// The statuses of a claimed row that <paramref name="status"/> may follow; itself included, for a write that is repeated.
+    /// </summary>
     internal static string[] ClaimedUpTo(string status) => Array.IndexOf(InOrder, status) is var at and >= 2
         ? InOrder[1..(at + 1)]
         : throw new ArgumentException($"\"{status}\" is not a status that a host sets; it sets {Running} and {Dying}.", nameof(status));

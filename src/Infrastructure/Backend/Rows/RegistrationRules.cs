@@ -31,7 +31,8 @@ internal static class RegistrationRules
         if (row is null)
         {
             return Refused(
-                $"table instance_info has no row with instance_name \"{ours.InstanceName}\": the webserver creates it before it starts the instance.");
+                $"table instance_info has no row with instance_name \"{ours.InstanceName}\": "
+                + "the webserver creates it before it starts the instance.");
         }
 
         if (SaysNotWanted(row.Status))

@@ -9,7 +9,9 @@ namespace HostService.Infrastructure.Backend.Webserver;
 public static class WebserverServices
 {
     /// <summary><see cref="IWebserver"/> from section <c>Webserver</c>, which does nothing unless <c>Webserver:Url</c> is set.</summary>
-    /// <param name="facts">Called before each heartbeat; the host's identity must be known when <see cref="IWebserver.RunAsync"/> is called.</param>
+    /// <param name="facts">
+    /// Called before each heartbeat; the host's identity must be known when <see cref="IWebserver.RunAsync"/> is called.
+    /// </param>
     public static IServiceCollection AddWebserver(this IServiceCollection services, Func<IServiceProvider, WebserverFacts> facts)
     {
         services.TryAddSingleton(TimeProvider.System);
@@ -23,10 +25,8 @@ public static class WebserverServices
             }
 
             // Lives as long as the process. The client sets each request's timeout. A redirect would send the token elsewhere.
-            var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
-            {
-                Timeout = Timeout.InfiniteTimeSpan,
-            };
+            var handler = new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) };
+            var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
             var timeProvider = provider.GetRequiredService<TimeProvider>();
             return new HttpWebserver(
                 new WebserverClient(http, options, timeProvider),

@@ -13,7 +13,7 @@ internal static unsafe partial class FileCalls
     public const int PathOnly = 0x200000;
     public const int ErrorInterrupted = 4;
 
-    /// <summary>The one flag of these that arm64 numbers otherwise.</summary>
+    /// <summary>Another number on arm64.</summary>
     public static readonly int NoFollow = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
 
     /// <remarks>Not <see cref="File.OpenHandle"/>, which locks what it opens: /dev/uinput is opened once for every device.</remarks>

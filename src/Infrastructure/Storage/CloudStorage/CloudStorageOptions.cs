@@ -5,6 +5,8 @@ namespace HostService.Infrastructure.Storage.CloudStorage;
 /// <summary>Section <c>CloudStorage</c>: the drives that can be mounted, and the timeouts (B29).</summary>
 public sealed class CloudStorageOptions : IValidatedOptions
 {
+    public const string Section = "CloudStorage";
+
     /// <summary>The program, by name or path.</summary>
     public string Rclone { get; set; } = "rclone";
 
@@ -33,39 +35,22 @@ public sealed class CloudStorageOptions : IValidatedOptions
         ["dropbox"] = new CloudProvider { Type = "dropbox", Directory = "Dropbox" },
     };
 
-    public IEnumerable<string> Validate()
-    {
-        if (string.IsNullOrWhiteSpace(Rclone))
-        {
-            yield return "CloudStorage:Rclone: name the program";
-        }
+    public IEnumerable<string> Validate() =>
+    [
+        .. ValidatedOptions.Faults(
+            (!string.IsNullOrWhiteSpace(Rclone), "CloudStorage:Rclone is empty; it must name the program"),
+            ValidatedOptions.Positive("CloudStorage:MountTimeout", MountTimeout),
+            ValidatedOptions.Positive("CloudStorage:FlushTimeout", FlushTimeout)),
+        .. Providers.SelectMany(entry => Validate($"CloudStorage:Providers:{entry.Key}", entry.Value)),
+    ];
 
-        if (MountTimeout <= TimeSpan.Zero)
-        {
-            yield return "CloudStorage:MountTimeout: must be above 0";
-        }
-
-        if (FlushTimeout <= TimeSpan.Zero)
-        {
-            yield return "CloudStorage:FlushTimeout: must be above 0";
-        }
-
-        foreach (var (provider, entry) in Providers)
-        {
-            if (string.IsNullOrWhiteSpace(entry.Type))
-            {
-                yield return $"CloudStorage:Providers:{provider}:Type: name a backend of rclone's";
-            }
-
-            if (!PathNames.IsOne(entry.Directory))
-            {
-                yield return $"CloudStorage:Providers:{provider}:Directory: write one name, without '/'";
-            }
-
-            foreach (var key in entry.Options.Keys.Where(key => key.Length == 0 || !key.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')))
-            {
-                yield return $"CloudStorage:Providers:{provider}:Options:{key}: letters, digits and '_' only";
-            }
-        }
-    }
+    private static IEnumerable<string> Validate(string key, CloudProvider provider) =>
+    [
+        .. ValidatedOptions.Faults(
+            (!string.IsNullOrWhiteSpace(provider.Type), $"{key}:Type is empty; it must name a backend of rclone's"),
+            (PathNames.IsOne(provider.Directory), $"{key}:Directory is '{provider.Directory}'; it must be one name, without '/'")),
+        .. provider.Options.Keys
+            .Where(option => option.Length == 0 || !option.All(c => char.IsAsciiLetterOrDigit(c) || c == '_'))
+            .Select(option => $"{key}:Options:{option}: the name of an option has letters, digits and '_' only"),
+    ];
 }

@@ -12,7 +12,7 @@ public static class CloudStorageServices
     public static IServiceCollection AddCloudStorage(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.AddValidatedOptions<CloudStorageOptions>("CloudStorage");
+        services.AddValidatedOptions<CloudStorageOptions>(CloudStorageOptions.Section);
         services.AddSingleton<ICloudStorage, RcloneCloudStorage>();
         return services;
     }

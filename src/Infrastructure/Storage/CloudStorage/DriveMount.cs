@@ -90,7 +90,7 @@ internal sealed partial class DriveMount
                 await Task.WhenAny(_rclone.Ended, RcloneCache.WaitUntilSavedAsync(_place.Cache, either.Token));
             }
 
-            await FuseUnmount.DetachAsync(_place.MountPoint, cancellationToken);
+            await FuseUnmount.DetachAsync(_place.MountPoint, _timeProvider, cancellationToken);
 
             // Unmounted, rclone ends by itself once no file is open and all uploads are done.
             await Task.WhenAny(_rclone.Ended, Task.Delay(Timeout.InfiniteTimeSpan, _timeProvider, either.Token));
@@ -155,7 +155,7 @@ internal sealed partial class DriveMount
         await rclone.StopAsync(StopGrace, timeProvider);
         rclone.Dispose();
         ready.Dispose();
-        await FuseUnmount.DetachAsync(place.MountPoint, CancellationToken.None);
+        await FuseUnmount.DetachAsync(place.MountPoint, timeProvider, CancellationToken.None);
         if (RcloneCache.CountUnsaved(place.Cache) == 0)
         {
             Directory.Delete(place.Cache, recursive: true);
@@ -174,7 +174,7 @@ internal sealed partial class DriveMount
         LogRcloneEnded(_place.MandelboxId, _place.Provider, exitCode, _rclone.LastLines);
         try
         {
-            await FuseUnmount.DetachAsync(_place.MountPoint, CancellationToken.None);
+            await FuseUnmount.DetachAsync(_place.MountPoint, _timeProvider, CancellationToken.None);
         }
         catch (IOException exception)
         {
@@ -185,7 +185,9 @@ internal sealed partial class DriveMount
     [LoggerMessage(Level = LogLevel.Warning, Message = "{MandelboxId}: rclone's output for {Provider}: {Line}")]
     private static partial void LogRcloneOutput(ILogger logger, string mandelboxId, string provider, string line);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{MandelboxId}: {Provider} was lost: rclone ended by itself with {ExitCode}: {LastLines}")]
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "{MandelboxId}: {Provider} was lost: rclone ended by itself with {ExitCode}: {LastLines}")]
     private partial void LogRcloneEnded(string mandelboxId, string provider, int exitCode, string lastLines);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{MandelboxId}: {Provider} is lost and could not be unmounted")]

@@ -1,6 +1,5 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using HostService.Infrastructure.Linux.Mounts;
+using HostService.Infrastructure.Linux.Processes;
 
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
@@ -8,15 +7,17 @@ namespace HostService.Infrastructure.Storage.CloudStorage;
 internal static class FuseUnmount
 {
     private static readonly TimeSpan SettleTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan UnmountTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// Waits until the drive's program has received all requests, or for 10 s. The kernel reports the closing of a file without waiting for an
-    /// answer, and unmounting discards what it has not reported: then the upload would never begin. Requests are received in order, so the
-    /// answer to one more proves that the earlier ones are known.
+    /// Waits until the drive's program has received all requests, or for 10 s. The kernel reports the closing of a file without waiting for
+    /// an answer, and unmounting discards what it has not reported: then the upload would never begin. Requests are received in order, so
+    /// the answer to one more proves that the earlier ones are known.
     /// </summary>
     public static async Task SettleAsync(string path, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        // statfs is never answered from a cache. Its result does not matter. It may outlive the timeout on a slow drive: unmounting ends it.
+        // statfs is never answered from a cache. Its result does not matter. It may outlive the timeout on a slow drive: unmounting ends
+        // it.
         var answered = Task.Run(() => new DriveInfo(path).AvailableFreeSpace, CancellationToken.None)
             .ContinueWith(static answer => answer.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         await Task.WhenAny(answered, Task.Delay(SettleTimeout, timeProvider, cancellationToken));
@@ -24,30 +25,24 @@ internal static class FuseUnmount
     }
 
     /// <summary>
-    /// Afterwards the path no longer leads to the mount; open files stay usable until they are closed. Does nothing where nothing is mounted.
+    /// Afterwards the path no longer leads to the mount; open files stay usable until they are closed. Does nothing where nothing is
+    /// mounted.
     /// </summary>
     /// <exception cref="IOException">It is still mounted, and why.</exception>
-    public static async Task DetachAsync(string path, CancellationToken cancellationToken)
+    public static async Task DetachAsync(string path, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         if (!MountTable.IsMounted(path))
         {
             return;
         }
 
-        var start = new ProcessStartInfo("fusermount3", ["-uz", "--", path]) { UseShellExecute = false, RedirectStandardError = true };
         try
         {
-            using var process = Process.Start(start) ?? throw new IOException("fusermount3 did not start.");
-            var errors = await process.StandardError.ReadToEndAsync(cancellationToken);
-            await process.WaitForExitAsync(cancellationToken);
-            if (process.ExitCode != 0 && MountTable.IsMounted(path))
-            {
-                throw new IOException($"fusermount3 could not unmount {path}: {errors.Trim()}");
-            }
+            await ProgramRunner.RunAsync("fusermount3", ["-uz", "--", path], "", UnmountTimeout, timeProvider, cancellationToken);
         }
-        catch (Win32Exception exception)
+        catch (IOException) when (!MountTable.IsMounted(path))
         {
-            throw new IOException($"{path} cannot be unmounted, because fusermount3 cannot be run: {exception.Message}", exception);
+            // Somebody else has unmounted it meanwhile.
         }
     }
 }

@@ -19,7 +19,8 @@ internal static class RcloneCache
     {
         if (CountUnsaved(cache) is > 0 and var unsaved)
         {
-            throw new IOException($"{unsaved} files written to {provider} were not uploaded; they are kept in {cache}, also when the service ends");
+            throw new IOException(
+                $"{unsaved} files written to {provider} were not uploaded; they are kept in {cache}, also when the service ends");
         }
 
         if (Directory.Exists(cache))
@@ -51,8 +52,8 @@ internal static class RcloneCache
     }
 
     /// <summary>
-    /// A metadata file that cannot be read counts as unsaved: better one cache too many is kept. One that is gone belongs to a file that rclone
-    /// has finished with.
+    /// A metadata file that cannot be read counts as unsaved: better one cache too many is kept. One that is gone belongs to a file that
+    /// rclone has finished with.
     /// </summary>
     internal static bool IsDirty(string path)
     {

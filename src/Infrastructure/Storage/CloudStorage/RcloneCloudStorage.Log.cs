@@ -7,7 +7,9 @@ internal sealed partial class RcloneCloudStorage
     [LoggerMessage(Level = LogLevel.Information, Message = "{MandelboxId}: {Provider} is mounted at {Path}")]
     private partial void LogMounted(string mandelboxId, string provider, string path);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{MandelboxId}: {Provider} is unmounted, and everything written to it is uploaded")]
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "{MandelboxId}: {Provider} is unmounted, and everything written to it is uploaded")]
     private partial void LogUnmounted(string mandelboxId, string provider);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{MandelboxId}: unmounting the drives that an earlier run left: {Paths}")]

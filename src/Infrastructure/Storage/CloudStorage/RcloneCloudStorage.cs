@@ -102,7 +102,8 @@ internal sealed partial class RcloneCloudStorage(
 
             // Also what an earlier run of the service mounted.
             var directory = DirectoryOf(mandelboxId);
-            await Task.WhenAll(MountTable.Below(directory).Select(path => AttemptAsync(() => EndLeftoverAsync(mandelboxId, path, cancellationToken))));
+            await Task.WhenAll(MountTable.Below(directory)
+                .Select(path => AttemptAsync(() => EndLeftoverAsync(mandelboxId, path, cancellationToken))));
             if (Directory.Exists(directory))
             {
                 RemoveEmpty(mandelboxId, [.. Directory.EnumerateDirectories(directory), directory]);
@@ -180,7 +181,7 @@ internal sealed partial class RcloneCloudStorage(
         }
         else
         {
-            await FuseUnmount.DetachAsync(path, cancellationToken);
+            await FuseUnmount.DetachAsync(path, timeProvider, cancellationToken);
             RcloneCache.DeleteIfSaved(Path.Combine(CacheOf(mandelboxId), provider), provider);
         }
     }

@@ -8,8 +8,8 @@ namespace HostService.Infrastructure.Storage.CloudStorage;
 /// <summary>The command line and environment of rclone for one drive.</summary>
 /// <remarks>
 /// Secrets are passed in the environment, which only root can read (<c>/proc/PID/environ</c> has mode 0400) and <c>ps</c> does not show. A
-/// configuration file would leave them on a disk. One in memory (memfd) does not work: rclone 1.60 writes refreshed tokens back and stops for
-/// six seconds at each refresh when it cannot. With an empty path it keeps them in its own memory.
+/// configuration file would leave them on a disk. One in memory (memfd) does not work: rclone 1.60 writes refreshed tokens back and stops
+/// for six seconds at each refresh when it cannot. With an empty path it keeps them in its own memory.
 /// </remarks>
 internal static class RcloneCommand
 {
@@ -32,8 +32,8 @@ internal static class RcloneCommand
             "--pdeathsig", "TERM", "setsid", rclone, "mount", Remote + ":", mountPoint, "--config", "", "--allow-other",
             "--vfs-cache-mode", "writes",
 
-            // By default rclone waits 5 s before it uploads a closed file, and a lazy unmount does not wait for that: the file would be lost.
-            // With 0 the upload begins at once, and rclone ends only after it.
+            // By default rclone waits 5 s before it uploads a closed file, and a lazy unmount does not wait for that: the file would be
+            // lost. With 0 the upload begins at once, and rclone ends only after it.
             "--vfs-write-back", "0s",
             "--cache-dir", cache, "--devname", MountSource, "--log-level", "NOTICE",
         ];
@@ -80,7 +80,8 @@ internal static class RcloneCommand
 
     /// <summary>Null where the drive can be mounted, else why not.</summary>
     public static string? Fault(CloudDrive drive) =>
-        drive.Expiry.Length > 0 && !DateTimeOffset.TryParse(drive.Expiry, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _)
+        drive.Expiry.Length > 0
+        && !DateTimeOffset.TryParse(drive.Expiry, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _)
             ? "expiry is not a date and time in RFC 3339 format, such as 2021-10-03T04:05:06Z"
             : null;
 

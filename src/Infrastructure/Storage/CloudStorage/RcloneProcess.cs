@@ -1,14 +1,13 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
+using HostService.Infrastructure.Linux.Libc;
 
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
 /// <summary>A running rclone: its last output, its end, and how to end it.</summary>
-internal sealed partial class RcloneProcess : IDisposable
+internal sealed class RcloneProcess : IDisposable
 {
-    private const int Terminate = 15;
     private const int LinesKept = 5;
     private const int LineLength = 500;
     private readonly Process _process;
@@ -77,7 +76,7 @@ internal sealed partial class RcloneProcess : IDisposable
     /// <summary>Sends SIGTERM, and after the grace SIGKILL.</summary>
     public async Task StopAsync(TimeSpan grace, TimeProvider timeProvider)
     {
-        if (!_process.HasExited && Kill(_process.Id, Terminate) == 0)
+        if (!_process.HasExited && ProcessCalls.Terminate(_process.Id))
         {
             await Task.WhenAny(Ended, Task.Delay(grace, timeProvider));
         }
@@ -140,9 +139,6 @@ internal sealed partial class RcloneProcess : IDisposable
         onLine(clean);
     }
 
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int Kill(int pid, int signal);
-
     /// <summary>
     /// Starts processes on a thread that lives as long as the service: the kernel sends the parent death signal when the thread that forked
     /// ends, and threads of the pool end when they are idle.
@@ -153,7 +149,8 @@ internal sealed partial class RcloneProcess : IDisposable
 
         public static Process Start(ProcessStartInfo start)
         {
-            var task = new Task<Process>(() => Process.Start(start) ?? throw new InvalidOperationException($"{start.FileName} did not start."));
+            var task = new Task<Process>(() =>
+                Process.Start(start) ?? throw new InvalidOperationException($"{start.FileName} did not start."));
             Starts.Add(task);
             return task.GetAwaiter().GetResult();
         }

@@ -17,5 +17,6 @@ internal sealed class SecretScrubber
             // The longest first: one may be the beginning of another.
             .OrderByDescending(secret => secret.Length)];
 
-    public string Scrub(string text) => _secrets.Aggregate(text, static (rest, secret) => rest.Replace(secret, "***", StringComparison.Ordinal));
+    public string Scrub(string text) =>
+        _secrets.Aggregate(text, static (rest, secret) => rest.Replace(secret, "***", StringComparison.Ordinal));
 }

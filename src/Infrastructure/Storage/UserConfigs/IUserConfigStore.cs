@@ -19,8 +19,8 @@ public interface IUserConfigStore
     Task<SaveAnswer> SaveIfAbsentAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Cancels the running transfers and refuses new ones: from the moment of the call no upload can replace a stored archive. Returns when no
-    /// transfer uses a directory any more.
+    /// Cancels the running transfers and refuses new ones: from the moment of the call no upload can replace a stored archive. Returns when
+    /// no transfer uses a directory any more.
     /// </summary>
     Task StopAsync(CancellationToken cancellationToken);
 }

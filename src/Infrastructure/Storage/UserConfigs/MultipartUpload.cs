@@ -10,9 +10,9 @@ internal sealed record UploadTarget(IAmazonS3 S3, string Bucket, string Key, boo
 
 /// <summary>
 /// Sends what is written to it as an S3 multipart upload, with at most three parts in memory whatever the size: one that is filled and two
-/// that are sent; fewer where many uploads share <see cref="PartBuffers"/>. Small archives are uploaded the same way, because only a multipart
-/// upload verifies what the store received before it replaces the old object: each part carries its MD5, each answer's ETag is compared with
-/// it, and completing is atomic.
+/// that are sent; fewer where many uploads share <see cref="PartBuffers"/>. Small archives are uploaded the same way, because only a
+/// multipart upload verifies what the store received before it replaces the old object: each part carries its MD5, each answer's ETag is
+/// compared with it, and completing is atomic.
 /// </summary>
 internal sealed class MultipartUpload(UploadTarget target, string uploadId, string mark, PartBuffers buffers) : WriteOnlyStream
 {
@@ -32,7 +32,12 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
     public static async Task<MultipartUpload> BeginAsync(UploadTarget target, PartBuffers buffers, CancellationToken cancellationToken)
     {
         var mark = Guid.NewGuid().ToString("N");
-        var request = new InitiateMultipartUploadRequest { BucketName = target.Bucket, Key = target.Key, ContentType = "application/octet-stream" };
+        var request = new InitiateMultipartUploadRequest
+        {
+            BucketName = target.Bucket,
+            Key = target.Key,
+            ContentType = "application/octet-stream",
+        };
         request.Metadata.Add(Mark, mark);
         var answer = await target.S3.InitiateMultipartUploadAsync(request, cancellationToken);
         return new MultipartUpload(target, answer.UploadId, mark, buffers);
@@ -93,7 +98,7 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
     /// <summary>Discards the parts. The object that was stored before is untouched.</summary>
     public async Task AbortAsync(CancellationToken cancellationToken)
     {
-        await Task.WhenAll(_parts).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        await Task.WhenAll((IEnumerable<Task>)_parts).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await target.S3.AbortMultipartUploadAsync(target.Bucket, target.Key, uploadId, cancellationToken);
     }
 
@@ -234,7 +239,8 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
         var isOurs = string.IsNullOrEmpty(answer.ETag) || ETags.IsSame(stored.ETag, answer.ETag);
         if (isOurs && (stored.ContentLength != Total || ETags.Contradicts(stored.ETag, expected)))
         {
-            throw new IntegrityException($"{Total} bytes with ETag {expected} were sent, and {stored.ContentLength} with {stored.ETag} are stored");
+            throw new IntegrityException(
+                $"{Total} bytes with ETag {expected} were sent, and {stored.ContentLength} with {stored.ETag} are stored");
         }
     }
 

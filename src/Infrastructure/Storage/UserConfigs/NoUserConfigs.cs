@@ -9,7 +9,8 @@ internal sealed class NoUserConfigs : IUserConfigStore
     public Task<SaveAnswer> SaveAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
         Task.FromResult(new SaveAnswer(Saved: false));
 
-    public Task<SaveAnswer> SaveIfAbsentAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
+    public Task<SaveAnswer> SaveIfAbsentAsync(
+        UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
         SaveAsync(key, encryptionToken, directory, cancellationToken);
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;

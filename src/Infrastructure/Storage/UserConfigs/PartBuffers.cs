@@ -3,9 +3,9 @@ using System.Collections.Concurrent;
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
 /// <summary>
-/// The memory of all uploads together. Each upload has a buffer of its own, so that it makes progress whatever the others do; it begins small
-/// and grows up to the size of a part. A few further buffers, shared by all, let an upload fill the next part while others are sent. So 54
-/// large saves at once take at most 54 + <see cref="Shared"/> parts, not 54 times three.
+/// The memory of all uploads together. Each upload has a buffer of its own, so that it makes progress whatever the others do; it begins
+/// small and grows up to the size of a part. A few further buffers, shared by all, let an upload fill the next part while others are sent.
+/// So 54 large saves at once take at most 54 + <see cref="Shared"/> parts, not 54 times three.
 /// </summary>
 /// <param name="shared">How many parts all uploads share.</param>
 internal sealed class PartBuffers(int shared)

@@ -22,7 +22,7 @@ internal sealed partial class S3UserConfigStore
 
     [LoggerMessage(
         Level = LogLevel.Warning,
-        Message = "Access to {Key} denied: without s3:ListBucket on {Bucket}, missing and forbidden look alike. Until the role has it, such "
-            + "settings are saved only where nothing is stored. Logged once")]
+        Message = "Access to {Key} denied: without s3:ListBucket on {Bucket}, missing and forbidden look alike. "
+            + "Until the role has it, such settings are saved only where nothing is stored. Logged once")]
     private partial void LogDeniedOrAbsent(string key, string bucket);
 }

@@ -18,7 +18,8 @@ internal sealed partial class S3UserConfigStore(
     private readonly RunningTransfers _running = new();
     private bool _hasSaidDenied;
 
-    // Created on first use, and again after a failure: finding the region may need the network, which must not delay the start of the service.
+    // Created on first use, and again after a failure: finding the region may need the network, which must not delay the start of the
+    // service.
     private readonly Lazy<AmazonS3Client> _s3 = new(() => S3Clients.Create(options.Value, Tries), LazyThreadSafetyMode.PublicationOnly);
 
     public Task<FetchAnswer> FetchAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
@@ -31,7 +32,8 @@ internal sealed partial class S3UserConfigStore(
     public Task<SaveAnswer> SaveAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
         SaveAsync(key, encryptionToken, directory, onlyIfAbsent: false, cancellationToken);
 
-    public Task<SaveAnswer> SaveIfAbsentAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
+    public Task<SaveAnswer> SaveIfAbsentAsync(
+        UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
         SaveAsync(key, encryptionToken, directory, onlyIfAbsent: true, cancellationToken);
 
     public Task StopAsync(CancellationToken cancellationToken) => _running.StopAsync(cancellationToken);
@@ -55,7 +57,8 @@ internal sealed partial class S3UserConfigStore(
         RunWithTimeoutAsync(
             _options.SaveTimeout,
             static reason => new SaveAnswer(Saved: false, reason),
-            token => SaveWithTriesAsync(new UploadTarget(_s3.Value, _options.Bucket, key.ObjectKey, onlyIfAbsent), encryptionToken, directory, token),
+            token => SaveWithTriesAsync(
+                new UploadTarget(_s3.Value, _options.Bucket, key.ObjectKey, onlyIfAbsent), encryptionToken, directory, token),
             cancellationToken);
 
     /// <summary>
@@ -149,7 +152,8 @@ internal sealed partial class S3UserConfigStore(
         }
     }
 
-    private async Task<SaveAnswer> SaveWithTriesAsync(UploadTarget target, string token, string directory, CancellationToken cancellationToken)
+    private async Task<SaveAnswer> SaveWithTriesAsync(
+        UploadTarget target, string token, string directory, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {

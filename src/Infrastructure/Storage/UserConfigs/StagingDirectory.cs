@@ -1,5 +1,5 @@
 using HostService.Infrastructure.Files;
-using HostService.Infrastructure.Storage.UserConfigs.Archive;
+using HostService.Infrastructure.Linux.Libc;
 
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
@@ -33,8 +33,8 @@ internal sealed class StagingDirectory : IDisposable
     }
 
     /// <summary>
-    /// Moves everything into the target and replaces entries of the same name. A running container can write to the target, so nothing in it is
-    /// followed or removed in place: replaced entries are moved here first, where the container cannot put a link in the way.
+    /// Moves everything into the target and replaces entries of the same name. A running container can write to the target, so nothing in
+    /// it is followed or removed in place: replaced entries are moved here first, where the container cannot put a link in the way.
     /// </summary>
     public void MoveInto(string target)
     {
@@ -42,8 +42,8 @@ internal sealed class StagingDirectory : IDisposable
         foreach (var entry in new DirectoryInfo(Path).EnumerateFileSystemInfos())
         {
             var destination = System.IO.Path.Combine(target, entry.Name);
-            PosixFiles.MoveIfThere(destination, System.IO.Path.Combine(Replaced, entry.Name));
-            PosixFiles.Move(entry.FullName, destination);
+            DirectoryCalls.MoveIfThere(destination, System.IO.Path.Combine(Replaced, entry.Name));
+            DirectoryCalls.Move(entry.FullName, destination);
         }
     }
 

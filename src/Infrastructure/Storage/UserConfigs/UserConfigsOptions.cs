@@ -5,6 +5,8 @@ namespace HostService.Infrastructure.Storage.UserConfigs;
 /// <summary>Section <c>UserConfigs</c>: the store of users' app settings, and its limits (B22).</summary>
 public sealed class UserConfigsOptions : IValidatedOptions
 {
+    public const string Section = "UserConfigs";
+
     /// <summary>Null: on in deployed environments, and in a local one where <see cref="ServiceUrl"/> is set.</summary>
     public bool? Enabled { get; set; }
 
@@ -26,8 +28,8 @@ public sealed class UserConfigsOptions : IValidatedOptions
     public string? SecretKey { get; set; }
 
     /// <summary>
-    /// Whether the store supports <c>If-None-Match</c> when an upload is completed. Then settings whose object is missing or forbidden (403) are
-    /// saved if nothing is stored. Null: AWS does, a <see cref="ServiceUrl"/> does not.
+    /// Whether the store supports <c>If-None-Match</c> when an upload is completed. Then settings whose object is missing or forbidden
+    /// (403) are saved if nothing is stored. Null: AWS does, a <see cref="ServiceUrl"/> does not.
     /// </summary>
     public bool? ConditionalWrites { get; set; }
 
@@ -56,39 +58,16 @@ public sealed class UserConfigsOptions : IValidatedOptions
     /// <summary>For one request to the store: a part of 5 MiB, or the wait for an answer's first byte.</summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    public IEnumerable<string> Validate()
-    {
-        if (string.IsNullOrWhiteSpace(Bucket))
-        {
-            yield return "UserConfigs:Bucket: name the S3 bucket of users' configs";
-        }
-
-        if (ServiceUrl is not null && !(Uri.TryCreate(ServiceUrl, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
-        {
-            yield return "UserConfigs:ServiceUrl: write an http:// or https:// address, or leave it out for AWS";
-        }
-
-        if (string.IsNullOrEmpty(AccessKey) != string.IsNullOrEmpty(SecretKey))
-        {
-            yield return "UserConfigs:AccessKey, UserConfigs:SecretKey: set both, or none for the AWS SDK's own credentials";
-        }
-
-        if (MaxUnpackedBytes is <= 0 or > 40L << 30)
-        {
-            yield return "UserConfigs:MaxUnpackedBytes: from 1 to 40 GiB (42949672960), which is what 10 000 parts of an upload hold";
-        }
-
-        if (MaxEntries <= 0)
-        {
-            yield return "UserConfigs:MaxEntries: must be above 0";
-        }
-
-        foreach (var (name, timeout) in new[] { ("FetchTimeout", FetchTimeout), ("SaveTimeout", SaveTimeout), ("RequestTimeout", RequestTimeout) })
-        {
-            if (timeout <= TimeSpan.Zero)
-            {
-                yield return $"UserConfigs:{name}: must be above 0";
-            }
-        }
-    }
+    public IEnumerable<string> Validate() => ValidatedOptions.Faults(
+        (!string.IsNullOrWhiteSpace(Bucket), "UserConfigs:Bucket is empty; it must name the S3 bucket of users' configs"),
+        (ServiceUrl is null || (Uri.TryCreate(ServiceUrl, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"),
+            $"UserConfigs:ServiceUrl is '{ServiceUrl}'; it must be an http:// or https:// address, or left out for AWS"),
+        (string.IsNullOrEmpty(AccessKey) == string.IsNullOrEmpty(SecretKey),
+            "UserConfigs:AccessKey, UserConfigs:SecretKey: set both, or none for the AWS SDK's own credentials"),
+        (MaxUnpackedBytes is > 0 and <= 40L << 30,
+            $"UserConfigs:MaxUnpackedBytes is {MaxUnpackedBytes}; it must be 1 to 40 GiB (42949672960), the size of an upload"),
+        (MaxEntries > 0, $"UserConfigs:MaxEntries is {MaxEntries}; it must be more than 0"),
+        ValidatedOptions.Positive("UserConfigs:FetchTimeout", FetchTimeout),
+        ValidatedOptions.Positive("UserConfigs:SaveTimeout", SaveTimeout),
+        ValidatedOptions.Positive("UserConfigs:RequestTimeout", RequestTimeout));
 }

@@ -11,7 +11,7 @@ public static class UserConfigsServices
     /// <param name="onByDefault">The default of <see cref="UserConfigsOptions.Enabled"/>: true in deployed environments.</param>
     public static IServiceCollection AddUserConfigs(this IServiceCollection services, bool onByDefault)
     {
-        services.AddValidatedOptions<UserConfigsOptions>("UserConfigs");
+        services.AddValidatedOptions<UserConfigsOptions>(UserConfigsOptions.Section);
         services.AddSingleton<IUserConfigStore>(provider =>
         {
             var options = provider.GetRequiredService<IOptions<UserConfigsOptions>>();

@@ -22,7 +22,8 @@ internal abstract class WriteOnlyStream : Stream
     public sealed override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public sealed override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Written asynchronously only.");
+    public sealed override void Write(byte[] buffer, int offset, int count) =>
+        throw new NotSupportedException("Written asynchronously only.");
 
     /// <summary>Does nothing: a part is sent when it is full.</summary>
     public sealed override void Flush()

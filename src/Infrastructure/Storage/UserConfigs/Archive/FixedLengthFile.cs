@@ -3,8 +3,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
 /// <summary>
-/// A file with exactly the length that its tar header states, although others may write to it: a file that grows is cut off, one that shrinks
-/// is filled with zeros, as <c>tar</c> does.
+/// A file with exactly the length that its tar header states, although others may write to it: a file that grows is cut off, one that
+/// shrinks is filled with zeros, as <c>tar</c> does.
 /// </summary>
 internal sealed class FixedLengthFile(SafeFileHandle file, long length) : Stream
 {

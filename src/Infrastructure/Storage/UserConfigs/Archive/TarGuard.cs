@@ -1,13 +1,12 @@
-using System.Globalization;
 using System.Numerics;
 
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
 /// <summary>
 /// Checks what .NET's tar reader trusts: a header may make it allocate up to 2 GiB for an extended header, and announce any number of
-/// gigabytes. Counts all bytes. Refuses extended headers above 64 KiB, and those that change an entry's size, so that the guard and the reader
-/// agree on where the next header is (<c>tar --format=pax</c> writes them for files above 8 GiB; our format and <c>tar</c>'s default have
-/// none). Refuses sparse files, which the reader would unpack as if they were ordinary.
+/// gigabytes. Counts all bytes. Refuses extended headers above 64 KiB, and those that change an entry's size, so that the guard and the
+/// reader agree on where the next header is (<c>tar --format=pax</c> writes them for files above 8 GiB; our format and <c>tar</c>'s default
+/// have none). Refuses sparse files, which the reader would unpack as if they were ordinary.
 /// </summary>
 internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
 {
@@ -28,7 +27,8 @@ internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
         _read += length;
         if (_read > maxBytes)
         {
-            throw new DamagedArchiveException($"it unpacks to more than the {maxBytes} bytes that are accepted (UserConfigs:MaxUnpackedBytes)");
+            throw new DamagedArchiveException(
+                $"it unpacks to more than the {maxBytes} bytes that are accepted (UserConfigs:MaxUnpackedBytes)");
         }
 
         Watch(buffer.Span[..length]);
@@ -118,8 +118,8 @@ internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
     }
 
     /// <summary>
-    /// Records of <c>LENGTH KEY=VALUE</c>, one for each line, read as the tar reader does: it ignores the length, and ends a value at a line
-    /// feed.
+    /// Records of <c>LENGTH KEY=VALUE</c>, one for each line, read as the tar reader does: it ignores the length, and ends a value at a
+    /// line feed.
     /// </summary>
     private static void ReadExtended(ReadOnlySpan<byte> records)
     {
@@ -154,7 +154,7 @@ internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
         {
             if (digit is < (byte)'0' or > (byte)'7')
             {
-                throw new DamagedArchiveException(string.Create(CultureInfo.InvariantCulture, $"byte {digit} in an entry's size is no octal digit"));
+                throw new DamagedArchiveException($"byte {digit} in an entry's size is not an octal digit");
             }
 
             size = (size * 8) + (digit - '0');

@@ -3,9 +3,9 @@ using System.Formats.Tar;
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
 /// <summary>
-/// Chooses an entry's format, so that .NET's reader and <c>tar</c> both read its name back. PAX keeps fractions of a second. But .NET reads its
-/// records line by line and values up to an <c>=</c>, and <see cref="TarGuard"/> refuses its <c>size</c> record, which files above 8 GiB need.
-/// GNU's long names are plain bytes, and its sizes are not limited.
+/// Chooses an entry's format, so that .NET's reader and <c>tar</c> both read its name back. PAX keeps fractions of a second. But .NET reads
+/// its records line by line and values up to an <c>=</c>, and <see cref="TarGuard"/> refuses its <c>size</c> record, which files above 8
+/// GiB need. GNU's long names are plain bytes, and its sizes are not limited.
 /// </summary>
 internal static class TarNames
 {

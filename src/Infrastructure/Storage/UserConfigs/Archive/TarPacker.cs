@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using HostService.Infrastructure.Linux.Libc;
 using Microsoft.Win32.SafeHandles;
 
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
@@ -20,11 +21,11 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
     /// <exception cref="IOException">It cannot be read, or was removed or emptied meanwhile.</exception>
     public async Task PackAsync(string directory, CancellationToken cancellationToken)
     {
-        using var root = PosixFiles.OpenDirectory(directory);
+        using var root = DirectoryCalls.OpenDirectory(directory);
         var empty = IsEmpty(root);
 
         // As tar does. Without any entry .NET's writer writes nothing, not even the end of an archive.
-        await WriteAsync(new PaxTarEntry(TarEntryType.Directory, "./"), PosixFiles.Status(root), cancellationToken);
+        await WriteAsync(new PaxTarEntry(TarEntryType.Directory, "./"), DirectoryCalls.Status(root), cancellationToken);
         await PackChildrenAsync(root, "", 1, cancellationToken);
         EnsureStillThere(directory, root, empty);
     }
@@ -37,8 +38,8 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
     /// <summary>The removal of a tree begins with its files, and each of them looks like one that its user has removed.</summary>
     private static void EnsureStillThere(string directory, SafeFileHandle root, bool wasEmpty)
     {
-        using var now = PosixFiles.OpenDirectory(directory);
-        if (PosixFiles.Status(root).Links == 0 || !PosixFiles.Status(now).IsSame(PosixFiles.Status(root)))
+        using var now = DirectoryCalls.OpenDirectory(directory);
+        if (DirectoryCalls.Status(root).Links == 0 || !DirectoryCalls.Status(now).IsSame(DirectoryCalls.Status(root)))
         {
             throw new IOException($"{directory} was removed while it was packed");
         }
@@ -60,7 +61,7 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var name = Path.GetFileName(path);
-            if (PosixFiles.Status(directory, name) is not { } status)
+            if (DirectoryCalls.Status(directory, name) is not { } status)
             {
                 if (TarNames.IsMangled(name))
                 {
@@ -72,7 +73,7 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
 
             if (status.IsSymbolicLink)
             {
-                if (PosixFiles.ReadLink(directory, name) is { } target)
+                if (DirectoryCalls.ReadLink(directory, name) is { } target)
                 {
                     await PackLinkAsync(prefix + name, target, status, cancellationToken);
                 }
@@ -80,7 +81,7 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
             else if (status.IsRegularFile || status.IsDirectory)
             {
                 // Its status is read again once it is open: only then can it no longer be replaced.
-                using var opened = PosixFiles.OpenBeneath(directory, name);
+                using var opened = DirectoryCalls.OpenBeneath(directory, name);
                 if (opened is not null)
                 {
                     await PackOpenedAsync(opened, prefix + name, depth, cancellationToken);
@@ -89,7 +90,7 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
         }
     }
 
-    private async Task PackLinkAsync(string name, string target, PosixFiles.FileStatus status, CancellationToken cancellationToken)
+    private async Task PackLinkAsync(string name, string target, DirectoryCalls.FileStatus status, CancellationToken cancellationToken)
     {
         if (TarNames.Entry(TarEntryType.SymbolicLink, name, target) is { } entry)
         {
@@ -103,7 +104,7 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
 
     private async Task PackOpenedAsync(SafeFileHandle opened, string name, int depth, CancellationToken cancellationToken)
     {
-        var status = PosixFiles.Status(opened);
+        var status = DirectoryCalls.Status(opened);
         if (status.IsDirectory)
         {
             await WriteAsync(TarNames.Entry(TarEntryType.Directory, name + '/')!, status, cancellationToken);
@@ -119,7 +120,7 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
         }
     }
 
-    private async Task WriteAsync(PosixTarEntry entry, PosixFiles.FileStatus status, CancellationToken cancellationToken)
+    private async Task WriteAsync(PosixTarEntry entry, DirectoryCalls.FileStatus status, CancellationToken cancellationToken)
     {
         if (++_entries > limits.MaxEntries)
         {
@@ -131,8 +132,8 @@ internal sealed class TarPacker(TarWriter writer, ArchiveLimits limits)
             throw new DamagedArchiveException("a path is too long");
         }
 
-        // A header, extended headers of two blocks each, up to one block of padding, and names of up to three bytes per character. Rather too
-        // much than too little: what is packed must be accepted by the same limit when it is unpacked.
+        // A header, extended headers of two blocks each, up to one block of padding, and names of up to three bytes per character. Rather
+        // too much than too little: what is packed must be accepted by the same limit when it is unpacked.
         Count((6 * 512) + (3 * (entry.Name.Length + entry.LinkName.Length)));
         entry.Mode = status.Permissions;
         entry.Uid = (int)status.User;

@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using HostService.Infrastructure.Linux.Libc;
 
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
@@ -186,7 +187,7 @@ internal sealed class TarUnpacker(string root, ArchiveLimits limits)
             throw new DamagedArchiveException("a hard link does not point to a file of the archive");
         }
 
-        PosixFiles.HardLink(target, path);
+        DirectoryCalls.HardLink(target, path);
     }
 
     private static void Finish(string path, TarEntry entry)
@@ -198,9 +199,9 @@ internal sealed class TarUnpacker(string root, ArchiveLimits limits)
 
     private static void GiveTo(string path, TarEntry entry)
     {
-        if (PosixFiles.IsRoot)
+        if (DirectoryCalls.IsRoot)
         {
-            PosixFiles.GiveTo(path, (uint)entry.Uid, (uint)entry.Gid);
+            DirectoryCalls.GiveTo(path, (uint)entry.Uid, (uint)entry.Gid);
         }
     }
 }

@@ -3,10 +3,10 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 
-namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
+namespace HostService.Infrastructure.Linux.Libc;
 
-/// <summary>File calls that the BCL lacks: opening without following links, owners, the times of a link itself.</summary>
-internal static partial class PosixFiles
+/// <summary>Calls on the entries of a directory that the BCL lacks: without following links, with owners and times.</summary>
+internal static partial class DirectoryCalls
 {
     private const int NotFound = 2;
     private const int NoSuchDevice = 6;
@@ -16,36 +16,34 @@ internal static partial class PosixFiles
     private const int AtSymlinkNoFollow = 0x100;
     private const uint BasicStats = 0x7ff;
 
-    // These two differ between x86-64 and arm64.
+    // Differs between x86-64 and arm64.
     private static readonly int Directory = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000;
-    private static readonly int NoFollow = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
-    private const int NonBlocking = 0x800;
-    private const int CloseOnExec = 0x80000;
-    private const int PathOnly = 0x200000;
 
     /// <summary>Whether this process may change the owner of files.</summary>
     public static bool IsRoot { get; } = Environment.IsPrivilegedProcess;
 
     public static SafeFileHandle OpenDirectory(string path)
     {
-        var handle = Open(path, Directory | CloseOnExec);
+        var handle = Open(path, Directory | FileCalls.CloseOnExec);
         return handle.IsInvalid ? throw Error($"open {path}") : handle;
     }
 
     /// <summary>
-    /// Opens an entry of a directory. Never follows a link, and never waits for the other end of a pipe. Null where it is gone, or is a link or
-    /// a socket by now.
+    /// Opens an entry of a directory. Never follows a link, and never waits for the other end of a pipe. Null where it is gone, or is a
+    /// link or a socket by now.
     /// </summary>
     public static SafeFileHandle? OpenBeneath(SafeFileHandle directory, string name)
     {
-        var handle = OpenAt(directory, name, NoFollow | NonBlocking | CloseOnExec);
+        var handle = OpenAt(directory, name, FileCalls.NoFollow | FileCalls.NonBlocking | FileCalls.CloseOnExec);
         if (!handle.IsInvalid)
         {
             return handle;
         }
 
         handle.Dispose();
-        return Marshal.GetLastPInvokeError() is NotFound or NoSuchDevice or NotADirectory or TooManyLinks ? null : throw Error($"open {name}");
+        return Marshal.GetLastPInvokeError() is NotFound or NoSuchDevice or NotADirectory or TooManyLinks
+            ? null
+            : throw Error($"open {name}");
     }
 
     /// <summary>The status of a directory's entry, links not followed. Null where it is gone.</summary>
@@ -65,7 +63,7 @@ internal static partial class PosixFiles
     /// <summary>Null where it is gone or no longer a link.</summary>
     public static string? ReadLink(SafeFileHandle directory, string name)
     {
-        using var link = OpenAt(directory, name, PathOnly | NoFollow | CloseOnExec);
+        using var link = OpenAt(directory, name, FileCalls.PathOnly | FileCalls.NoFollow | FileCalls.CloseOnExec);
         if (link.IsInvalid)
         {
             return null;
@@ -110,7 +108,8 @@ internal static partial class PosixFiles
         }
     }
 
-    private static IOException Error(string attempt) => new($"Could not {attempt}: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
+    private static IOException Error(string attempt) =>
+        new($"Could not {attempt}: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial SafeFileHandle Open(string path, int flags);
