@@ -160,7 +160,7 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
         }
 
         Assert.Equal(HttpStatusCode.NotAcceptable, status);
-        Assert.Matches("input devices cannot be made|/dev/fuse cannot be given", (string)answer["error"]!);
+        Assert.Matches("input devices are unavailable|the container cannot get /dev/fuse", (string)answer["error"]!);
         Assert.Equal(["ALLOCATED", "CONNECTING", "DYING", "gone"], await _rows.OfAsync(id));
     }
 
