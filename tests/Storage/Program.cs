@@ -47,7 +47,7 @@ internal static class Program
             loggers.CreateLogger<RcloneCloudStorage>());
         var refusal = await storage.MountAsync(mandelbox, new CloudDrive { Provider = "local", AccessToken = "token" }, CancellationToken.None);
         await Console.Out.WriteLineAsync(refusal ?? "mounted");
-        await Task.Delay(Timeout.Infinite);
+        await new TaskCompletionSource().Task;
     }
 
     private static async Task RoundTripAsync(string url, string bucket, string source, string target)
