@@ -70,7 +70,7 @@ test-vm: ## The tests in a virtual machine with systemd, uinput and AppArmor
 	@eng/prerequisites.sh vm
 	@$(MAKE) --no-print-directory build
 	@$(DOTNET_BUILD) tests/Vm/Vm.csproj
-	@PROJECT_TIMEOUT=1200 eng/test.sh Vm
+	@HANG_TIMEOUT=15m PROJECT_TIMEOUT=2400 eng/test.sh Vm
 
 .PHONY: format
 format: ## Format all code

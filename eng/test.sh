@@ -25,12 +25,12 @@ fi
 passed=0 failed=0 skipped=0 cut_short=()
 count() { sed -n 's/.*<Counters \(.*\)\/>.*/\1/p' "$1" | grep -o "\b$2=\"[0-9]*\"" | head -n 1 | tr -dc '0-9'; }
 
-# A test that hangs ends its project after five minutes without progress; a project that hangs is ended by its own time limit.
+# A test that hangs ends its project after HANG_TIMEOUT (5 minutes) without progress; a project that hangs is ended by its own time limit.
 run() { # project
   timeout --kill-after=15 "${PROJECT_TIMEOUT:-900}" \
     dotnet test "tests/$1/$1.csproj" --no-build --nologo -c "${CONFIGURATION:-Debug}" ${FILTER:+--filter "$FILTER"} \
     --results-directory "$PWD/$results" --logger "trx;LogFileName=$1.trx" --logger 'console;verbosity=minimal' \
-    --blame-hang-timeout 5m --blame-hang-dump-type none
+    --blame-hang-timeout "${HANG_TIMEOUT:-5m}" --blame-hang-dump-type none
 }
 
 declare -A running
