@@ -72,7 +72,10 @@ internal static class GrainCalls
         var before = GC.GetTotalAllocatedBytes(precise: true);
         var started = Stopwatch.GetTimestamp();
         for (var i = 0; i < count; i++)
+        {
             await call();
+        }
+
         var elapsed = Stopwatch.GetElapsedTime(started);
         return (elapsed.TotalSeconds / count, (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)count);
     }

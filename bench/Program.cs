@@ -8,6 +8,9 @@ var benchmarks = new Dictionary<string, Func<string[], Task<int>>>
 };
 
 if (args is [var verb, .. var rest] && benchmarks.TryGetValue(verb, out var run))
+{
     return await run(rest);
+}
+
 Console.Error.WriteLine($"usage: bench ({string.Join(" | ", benchmarks.Keys.Order())})");
 return 2;

@@ -45,7 +45,9 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
             ["Host__CloudStorageRoot"] = Path.Combine(directory, "cloud"),
         };
         foreach (var (key, value) in settings)
+        {
             start.Environment[key] = value;
+        }
 
         var process = Process.Start(start)!;
         var log = new StringBuilder();
@@ -69,7 +71,9 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
             $$"""{"app_name":"mandelboxes/demo","config_encryption_token":"0123456789","jwt_access_token":"","mandelbox_id":"{{id}}","session_id":1}""");
         using var response = await _http.PutAsync("/spin_up_mandelbox", content);
         if (response.StatusCode != HttpStatusCode.OK)
+        {
             throw new InvalidOperationException($"{id}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+        }
     }
 
     public async Task StopAsync(string id)
@@ -82,7 +86,10 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
     {
         _http.Dispose();
         using (var kill = Process.Start("/bin/sh", ["-c", $"kill -TERM {_process.Id}"]))
+        {
             await kill.WaitForExitAsync();
+        }
+
         await _process.WaitForExitAsync();
         _process.Dispose();
         Directory.Delete(_directory, recursive: true);

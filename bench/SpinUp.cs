@@ -100,7 +100,10 @@ internal sealed class ModelContainer(JsonNode described, string root)
     private JsonNode Own(string bind, string name)
     {
         if (!bind.StartsWith(root, StringComparison.Ordinal))
+        {
             return bind;
+        }
+
         var own = bind.Replace("/model/", $"/{name}/", StringComparison.Ordinal);
         Directory.CreateDirectory(own.Split(':')[0]);
         return own;

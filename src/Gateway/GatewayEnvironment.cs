@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Gateway;
 
 /// <summary>Where this gateway runs.</summary>

@@ -1,6 +1,5 @@
 using System.Net;
 using HostService.Gateway.Wire;
-using HostService.GrainInterfaces;
 
 namespace HostService.Gateway;
 

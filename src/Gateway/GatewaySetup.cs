@@ -4,7 +4,6 @@ using HostService.Gateway.Limits;
 using HostService.Gateway.Metrics;
 using HostService.Gateway.Operator;
 using HostService.Gateway.Wire;
-using HostService.GrainInterfaces;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;

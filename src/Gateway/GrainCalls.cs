@@ -1,7 +1,3 @@
-using HostService.GrainInterfaces;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
-
 namespace HostService.Gateway;
 
 /// <summary>Calls grains, each call with a timeout. A call that fails after its timeout is only logged.</summary>

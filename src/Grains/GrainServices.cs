@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Grains.Host;
 using HostService.Grains.Mandelbox;
 using Microsoft.Extensions.DependencyInjection;

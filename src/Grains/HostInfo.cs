@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Grains;
 
 /// <summary>Facts about this host, found at start-up and fixed from then on.</summary>

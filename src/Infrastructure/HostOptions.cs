@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure;
 
 /// <summary>Section <c>Host</c>: directories of this machine, and what the service may manage.</summary>

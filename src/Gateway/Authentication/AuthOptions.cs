@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Gateway.Authentication;
 
 /// <summary>Section <c>Auth</c>: which tokens are accepted.</summary>

@@ -3,10 +3,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using HostService.Gateway.Limits;
-using HostService.GrainInterfaces;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Gateway.Authentication;
 

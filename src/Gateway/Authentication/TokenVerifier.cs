@@ -1,6 +1,4 @@
 using System.Text.Json;
-using HostService.GrainInterfaces;
-using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using HostService.Gateway.Authentication;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Gateway.Limits;
 

@@ -1,7 +1,5 @@
 using System.Diagnostics.Metrics;
 using HostService.Gateway.Operator;
-using HostService.GrainInterfaces;
-using Microsoft.Extensions.Logging;
 
 namespace HostService.Gateway.Metrics;
 

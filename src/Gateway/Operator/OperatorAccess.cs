@@ -3,7 +3,6 @@ using HostService.Gateway.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Gateway.Operator;
 

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Gateway.Operator;
 
 /// <summary>Whether work can be taken, decided from what the host says of itself.</summary>

@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 

@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using Microsoft.AspNetCore.Routing;
 
 namespace HostService.Gateway.Wire;

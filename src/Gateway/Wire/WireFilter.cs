@@ -1,6 +1,5 @@
 using HostService.Gateway.Authentication;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 
 namespace HostService.Gateway.Wire;
 

@@ -3,7 +3,6 @@ using System.Text.Unicode;
 using HostService.Gateway.Limits;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Gateway.Wire;
 

@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
-using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Docker;
-using Microsoft.Extensions.Logging;
 
 namespace HostService.Grains.Host;
 

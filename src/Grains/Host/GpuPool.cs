@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using HostService.GrainInterfaces;
 
 namespace HostService.Grains.Host;
 

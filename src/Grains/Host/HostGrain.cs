@@ -1,6 +1,4 @@
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Linux.Network;
-using Microsoft.Extensions.Logging;
 
 namespace HostService.Grains.Host;
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using HostService.GrainInterfaces;
 
 namespace HostService.Grains.Mandelbox;
 

@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Docker;
 
 namespace HostService.Grains.Mandelbox;

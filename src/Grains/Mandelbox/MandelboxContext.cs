@@ -1,11 +1,9 @@
 using System.Security.Cryptography;
-using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Grains.Mandelbox.Ecs;
 using HostService.Grains.Mandelbox.Steps;
 using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Storage.UserConfigs;
-using Microsoft.Extensions.Logging;
 
 namespace HostService.Grains.Mandelbox;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Grains.Mandelbox.Steps;
 using Stage = HostService.Grains.Lifecycle.Stage<HostService.Grains.Mandelbox.MandelboxContext>;

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace HostService.Grains.Mandelbox;
 
 /// <summary>Log messages. Moves from state to state are logged by <see cref="MandelboxStateMachine"/>.</summary>

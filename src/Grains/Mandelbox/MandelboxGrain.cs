@@ -1,12 +1,9 @@
 using System.Globalization;
-using HostService.GrainInterfaces;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Storage.CloudStorage;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Grains.Mandelbox;
 

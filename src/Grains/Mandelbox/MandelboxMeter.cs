@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using HostService.GrainInterfaces;
 
 namespace HostService.Grains.Mandelbox;
 

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Grains.Mandelbox;
 
 /// <summary>

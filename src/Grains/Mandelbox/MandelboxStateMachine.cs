@@ -1,6 +1,3 @@
-using HostService.GrainInterfaces;
-using Microsoft.Extensions.Logging;
-
 namespace HostService.Grains.Mandelbox;
 
 /// <summary>The state of one mandelbox. <see cref="MoveToAsync"/> is the only method that changes it.</summary>

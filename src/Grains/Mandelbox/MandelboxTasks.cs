@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Grains.Mandelbox;
 
 /// <summary>The tasks of one life of a mandelbox. They belong to its grain; steps do not use them.</summary>

@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Grains.Mandelbox.Ecs;
 using HostService.Grains.Mandelbox.Steps;
@@ -8,8 +7,6 @@ using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.UserConfigs;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Stage = HostService.Grains.Lifecycle.Stage<HostService.Grains.Mandelbox.MandelboxContext>;
 
 namespace HostService.Grains.Mandelbox;

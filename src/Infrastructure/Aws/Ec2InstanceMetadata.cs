@@ -1,8 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using HostService.GrainInterfaces;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Aws;
 

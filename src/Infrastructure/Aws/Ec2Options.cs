@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Aws;
 
 /// <summary>Section <c>Ec2</c>: the sources of this machine's identity.</summary>

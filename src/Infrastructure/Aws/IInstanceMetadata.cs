@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Aws;
 
 /// <summary>The identity of this machine (B34).</summary>

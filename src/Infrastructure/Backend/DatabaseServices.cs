@@ -1,11 +1,8 @@
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Rows;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Backend;
 

@@ -1,6 +1,4 @@
 using HostService.Infrastructure.Linux.Systemd;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Docker;
 

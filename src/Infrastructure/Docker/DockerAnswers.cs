@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Docker.DotNet.Models;
-using HostService.GrainInterfaces;
 using PortBinding = HostService.GrainInterfaces.PortBinding;
 using Version = System.Version;
 using Wire = Docker.DotNet.Models;

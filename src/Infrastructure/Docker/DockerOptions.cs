@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Docker;
 
 /// <summary>Section <c>Docker</c>: the engine and its timeouts.</summary>

@@ -1,5 +1,4 @@
 using Docker.DotNet.Models;
-using HostService.GrainInterfaces;
 using PortBinding = HostService.GrainInterfaces.PortBinding;
 using Wire = Docker.DotNet.Models;
 

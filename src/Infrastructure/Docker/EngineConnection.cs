@@ -1,6 +1,5 @@
 using Docker.DotNet;
 using Docker.DotNet.Models;
-using Microsoft.Extensions.Options;
 using Version = System.Version;
 
 namespace HostService.Infrastructure.Docker;

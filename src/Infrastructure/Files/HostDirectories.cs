@@ -1,8 +1,6 @@
 using System.Text;
 using HostService.Infrastructure.Linux.Libc;
 using HostService.Infrastructure.Linux.Mounts;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Files;
 

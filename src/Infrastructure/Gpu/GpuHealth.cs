@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using HostService.GrainInterfaces;
 
 namespace HostService.Infrastructure.Gpu;
 

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Gpu;
 
 /// <summary>The GPUs found at start-up.</summary>

@@ -1,7 +1,4 @@
 using System.Runtime.CompilerServices;
-using HostService.GrainInterfaces;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Gpu;
 

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Gpu;
 
 /// <summary>Section <c>Gpu</c>: how GPUs are read, when one is unhealthy, and how many mandelboxes share one.</summary>

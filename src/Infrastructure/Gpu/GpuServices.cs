@@ -1,7 +1,5 @@
-using HostService.GrainInterfaces;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Gpu;
 

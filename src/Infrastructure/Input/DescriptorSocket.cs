@@ -2,7 +2,6 @@ using System.ComponentModel;
 using System.Net.Sockets;
 using System.Text;
 using HostService.Infrastructure.Linux.Libc;
-using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 
 namespace HostService.Infrastructure.Input;

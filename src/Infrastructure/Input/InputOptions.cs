@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Input;
 
 /// <summary>Section <c>Input</c>: the paths of the kernel's virtual input devices.</summary>

@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Linux.AppArmor;
 using HostService.Infrastructure.Linux.Firewall;
 using HostService.Infrastructure.Linux.Systemd;

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Metrics;
 
 /// <summary>Reads the machine's metrics (B33).</summary>

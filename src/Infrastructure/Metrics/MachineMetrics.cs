@@ -1,6 +1,4 @@
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Gpu;
-using Microsoft.Extensions.Logging;
 
 namespace HostService.Infrastructure.Metrics;
 

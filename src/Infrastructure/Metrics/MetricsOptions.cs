@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Metrics;
 
 /// <summary>Section <c>Metrics</c>: where and how often the machine's metrics are read.</summary>

@@ -1,9 +1,6 @@
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Gpu;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Metrics;
 

@@ -1,6 +1,4 @@
 using System.Runtime.CompilerServices;
-using HostService.GrainInterfaces;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Metrics;
 

@@ -1,9 +1,7 @@
 using System.Diagnostics.Metrics;
-using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Startup;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Background;
 

@@ -1,8 +1,6 @@
 using System.Runtime.CompilerServices;
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Linux.Firewall;
 using HostService.Silo.Hosting;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Background;
 

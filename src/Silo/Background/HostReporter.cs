@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Gpu;

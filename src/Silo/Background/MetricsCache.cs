@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Webserver;
 using HostService.Infrastructure.Metrics;
 

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using HostService.Gateway;
 using HostService.Gateway.Tls;
-using HostService.GrainInterfaces;
 using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
 using HostService.Silo.Reporting;

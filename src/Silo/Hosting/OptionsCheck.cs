@@ -1,5 +1,4 @@
 using System.Reflection;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Hosting;
 

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Silo.Hosting;
 
 /// <summary>Section <c>Orleans</c>: the ports of the single-silo localhost cluster.</summary>

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Silo.Hosting;
 
 /// <summary>The environment of this process, for dependency injection: an enum cannot be a service.</summary>

@@ -1,7 +1,6 @@
 using HostService.Gateway;
 using HostService.Gateway.Operator;
 using HostService.Gateway.Tls;
-using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Aws;
@@ -18,10 +17,9 @@ using HostService.Infrastructure.Metrics;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Silo.Background;
-using HostService.Silo.Reporting;
 using HostService.Silo.Lifecycle;
+using HostService.Silo.Reporting;
 using HostService.Silo.Startup;
-using Microsoft.Extensions.Options;
 using Orleans.Dashboard;
 
 namespace HostService.Silo.Hosting;

@@ -1,7 +1,6 @@
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.UserConfigs;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Hosting;
 

@@ -1,5 +1,4 @@
 using HostService.Gateway.Tls;
-using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Linux.Power;

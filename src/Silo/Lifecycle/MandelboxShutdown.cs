@@ -1,6 +1,4 @@
-using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Lifecycle;
 

@@ -1,5 +1,4 @@
 using HostService.Grains;
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Linux.Systemd;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;

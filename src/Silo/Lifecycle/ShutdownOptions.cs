@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Lifecycle;

@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using Microsoft.Extensions.Logging.Console;
 
 namespace HostService.Silo.Reporting;

@@ -1,5 +1,4 @@
 using HostService.Gateway.Metrics;
-using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Silo.Hosting;
 using OpenTelemetry;

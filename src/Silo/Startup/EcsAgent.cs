@@ -1,8 +1,6 @@
 using HostService.Gateway;
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Startup;
 

@@ -1,11 +1,9 @@
-using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Linux.AppArmor;
 using HostService.Infrastructure.Linux.Mounts;
 using HostService.Silo.Hosting;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Startup;
 

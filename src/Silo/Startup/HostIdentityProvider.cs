@@ -1,9 +1,7 @@
-using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Infrastructure.Aws;
 using HostService.Infrastructure.Gpu;
 using HostService.Silo.Hosting;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Startup;
 

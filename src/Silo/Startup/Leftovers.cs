@@ -1,10 +1,8 @@
-using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Silo.Hosting;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Startup;
 

@@ -1,6 +1,4 @@
-using HostService.GrainInterfaces;
 using HostService.Silo.Hosting;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Silo.Startup;
 

@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Silo.Background;

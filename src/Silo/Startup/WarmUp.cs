@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Docker;

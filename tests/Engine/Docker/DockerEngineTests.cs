@@ -1,7 +1,7 @@
-using HostService.GrainInterfaces;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Docker;
 using HostService.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;

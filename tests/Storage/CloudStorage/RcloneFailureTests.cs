@@ -64,7 +64,9 @@ public sealed class RcloneFailureTests : CloudStorageTestBase
     {
         Assert.Null(await MountAsync());
         using (var rclone = Process.GetProcessById(Assert.Single(RclonePids())))
+        {
             rclone.Kill();
+        }
 
         var line = await Log.LineAsync("rclone ended by itself");
         Assert.StartsWith("Error", line, StringComparison.Ordinal);
@@ -133,7 +135,10 @@ public sealed class RcloneFailureTests : CloudStorageTestBase
     {
         var asked = server.AcceptSocketAsync();
         if (await Task.WhenAny(asked, mounting) != asked)
+        {
             Assert.Fail($"it was not asked: {await mounting}");
+        }
+
         return await asked;
     }
 

@@ -40,7 +40,10 @@ public sealed class RcloneTests : CloudStorageTestBase
         {
             Assert.Null(await MountAsync());
             for (var i = 0; i < 10; i++)
+            {
                 File.WriteAllText(Path.Combine(MountPoint, $"{round}-{i}"), $"{round} {i}");
+            }
+
             await Storage.UnmountAllAsync(Mandelbox, CancellationToken.None);
             Assert.All(Enumerable.Range(0, 10), i => Assert.Equal($"{round} {i}", File.ReadAllText(Path.Combine(Backing, $"{round}-{i}"))));
         }
@@ -56,7 +59,9 @@ public sealed class RcloneTests : CloudStorageTestBase
         Assert.DoesNotContain(Secret, await Shell.RunAsync("ps -eww -o args"), StringComparison.Ordinal);
         Assert.Equal("", await Shell.RunAsync("grep -rlsF \"$1\" \"$2\" /etc /run /var/log /var/tmp \"$HOME\"/.config || true", Secret, Scratch.Path));
         foreach (var pid in RclonePids())
+        {
             Assert.Equal(UnixFileMode.UserRead, File.GetUnixFileMode($"/proc/{pid}/environ"));
+        }
 
         await Storage.UnmountAllAsync(Mandelbox, CancellationToken.None);
         Assert.NotEmpty(Log.Lines);
@@ -139,7 +144,9 @@ public sealed class RcloneTests : CloudStorageTestBase
         finally
         {
             if (made)
+            {
                 SharedMount.Release(CloudRoot);
+            }
         }
     }
 

@@ -51,7 +51,9 @@ public sealed class RcloneTokenTests : CloudStorageTestBase
     {
         await base.DisposeAsync();
         if (_cloud is not null)
+        {
             await _cloud.DisposeAsync();
+        }
     }
 
     [NeedsFact(Rclone, Fuse, FuseDevice)]

@@ -92,7 +92,9 @@ internal sealed class FaultyWay : IAsyncDisposable
     public int Count(string kind)
     {
         lock (_count)
+        {
             return _count.GetValueOrDefault(kind);
+        }
     }
 
     /// <param name="choose">By the kind of the request and how many of that kind came, this one included.</param>
@@ -114,7 +116,10 @@ internal sealed class FaultyWay : IAsyncDisposable
         var kind = Kind(context.Request);
         int number;
         lock (_count)
+        {
             number = _count[kind] = _count.GetValueOrDefault(kind) + 1;
+        }
+
         var fault = _choose(kind, number);
         switch (fault)
         {
@@ -125,7 +130,10 @@ internal sealed class FaultyWay : IAsyncDisposable
                 Silent.TrySetResult();
                 var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 await using (context.RequestAborted.Register(gone.SetResult))
+                {
                     await gone.Task;
+                }
+
                 return;
             case Fault.BadDigest or Fault.InvalidDigest or Fault.XAmzContentSHA256Mismatch or Fault.AccessDenied:
                 await RefuseAsync(context, fault == Fault.AccessDenied ? 403 : 400, fault.ToString());
@@ -160,7 +168,10 @@ internal sealed class FaultyWay : IAsyncDisposable
     private async Task<bool> MayCompleteAsync(HttpContext context)
     {
         if (context.Request.Headers.IfNoneMatch != "*")
+        {
             return true;
+        }
+
         using var look = new HttpRequestMessage(HttpMethod.Head, _server + context.Request.Path.ToUriComponent());
         using var there = await _client.SendAsync(look);
         return there.StatusCode == HttpStatusCode.NotFound;
@@ -177,19 +188,26 @@ internal sealed class FaultyWay : IAsyncDisposable
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body);
         if (fault == Fault.FlipBit && body.Length > 0)
+        {
             body.GetBuffer()[body.Length / 2] ^= 1;
+        }
 
         using var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), _server + context.Features.Get<IHttpRequestFeature>()!.RawTarget);
         request.Content = new ByteArrayContent(body.ToArray());
         foreach (var (name, values) in context.Request.Headers.Where(header => header.Key is not ("Connection" or "Expect" or "Content-Length")))
         {
             if (!request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values))
+            {
                 request.Content.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+            }
         }
 
         using var answer = await _client.SendAsync(request);
         if (Kind(context.Request) == "COMPLETE" && Completed is { } completed)
+        {
             await completed();
+        }
+
         if (fault == Fault.LoseAnswer)
         {
             context.Response.StatusCode = 500;
@@ -199,11 +217,16 @@ internal sealed class FaultyWay : IAsyncDisposable
         context.Response.StatusCode = (int)answer.StatusCode;
         foreach (var (name, values) in answer.Headers.Concat(answer.Content.Headers)
             .Where(header => header.Key is not ("Connection" or "Transfer-Encoding" or "Keep-Alive")))
+        {
             context.Response.Headers[name] = values.ToArray();
+        }
 
         var content = await answer.Content.ReadAsByteArrayAsync();
         if (context.Request.Method == "HEAD" || content.Length == 0)
+        {
             return;
+        }
+
         if (fault != Fault.CutAnswer)
         {
             await context.Response.Body.WriteAsync(content);

@@ -85,9 +85,13 @@ public sealed class RoundTripTests(S3Server server, ITestOutputHelper output) : 
                 File.WriteAllBytes(busy, new byte[i % 7 * 50_000]);
                 var name = Path.Combine(Source, $"short-lived-{i % 50}");
                 if (File.Exists(name))
+                {
                     File.Delete(name);
+                }
                 else
+                {
                     File.WriteAllBytes(name, new byte[i % 5 * 10_000]);
+                }
             }
         });
 
@@ -123,18 +127,25 @@ public sealed class RoundTripTests(S3Server server, ITestOutputHelper output) : 
         await using (var noise = File.Create(Path.Combine(Source, "noise")))
         {
             for (var left = bytes / 2; left > 0; left -= 1_000_000)
+            {
                 await noise.WriteAsync(RandomNumberGenerator.GetBytes(Math.Min(left, 1_000_000)));
+            }
         }
 
         await using (var text = File.Create(Path.Combine(Source, "text")))
         {
             var line = "all work and no play makes a dull file\n"u8.ToArray();
             for (var left = bytes * 2 / 5; left > 0; left -= line.Length)
+            {
                 text.Write(line);
+            }
         }
 
         for (var i = 0; i < 100; i++)
+        {
             await File.WriteAllBytesAsync(Path.Combine(Source, $"small/{i}"), RandomNumberGenerator.GetBytes(bytes / 1000));
+        }
+
         File.SetUnixFileMode(Path.Combine(Source, "small/7"), UnixFileMode.UserRead);
         File.CreateSymbolicLink(Path.Combine(Source, "link"), "small/7");
     }

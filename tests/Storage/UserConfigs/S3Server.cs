@@ -17,13 +17,18 @@ public sealed class S3Server : IAsyncLifetime
     {
         // Tests that need it skip themselves; a fixture cannot.
         if (Needs.FirstMissing(["node", Needs.S3Server]) is not null)
+        {
             return;
+        }
 
         var start = new ProcessStartInfo("node") { UseShellExecute = false, RedirectStandardOutput = true };
         var program = Path.Combine(Needs.NpmPackage("s3rver")!, "bin/s3rver.js");
         foreach (var argument in (string[])
             [program, "-d", _data.Path, "-a", "127.0.0.1", "-p", "0", "--no-vhost-buckets", "--configure-bucket", Bucket])
+        {
             start.ArgumentList.Add(argument);
+        }
+
         _process = Process.Start(start)!;
 
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
@@ -31,7 +36,9 @@ public sealed class S3Server : IAsyncLifetime
         {
             var line = await _process.StandardOutput.ReadLineAsync(deadline.Token) ?? throw new InvalidOperationException("s3rver ended before it listened.");
             if (line.Contains("listening on", StringComparison.Ordinal))
+            {
                 Url = "http://" + line.Split(' ')[^1];
+            }
         }
 
         // Read on, so that its request log never fills the pipe.

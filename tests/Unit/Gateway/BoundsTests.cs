@@ -34,7 +34,10 @@ public sealed class BoundsTests
         var clock = new ManualClock();
         var limiter = new FailureLimiter(Options.Create(new AuthOptions { FailuresPerMinute = 1 }), clock);
         for (var i = 0; i < FailureLimiter.MostCallers - 1; i++)
+        {
             limiter.Failed(new IPAddress(0x0A000000L + i), CredentialKind.User);
+        }
+
         clock.Advance(TimeSpan.FromMinutes(1));
         var late = IPAddress.Parse("192.0.2.1");
         limiter.Failed(late, CredentialKind.User);

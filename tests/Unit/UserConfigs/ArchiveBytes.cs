@@ -21,7 +21,9 @@ internal static class ArchiveBytes
     {
         await using var writer = new TarWriter(tar, leaveOpen: true);
         foreach (var entry in entries)
+        {
             await writer.WriteEntryAsync(entry);
+        }
     });
 
     /// <summary>Compresses and encrypts whatever is written.</summary>

@@ -37,7 +37,10 @@ public sealed class ChangingFileTests : IDisposable
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         socket.Bind(new UnixDomainSocketEndPoint(Path.Combine(source, "socket")));
         using (var mkfifo = Process.Start("mkfifo", Path.Combine(source, "pipe")))
+        {
             await mkfifo.WaitForExitAsync();
+        }
+
         File.WriteAllText(Path.Combine(source, "file"), "content");
 
         var target = _scratch.Directory("target");

@@ -122,7 +122,9 @@ public sealed class ConfigArchiveTests : IDisposable
     public async Task Noise_is_refused()
     {
         foreach (var length in new[] { 0, 7, 16, 17, 4096 })
+        {
             await Assert.ThrowsAsync<DamagedArchiveException>(() => ArchiveBytes.UnpackAsync(RandomNumberGenerator.GetBytes(length), Target));
+        }
     }
 
     [Fact]
@@ -133,7 +135,10 @@ public sealed class ConfigArchiveTests : IDisposable
         await Assert.ThrowsAsync<DamagedArchiveException>(() =>
             ConfigArchive.WriteAsync(Source, ArchiveBytes.Token, output, new ArchiveLimits(50_000, 10), CancellationToken.None));
         for (var i = 0; i < 10; i++)
+        {
             File.WriteAllText(Path.Combine(Source, $"file-{i}"), "");
+        }
+
         await Assert.ThrowsAsync<DamagedArchiveException>(() =>
             ConfigArchive.WriteAsync(Source, ArchiveBytes.Token, output, new ArchiveLimits(1_000_000, 10), CancellationToken.None));
     }
@@ -142,7 +147,10 @@ public sealed class ConfigArchiveTests : IDisposable
     public async Task What_can_be_packed_under_a_limit_can_be_unpacked_under_it()
     {
         for (var i = 0; i < 20; i++)
+        {
             File.WriteAllBytes(Path.Combine(Source, $"{new string('n', 200)}-{i}"), new byte[i * 300]);
+        }
+
         long limit = 0;
         byte[]? archive = null;
         while (archive is null)

@@ -49,7 +49,10 @@ public sealed class FileNameTests : IDisposable
     {
         Fill(seed == 0 ? Odd : Arbitrary(new Random(seed)).Distinct(StringComparer.Ordinal).Take(40));
         await using (var file = File.Create(_scratch["archive"]))
+        {
             await WriteTarAsync(file);
+        }
+
         var start = new ProcessStartInfo("tar", ["-x", "-f", _scratch["archive"], "-C", Target]) { UseShellExecute = false, RedirectStandardError = true };
         using var tar = Process.Start(start)!;
         var complaints = await tar.StandardError.ReadToEndAsync();
@@ -77,7 +80,9 @@ public sealed class FileNameTests : IDisposable
     {
         const long size = 0x2_0000_0001;
         await using (var sparse = File.Create(Path.Combine(Source, "large")))
+        {
             sparse.SetLength(size);
+        }
 
         // The header is all that is looked at.
         using var head = new FirstBytes();
@@ -94,7 +99,10 @@ public sealed class FileNameTests : IDisposable
     private void Fill(IEnumerable<string> names)
     {
         foreach (var kind in (string[])["files", "directories", "links"])
+        {
             Directory.CreateDirectory(Path.Combine(Source, kind));
+        }
+
         foreach (var name in names)
         {
             File.WriteAllText(Path.Combine(Source, "files", name), name);
@@ -112,7 +120,9 @@ public sealed class FileNameTests : IDisposable
         {
             var name = string.Concat(Enumerable.Range(0, random.Next(1, 70)).Select(_ => characters[random.Next(characters.Length)])).Replace("/", "", StringComparison.Ordinal);
             if (name is not ("" or "." or "..") && System.Text.Encoding.UTF8.GetByteCount(name) <= 255)
+            {
                 yield return name;
+            }
         }
     }
 

@@ -196,7 +196,10 @@ public sealed class HostileArchiveTests : IDisposable
         }
 
         using (var tar = System.Diagnostics.Process.Start("tar", ["-S", "--format=pax", "-c", "-f", _scratch["archive"], "-C", _scratch["source"], "."]))
+        {
             await tar.WaitForExitAsync();
+        }
+
         var archive = await ArchiveBytes.OfTarAsync(async tar => await tar.WriteAsync(await File.ReadAllBytesAsync(_scratch["archive"])));
         var refusal = await Assert.ThrowsAsync<DamagedArchiveException>(() => ArchiveBytes.UnpackAsync(archive, Target));
         Assert.Contains("sparse", refusal.Message, StringComparison.Ordinal);

@@ -48,13 +48,17 @@ public sealed class VanishingDirectoryTests : IDisposable
         var failure = await Assert.ThrowsAnyAsync<IOException>(
             () => ConfigArchive.WriteAsync(path, ArchiveBytes.Token, output, ArchiveBytes.Limits, CancellationToken.None));
         if (Directory.Exists(path))
+        {
             Assert.Contains(reason, failure.Message, StringComparison.Ordinal);
+        }
     }
 
     private void Fill()
     {
         for (var i = 0; i < 10; i++)
+        {
             File.WriteAllBytes(Path.Combine(Source, $"{i}"), RandomNumberGenerator.GetBytes(300_000));
+        }
     }
 
     /// <summary>Does something once, when the archive has begun.</summary>
@@ -65,7 +69,10 @@ public sealed class VanishingDirectoryTests : IDisposable
         public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
             if (buffer.Length > OpenSslKey.HeaderLength)
+            {
                 Interlocked.Exchange(ref _meddle, null)?.Invoke();
+            }
+
             return base.WriteAsync(buffer, cancellationToken);
         }
     }

@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox.Steps;
 
 namespace HostService.Grains.Mandelbox.Ecs;

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Grains.Mandelbox.Steps;
 
 /// <summary>A TTY, three host ports and a GPU slot.</summary>

@@ -1,6 +1,5 @@
 using HostService.Grains.Lifecycle;
 using HostService.Infrastructure.Input;
-using Microsoft.Extensions.Logging;
 
 namespace HostService.Grains.Mandelbox.Steps;
 

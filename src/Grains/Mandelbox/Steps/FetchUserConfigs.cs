@@ -1,7 +1,5 @@
-using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Infrastructure.Storage.UserConfigs;
-using Microsoft.Extensions.Logging;
 
 namespace HostService.Grains.Mandelbox.Steps;
 

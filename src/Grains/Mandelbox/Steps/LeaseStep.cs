@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 
 namespace HostService.Grains.Mandelbox.Steps;

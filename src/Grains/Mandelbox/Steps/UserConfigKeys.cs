@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Storage.UserConfigs;
 
 namespace HostService.Grains.Mandelbox.Steps;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Infrastructure.Files;
 

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using HostService.GrainInterfaces;
 
 namespace HostService.Infrastructure.Backend.Connection;
 

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace HostService.Infrastructure.Backend.Connection;

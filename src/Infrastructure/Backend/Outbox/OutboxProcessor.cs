@@ -1,5 +1,4 @@
 using HostService.Infrastructure.Backend.Connection;
-using Microsoft.Extensions.Logging;
 
 namespace HostService.Infrastructure.Backend.Outbox;
 

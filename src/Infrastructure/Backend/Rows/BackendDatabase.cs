@@ -1,8 +1,5 @@
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Outbox;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Backend.Rows;
 

@@ -1,6 +1,3 @@
-using HostService.GrainInterfaces;
-using Microsoft.Extensions.Logging;
-
 namespace HostService.Infrastructure.Backend.Rows;
 
 /// <summary>

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Backend.Rows;
 
 /// <summary>What registration compares with the row and writes to it.</summary>

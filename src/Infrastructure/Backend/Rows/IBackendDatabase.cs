@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Backend.Connection;
 
 namespace HostService.Infrastructure.Backend.Rows;

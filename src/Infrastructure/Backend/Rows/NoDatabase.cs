@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Backend.Rows;
 
 /// <summary>LOCALDEV has no backend: everything is granted and nothing is written (B1).</summary>

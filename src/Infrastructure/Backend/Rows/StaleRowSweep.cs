@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace HostService.Infrastructure.Backend.Rows;
 
 /// <summary>

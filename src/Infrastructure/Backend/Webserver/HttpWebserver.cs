@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace HostService.Infrastructure.Backend.Webserver;
 
 /// <summary>Sends the heartbeats, and the dying one once.</summary>

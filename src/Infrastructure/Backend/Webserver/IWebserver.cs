@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Backend.Webserver;
 
 /// <summary>Heartbeats to the webserver's HTTP API (B28). Off unless configured.</summary>

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Backend.Webserver;
 
 /// <summary>Section <c>Webserver</c>.</summary>

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Linux.AppArmor;
 
 /// <summary>Section <c>AppArmor</c>.</summary>

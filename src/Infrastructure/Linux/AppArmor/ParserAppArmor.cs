@@ -1,5 +1,4 @@
 using HostService.Infrastructure.Linux.Processes;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Linux.AppArmor;
 

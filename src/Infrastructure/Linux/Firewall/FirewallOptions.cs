@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Linux.Firewall;
 
 /// <summary>Section <c>Firewall</c>.</summary>

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Linux.Systemd;
 
 /// <summary>Section <c>Systemd</c>.</summary>

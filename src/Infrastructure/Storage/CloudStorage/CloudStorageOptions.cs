@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
 /// <summary>Section <c>CloudStorage</c>: the drives that can be mounted, and the timeouts (B29).</summary>

@@ -1,7 +1,5 @@
 using System.ComponentModel;
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Linux.Mounts;
-using Microsoft.Extensions.Logging;
 
 namespace HostService.Infrastructure.Storage.CloudStorage;
 

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
 /// <summary>Mounts users' cloud drives (B29).</summary>

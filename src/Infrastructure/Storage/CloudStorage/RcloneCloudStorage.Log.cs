@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
 internal sealed partial class RcloneCloudStorage

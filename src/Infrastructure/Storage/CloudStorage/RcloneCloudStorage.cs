@@ -1,8 +1,5 @@
 using System.Collections.Concurrent;
-using HostService.GrainInterfaces;
 using HostService.Infrastructure.Linux.Mounts;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Storage.CloudStorage;
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using HostService.GrainInterfaces;
 
 namespace HostService.Infrastructure.Storage.CloudStorage;
 

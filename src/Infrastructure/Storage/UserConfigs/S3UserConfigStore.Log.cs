@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
 internal sealed partial class S3UserConfigStore

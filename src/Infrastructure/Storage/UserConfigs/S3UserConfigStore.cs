@@ -3,8 +3,6 @@ using System.Net.Sockets;
 using Amazon.Runtime;
 using Amazon.S3;
 using HostService.Infrastructure.Storage.UserConfigs.Archive;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Storage.UserConfigs;
 

@@ -1,5 +1,3 @@
-using HostService.GrainInterfaces;
-
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
 /// <summary>Section <c>UserConfigs</c>: the store of users' app settings, and its limits (B22).</summary>

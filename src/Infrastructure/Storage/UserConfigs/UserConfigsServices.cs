@@ -1,7 +1,4 @@
-using HostService.GrainInterfaces;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
