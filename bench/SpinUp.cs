@@ -6,8 +6,9 @@ using Spectre.Console;
 namespace HostService.Bench;
 
 /// <summary>
-/// What the service adds to a container's start: (a) create and start through the raw engine API, (b) the same container through <c>PUT /spin_up_mandelbox</c>,
-/// interleaved in one run. What is measured is removed again outside of the timed part. Goal: (b) at most 1.10 of (a).
+/// What the service adds to a container's start: (a) create and start through the raw engine API, (b) the same container through <c>PUT
+/// /spin_up_mandelbox</c>, interleaved in one run. What is measured is removed again outside of the timed part. Goal: (b) at most 1.10 of
+/// (a).
 /// </summary>
 internal static class SpinUp
 {
@@ -79,7 +80,9 @@ internal sealed class ModelContainer(JsonNode described, string root)
 {
     private int _port = 49151;
 
-    /// <summary>The body for such a container: with directories of its own, on host ports that the service never gives, and without its labels.</summary>
+    /// <summary>
+    /// The body for such a container: with directories of its own, on host ports that the service never gives, and without its labels.
+    /// </summary>
     public string For(string name)
     {
         var config = described["Config"]!.DeepClone().AsObject();

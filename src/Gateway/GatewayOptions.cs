@@ -20,7 +20,9 @@ public sealed class GatewayOptions : IValidatedOptions
     /// <summary>Its private key (PEM, not encrypted); empty when the key is in the certificate's file.</summary>
     public string CertificateKeyPath { get; set; } = "";
 
-    /// <summary>More addresses and names for the self-signed certificate, separated by commas, that no interface of this machine has.</summary>
+    /// <summary>
+    /// More addresses and names for the self-signed certificate, separated by commas, that no interface of this machine has.
+    /// </summary>
     public string CertificateNames { get; set; } = "";
 
     /// <summary>The instance's name, by which the host's grain is found; empty for the machine's own name.</summary>

@@ -64,7 +64,8 @@ public sealed class ClaimTests(PostgresFixture postgres)
         foreach (var ofOne in answers.GroupBy(a => a.Id))
         {
             Assert.Single(ofOne, a => a.Answer is null);
-            Assert.Equal(3, ofOne.Count(a => a.Answer == $"Mandelbox {ofOne.Key} has status CONNECTING in the database; only one that is ALLOCATED can be spun up."));
+            Assert.Equal(3, ofOne.Count(
+                a => a.Answer == $"Mandelbox {ofOne.Key} has status CONNECTING in the database; only one that is ALLOCATED can be spun up."));
         }
     }
 
@@ -101,7 +102,8 @@ public sealed class ClaimTests(PostgresFixture postgres)
     {
         await using var it = new DatabaseUnderTest(postgres.Server);
 
-        var answer = await it.Database.ClaimMandelboxAsync(it.Instance, "nobody'; DROP TABLE hardware.mandelbox_info; --", "user-1", default);
+        var answer = await it.Database.ClaimMandelboxAsync(
+            it.Instance, "nobody'; DROP TABLE hardware.mandelbox_info; --", "user-1", default);
 
         Assert.Contains("is not in the database", answer, StringComparison.Ordinal);
         await it.Database.TestAsync(default);
@@ -164,13 +166,15 @@ public sealed class ClaimTests(PostgresFixture postgres)
         await using var other = new Npgsql.NpgsqlConnection(postgres.Server.ConnectionString + ";Pooling=false");
         await other.OpenAsync();
         await using var transaction = await other.BeginTransactionAsync();
-        await using var command = new Npgsql.NpgsqlCommand($"SELECT 1 FROM hardware.mandelbox_info WHERE mandelbox_id = '{locked}' FOR UPDATE", other, transaction);
+        await using var command = new Npgsql.NpgsqlCommand(
+            $"SELECT 1 FROM hardware.mandelbox_info WHERE mandelbox_id = '{locked}' FOR UPDATE", other, transaction);
         await command.ExecuteScalarAsync();
 
         var answer = await it.Database.ClaimMandelboxAsync(it.Instance, locked, "user-1", default);
 
         Assert.Equal($"The database did not let this host claim mandelbox {locked}; try again later.", answer);
-        Assert.Contains(it.Log.Lines, l => l.Contains(locked, StringComparison.Ordinal) && l.Contains("lock timeout", StringComparison.Ordinal));
+        Assert.Contains(
+            it.Log.Lines, l => l.Contains(locked, StringComparison.Ordinal) && l.Contains("lock timeout", StringComparison.Ordinal));
         Assert.Null(await it.Database.ClaimMandelboxAsync(it.Instance, free, "user-1", default));
     }
 }

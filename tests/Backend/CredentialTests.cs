@@ -24,7 +24,8 @@ public sealed class CredentialTests(PostgresFixture postgres)
         await AskAsync("third");
         Assert.Equal(2, source.Asked);
 
-        Task<int> AskAsync(string what) => session.RunAsync(what, TimeSpan.FromMinutes(1), transaction => transaction.ExecuteAsync("SELECT 1"), default);
+        Task<int> AskAsync(string what) => session.RunAsync(
+            what, TimeSpan.FromMinutes(1), transaction => transaction.ExecuteAsync("SELECT 1"), default);
     }
 
     private sealed class Rotating(params NpgsqlConnectionStringBuilder[] all) : IConnectionStringSource

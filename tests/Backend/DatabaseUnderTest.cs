@@ -27,7 +27,8 @@ internal sealed class DatabaseUnderTest : IAsyncDisposable
         configure?.Invoke(settings);
         _schema = $"\"{settings.Schema}\"";
         var options = Options.Create(settings);
-        var source = new ConnectionStringSource(options, new HerokuConfigVars(new HttpClient()), NullLogger<ConnectionStringSource>.Instance);
+        var source = new ConnectionStringSource(
+            options, new HerokuConfigVars(new HttpClient()), NullLogger<ConnectionStringSource>.Instance);
         Database = new BackendDatabase(new DatabaseSession(source, options, Clock), options, Clock, Log);
     }
 
@@ -44,7 +45,8 @@ internal sealed class DatabaseUnderTest : IAsyncDisposable
     private PostgresServer Server => _server ?? throw new InvalidOperationException("There is no server behind this one.");
 
     public HostRegistration Registration(MachineFigures? figures = null) => new(
-        new HostIdentity(Instance, "i-0123", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"), "abcdef0123456789", 4, figures ?? Figures(1000, 2000, 3000));
+        new HostIdentity(Instance, "i-0123", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"), "abcdef0123456789", 4, figures ?? Figures(
+            1000, 2000, 3000));
 
     /// <summary>Figures of a machine on which nothing but page cache fills the memory: little is free, all of it is available.</summary>
     public static MachineFigures Figures(long? availableMemoryKb = 1, long? nanoCpus = 1, long? freeGpuMemoryKb = 1) => new()
@@ -62,7 +64,8 @@ internal sealed class DatabaseUnderTest : IAsyncDisposable
 
     /// <summary>The row as the webserver makes it before the instance starts.</summary>
     public Task AddInstanceAsync(
-        string status = "PRE_CONNECTION", string ami = "ami-1", string region = "us-east-1", string type = "g4dn.xlarge", string commit = "abcdef0") =>
+        string status = "PRE_CONNECTION", string ami = "ami-1", string region = "us-east-1", string type = "g4dn.xlarge",
+        string commit = "abcdef0") =>
         Server.ExecuteAsync(
             $"""
             INSERT INTO {_schema}.instance_info

@@ -13,11 +13,13 @@ public sealed class HerokuTests
     [Fact]
     public async Task The_connection_string_is_the_apps_config_var()
     {
-        await using var heroku = await LoopbackServer.StartAsync(_ => (200, """{"OTHER":"x","DATABASE_URL":"postgres://u:p%40ss@ec2-1.example.com:5555/d1"}"""));
+        await using var heroku = await LoopbackServer.StartAsync(
+            _ => (200, """{"OTHER":"x","DATABASE_URL":"postgres://u:p%40ss@ec2-1.example.com:5555/d1"}"""));
 
         var found = await Source(heroku.Url).ResolveAsync(default);
 
-        Assert.Equal(("ec2-1.example.com", 5555, "u", "p@ss", "d1", SslMode.Require), (found.Host, found.Port, found.Username, found.Password, found.Database, found.SslMode));
+        Assert.Equal(("ec2-1.example.com", 5555, "u", "p@ss", "d1", SslMode.Require), (
+            found.Host, found.Port, found.Username, found.Password, found.Database, found.SslMode));
         var request = await heroku.NextAsync();
         Assert.Equal(("GET", "/apps/fractal-dev/config-vars"), (request.Method, request.Path));
         Assert.Equal("Bearer " + ApiKey, request.Headers["Authorization"]);
@@ -33,7 +35,8 @@ public sealed class HerokuTests
     [InlineData(200, "{}", "The Heroku app fractal-dev has no config var DATABASE_URL.")]
     [InlineData(200, """{"DATABASE_URL":7}""", "The Heroku app fractal-dev has no config var DATABASE_URL.")]
     [InlineData(200, "hunter2", "is not JSON.")]
-    [InlineData(200, """{"DATABASE_URL":"mysql://u:hunter2@h/d"}""", "DATABASE_URL of the Heroku app fractal-dev is not a postgres:// URL.")]
+    [InlineData(
+        200, """{"DATABASE_URL":"mysql://u:hunter2@h/d"}""", "DATABASE_URL of the Heroku app fractal-dev is not a postgres:// URL.")]
     public async Task Every_fault_has_its_message_and_none_holds_a_secret(int status, string body, string expected)
     {
         await using var heroku = await LoopbackServer.StartAsync(_ => (status, body));

@@ -24,7 +24,8 @@ internal sealed class LossyWay : IAsyncDisposable
         _accepting = AcceptAsync();
     }
 
-    public string ConnectionString => $"Host=127.0.0.1;Port={((IPEndPoint)_listener.LocalEndpoint).Port};Username=postgres;Database=postgres;SSL Mode=Disable;GSS Encryption Mode=Disable";
+    public string ConnectionString =>
+        $"Host=127.0.0.1;Port={((IPEndPoint)_listener.LocalEndpoint).Port};Username=postgres;Database=postgres;SSL Mode=Disable;GSS Encryption Mode=Disable";
 
     /// <summary>The next commit takes place, and nobody hears of it.</summary>
     public void LoseNextAnswer() => _loseAnswer = 1;
@@ -69,7 +70,8 @@ internal sealed class LossyWay : IAsyncDisposable
     }
 
     /// <summary>Ends when the connection is to break.</summary>
-    private async Task ForthAsync(NetworkStream client, NetworkStream server, TaskCompletionSource losing, CancellationToken cancellationToken)
+    private async Task ForthAsync(
+        NetworkStream client, NetworkStream server, TaskCompletionSource losing, CancellationToken cancellationToken)
     {
         var buffer = new byte[65536];
         try
@@ -99,7 +101,8 @@ internal sealed class LossyWay : IAsyncDisposable
         }
     }
 
-    private static async Task BackAsync(NetworkStream server, NetworkStream client, TaskCompletionSource losing, CancellationToken cancellationToken)
+    private static async Task BackAsync(
+        NetworkStream server, NetworkStream client, TaskCompletionSource losing, CancellationToken cancellationToken)
     {
         var buffer = new byte[65536];
         try

@@ -18,7 +18,8 @@ public sealed class LostAnswerTests(PostgresFixture postgres)
         way.LoseNextAnswer();
 
         Assert.Contains("cannot be reached right now", await it.Database.ClaimMandelboxAsync(it.Instance, id, "user-1", default), StringComparison.Ordinal);
-        Assert.Contains("is not in the database", await it.Database.ClaimMandelboxAsync(it.Instance, id, "user-1", default), StringComparison.Ordinal);
+        Assert.Contains(
+            "is not in the database", await it.Database.ClaimMandelboxAsync(it.Instance, id, "user-1", default), StringComparison.Ordinal);
         Assert.Null(await it.StatusOfAsync(id));
     }
 
@@ -55,7 +56,8 @@ public sealed class LostAnswerTests(PostgresFixture postgres)
             way.LoseNextQuestion();
         }
 
-        Assert.Equal(new RegistrationAnswer(RegistrationOutcome.Registered, null), await it.Database.RegisterAsync(it.Registration(), default));
+        Assert.Equal(
+            new RegistrationAnswer(RegistrationOutcome.Registered, null), await it.Database.RegisterAsync(it.Registration(), default));
         Assert.Equal("ACTIVE aws-i-0123", await it.InstanceAsync("concat_ws(' ', status, cloud_provider_id)"));
         await it.Database.RemoveHostAsync(it.Instance, default);
         Assert.Null(await it.InstanceAsync("status"));

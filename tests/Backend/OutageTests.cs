@@ -37,7 +37,8 @@ public sealed class OutageTests(PostgresFixture postgres)
             Assert.Equal(
                 $"The database with the row of mandelbox {waits} cannot be reached right now; try again later.",
                 await it.Database.ClaimMandelboxAsync(it.Instance, waits, "user-1", default));
-            await Assert.ThrowsAsync<BackendDatabaseException>(() => it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
+            await Assert.ThrowsAsync<BackendDatabaseException>(
+                () => it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
 
             foreach (var pause in Pauses)
             {
@@ -104,14 +105,17 @@ public sealed class OutageTests(PostgresFixture postgres)
         await other.OpenAsync();
         await using (var transaction = await other.BeginTransactionAsync())
         {
-            await using var command = new Npgsql.NpgsqlCommand($"SELECT 1 FROM hardware.mandelbox_info WHERE mandelbox_id = '{running}' FOR UPDATE", other, transaction);
+            await using var command = new Npgsql.NpgsqlCommand(
+                $"SELECT 1 FROM hardware.mandelbox_info WHERE mandelbox_id = '{running}' FOR UPDATE", other, transaction);
             await command.ExecuteScalarAsync();
             await it.Database.SetMandelboxStatusAsync(running, "RUNNING", default);
         }
 
-        Assert.Contains("lock timeout", await it.Log.LineAsync($"Kept for later: RUNNING of mandelbox {running}"), StringComparison.Ordinal);
+        Assert.Contains(
+            "lock timeout", await it.Log.LineAsync($"Kept for later: RUNNING of mandelbox {running}"), StringComparison.Ordinal);
         Assert.Equal("CONNECTING", await it.StatusOfAsync(running));
-        await postgres.Server.ExecuteAsync($"UPDATE hardware.mandelbox_info SET creation_time_utc_unix_ms = {it.NowMs - 90_001} WHERE instance_name = '{it.Instance}'");
+        await postgres.Server.ExecuteAsync(
+            $"UPDATE hardware.mandelbox_info SET creation_time_utc_unix_ms = {it.NowMs - 90_001} WHERE instance_name = '{it.Instance}'");
 
         Assert.Equal(1, await it.Database.RemoveStaleMandelboxesAsync(it.Instance, DatabaseUnderTest.Alive(), default));
 
@@ -182,8 +186,10 @@ public sealed class OutageTests(PostgresFixture postgres)
         await it.RegisterAsync();
         var id = it.NewId();
         await it.ClaimAsync(id);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), new CancellationToken(true)));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => it.Database.SetMandelboxStatusAsync(id, "RUNNING", new CancellationToken(true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), new CancellationToken(true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => it.Database.SetMandelboxStatusAsync(id, "RUNNING", new CancellationToken(true)));
 
         Assert.Equal(0, await it.Database.FlushAsync(default));
         Assert.Equal("RUNNING", await it.StatusOfAsync(id));

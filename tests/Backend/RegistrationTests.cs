@@ -30,7 +30,8 @@ public sealed class RegistrationTests(PostgresFixture postgres)
 
         await it.Database.RegisterAsync(it.Registration(DatabaseUnderTest.Figures(null, 7, null)), default);
 
-        Assert.Equal("2000 7 1024", await it.InstanceAsync("concat_ws(' ', memory_remaining_kb, nanocpus_remaining, gpu_vram_remaining_kb)"));
+        Assert.Equal(
+            "2000 7 1024", await it.InstanceAsync("concat_ws(' ', memory_remaining_kb, nanocpus_remaining, gpu_vram_remaining_kb)"));
     }
 
     [PostgresFact]
@@ -42,12 +43,14 @@ public sealed class RegistrationTests(PostgresFixture postgres)
 
         Assert.Equal(RegistrationOutcome.Refused, answer.Outcome);
         Assert.Equal(
-            $"table instance_info has no row with instance_name \"{it.Instance}\": the webserver creates it before it starts the instance.", answer.Reason);
+            $"table instance_info has no row with instance_name \"{it.Instance}\": the webserver creates it before it starts the instance.",
+            answer.Reason);
     }
 
     [PostgresTheory]
     [InlineData("PRE_CONNECTION", "ami-2", "us-east-1", "g4dn.xlarge", "abcdef0", "column aws_ami_id is \"ami-2\", expected \"ami-1\"")]
-    [InlineData("PRE_CONNECTION", "ami-1", "eu-west-1", "g4dn.xlarge", "abcdef0", "column location is \"eu-west-1\", expected \"us-east-1\"")]
+    [InlineData(
+        "PRE_CONNECTION", "ami-1", "eu-west-1", "g4dn.xlarge", "abcdef0", "column location is \"eu-west-1\", expected \"us-east-1\"")]
     [InlineData("PRE_CONNECTION", "ami-1", "us-east-1", "p3.2xlarge", "abcdef0", "column aws_instance_type is \"p3.2xlarge\", expected \"g4dn.xlarge\"")]
     [InlineData("PRE_CONNECTION", "ami-1", "us-east-1", "g4dn.xlarge", "bbcdef0", "column commit_hash is \"bbcdef0\", expected a beginning of \"abcdef0123456789\"")]
     [InlineData("PRE_CONNECTION", "ami-1", "us-east-1", "g4dn.xlarge", "", "column commit_hash is empty, expected a beginning of \"abcdef0123456789\"")]
@@ -90,7 +93,8 @@ public sealed class RegistrationTests(PostgresFixture postgres)
         var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => first.Database.RegisterAsync(first.Registration(), default)));
 
         Assert.Single(answers, a => a.Outcome == RegistrationOutcome.Registered);
-        Assert.Equal(7, answers.Count(a => a.Outcome == RegistrationOutcome.Refused && a.Reason!.Contains("column status is \"ACTIVE\"", StringComparison.Ordinal)));
+        Assert.Equal(7, answers.Count(
+            a => a.Outcome == RegistrationOutcome.Refused && a.Reason!.Contains("column status is \"ACTIVE\"", StringComparison.Ordinal)));
     }
 
     [PostgresFact]
@@ -151,7 +155,8 @@ public sealed class RegistrationTests(PostgresFixture postgres)
         await using var good = new DatabaseUnderTest(postgres.Server);
         await good.Database.TestAsync(default);
 
-        await using var bad = new DatabaseUnderTest(postgres.Server.ConnectionString.Replace("Database=postgres", "Database=template1", StringComparison.Ordinal));
+        await using var bad = new DatabaseUnderTest(
+            postgres.Server.ConnectionString.Replace("Database=postgres", "Database=template1", StringComparison.Ordinal));
         var e = await Assert.ThrowsAsync<BackendDatabaseException>(() => bad.Database.TestAsync(default));
         Assert.Equal("testing the database: the database answered 42P01: relation \"hardware.instance_info\" does not exist", e.Message);
     }

@@ -19,7 +19,8 @@ public sealed class ScheduleTests(PostgresFixture postgres)
 
         Assert.Equal(
             $"11 2000 33 {it.NowMs} ACTIVE",
-            await it.InstanceAsync("concat_ws(' ', memory_remaining_kb, nanocpus_remaining, gpu_vram_remaining_kb, last_updated_utc_unix_ms, status)"));
+            await it.InstanceAsync(
+                "concat_ws(' ', memory_remaining_kb, nanocpus_remaining, gpu_vram_remaining_kb, last_updated_utc_unix_ms, status)"));
     }
 
     [PostgresFact]
@@ -27,9 +28,11 @@ public sealed class ScheduleTests(PostgresFixture postgres)
     {
         await using var it = new DatabaseUnderTest(postgres.Server);
 
-        var e = await Assert.ThrowsAsync<BackendDatabaseException>(() => it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
+        var e = await Assert.ThrowsAsync<BackendDatabaseException>(
+            () => it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
 
-        Assert.Equal($"heartbeat of instance {it.Instance}: table instance_info no longer has this row; somebody has removed it.", e.Message);
+        Assert.Equal(
+            $"heartbeat of instance {it.Instance}: table instance_info no longer has this row; somebody has removed it.", e.Message);
         Assert.False(e.Unreachable);
     }
 
@@ -54,7 +57,8 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         Assert.Null(await it.Database.WhyNotWantedAsync(it.Instance, default));
         await postgres.Server.ExecuteAsync($"UPDATE hardware.instance_info SET status = '{status}' WHERE instance_name = '{it.Instance}'");
 
-        var expected = $"The webserver no longer wants instance \"{it.Instance}\": column status of its row is \"{status}\", expected \"ACTIVE\".";
+        var expected =
+            $"The webserver no longer wants instance \"{it.Instance}\": column status of its row is \"{status}\", expected \"ACTIVE\".";
         Assert.Equal(expected, await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(), default));
         Assert.Equal(expected, await it.Database.WhyNotWantedAsync(it.Instance, default));
         Assert.Equal(status, await it.InstanceAsync("status"));
@@ -134,7 +138,8 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await it.AddMandelboxAsync(id, age: TimeSpan.FromMinutes(1));
 
         await Assert.ThrowsAsync<InvalidOperationException>(() =>
-            it.Database.RemoveStaleMandelboxesAsync(it.Instance, _ => throw new InvalidOperationException("the host does not answer"), default));
+            it.Database.RemoveStaleMandelboxesAsync(
+                it.Instance, _ => throw new InvalidOperationException("the host does not answer"), default));
 
         Assert.Equal("ALLOCATED", await it.StatusOfAsync(id));
     }
@@ -200,7 +205,8 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await sweeps.LineAsync("Removed 1 stale rows");
         it.Clock.Advance(TimeSpan.FromSeconds(54.5));
 
-        // The second heartbeat comes on the way, 55 to 65 s after the first, and the pause after it begins there: 45 to 65 s of it are left.
+        // The second heartbeat comes on the way, 55 to 65 s after the first, and the pause after it begins there: 45 to 65 s of it are
+        // left.
         await it.Clock.TimerSetAsync(left => left >= TimeSpan.FromSeconds(45) && left <= TimeSpan.FromSeconds(65));
 
         Assert.Equal("2", await it.InstanceAsync("memory_remaining_kb"));

@@ -149,7 +149,8 @@ public sealed class WebserverTests : IDisposable
     [Fact]
     public async Task A_webserver_that_refuses_the_token_it_gave_is_not_asked_for_ever()
     {
-        await using var server = await LoopbackServer.StartAsync(r => r.Path.EndsWith("/auth", StringComparison.Ordinal) ? Accept(r) : (401, ""));
+        await using var server = await LoopbackServer.StartAsync(
+            r => r.Path.EndsWith("/auth", StringComparison.Ordinal) ? Accept(r) : (401, ""));
         using var webserver = Webserver(server.Url);
 
         await webserver.SendDyingHeartbeatAsync(default);
@@ -188,11 +189,14 @@ public sealed class WebserverTests : IDisposable
         return (json.RootElement.GetProperty("HeartbeatNumber").GetInt32(), json.RootElement.GetProperty("IsDyingHeartbeat").GetBoolean());
     }
 
-    /// <summary>The clock leaps over a minute while requests run in real time, so their deadline lies beyond unless a test is about it.</summary>
+    /// <summary>
+    /// The clock leaps over a minute while requests run in real time, so their deadline lies beyond unless a test is about it.
+    /// </summary>
     private HttpWebserver Webserver(string url, TimeSpan? timeout = null)
     {
         var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
-        var client = new WebserverClient(http, Options.Create(new WebserverOptions { Url = url, Timeout = timeout ?? TimeSpan.FromHours(1) }), _clock);
+        var client = new WebserverClient(
+            http, Options.Create(new WebserverOptions { Url = url, Timeout = timeout ?? TimeSpan.FromHours(1) }), _clock);
         var facts = new WebserverFacts(
             new HostIdentity("name", "i-0123", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"),
             new MachineFigures { At = _clock.GetUtcNow(), TotalMemoryKb = 16000, FreeMemoryKb = 8000 });

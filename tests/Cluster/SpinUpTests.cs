@@ -188,7 +188,8 @@ public sealed class SpinUpTests
         Assert.Equal("create", failure.Phase);
         var other = Assert.Single(cluster.Engine.Containers);
         Assert.Equal(
-            $"the container name a-b-c is taken by container {other.Id} of mandelbox c; end it, or use another mandelbox id", failure.Reason);
+            $"the container name a-b-c is taken by container {other.Id} of mandelbox c; end it, or use another mandelbox id",
+            failure.Reason);
         Assert.Equal(MandelboxState.Running, (await cluster.Mandelbox("c").Describe())!.State);
     }
 

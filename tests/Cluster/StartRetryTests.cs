@@ -25,7 +25,8 @@ public sealed class StartRetryTests
         Assert.Equal(lease.HostPortFor(MandelboxPorts.Control), answer.Access!.Port32262);
         Assert.Equal(
             $"{answer.Access.Port32262}",
-            await File.ReadAllTextAsync(Path.Combine(new MandelboxPaths(cluster.Root, "m1").ResourceMappings, "hostPort_for_my_32262_tcp")));
+            await File.ReadAllTextAsync(
+                Path.Combine(new MandelboxPaths(cluster.Root, "m1").ResourceMappings, "hostPort_for_my_32262_tcp")));
         Assert.Equal(times + 1, cluster.Engine.Calls.Count(c => c.Call == EngineCall.Create));
         Assert.Equal((1, 2, 1), await UsedAsync(cluster));
         Assert.Equal(

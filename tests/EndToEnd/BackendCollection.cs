@@ -9,7 +9,9 @@ public sealed class BackendCollection : ICollectionFixture<EngineFixture>, IColl
     public const string Name = "backend";
 }
 
-/// <summary>A test on a real engine and a real PostgreSQL, and what else it names; skipped, with the reason, where one is missing.</summary>
+/// <summary>
+/// A test on a real engine and a real PostgreSQL, and what else it names; skipped, with the reason, where one is missing.
+/// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class BackendFactAttribute : FactAttribute
 {

@@ -20,7 +20,9 @@ public sealed class CloudStorageTests(EngineFixture engine) : IAsyncLifetime
     private RunningService _service = null!;
     private bool _made;
 
-    /// <summary>Without root nothing can be made shared, and a look into a container is not allowed: then it is seen on the host only.</summary>
+    /// <summary>
+    /// Without root nothing can be made shared, and a look into a container is not allowed: then it is seen on the host only.
+    /// </summary>
     private bool _shared;
 
     public async Task InitializeAsync()
@@ -69,8 +71,10 @@ public sealed class CloudStorageTests(EngineFixture engine) : IAsyncLifetime
         Assert.Equal("hello", await File.ReadAllTextAsync(Path.Combine(OnHost("drive"), "Local Drive", "from-the-drive")));
         if (_shared)
         {
-            Assert.Equal("hello", await File.ReadAllTextAsync(await _service.InsideAsync("drive", "/fractal/cloudStorage/Local Drive/from-the-drive")));
-            await File.WriteAllTextAsync(await _service.InsideAsync("drive", "/fractal/cloudStorage/Local Drive/from-inside"), "written inside");
+            Assert.Equal("hello", await File.ReadAllTextAsync(
+                await _service.InsideAsync("drive", "/fractal/cloudStorage/Local Drive/from-the-drive")));
+            await File.WriteAllTextAsync(
+                await _service.InsideAsync("drive", "/fractal/cloudStorage/Local Drive/from-inside"), "written inside");
 
             // Beside the drives nobody inside can put anything, such as a link where the next drive is going to be mounted.
             var beside = await _service.InsideAsync("drive", "/fractal/cloudStorage/Dropbox");
@@ -107,7 +111,8 @@ public sealed class CloudStorageTests(EngineFixture engine) : IAsyncLifetime
         Assert.Equal(HttpStatusCode.NotAcceptable, (await MountAsync(port, "broken")).Status);
         Assert.Equal(HttpStatusCode.OK, (await MountAsync(port, "local")).Status);
         await File.WriteAllTextAsync(_backing["late"], "late");
-        var seen = _shared ? await _service.InsideAsync("retry", "/fractal/cloudStorage/Local Drive/late") : Path.Combine(OnHost("retry"), "Local Drive", "late");
+        var seen = _shared ? await _service.InsideAsync("retry", "/fractal/cloudStorage/Local Drive/late") : Path.Combine(
+            OnHost("retry"), "Local Drive", "late");
         Assert.Equal("late", await File.ReadAllTextAsync(seen));
     }
 
@@ -153,7 +158,8 @@ public sealed class CloudStorageTests(EngineFixture engine) : IAsyncLifetime
         Assert.DoesNotContain(_secret, _service.Process.Log.Text, StringComparison.Ordinal);
         Assert.DoesNotContain(_secret, _service.Process.Output.Text, StringComparison.Ordinal);
         var files = new[] { _service.Root, _service.Process.Settings.PrivateRoot, _backing.Path }
-            .SelectMany(d => Directory.EnumerateFiles(d, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = default }))
+            .SelectMany(
+                d => Directory.EnumerateFiles(d, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = default }))
             .Where(f => new FileInfo(f) is { Length: > 0 })
 
             // Locked while the service runs: by that another one knows.

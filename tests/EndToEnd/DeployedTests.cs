@@ -7,8 +7,8 @@ using HostService.Tests.Unit.Ec2;
 namespace HostService.Tests.EndToEnd;
 
 /// <summary>
-/// A deployed environment from the real process, on loopback in place of EC2 and Auth0 and with a fake GPU library. Only what takes root over the machine
-/// (systemd, AppArmor, shutdown) is left to the virtual machine's tests.
+/// A deployed environment from the real process, on loopback in place of EC2 and Auth0 and with a fake GPU library. Only what takes root
+/// over the machine (systemd, AppArmor, shutdown) is left to the virtual machine's tests.
 /// </summary>
 [Collection(BackendCollection.Name)]
 public sealed class DeployedTests(EngineFixture engine, PostgresFixture database) : IAsyncLifetime
@@ -67,11 +67,13 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
         Assert.EndsWith("(DEV, 4 slots)", service.Process.ReadyLine, StringComparison.Ordinal);
         AssertInOrder(
             service.Process.Log.Text,
-            "Starting: test the database", "Starting: find this host's identity", "Starting: make directories", "Starting: reach the container engine", "Starting: warm up the engine", "Warm-up 1 with", "Warm-up 2 with");
+            "Starting: test the database", "Starting: find this host's identity", "Starting: make directories",
+            "Starting: reach the container engine", "Starting: warm up the engine", "Warm-up 1 with", "Warm-up 2 with");
         Assert.Equal(["PRE_CONNECTION", "ACTIVE"], await _rows.OfAsync(_instance));
         Assert.Equal(
             ["aws-i-0123456789abcdef0|203.0.113.7|4"],
-            await database.Server.QueryAsync($"SELECT cloud_provider_id || '|' || ip || '|' || mandelbox_capacity FROM hardware.instance_info WHERE instance_name = '{_instance}'"));
+            await database.Server.QueryAsync(
+                $"SELECT cloud_provider_id || '|' || ip || '|' || mandelbox_capacity FROM hardware.instance_info WHERE instance_name = '{_instance}'"));
 
         await RefusedTokensAsync(service);
         await SpinUpAsync(service, "early");
@@ -137,9 +139,12 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
         }
 
         // A user is not the backend; the backend's scope is.
-        var (asUser, _) = await service.CallAsync(HttpMethod.Put, "/set_container_dpi", new() { ["auth_secret"] = _issuer.Sign(claims), ["host_port"] = 1, ["dpi"] = 1 });
+        var (asUser, _) = await service.CallAsync(
+            HttpMethod.Put, "/set_container_dpi", new() { ["auth_secret"] = _issuer.Sign(claims), ["host_port"] = 1, ["dpi"] = 1 });
         Assert.Equal(HttpStatusCode.Unauthorized, asUser);
-        var (asBackend, why) = await service.CallAsync(HttpMethod.Put, "/set_container_dpi", new() { ["auth_secret"] = _issuer.Sign(_issuer.Claims(now, "openid backend")), ["host_port"] = 1, ["dpi"] = 1 });
+        var (asBackend, why) = await service.CallAsync(
+            HttpMethod.Put, "/set_container_dpi",
+            new() { ["auth_secret"] = _issuer.Sign(_issuer.Claims(now, "openid backend")), ["host_port"] = 1, ["dpi"] = 1 });
         Assert.Equal(HttpStatusCode.NotAcceptable, asBackend);
         Assert.Contains("no mandelbox has host port 1/tcp", (string)why["error"]!, StringComparison.Ordinal);
     }
@@ -152,7 +157,8 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
             await _rows.AllocateAsync(_instance, User, [id]);
         }
 
-        var (status, answer) = await service.SpinUpAsync(RunningService.SpinUp(id, jwt: _issuer.Sign(_issuer.Claims(DateTimeOffset.UtcNow))));
+        var (status, answer) = await service.SpinUpAsync(
+            RunningService.SpinUp(id, jwt: _issuer.Sign(_issuer.Claims(DateTimeOffset.UtcNow))));
         if (MachineHasAll)
         {
             Assert.True(status == HttpStatusCode.OK, $"{answer}");
@@ -185,9 +191,11 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
     {
         var start = _directory["start.c"];
         var library = _directory["libnvidia-ml.so.1"];
-        await File.WriteAllTextAsync(start, $"void fake_set_gpus(unsigned); __attribute__((constructor)) static void start(void) {{ fake_set_gpus({gpus}); }}\n");
+        await File.WriteAllTextAsync(
+            start, $"void fake_set_gpus(unsigned); __attribute__((constructor)) static void start(void) {{ fake_set_gpus({gpus}); }}\n");
         var source = Directory.EnumerateFiles(AppContext.BaseDirectory, "fake_nvml.c", SearchOption.AllDirectories).First();
-        using var compiler = Process.Start(new ProcessStartInfo("cc", ["-shared", "-fPIC", "-O1", "-pthread", "-o", library, source, start]) { RedirectStandardError = true, UseShellExecute = false })!;
+        using var compiler = Process.Start(
+            new ProcessStartInfo("cc", ["-shared", "-fPIC", "-O1", "-pthread", "-o", library, source, start]) { RedirectStandardError = true, UseShellExecute = false })!;
         var errors = await compiler.StandardError.ReadToEndAsync();
         await compiler.WaitForExitAsync();
         Assert.True(compiler.ExitCode == 0, errors);

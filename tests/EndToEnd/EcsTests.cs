@@ -121,7 +121,8 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
 
         Assert.Contains("docker_id", await RefusedAsync(HttpMethod.Post, "/register_docker_container_id", new() { ["docker_id"] = "../x", ["fractal_id"] = "ecs4" }), StringComparison.Ordinal);
         Assert.Contains("fractal_id", await RefusedAsync(HttpMethod.Post, "/register_docker_container_id", new() { ["docker_id"] = foreign, ["fractal_id"] = "a/b" }), StringComparison.Ordinal);
-        var (status, _) = await _service.CallAsync(HttpMethod.Post, "/register_docker_container_id", new() { ["docker_id"] = foreign, ["fractal_id"] = "ecs4" });
+        var (status, _) = await _service.CallAsync(
+            HttpMethod.Post, "/register_docker_container_id", new() { ["docker_id"] = foreign, ["fractal_id"] = "ecs4" });
         Assert.Equal(HttpStatusCode.Unauthorized, status);
 
         Assert.True((await _service.Engine.InspectAsync(foreign, default))!.Running);
@@ -163,7 +164,9 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
             {
                 Name = $"ecs-{_service.Instance}-{id}",
                 Image = FakeContainerEngine.DemoImage,
-                Labels = new Dictionary<string, string> { ["com.amazonaws.ecs.container-name"] = id, ["com.amazonaws.ecs.task-definition-family"] = "browsers" },
+                Labels = new Dictionary<string,
+                string>
+                { ["com.amazonaws.ecs.container-name"] = id, ["com.amazonaws.ecs.task-definition-family"] = "browsers" },
                 Ports = [new PortBinding(32262, Transport.Tcp, (ushort)port)],
                 Binds = [$"{Mappings(id)}:/fractal/resourceMappings"],
                 Tty = true,
@@ -175,21 +178,24 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
 
     private async Task RegisterAsync(string container, string id)
     {
-        var (status, answer) = await _service.BackendAsync(HttpMethod.Post, "/register_docker_container_id", new() { ["docker_id"] = container, ["fractal_id"] = id });
+        var (status, answer) = await _service.BackendAsync(
+            HttpMethod.Post, "/register_docker_container_id", new() { ["docker_id"] = container, ["fractal_id"] = id });
         Assert.True(status == HttpStatusCode.OK, $"{answer}");
         Assert.Equal("""{"result":""}""", answer.ToJsonString());
     }
 
     private async Task<JsonArray> MakeDevicesAsync(string id)
     {
-        var (status, answer) = await _service.BackendAsync(HttpMethod.Post, "/create_uinput_devices", new JsonObject { ["fractal_id"] = id });
+        var (status, answer) = await _service.BackendAsync(
+            HttpMethod.Post, "/create_uinput_devices", new JsonObject { ["fractal_id"] = id });
         Assert.True(status == HttpStatusCode.OK, $"{answer}");
         return JsonNode.Parse((string)answer["result"]!)!.AsArray();
     }
 
     private async Task SetDpiAsync(int port, int dpi)
     {
-        var (status, answer) = await _service.BackendAsync(HttpMethod.Put, "/set_container_dpi", new() { ["host_port"] = port, ["dpi"] = dpi });
+        var (status, answer) = await _service.BackendAsync(
+            HttpMethod.Put, "/set_container_dpi", new() { ["host_port"] = port, ["dpi"] = dpi });
         Assert.True(status == HttpStatusCode.OK, $"{answer}");
     }
 

@@ -21,7 +21,8 @@ public sealed class MandelboxRowTests(EngineFixture engine, PostgresFixture data
         _rows = await RowHistory.StartAsync(database.Server);
         var directory = new ScratchDirectory();
         var settings = ServiceSettings.Local(engine.Endpoint, directory).With(
-            ("APP_ENV", "LOCALDEVWITHDB"), ("Database__ConnectionString", database.Server.ConnectionString), ("Database__RetryDelay", "00:00:00.1"), ("Database__MaxRetryDelay", "00:00:00.5"), ("Database__FlushTimeout", "00:00:02"));
+            ("APP_ENV", "LOCALDEVWITHDB"), ("Database__ConnectionString", database.Server.ConnectionString),
+            ("Database__RetryDelay", "00:00:00.1"), ("Database__MaxRetryDelay", "00:00:00.5"), ("Database__FlushTimeout", "00:00:02"));
         await (await HostRow.ForAsync(settings)).AddAsync(database.Server);
         _service = await RunningService.StartAsync(directory, engine.Endpoint, settings);
     }
@@ -55,7 +56,8 @@ public sealed class MandelboxRowTests(EngineFixture engine, PostgresFixture data
         await _service.UpAsync(RunningService.SpinUp("last"));
         Assert.Equal(0, await _service.Process.EndAsync());
         Assert.Equal(["ALLOCATED", "CONNECTING", "RUNNING", "DYING", "gone"], await _rows.OfAsync("last"));
-        Assert.Equal(["last", _service.Instance], await database.Server.QueryAsync("SELECT key FROM public.row_history WHERE status = 'gone' ORDER BY seq"));
+        Assert.Equal(["last", _service.Instance], await database.Server.QueryAsync(
+            "SELECT key FROM public.row_history WHERE status = 'gone' ORDER BY seq"));
     }
 
     [BackendFact]
@@ -66,7 +68,8 @@ public sealed class MandelboxRowTests(EngineFixture engine, PostgresFixture data
         Assert.Equal(same[0].ToJsonString(), same[1].ToJsonString());
 
         await AllocateAsync("rivals");
-        var rivals = await Task.WhenAll(_service.SpinUpAsync(RunningService.SpinUp("rivals", session: 1)), _service.SpinUpAsync(RunningService.SpinUp("rivals", session: 2)));
+        var rivals = await Task.WhenAll(_service.SpinUpAsync(RunningService.SpinUp("rivals", session: 1)), _service.SpinUpAsync(
+            RunningService.SpinUp("rivals", session: 2)));
         Assert.Equal([HttpStatusCode.OK, HttpStatusCode.NotAcceptable], rivals.Select(r => r.Status).Order());
         Assert.Contains("another user or session", (string)rivals.Single(r => r.Status != HttpStatusCode.OK).Answer["error"]!, StringComparison.Ordinal);
         Assert.Equal(["ALLOCATED", "CONNECTING", "RUNNING"], await _rows.OfAsync("rivals"));
@@ -123,9 +126,11 @@ public sealed class MandelboxRowTests(EngineFixture engine, PostgresFixture data
         {
             Assert.Equal(0, await _service.Process.EndAsync());
             var log = _service.Process.Log.Text;
-            Assert.Contains(log.Split('\n'), line => line.Contains("owed", StringComparison.Ordinal) && line.Contains(_service.Instance, StringComparison.Ordinal));
+            Assert.Contains(log.Split('\n'), line => line.Contains("owed", StringComparison.Ordinal) && line.Contains(
+                _service.Instance, StringComparison.Ordinal));
             Assert.False(Directory.Exists(_service.Root));
-            Assert.Empty(await _service.Engine.ListAsync(new Dictionary<string, string> { [Grains.Mandelbox.ContainerLabels.Host] = _service.Instance }, default));
+            Assert.Empty(await _service.Engine.ListAsync(
+                new Dictionary<string, string> { [Grains.Mandelbox.ContainerLabels.Host] = _service.Instance }, default));
         }
         finally
         {

@@ -15,7 +15,8 @@ public sealed class RegistrationTests(EngineFixture engine, PostgresFixture data
         if (Backend.SkipReason([]) is null)
         {
             _rows = await RowHistory.StartAsync(database.Server);
-            _settings = ServiceSettings.Local(engine.Endpoint, _directory).With(("APP_ENV", "LOCALDEVWITHDB"), ("Database__ConnectionString", database.Server.ConnectionString));
+            _settings = ServiceSettings.Local(engine.Endpoint, _directory).With(
+                ("APP_ENV", "LOCALDEVWITHDB"), ("Database__ConnectionString", database.Server.ConnectionString));
         }
     }
 
@@ -36,7 +37,8 @@ public sealed class RegistrationTests(EngineFixture engine, PostgresFixture data
         await using var service = await ServiceProcess.StartAsync(_settings);
 
         var name = _settings.InstanceName;
-        Assert.Equal([$"ACTIVE|aws-{name}|127.0.0.1|54"], await ColumnsAsync("status || '|' || cloud_provider_id || '|' || ip || '|' || mandelbox_capacity"));
+        Assert.Equal([$"ACTIVE|aws-{name}|127.0.0.1|54"], await ColumnsAsync(
+            "status || '|' || cloud_provider_id || '|' || ip || '|' || mandelbox_capacity"));
         Assert.InRange(long.Parse(Assert.Single(await ColumnsAsync("last_updated_utc_unix_ms"))), before, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
         var memory = Assert.Single(await ColumnsAsync("memory_remaining_kb"));
         Assert.True(long.Parse(memory) > 2000, memory);
@@ -55,7 +57,8 @@ public sealed class RegistrationTests(EngineFixture engine, PostgresFixture data
     public async Task A_row_that_does_not_match_is_refused_with_its_column_and_left_as_it_was(string column, string found, string why)
     {
         await (await HostRow.ForAsync(_settings)).AddAsync(database.Server);
-        await database.Server.ExecuteAsync($"UPDATE hardware.instance_info SET {column} = '{found}' WHERE instance_name = '{_settings.InstanceName}'");
+        await database.Server.ExecuteAsync(
+            $"UPDATE hardware.instance_info SET {column} = '{found}' WHERE instance_name = '{_settings.InstanceName}'");
         await using var service = await ServiceProcess.LaunchAsync(_settings);
 
         Assert.Equal(3, await service.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
@@ -94,19 +97,22 @@ public sealed class RegistrationTests(EngineFixture engine, PostgresFixture data
     {
         await (await HostRow.ForAsync(_settings)).AddAsync(database.Server);
         await using var service = await ServiceProcess.StartAsync(_settings);
-        await database.Server.ExecuteAsync($"UPDATE hardware.instance_info SET status = 'HOST_SERVICE_UNRESPONSIVE' WHERE instance_name = '{_settings.InstanceName}'");
+        await database.Server.ExecuteAsync(
+            $"UPDATE hardware.instance_info SET status = 'HOST_SERVICE_UNRESPONSIVE' WHERE instance_name = '{_settings.InstanceName}'");
 
         Assert.Equal(0, await service.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.Contains("The service ends (NotWanted): The webserver no longer wants instance", service.Log.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("fail:", service.Log.Text, StringComparison.Ordinal);
-        Assert.Equal(["PRE_CONNECTION", "ACTIVE", "HOST_SERVICE_UNRESPONSIVE", "DRAINING", "gone"], await _rows.OfAsync(_settings.InstanceName));
+        Assert.Equal(
+            ["PRE_CONNECTION", "ACTIVE", "HOST_SERVICE_UNRESPONSIVE", "DRAINING", "gone"], await _rows.OfAsync(_settings.InstanceName));
         Assert.False(Directory.Exists(_settings.Root));
     }
 
     [BackendFact]
     public async Task A_database_that_does_not_answer_keeps_the_service_from_starting()
     {
-        var nowhere = _settings.With(("Database__ConnectionString", $"Host={_directory.Path};Username=postgres"), ("Database__StartTimeout", "00:00:02"));
+        var nowhere = _settings.With(
+            ("Database__ConnectionString", $"Host={_directory.Path};Username=postgres"), ("Database__StartTimeout", "00:00:02"));
         await using var service = await ServiceProcess.LaunchAsync(nowhere);
         Assert.Equal(1, await service.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.Contains("test the database", service.Log.Text, StringComparison.Ordinal);

@@ -48,7 +48,8 @@ internal sealed class RunningService : IAsyncDisposable
     }
 
     /// <summary>A service in LOCALDEV.</summary>
-    public static Task<RunningService> StartLocalAsync(ScratchDirectory directory, EngineFixture engine, params (string Key, string Value)[] more) =>
+    public static Task<RunningService> StartLocalAsync(
+        ScratchDirectory directory, EngineFixture engine, params (string Key, string Value)[] more) =>
         StartAsync(directory, engine.Endpoint, ServiceSettings.Local(engine.Endpoint, directory).With(more));
 
     public static JsonObject SpinUp(string id, ulong session = 1, string token = "0123456789abcdef", string jwt = "") => new()
@@ -70,7 +71,8 @@ internal sealed class RunningService : IAsyncDisposable
         return (response.StatusCode, response.Content.Headers.ContentType?.MediaType == "application/json" ? JsonNode.Parse(text)! : JsonValue.Create(text));
     }
 
-    public Task<(HttpStatusCode Status, JsonNode Answer)> SpinUpAsync(JsonObject body) => CallAsync(HttpMethod.Put, "/spin_up_mandelbox", body);
+    public Task<(HttpStatusCode Status, JsonNode Answer)> SpinUpAsync(JsonObject body) =>
+        CallAsync(HttpMethod.Put, "/spin_up_mandelbox", body);
 
     /// <summary>A call with the backend's credential.</summary>
     public Task<(HttpStatusCode Status, JsonNode Answer)> BackendAsync(HttpMethod method, string path, JsonObject body)
@@ -99,7 +101,8 @@ internal sealed class RunningService : IAsyncDisposable
 
     /// <summary>The engine's container of a mandelbox.</summary>
     public async Task<ContainerDescription> ContainerAsync(string id) =>
-        (await Engine.InspectAsync($"{EngineFixture.DemoApp.Replace('/', '-')}-{id}", default)) ?? throw new InvalidOperationException($"There is no container of {id}.");
+        (await Engine.InspectAsync($"{EngineFixture.DemoApp.Replace('/', '-')}-{id}", default)) ?? throw new InvalidOperationException(
+            $"There is no container of {id}.");
 
     /// <summary>A path within a container, as this machine's root sees it: the container's own mounts, and no program of its.</summary>
     public async Task<string> InsideAsync(string id, string path) => $"/proc/{(await ContainerAsync(id)).Pid}/root{path}";
@@ -108,8 +111,10 @@ internal sealed class RunningService : IAsyncDisposable
     public async Task AssertNothingIsHeldAsync()
     {
         var host = JsonNode.Parse(await Process.Http.GetStringAsync("/v1/host"))!;
-        Assert.Equal((0, 0, 0, 0), ((int)host["ttys"]!["used"]!, (int)host["tcpPorts"]!["used"]!, (int)host["mandelboxes"]!, (int)host["leaks"]!));
-        Assert.Empty(await Engine.ListAsync(new Dictionary<string, string> { [Grains.Mandelbox.ContainerLabels.Host] = Instance }, default));
+        Assert.Equal(
+            (0, 0, 0, 0), ((int)host["ttys"]!["used"]!, (int)host["tcpPorts"]!["used"]!, (int)host["mandelboxes"]!, (int)host["leaks"]!));
+        Assert.Empty(
+            await Engine.ListAsync(new Dictionary<string, string> { [Grains.Mandelbox.ContainerLabels.Host] = Instance }, default));
     }
 
     public async ValueTask DisposeAsync()

@@ -3,8 +3,8 @@ using System.Runtime.Loader;
 #pragma warning disable MA0047, CA1050 // The runtime looks for a startup hook by this name, in no namespace.
 
 /// <summary>
-/// Runs inside the service when DOTNET_STARTUP_HOOKS names this assembly, and throws on a thread of its own when a test gives the signal: a failure that nobody handles,
-/// without a door for it in the product. It may use the base class library only.
+/// Runs inside the service when DOTNET_STARTUP_HOOKS names this assembly, and throws on a thread of its own when a test gives the signal: a
+/// failure that nobody handles, without a door for it in the product. It may use the base class library only.
 /// </summary>
 internal static class StartupHook
 {

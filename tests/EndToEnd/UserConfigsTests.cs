@@ -15,7 +15,8 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
         if (EngineFixture.SkipReason is null && store.Url.Length > 0)
         {
             _service = await RunningService.StartLocalAsync(
-                new ScratchDirectory(), engine, ("UserConfigs__ServiceUrl", store.Url), ("UserConfigs__AccessKey", "S3RVER"), ("UserConfigs__SecretKey", "S3RVER"));
+                new ScratchDirectory(), engine, ("UserConfigs__ServiceUrl", store.Url), ("UserConfigs__AccessKey", "S3RVER"), (
+                    "UserConfigs__SecretKey", "S3RVER"));
         }
     }
 
@@ -43,14 +44,16 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
         await _service.UpAsync(RunningService.SpinUp("second", token: Token));
         Assert.Equal("""{"theme":"dark"}""", await File.ReadAllTextAsync(Path.Combine(OnHost("second"), "settings.json")));
         Assert.Equal("a b c", await File.ReadAllTextAsync(await _service.InsideAsync("second", "/fractal/userConfigs/profile/bookmarks")));
-        Assert.DoesNotContain((await _service.DescribeAsync("second"))["warnings"]!.AsArray(), w => ((string)w!).StartsWith("user configs", StringComparison.Ordinal));
+        Assert.DoesNotContain((await _service.DescribeAsync("second"))["warnings"]!.AsArray(), w => ((string)w!).StartsWith(
+            "user configs", StringComparison.Ordinal));
         await File.WriteAllTextAsync(Path.Combine(OnHost("second"), "settings.json"), """{"theme":"light"}""");
         await _service.EndAsync("second");
 
         // A wrong token: a session without settings, a warning, and nothing overwritten.
         await _service.UpAsync(RunningService.SpinUp("wrong", token: "not the user's token"));
         Assert.Empty(Directory.EnumerateFileSystemEntries(OnHost("wrong")));
-        Assert.Contains((await _service.DescribeAsync("wrong"))["warnings"]!.AsArray(), w => ((string)w!).StartsWith("user configs", StringComparison.Ordinal));
+        Assert.Contains((await _service.DescribeAsync("wrong"))["warnings"]!.AsArray(), w => ((string)w!).StartsWith(
+            "user configs", StringComparison.Ordinal));
         await File.WriteAllTextAsync(Path.Combine(OnHost("wrong"), "settings.json"), "{}");
         await _service.EndAsync("wrong");
 
@@ -72,7 +75,8 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
         var directory = new ScratchDirectory();
         var settings = _service.Process.Settings;
         await using var next = await RunningService.StartAsync(directory, engine.Endpoint, settings.With(
-            ("Host__Root", directory["fractal"]), ("Host__PrivateRoot", directory["private"]), ("Host__CloudStorageRoot", directory["cloud"])));
+            ("Host__Root", directory["fractal"]), ("Host__PrivateRoot", directory["private"]), (
+                "Host__CloudStorageRoot", directory["cloud"])));
         await next.UpAsync(RunningService.SpinUp("again", token: Token));
         Assert.Equal("kept", await File.ReadAllTextAsync(Path.Combine(next.Root, "again", "userConfigs", "unpacked_configs", "unsaved")));
     }
@@ -82,13 +86,16 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
     {
         var hold = false;
         var stored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var way = await FaultyWay.ToAsync(store.Url, (kind, _) => kind == "PART" && Volatile.Read(ref hold) ? Fault.Hold : Fault.None);
+        await using var way = await FaultyWay.ToAsync(
+            store.Url, (kind, _) => kind == "PART" && Volatile.Read(ref hold) ? Fault.Hold : Fault.None);
         way.Completed = () => Task.FromResult(stored.TrySetResult());
         var directory = new ScratchDirectory();
         var settings = _service.Process.Settings;
         await using (var ending = await RunningService.StartAsync(directory, engine.Endpoint, settings.With(
-            ("Host__Root", directory["fractal"]), ("Host__PrivateRoot", directory["private"]), ("Host__CloudStorageRoot", directory["cloud"]),
-            ("Host__InstanceName", $"{settings.InstanceName}-ending"), ("Orleans__SiloPort", $"{TestPorts.Reserve()}"), ("Orleans__GatewayPort", $"{TestPorts.Reserve()}"),
+            ("Host__Root", directory["fractal"]), ("Host__PrivateRoot", directory["private"]), (
+                "Host__CloudStorageRoot", directory["cloud"]),
+            ("Host__InstanceName", $"{settings.InstanceName}-ending"), ("Orleans__SiloPort", $"{TestPorts.Reserve()}"), (
+                "Orleans__GatewayPort", $"{TestPorts.Reserve()}"),
             ("UserConfigs__ServiceUrl", way.Url), ("Mandelbox__StopTimeout", "00:00:01"), ("Shutdown__MandelboxTimeout", "00:00:03"))))
         {
             var configs = Path.Combine(ending.Root, "before", "userConfigs", "unpacked_configs");
@@ -98,7 +105,8 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
             await stored.Task.WaitAsync(TimeSpan.FromSeconds(60));
             Volatile.Write(ref hold, true);
             await ending.UpAsync(RunningService.SpinUp("during", token: Token));
-            await File.WriteAllTextAsync(Path.Combine(configs.Replace("/before/", "/during/", StringComparison.Ordinal), "second"), "never stored");
+            await File.WriteAllTextAsync(
+                Path.Combine(configs.Replace("/before/", "/during/", StringComparison.Ordinal), "second"), "never stored");
 
             var ended = ending.Process.EndAsync();
             await way.Held.Task.WaitAsync(TimeSpan.FromSeconds(60));

@@ -74,7 +74,8 @@ public sealed class WebserverTests(EngineFixture engine) : IAsyncLifetime
     private async Task GreetedAsync(RunningService service)
     {
         var handshake = await _webserver.NextAsync().WaitAsync(WaitTimeout);
-        Assert.Equal(("POST", "/host_service/auth", service.Instance), (handshake.Method, handshake.Path, (string?)JsonNode.Parse(handshake.Body)!["InstanceID"]));
+        Assert.Equal(("POST", "/host_service/auth", service.Instance), (
+            handshake.Method, handshake.Path, (string?)JsonNode.Parse(handshake.Body)!["InstanceID"]));
         var first = await HeartbeatAsync();
         Assert.Equal(
             ("token-1", 0, service.Instance, "local", false),
@@ -85,7 +86,8 @@ public sealed class WebserverTests(EngineFixture engine) : IAsyncLifetime
     private async Task GoodbyeAsync(RunningService service)
     {
         var last = await HeartbeatAsync();
-        Assert.Equal(("token-1", 1, service.Instance, true), ((string?)last["AuthToken"], (int)last["HeartbeatNumber"]!, (string?)last["InstanceID"], (bool)last["IsDyingHeartbeat"]!));
+        Assert.Equal(("token-1", 1, service.Instance, true), (
+            (string?)last["AuthToken"], (int)last["HeartbeatNumber"]!, (string?)last["InstanceID"], (bool)last["IsDyingHeartbeat"]!));
         Assert.Equal(0, _webserver.Waiting);
     }
 

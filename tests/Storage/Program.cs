@@ -11,8 +11,8 @@ using Microsoft.Extensions.Options;
 namespace HostService.Tests.Storage;
 
 /// <summary>
-/// What tests need in a process of its own. <c>round-trip URL BUCKET SOURCE TARGET</c> saves a directory and fetches it again, and says what
-/// that took: <c>kb-before kb-at-most save-ms fetch-ms</c>. <c>mount CLOUD-ROOT MANDELBOX BACKING</c> mounts a drive, says
+/// What tests need in a process of its own. <c>round-trip URL BUCKET SOURCE TARGET</c> saves a directory and fetches it again, and says
+/// what that took: <c>kb-before kb-at-most save-ms fetch-ms</c>. <c>mount CLOUD-ROOT MANDELBOX BACKING</c> mounts a drive, says
 /// <c>mounted</c> and waits to be killed.
 /// </summary>
 internal static class Program
@@ -45,7 +45,8 @@ internal static class Program
             Options.Create(new HostOptions { CloudStorageRoot = cloudRoot }),
             TimeProvider.System,
             loggers.CreateLogger<RcloneCloudStorage>());
-        var refusal = await storage.MountAsync(mandelbox, new CloudDrive { Provider = "local", AccessToken = "token" }, CancellationToken.None);
+        var refusal = await storage.MountAsync(
+            mandelbox, new CloudDrive { Provider = "local", AccessToken = "token" }, CancellationToken.None);
         await Console.Out.WriteLineAsync(refusal ?? "mounted");
         await new TaskCompletionSource().Task;
     }
@@ -64,7 +65,8 @@ internal static class Program
         await Console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{baseline} {Status("VmHWM")} {saving} {fetching}"));
     }
 
-    private static async Task<(long Saving, long Fetching)> RoundTripAsync(S3UserConfigStore store, UserConfigKey key, string source, string target)
+    private static async Task<(long Saving, long Fetching)> RoundTripAsync(
+        S3UserConfigStore store, UserConfigKey key, string source, string target)
     {
         var clock = Stopwatch.StartNew();
         var saved = await store.SaveAsync(key, Stores.Token, source, CancellationToken.None);

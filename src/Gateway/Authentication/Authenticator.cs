@@ -123,7 +123,8 @@ internal sealed partial class Authenticator
             return Refuse(from, CredentialKind.Backend, answer.Refusal!);
         }
 
-        return token.Scopes.Contains(BackendScope) ? Caller.Backend : Refuse(from, CredentialKind.Backend, "its scope does not hold 'backend'");
+        return token.Scopes.Contains(BackendScope) ? Caller.Backend : Refuse(
+            from, CredentialKind.Backend, "its scope does not hold 'backend'");
     }
 
     private Caller Refuse(IPAddress? from, CredentialKind kind, string why)

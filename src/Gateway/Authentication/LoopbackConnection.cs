@@ -7,8 +7,8 @@ namespace HostService.Gateway.Authentication;
 internal static class LoopbackConnection
 {
     /// <summary>
-    /// Whether both ends of the connection are loopback addresses. One is not enough: with <c>route_localnet</c> a container can send packets
-    /// from its own address to 127.0.0.1, and packets that claim to come from 127.0.0.1 to an address of the host's.
+    /// Whether both ends of the connection are loopback addresses. One is not enough: with <c>route_localnet</c> a container can send
+    /// packets from its own address to 127.0.0.1, and packets that claim to come from 127.0.0.1 to an address of the host's.
     /// </summary>
     public static bool IsLoopback(this ConnectionInfo connection) =>
         IsLoopback(connection.RemoteIpAddress, connection.LocalIpAddress);

@@ -4,10 +4,12 @@ using Microsoft.AspNetCore.Connections;
 namespace HostService.Gateway.Limits;
 
 /// <summary>
-/// Ends a connection at once when its address, or all together, have too many. Goes before TLS, whose handshake costs more than all the rest.
+/// Ends a connection at once when its address, or all together, have too many. Goes before TLS, whose handshake costs more than all the
+/// rest.
 /// </summary>
 /// <remarks>
-/// Kestrel's own limit (MaxConcurrentConnections) does not look at addresses, so strangers could lock everybody out; and it logs each refusal.
+/// Kestrel's own limit (MaxConcurrentConnections) does not look at addresses, so strangers could lock everybody out; and it logs each
+/// refusal.
 /// </remarks>
 internal static class ConnectionLimit
 {

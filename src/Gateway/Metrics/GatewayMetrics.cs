@@ -17,7 +17,8 @@ public static class GatewayMetrics
     private static readonly double[] DurationBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
     /// <summary>Keeps the host's figures fresh for an exporter that is not <c>/metrics</c>.</summary>
-    public static IServiceCollection AddHostMetricsRefresh(this IServiceCollection services) => services.AddHostedService<HostMetricsRefresh>();
+    public static IServiceCollection AddHostMetricsRefresh(this IServiceCollection services) =>
+        services.AddHostedService<HostMetricsRefresh>();
 
     internal static void AddGatewayMetrics(this IServiceCollection services)
     {

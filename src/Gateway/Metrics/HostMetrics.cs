@@ -73,7 +73,8 @@ internal sealed partial class HostMetrics
         AddGpu("host_service.gpu.memory_free", "By", "Video memory that is free.", g => g.FreeMemoryKb * Kb);
         AddGpu("host_service.gpu.utilisation_ratio", "1", "How busy the GPU is, from 0 to 1.", g => g.UtilisationPercent / 100.0);
         AddGpu(
-            "host_service.gpu.memory_utilisation_ratio", "1", "How busy the GPU's memory is, from 0 to 1.", g => g.MemoryUtilisationPercent / 100.0);
+            "host_service.gpu.memory_utilisation_ratio", "1", "How busy the GPU's memory is, from 0 to 1.",
+            g => g.MemoryUtilisationPercent / 100.0);
         AddGpu("host_service.gpu.encoder_sessions", null, "Video encoder sessions.", g => g.EncoderSessions);
     }
 

@@ -13,7 +13,8 @@ internal static class ApiDocument
             {
                 Title = "Host service",
                 Version = "v1",
-                Description = "Runs mandelboxes on this host. The operator's API (/v1) is open to loopback, and to the backend's credential as a "
+                Description =
+                    "Runs mandelboxes on this host. The operator's API (/v1) is open to loopback, and to the backend's credential as a "
                     + "bearer token; health and metrics are also open to Gateway:MonitoringNetworks.",
             };
             document.Components ??= new OpenApiComponents();

@@ -21,7 +21,8 @@ internal static partial class MonitoringEndpoints
 
         group.MapGet("/readyz", ReadyAsync)
             .WithName("readyz").WithSummary("Whether work can be taken: registered, engine reachable, not draining.")
-            .Produces<Liveness>().ProducesProblem(StatusCodes.Status401Unauthorized).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .Produces<Liveness>().ProducesProblem(StatusCodes.Status401Unauthorized).ProducesProblem(
+                StatusCodes.Status503ServiceUnavailable);
 
         group.MapMetrics()
             .WithName("metrics").WithSummary("Figures in Prometheus' text format.")

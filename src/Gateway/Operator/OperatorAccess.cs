@@ -76,7 +76,8 @@ public static class OperatorAccess
         }
 
         return Results
-            .Problem("Send the backend's credential as a bearer token, or ask from this machine.", statusCode: StatusCodes.Status401Unauthorized)
+            .Problem(
+                "Send the backend's credential as a bearer token, or ask from this machine.", statusCode: StatusCodes.Status401Unauthorized)
             .ExecuteAsync(context);
     }
 }

@@ -55,7 +55,8 @@ internal static partial class OperatorEndpoints
     }
 
     private static async Task<IEnumerable<MandelboxDescription>> ListAsync(GrainCalls grains) =>
-        (await grains.WithTimeout(grains.Host.ListMandelboxes())).OrderBy(m => m.CreatedAt).ThenBy(m => m.MandelboxId, StringComparer.Ordinal);
+        (await grains.WithTimeout(grains.Host.ListMandelboxes())).OrderBy(m => m.CreatedAt).ThenBy(
+            m => m.MandelboxId, StringComparer.Ordinal);
 
     private static void MapOtherMethods(this IEndpointRouteBuilder routes, string path, string allow) =>
         routes.Map(path, (HttpContext context) =>

@@ -26,7 +26,8 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
             return Load(options.CertificatePath, options.CertificateKeyPath, timeProvider, logger);
         }
 
-        var certificate = SelfSignedCertificate.Create(timeProvider.GetUtcNow(), [.. AddressList.Split(options.CertificateNames), .. addresses]);
+        var certificate = SelfSignedCertificate.Create(
+            timeProvider.GetUtcNow(), [.. AddressList.Split(options.CertificateNames), .. addresses]);
         SelfSignedCertificate.Keep(certificate, privateRoot);
         return new GatewayCertificate(certificate, []);
     }

@@ -29,7 +29,8 @@ internal static class SelfSignedCertificate
     /// <summary>Writes key and certificate below <paramref name="privateRoot"/>, readable by the owner only.</summary>
     public static void Keep(X509Certificate2 certificate, string privateRoot)
     {
-        using var key = certificate.GetECDsaPrivateKey() ?? throw new GatewayCertificateException("The self-signed certificate has no key.");
+        using var key = certificate.GetECDsaPrivateKey() ?? throw new GatewayCertificateException(
+            "The self-signed certificate has no key.");
         try
         {
             Directory.CreateDirectory(privateRoot, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -62,7 +63,8 @@ internal static class SelfSignedCertificate
     private static X509Extension Names(IEnumerable<string> moreNames)
     {
         var names = new SubjectAlternativeNameBuilder();
-        string[] all = ["localhost", Environment.MachineName, "127.0.0.1", "::1", .. OwnAddresses().Select(a => a.ToString()), .. moreNames];
+        string[] all =
+            ["localhost", Environment.MachineName, "127.0.0.1", "::1", .. OwnAddresses().Select(a => a.ToString()), .. moreNames];
         foreach (var name in all.Distinct(StringComparer.OrdinalIgnoreCase))
         {
             if (IPAddress.TryParse(name, out var address))

@@ -3,7 +3,9 @@ using HostService.Gateway.Limits;
 
 namespace HostService.Gateway.Wire;
 
-/// <summary>Holds a body while it arrives, and grows with it. Not pooled: a pool would keep what a flood of large bodies made it allocate.</summary>
+/// <summary>
+/// Holds a body while it arrives, and grows with it. Not pooled: a pool would keep what a flood of large bodies made it allocate.
+/// </summary>
 internal sealed class BodyBuffer(ClientQuota.Lease quota) : IDisposable
 {
     /// <summary>

@@ -12,7 +12,8 @@ internal static class EcsEndpoints
         routes.MapWire<RegisterDockerContainerIdBody, string>(
             "POST", "/register_docker_container_id", "ECS mode: which container belongs to which mandelbox.", RegisterAsync);
         routes.MapWire<CreateUinputDevicesBody, string>(
-            "POST", "/create_uinput_devices", "ECS mode: input devices for a container to come; the result is a JSON text.", CreateDevicesAsync);
+            "POST", "/create_uinput_devices", "ECS mode: input devices for a container to come; the result is a JSON text.",
+            CreateDevicesAsync);
     }
 
     private static async Task<WireResult> RegisterAsync(

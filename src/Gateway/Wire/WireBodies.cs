@@ -100,4 +100,5 @@ internal sealed record SpinUpResult(
 
 internal sealed record WireResult<T>([property: JsonPropertyName("result")] T Result);
 
-internal sealed record WireRefusal([property: JsonPropertyName("result")] string Result, [property: JsonPropertyName("error")] string Error);
+internal sealed record WireRefusal(
+    [property: JsonPropertyName("result")] string Result, [property: JsonPropertyName("error")] string Error);

@@ -16,7 +16,8 @@ internal static class WireEndpoints
     }
 
     /// <summary>Maps a path. The handler's first parameter is a <see cref="WireRequest{TBody}"/>.</summary>
-    public static void MapWire<TBody, TResult>(this IEndpointRouteBuilder routes, string method, string path, string summary, Delegate handler)
+    public static void MapWire<TBody, TResult>(
+        this IEndpointRouteBuilder routes, string method, string path, string summary, Delegate handler)
         where TBody : class
     {
         routes.MapMethods(path, [method], handler)
@@ -30,7 +31,8 @@ internal static class WireEndpoints
             .Produces(StatusCodes.Status503ServiceUnavailable)
             .AddOpenApiOperationTransformer(RequestBodies.Describe<TBody>);
 
-        routes.Map(path, (HttpContext context) => IsExact(context) ? WireResult.OtherMethod(method, context.Request.Method) : Results.NotFound())
+        routes.Map(
+            path, (HttpContext context) => IsExact(context) ? WireResult.OtherMethod(method, context.Request.Method) : Results.NotFound())
             .ExcludeFromDescription();
     }
 

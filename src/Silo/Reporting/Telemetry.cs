@@ -7,7 +7,9 @@ using OpenTelemetry.Resources;
 
 namespace HostService.Silo.Reporting;
 
-/// <summary>Sends metrics, logs and traces to an OpenTelemetry collector. A trace is one spin-up or one clean-up, with a span per step.</summary>
+/// <summary>
+/// Sends metrics, logs and traces to an OpenTelemetry collector. A trace is one spin-up or one clean-up, with a span per step.
+/// </summary>
 public static class Telemetry
 {
     public static void AddTelemetry(this WebApplicationBuilder builder)
@@ -35,8 +37,8 @@ public sealed class TelemetryOptions : IValidatedOptions
     public const string Section = "Telemetry";
 
     /// <summary>
-    /// The collector's address for OTLP over HTTP, such as <c>http://127.0.0.1:4318</c>; <c>/v1/metrics</c> and so on are appended. Empty to
-    /// send nothing.
+    /// The collector's address for OTLP over HTTP, such as <c>http://127.0.0.1:4318</c>; <c>/v1/metrics</c> and so on are appended. Empty
+    /// to send nothing.
     /// </summary>
     public string OtlpEndpoint { get; set; } = "";
 

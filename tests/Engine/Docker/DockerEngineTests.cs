@@ -91,7 +91,8 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IAsyncLifetime
         await Engine.StopAsync(id, TimeSpan.Zero, default);
         await Engine.StopAsync(id, TimeSpan.Zero, default);
 
-        Assert.Equal(("exited", 137), ((await Engine.InspectAsync(id, default))!.Status, (await Engine.InspectAsync(id, default))!.ExitCode));
+        Assert.Equal(
+            ("exited", 137), ((await Engine.InspectAsync(id, default))!.Status, (await Engine.InspectAsync(id, default))!.ExitCode));
     }
 
     [EngineFact]
@@ -162,7 +163,8 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IAsyncLifetime
         ushort tcp = TestPorts.Reserve(), udp = TestPorts.Reserve(), second = TestPorts.Reserve();
         var id = await StartedAsync(Demo("box7") with
         {
-            Ports = [new PortBinding(32262, Transport.Tcp, tcp), new PortBinding(32263, Transport.Udp, udp), new PortBinding(32273, Transport.Tcp, second)],
+            Ports = [new PortBinding(32262, Transport.Tcp, tcp), new PortBinding(32263, Transport.Udp, udp), new PortBinding(
+                32273, Transport.Tcp, second)],
             Binds = ["/sys/fs/cgroup:/sys/fs/cgroup:ro", $"{mappings}:/fractal/resourceMappings"],
             Tmpfs = new Dictionary<string, string> { ["/run"] = "size=52428800", ["/run/lock"] = "size=52428800" },
             CapDrop = ["ALL"],
@@ -180,7 +182,8 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IAsyncLifetime
         Assert.Equal(Answer, await AskUdpAsync(udp));
         Assert.Equal(Enumerable.Repeat(Answer, 12), await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => AskTcpAsync(tcp))));
         var described = await Engine.InspectAsync(id, default);
-        Assert.Equal([(32262, tcp), (32263, udp), (32273, second)], described!.Ports.Select(p => ((int)p.MandelboxPort, p.HostPort)).Order());
+        Assert.Equal(
+            [(32262, tcp), (32263, udp), (32273, second)], described!.Ports.Select(p => ((int)p.MandelboxPort, p.HostPort)).Order());
 
         await AskTcpAsync(tcp, "quit\n");
         await using var events = await Engine.WatchAsync(described.StartedAt, default);

@@ -58,7 +58,8 @@ public sealed class LostEngineTests : IAsyncLifetime
     {
         Watch(giveUpAfter: TimeSpan.FromMinutes(2));
         await _handler.Until(h => h.Connections == 1);
-        var id = await Engine.CreateAsync(new ContainerSpec { Name = "before", Image = FakeContainerEngine.DemoImage, Tty = true }, default);
+        var id = await Engine.CreateAsync(
+            new ContainerSpec { Name = "before", Image = FakeContainerEngine.DemoImage, Tty = true }, default);
         await Engine.StartAsync(id, default);
         await _handler.Until(h => h.Told.Any(e => e.Action == "start"));
 

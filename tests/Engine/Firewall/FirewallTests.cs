@@ -7,8 +7,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace HostService.Tests.Engine.Firewall;
 
 /// <summary>
-/// A container that makes its own frames against the host's kernel, with <c>route_localnet</c> set as on the AMI: what it reaches without the
-/// rules, and no longer reaches with them. The rules are loaded by the service's own code.
+/// A container that makes its own frames against the host's kernel, with <c>route_localnet</c> set as on the AMI: what it reaches without
+/// the rules, and no longer reaches with them. The rules are loaded by the service's own code.
 /// </summary>
 public sealed class FirewallTests
 {

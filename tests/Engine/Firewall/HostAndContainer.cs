@@ -6,8 +6,8 @@ using HostService.Tests.Support;
 namespace HostService.Tests.Engine.Firewall;
 
 /// <summary>
-/// A host and a container as far as the network goes: two network namespaces, joined by a veth pair, with <c>route_localnet</c> set on the host.
-/// The machine's own network does not see them.
+/// A host and a container as far as the network goes: two network namespaces, joined by a veth pair, with <c>route_localnet</c> set on the
+/// host. The machine's own network does not see them.
 /// </summary>
 internal sealed class HostAndContainer : IAsyncDisposable
 {

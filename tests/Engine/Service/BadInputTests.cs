@@ -12,18 +12,22 @@ namespace HostService.Tests.Engine.Service;
 public sealed class BadInputTests(ServiceFixture fixture) : IClassFixture<ServiceFixture>
 {
     private const string SpinUp = "/spin_up_mandelbox";
-    private const string Right = """{"app_name":"mandelboxes/demo","config_encryption_token":"0123456789","jwt_access_token":"","mandelbox_id":"bad","session_id":1}""";
+    private const string Right =
+        """{"app_name":"mandelboxes/demo","config_encryption_token":"0123456789","jwt_access_token":"","mandelbox_id":"bad","session_id":1}""";
 
     private static readonly (string Method, string Path)[] Endpoints =
     [
-        ("PUT", SpinUp), ("PUT", SpinUp), ("PUT", SpinUp), ("POST", "/drain_and_shutdown"), ("PUT", "/set_container_dpi"), ("POST", "/mount_cloud_storage"),
+        ("PUT", SpinUp), ("PUT", SpinUp), ("PUT", SpinUp), ("POST", "/drain_and_shutdown"), ("PUT", "/set_container_dpi"), (
+            "POST", "/mount_cloud_storage"),
         ("POST", "/register_docker_container_id"), ("POST", "/create_uinput_devices"),
     ];
 
     private static readonly string[] Values =
     [
-        "\"bad\"", "\"0123456789\"", "1", "96", "\"dropbox\"", "null", "true", "-1", "1.5", "1e400", "18446744073709551616", "65536", "[]", "{}", "[[[[1]]]]", "\"\"", "\"..\"",
-        "\"../../etc/passwd\"", "\"a/b\"", "\"a\\u0000b\"", "\"a\\nb\"", "\"\\ud800\"", "\"host-service-warmup\"", "\"temp\"", "\"-rf\"", "\"$(id)\"", "\"%2e%2e\"",
+        "\"bad\"", "\"0123456789\"", "1", "96", "\"dropbox\"", "null", "true", "-1", "1.5", "1e400", "18446744073709551616", "65536", "[]",
+        "{}", "[[[[1]]]]", "\"\"", "\"..\"",
+        "\"../../etc/passwd\"", "\"a/b\"", "\"a\\u0000b\"", "\"a\\nb\"", "\"\\ud800\"", "\"host-service-warmup\"", "\"temp\"", "\"-rf\"",
+        "\"$(id)\"", "\"%2e%2e\"",
         $"\"{new string('a', 10_240)}\"", "tru", "\"", "", "NaN",
     ];
 
@@ -85,7 +89,11 @@ public sealed class BadInputTests(ServiceFixture fixture) : IClassFixture<Servic
     [InlineData(true)]
     public async Task A_body_over_a_mebibyte_is_refused_whether_or_not_it_says_so_first(bool chunked)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Put, SpinUp) { Content = new ByteArrayContent(With("app_name", $"\"{new string('a', 1 << 20)}\"")) };
+        using var request = new HttpRequestMessage(HttpMethod.Put, SpinUp)
+        {
+            Content = new ByteArrayContent(
+            With("app_name", $"\"{new string('a', 1 << 20)}\""))
+        };
         request.Headers.TransferEncodingChunked = chunked;
         // Or the server's answer comes while the client still sends, which tells it of a broken pipe instead.
         request.Headers.ExpectContinue = !chunked;
@@ -111,7 +119,8 @@ public sealed class BadInputTests(ServiceFixture fixture) : IClassFixture<Servic
             Assert.True(status is HttpStatusCode.BadRequest or HttpStatusCode.Unauthorized or HttpStatusCode.NotAcceptable, $"seed {seed}: {status} {answer}");
         });
 
-        Assert.All(new[] { HttpStatusCode.BadRequest, HttpStatusCode.NotAcceptable }, s => Assert.True(statuses.GetValueOrDefault(s) > 500, string.Join(", ", statuses)));
+        Assert.All(new[] { HttpStatusCode.BadRequest, HttpStatusCode.NotAcceptable }, s => Assert.True(
+            statuses.GetValueOrDefault(s) > 500, string.Join(", ", statuses)));
         Assert.False(happened.IsCompleted && happened.Result is { Action: "create" } e && IsOurs(e), "a container was made");
         await Service.AssertNothingIsLeftAsync();
         Assert.DoesNotContain("fail:", Service.Process.Log.Text, StringComparison.Ordinal);
@@ -162,7 +171,8 @@ public sealed class BadInputTests(ServiceFixture fixture) : IClassFixture<Servic
 
     private static byte[] With(string field, string value)
     {
-        var fields = JsonDocument.Parse(Right).RootElement.EnumerateObject().Where(p => p.Name != field).Select(p => $"\"{p.Name}\":{p.Value.GetRawText()}");
+        var fields = JsonDocument.Parse(Right).RootElement.EnumerateObject().Where(p => p.Name != field).Select(
+            p => $"\"{p.Name}\":{p.Value.GetRawText()}");
         return Encoding.UTF8.GetBytes($"{{{string.Join(',', fields.Append($"\"{field}\":{value}"))}}}");
     }
 

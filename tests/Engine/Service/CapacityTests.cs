@@ -22,7 +22,8 @@ public sealed class CapacityTests(EngineFixture engine)
         Assert.All(answers, a => Assert.True(a.Status == HttpStatusCode.OK, $"{a.Status} {a.Answer}"));
         var leases = (await service.GetAsync("/v1/mandelboxes")).AsArray().Select(m => m!["lease"]!).ToList();
         Assert.Equal(Enumerable.Range(10, All), leases.Select(l => (int)l["tty"]!).Order());
-        Assert.Equal(All * 3, leases.SelectMany(l => l["ports"]!.AsArray()).Select(p => $"{p!["transport"]}/{p["hostPort"]}").Distinct().Count());
+        Assert.Equal(
+            All * 3, leases.SelectMany(l => l["ports"]!.AsArray()).Select(p => $"{p!["transport"]}/{p["hostPort"]}").Distinct().Count());
         Assert.Equal(All, (await service.ContainersAsync()).Count(c => c.Running));
 
         var (status, refused) = await service.SpinUpAsync(TestService.Body("one-too-many"));

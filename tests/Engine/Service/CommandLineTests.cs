@@ -51,7 +51,8 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
     [Fact]
     public async Task A_service_that_does_not_run_is_told_of()
     {
-        var (code, _, errors) = await ServiceProcess.CommandAsync(Nothing, "status", "--address", $"https://127.0.0.1:{TestPorts.Reserve()}");
+        var (code, _, errors) = await ServiceProcess.CommandAsync(
+            Nothing, "status", "--address", $"https://127.0.0.1:{TestPorts.Reserve()}");
 
         Assert.Equal(1, code);
         Assert.Contains("No host service answers at https://127.0.0.1:", errors, StringComparison.Ordinal);
@@ -82,7 +83,8 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
     [Fact]
     public async Task A_machine_without_gpus_is_no_error()
     {
-        var (code, output, errors) = await ServiceProcess.CommandAsync(new Dictionary<string, string> { ["Gpu__NvmlLibrary"] = "libno-such-library.so.1" }, "gpus", "--json");
+        var (code, output, errors) = await ServiceProcess.CommandAsync(
+            new Dictionary<string, string> { ["Gpu__NvmlLibrary"] = "libno-such-library.so.1" }, "gpus", "--json");
 
         Assert.True(code == 0, errors);
         Assert.Empty(JsonNode.Parse(output)!["gpus"]!.AsArray());

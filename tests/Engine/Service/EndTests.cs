@@ -31,7 +31,8 @@ public sealed class EndTests(EngineFixture engine)
 
         using (var answer = await PostAsync(service, ServiceProcess.Secret))
         {
-            Assert.Equal((HttpStatusCode.OK, """{"result":"request successful"}"""), (answer.StatusCode, await answer.Content.ReadAsStringAsync()));
+            Assert.Equal(
+                (HttpStatusCode.OK, """{"result":"request successful"}"""), (answer.StatusCode, await answer.Content.ReadAsStringAsync()));
         }
 
         Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
@@ -56,7 +57,8 @@ public sealed class EndTests(EngineFixture engine)
         // The end may have come before the last step or after it, but it has come.
         var (status, answer) = await spinUp;
         Assert.Equal(HttpStatusCode.NoContent, deleted);
-        Assert.True(status == HttpStatusCode.OK || $"{answer["error"]}".Contains("operator", StringComparison.Ordinal), $"{status} {answer}");
+        Assert.True(
+            status == HttpStatusCode.OK || $"{answer["error"]}".Contains("operator", StringComparison.Ordinal), $"{status} {answer}");
         await service.AssertNothingIsLeftAsync();
     }
 
@@ -118,7 +120,8 @@ public sealed class EndTests(EngineFixture engine)
     {
         using var directory = new ScratchDirectory();
         var settings = ServiceSettings.Local(new Uri("unix:///nowhere"), directory).With(
-            ("Gateway__Port", "70000"), ("Docker__GiveUpAfter", "-1"), ("Host__CpuOnlySlots", "many"), ("Shutdown__StepTimeout", "00:00:00"));
+            ("Gateway__Port", "70000"), ("Docker__GiveUpAfter", "-1"), ("Host__CpuOnlySlots", "many"), (
+                "Shutdown__StepTimeout", "00:00:00"));
 
         await using var service = await ServiceProcess.LaunchAsync(settings);
 

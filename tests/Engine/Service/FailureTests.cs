@@ -78,7 +78,8 @@ public sealed class FailureTests(EngineFixture engine, ServiceFixture fixture) :
             var (status, answer) = await Service.SpinUpAsync(TestService.Body("short", app));
 
             await Service.GoneAsync("short");
-            Assert.True(status == HttpStatusCode.OK || $"{answer["error"]}".Contains("ended", StringComparison.Ordinal), $"{status} {answer}");
+            Assert.True(
+                status == HttpStatusCode.OK || $"{answer["error"]}".Contains("ended", StringComparison.Ordinal), $"{status} {answer}");
             await Service.AssertNothingIsLeftAsync();
         });
     }
@@ -100,7 +101,8 @@ public sealed class FailureTests(EngineFixture engine, ServiceFixture fixture) :
     {
         // Another host's mandelbox on the same engine: the same id, another owner.
         var foreign = await DockerCommand.RunAsync(
-            engine.Endpoint, "run", "--detach", "--label", $"{ContainerLabels.Host}=another", "--label", $"{ContainerLabels.MandelboxId}=stranger", FakeContainerEngine.DemoImage);
+            engine.Endpoint, "run", "--detach", "--label", $"{ContainerLabels.Host}=another", "--label",
+            $"{ContainerLabels.MandelboxId}=stranger", FakeContainerEngine.DemoImage);
         try
         {
             await Service.UpAsync("stranger");

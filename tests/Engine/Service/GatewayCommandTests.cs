@@ -52,17 +52,21 @@ public sealed class GatewayCommandTests(EngineFixture engine)
         await using var service = await TestService.StartAsync(engine.Endpoint, ("Orleans__ExternalClients", "true"));
         using var directory = new ScratchDirectory();
         await using var gateway = await ServiceProcess.LaunchAsync(
-            service.Settings.With(("Gateway__InstanceName", service.Settings.InstanceName), ("Host__PrivateRoot", directory["private"])), "gateway");
+            service.Settings.With(("Gateway__InstanceName", service.Settings.InstanceName), ("Host__PrivateRoot", directory["private"])),
+            "gateway");
         var ready = await gateway.Output.LineAsync("host-service gateway ready on ").WaitAsync(TimeSpan.FromSeconds(60));
-        using var http = ServiceProcess.NewClient(new Uri($"https://127.0.0.1:{new Uri(ready[ready.IndexOf("https:", StringComparison.Ordinal)..]).Port}"));
+        using var http = ServiceProcess.NewClient(
+            new Uri($"https://127.0.0.1:{new Uri(ready[ready.IndexOf("https:", StringComparison.Ordinal)..]).Port}"));
 
-        Assert.Equal(service.Settings.InstanceName, (string)JsonNode.Parse(await http.GetStringAsync("/v1/host"))!["identity"]!["instanceName"]!);
+        Assert.Equal(
+            service.Settings.InstanceName, (string)JsonNode.Parse(await http.GetStringAsync("/v1/host"))!["identity"]!["instanceName"]!);
         var (up, result) = await SendAsync(http, HttpMethod.Put, "/spin_up_mandelbox", TestService.Body("afar"));
         Assert.True(up == HttpStatusCode.OK, $"{result}\n{gateway.Log.Text}");
         Assert.Equal("Running", (string)JsonNode.Parse(await http.GetStringAsync("/v1/mandelboxes/afar"))!["state"]!);
         Assert.Equal((HttpStatusCode.NotAcceptable, true), await RefusedAsync(http));
 
-        var (drained, answer) = await SendAsync(http, HttpMethod.Post, "/drain_and_shutdown", new JsonObject { ["auth_secret"] = ServiceProcess.Secret });
+        var (drained, answer) = await SendAsync(
+            http, HttpMethod.Post, "/drain_and_shutdown", new JsonObject { ["auth_secret"] = ServiceProcess.Secret });
         Assert.Equal((HttpStatusCode.OK, "request successful"), (drained, (string)answer["result"]!));
         Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.Equal(0, await gateway.EndAsync());
@@ -72,13 +76,19 @@ public sealed class GatewayCommandTests(EngineFixture engine)
     /// <summary>A failure within the silo comes back as the reason that it is.</summary>
     private static async Task<(HttpStatusCode Status, bool HasReason)> RefusedAsync(HttpClient http)
     {
-        var (status, answer) = await SendAsync(http, HttpMethod.Put, "/spin_up_mandelbox", TestService.Body("nowhere", "mandelboxes/nowhere"));
+        var (status, answer) = await SendAsync(
+            http, HttpMethod.Put, "/spin_up_mandelbox", TestService.Body("nowhere", "mandelboxes/nowhere"));
         return (status, ((string)answer["error"]!).Contains("mandelboxes/nowhere", StringComparison.Ordinal));
     }
 
-    private static async Task<(HttpStatusCode Status, JsonNode Answer)> SendAsync(HttpClient http, HttpMethod method, string path, JsonObject body)
+    private static async Task<(HttpStatusCode Status, JsonNode Answer)> SendAsync(
+        HttpClient http, HttpMethod method, string path, JsonObject body)
     {
-        using var request = new HttpRequestMessage(method, path) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(method, path)
+        {
+            Content = new StringContent(
+            body.ToJsonString(), Encoding.UTF8, "application/json")
+        };
         using var response = await http.SendAsync(request);
         return (response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!);
     }

@@ -12,7 +12,8 @@ public sealed class LostEngineTests
         await using var daemon = await DockerDaemon.StartNewAsync();
         await EngineFixture.BuildDemoAsync(daemon.Endpoint);
         await using var service = await TestService.StartAsync(
-            daemon.Endpoint, ("Docker__GiveUpAfter", "00:00:01"), ("Docker__ReconnectDelay", "00:00:00.1"), ("Shutdown__MandelboxTimeout", "00:00:05"));
+            daemon.Endpoint, ("Docker__GiveUpAfter", "00:00:01"), ("Docker__ReconnectDelay", "00:00:00.1"), (
+                "Shutdown__MandelboxTimeout", "00:00:05"));
         await service.UpAsync("abandoned");
 
         await daemon.KillAsync();
@@ -61,7 +62,8 @@ public sealed class LostEngineTests
 
         // Its start may just have been answered; as a rule it has not, and the caller does not wait for the engine to come back.
         var (status, answer) = await spinUp;
-        Assert.True(status is HttpStatusCode.OK || $"{answer["error"]}".Contains("container", StringComparison.Ordinal), $"{status} {answer}");
+        Assert.True(
+            status is HttpStatusCode.OK || $"{answer["error"]}".Contains("container", StringComparison.Ordinal), $"{status} {answer}");
         var held = await service.GetAsync("/v1/host");
         Assert.Equal((1, 0), ((int)held["slots"]!["used"]!, (int)held["leaks"]!));
 

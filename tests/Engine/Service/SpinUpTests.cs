@@ -39,7 +39,8 @@ public sealed class SpinUpTests(EngineFixture engine, ServiceFixture fixture) : 
         var container = await Service.ContainerAsync("given");
         var lease = (await Service.GetAsync("/v1/mandelboxes/given"))["lease"]!;
         // The demo has made the file of B16 by then or not; the rest is there before the answer is.
-        var files = await InsideAsync(container.Id, "cd /fractal/resourceMappings; for f in .ready *; do [ $f = done_sleeping_until_X_clients ] || echo \"$f=[$(cat $f)] $(wc -c <$f)\"; done");
+        var files = await InsideAsync(
+            container.Id, "cd /fractal/resourceMappings; for f in .ready *; do [ $f = done_sleeping_until_X_clients ] || echo \"$f=[$(cat $f)] $(wc -c <$f)\"; done");
 
         Assert.Equal(
             string.Join(
@@ -52,7 +53,8 @@ public sealed class SpinUpTests(EngineFixture engine, ServiceFixture fixture) : 
                 Line("tty", $"{lease["tty"]}")),
             files);
         Assert.Equal($"{answer["result"]!["aes_key"]}", await InsideAsync(container.Id, "printf %s \"$FRACTAL_AES_KEY\""));
-        Assert.Equal("LOCALDEV all all", await InsideAsync(container.Id, "printf %s \"$SENTRY_ENV $NVIDIA_VISIBLE_DEVICES $NVIDIA_DRIVER_CAPABILITIES\""));
+        Assert.Equal("LOCALDEV all all", await InsideAsync(
+            container.Id, "printf %s \"$SENTRY_ENV $NVIDIA_VISIBLE_DEVICES $NVIDIA_DRIVER_CAPABILITIES\""));
         Assert.True(Directory.Exists(Path.Combine(Service.Settings.Root, "temp", "logs", "given", "18446744073709551615")));
         await Service.DeleteAsync("given");
 
@@ -182,5 +184,6 @@ public sealed class SpinUpTests(EngineFixture engine, ServiceFixture fixture) : 
         Task Answered(TimeSpan within) => answer.WaitAsync(within).ContinueWith(static _ => { }, TaskScheduler.Default);
     }
 
-    private Task<string> InsideAsync(string container, string script) => DockerCommand.RunAsync(engine.Endpoint, "exec", container, "/bin/sh", "-c", script);
+    private Task<string> InsideAsync(string container, string script) =>
+        DockerCommand.RunAsync(engine.Endpoint, "exec", container, "/bin/sh", "-c", script);
 }

@@ -34,7 +34,8 @@ public sealed class TestService : IAsyncDisposable
         var directory = new ScratchDirectory();
         try
         {
-            return new TestService(engine, directory, await ServiceProcess.StartAsync(ServiceSettings.Local(engine, directory).With(settings)));
+            return new TestService(
+                engine, directory, await ServiceProcess.StartAsync(ServiceSettings.Local(engine, directory).With(settings)));
         }
         catch
         {

@@ -97,7 +97,8 @@ public sealed class FailureLimitTests
     }
 
     private Task<GatewayHost> HostAsync(params (string, string)[] settings) =>
-        GatewayHost.StartAsync(HostEnvironment.Prod, null, _clock, [("Auth:SharedSecret", Secret), ("Auth:FailuresPerMinute", "3"), .. settings]);
+        GatewayHost.StartAsync(
+            HostEnvironment.Prod, null, _clock, [("Auth:SharedSecret", Secret), ("Auth:FailuresPerMinute", "3"), .. settings]);
 
     private static async Task ExhaustAsync(GatewayHost host, string from)
     {

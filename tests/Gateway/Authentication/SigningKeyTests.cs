@@ -19,7 +19,8 @@ public sealed class SigningKeyTests : IAsyncLifetime
     {
         _issuer = await Issuer.StartAsync();
         var grains = new FakeGrains().Mandelbox(nameof(IMandelboxGrain.SpinUp), Samples.Ready);
-        _host = await GatewayHost.StartAsync(HostEnvironment.Dev, grains, _clock, ("Auth:Issuer", _issuer.Url), ("Auth:FailuresPerMinute", "0"));
+        _host = await GatewayHost.StartAsync(
+            HostEnvironment.Dev, grains, _clock, ("Auth:Issuer", _issuer.Url), ("Auth:FailuresPerMinute", "0"));
     }
 
     public async Task DisposeAsync()
@@ -72,7 +73,8 @@ public sealed class SigningKeyTests : IAsyncLifetime
 
         for (var minute = 1; minute <= 3; minute++)
         {
-            var statuses = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => AskAsync(_issuer.Sign(Claims(), $"unknown-{i}", _issuer.Key()))));
+            var statuses = await Task.WhenAll(
+                Enumerable.Range(0, 30).Select(i => AskAsync(_issuer.Sign(Claims(), $"unknown-{i}", _issuer.Key()))));
             Assert.All(statuses, s => Assert.Equal(HttpStatusCode.Unauthorized, s));
             Assert.Equal(1 + minute, _issuer.Requests);
             Assert.Equal(HttpStatusCode.OK, await AskAsync());
@@ -100,8 +102,10 @@ public sealed class SigningKeyTests : IAsyncLifetime
     }
 
     public static TheoryData<string> NotKeys => new(
-        "", "{}", "[]", "null", "<html/>", "{\"keys\":null}", "{\"keys\":[]}", "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"key-1\",\"k\":\"AAAA\"}]}",
-        "{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"key-1\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}", "{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"key-1\",\"n\":\"!\",\"e\":\"AQAB\"}]}");
+        "", "{}", "[]", "null", "<html/>", "{\"keys\":null}", "{\"keys\":[]}",
+        "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"key-1\",\"k\":\"AAAA\"}]}",
+        "{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"key-1\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}",
+        "{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"key-1\",\"n\":\"!\",\"e\":\"AQAB\"}]}");
 
     [Theory]
     [MemberData(nameof(NotKeys))]

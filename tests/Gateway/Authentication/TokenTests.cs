@@ -148,7 +148,8 @@ public sealed class TokenTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Unauthorized, await UserAsync(_issuer.Sign(Good(), header: new() { ["alg"] = "RS256" })));
         Assert.Equal(
             HttpStatusCode.Unauthorized,
-            await UserAsync(_issuer.Sign(Good(), header: new() { ["alg"] = "RS256", ["kid"] = "key-1", ["crit"] = new[] { "x" }, ["x"] = 1 })));
+            await UserAsync(
+                _issuer.Sign(Good(), header: new() { ["alg"] = "RS256", ["kid"] = "key-1", ["crit"] = new[] { "x" }, ["x"] = 1 })));
     }
 
     [Theory]
@@ -172,7 +173,8 @@ public sealed class TokenTests : IAsyncLifetime
     [Fact]
     public async Task The_shared_secret_is_the_backends_and_something_alike_is_not()
     {
-        await using var host = await GatewayHost.StartAsync(HostEnvironment.Staging, null, _clock, ("Auth:Issuer", _issuer.Url), ("Auth:SharedSecret", "correct horse"));
+        await using var host = await GatewayHost.StartAsync(
+            HostEnvironment.Staging, null, _clock, ("Auth:Issuer", _issuer.Url), ("Auth:SharedSecret", "correct horse"));
 
         Assert.Equal(HttpStatusCode.Unauthorized, await BackendAsync("correct hors", host));
         Assert.Equal(HttpStatusCode.Unauthorized, await BackendAsync("correct horse ", host));
@@ -220,5 +222,6 @@ public sealed class TokenTests : IAsyncLifetime
         (await (host ?? _host).SpinUpAsync(Samples.SpinUp(token))).StatusCode;
 
     private async Task<HttpStatusCode> BackendAsync(string credential, GatewayHost? host = null) =>
-        (await (host ?? _host).SendAsync("POST", "/drain_and_shutdown", JsonSerializer.Serialize(new { auth_secret = credential }))).StatusCode;
+        (await (host ?? _host).SendAsync("POST", "/drain_and_shutdown", JsonSerializer.Serialize(new { auth_secret = credential })))
+            .StatusCode;
 }

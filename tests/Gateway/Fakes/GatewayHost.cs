@@ -40,7 +40,8 @@ public sealed class GatewayHost : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public static Task<GatewayHost> LocalAsync(FakeGrains? grains = null, TimeProvider? clock = null, params (string Key, string Value)[] settings) =>
+    public static Task<GatewayHost> LocalAsync(
+        FakeGrains? grains = null, TimeProvider? clock = null, params (string Key, string Value)[] settings) =>
         StartAsync(HostEnvironment.LocalDev, grains, clock, settings);
 
     public static async Task<GatewayHost> StartAsync(

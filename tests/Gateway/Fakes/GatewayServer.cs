@@ -18,8 +18,8 @@ using Microsoft.Extensions.Options;
 namespace HostService.Tests.Gateway.Fakes;
 
 /// <summary>
-/// The gateway on its real server, over TLS, in front of fake grains. It listens on 127.0.0.1; to it, a client at 127.1.<i>x</i>.<i>y</i> is a
-/// stranger at 203.0.<i>x</i>.<i>y</i>.
+/// The gateway on its real server, over TLS, in front of fake grains. It listens on 127.0.0.1; to it, a client at 127.1.<i>x</i>.<i>y</i>
+/// is a stranger at 203.0.<i>x</i>.<i>y</i>.
 /// </summary>
 [SuppressMessage("Security", "CA5359", Justification = "Talks to itself only.")]
 [SuppressMessage("Security", "MA0039", Justification = "Talks to itself only.")]
@@ -79,7 +79,9 @@ public sealed class GatewayServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Completes once so many requests have reached the endpoints, and each of them has been answered or waits for something.</summary>
+    /// <summary>
+    /// Completes once so many requests have reached the endpoints, and each of them has been answered or waits for something.
+    /// </summary>
     public Task BegunAsync(int count)
     {
         lock (_gate)

@@ -86,7 +86,8 @@ public sealed class Issuer : IAsyncDisposable
 
     public string Sign(Dictionary<string, object?> claims, string keyId = UsualKey, RSA? key = null, string alg = "RS256", Dictionary<string, object?>? header = null)
     {
-        var signed = Encode(header ?? new(StringComparer.Ordinal) { ["alg"] = alg, ["typ"] = "JWT", ["kid"] = keyId }) + "." + Encode(claims);
+        var signed = Encode(header ?? new(StringComparer.Ordinal) { ["alg"] = alg, ["typ"] = "JWT", ["kid"] = keyId }) + "." + Encode(
+            claims);
         var bytes = Encoding.ASCII.GetBytes(signed);
         var signature = alg switch
         {

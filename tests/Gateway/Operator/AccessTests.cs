@@ -114,7 +114,8 @@ public sealed class AccessTests
             foreach (var (from, to) in NotThisMachine.Append((GatewayHost.Outside, "192.0.2.1")))
             {
                 var refused = await host.SendAsync(method, path, """{"auth_secret":"any"}""", from, to: to);
-                Assert.Equal((HttpStatusCode.Unauthorized, "Unauthorized"), (refused.StatusCode, await refused.Content.ReadAsStringAsync()));
+                Assert.Equal(
+                    (HttpStatusCode.Unauthorized, "Unauthorized"), (refused.StatusCode, await refused.Content.ReadAsStringAsync()));
             }
 
             foreach (var loopback in new[] { "127.0.0.1", "::1", "::ffff:127.0.0.1" })

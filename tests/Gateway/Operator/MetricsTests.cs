@@ -114,7 +114,8 @@ public sealed class MetricsTests
     public async Task A_label_that_differs_each_time_is_bounded()
     {
         await using var host = await GatewayHost.LocalAsync(Answering());
-        var counter = host.Services.GetRequiredService<IMeterFactory>().Create("HostService.Something").CreateCounter<int>("host_service.things");
+        var counter = host.Services.GetRequiredService<IMeterFactory>().Create("HostService.Something").CreateCounter<int>(
+            "host_service.things");
         for (var i = 0; i < 5000; i++)
         {
             counter.Add(1, new KeyValuePair<string, object?>("id", i));
@@ -134,7 +135,8 @@ public sealed class MetricsTests
 
         var lines = await ScrapeAsync(host);
 
-        Assert.All(lines, l => Assert.Matches("""^(# HELP [a-z_0-9]+ .+|# TYPE [a-z_0-9]+ (counter|gauge|histogram)|[a-z_0-9]+(\{([a-z_0-9]+="([^"\\]|\\.)*",?)+\})? [-+0-9.eE]+)$""", l));
+        Assert.All(lines, l => Assert.Matches(
+            """^(# HELP [a-z_0-9]+ .+|# TYPE [a-z_0-9]+ (counter|gauge|histogram)|[a-z_0-9]+(\{([a-z_0-9]+="([^"\\]|\\.)*",?)+\})? [-+0-9.eE]+)$""", l));
         var families = lines.Where(l => l.StartsWith("# TYPE", StringComparison.Ordinal)).Select(l => l.Split(' ')[2]).ToList();
         Assert.Equal(families.Distinct(StringComparer.Ordinal), families);
     }
@@ -151,7 +153,8 @@ public sealed class MetricsTests
         var lines = await ScrapeAsync(host);
 
         var count = Assert.Single(lines, l => l.StartsWith("http_server_request_duration_seconds_count{", StringComparison.Ordinal)
-            && l.Contains("http_route=\"/spin_up_mandelbox\"", StringComparison.Ordinal) && l.Contains("http_response_status_code=\"400\"", StringComparison.Ordinal));
+            && l.Contains("http_route=\"/spin_up_mandelbox\"", StringComparison.Ordinal) && l.Contains(
+                "http_response_status_code=\"400\"", StringComparison.Ordinal));
         Assert.EndsWith(" 3", count, StringComparison.Ordinal);
     }
 

@@ -28,7 +28,8 @@ public sealed class OperatorTests
     [Fact]
     public async Task The_list_has_the_oldest_mandelbox_first()
     {
-        IReadOnlyList<MandelboxDescription> list = [Samples.Mandelbox("young", age: 1), Samples.Mandelbox("old", MandelboxState.Dying, 100)];
+        IReadOnlyList<MandelboxDescription> list = [Samples.Mandelbox("young", age: 1), Samples.Mandelbox(
+            "old", MandelboxState.Dying, 100)];
         await using var host = await GatewayHost.LocalAsync(new FakeGrains().Host(nameof(IHostGrain.ListMandelboxes), list));
 
         using var answer = await JsonAsync(await host.SendAsync("GET", "/v1/mandelboxes", null, Loopback), HttpStatusCode.OK);
@@ -79,7 +80,8 @@ public sealed class OperatorTests
             await IsProblemAsync(await host.SendAsync(method, $"/v1/mandelboxes/{id}", null, Loopback), HttpStatusCode.BadRequest);
         }
 
-        await IsProblemAsync(await host.SendAsync("GET", "/v1/mandelboxes/" + new string('a', 8000), null, Loopback), HttpStatusCode.BadRequest);
+        await IsProblemAsync(
+            await host.SendAsync("GET", "/v1/mandelboxes/" + new string('a', 8000), null, Loopback), HttpStatusCode.BadRequest);
         Assert.Empty(host.Grains.Calls);
     }
 
@@ -112,8 +114,10 @@ public sealed class OperatorTests
     public async Task A_grain_that_does_not_answer_is_a_504_and_one_that_fails_a_500_without_its_secrets()
     {
         var grains = new FakeGrains()
-            .Host<HostDescription>(nameof(IHostGrain.Describe), _ => Task.FromException<HostDescription>(new TimeoutException("no answer within 30 s")))
-            .Host<IReadOnlyList<MandelboxDescription>>(nameof(IHostGrain.ListMandelboxes), _ => throw new InvalidOperationException("secret"));
+            .Host<HostDescription>(
+                nameof(IHostGrain.Describe), _ => Task.FromException<HostDescription>(new TimeoutException("no answer within 30 s")))
+            .Host<IReadOnlyList<MandelboxDescription>>(
+                nameof(IHostGrain.ListMandelboxes), _ => throw new InvalidOperationException("secret"));
         await using var host = await GatewayHost.LocalAsync(grains);
 
         await IsProblemAsync(await host.SendAsync("GET", "/v1/host", null, Loopback), HttpStatusCode.GatewayTimeout);
@@ -145,7 +149,8 @@ public sealed class OperatorTests
         using var not = await JsonAsync(await host.SendAsync("GET", "/readyz", null, Loopback), HttpStatusCode.ServiceUnavailable);
         Assert.Equal(["The host is draining.", "The engine cannot be reached."], not.RootElement.GetProperty("reasons").EnumerateArray().Select(r => r.GetString()));
 
-        foreach (var other in new[] { Samples.Host(HostStatus.Starting), Samples.Host(HostStatus.Closed), Samples.Host(HostStatus.Active, "x") })
+        foreach (
+            var other in new[] { Samples.Host(HostStatus.Starting), Samples.Host(HostStatus.Closed), Samples.Host(HostStatus.Active, "x") })
         {
             now = other;
             await IsProblemAsync(await host.SendAsync("GET", "/readyz", null, Loopback), HttpStatusCode.ServiceUnavailable);
@@ -156,7 +161,8 @@ public sealed class OperatorTests
     public async Task A_host_grain_that_does_not_answer_is_not_ready()
     {
         var clock = new ManualClock();
-        var grains = new FakeGrains().Host<HostDescription>(nameof(IHostGrain.Describe), _ => new TaskCompletionSource<HostDescription>().Task);
+        var grains = new FakeGrains().Host<HostDescription>(
+            nameof(IHostGrain.Describe), _ => new TaskCompletionSource<HostDescription>().Task);
         await using var host = await GatewayHost.LocalAsync(grains, clock);
         var waits = clock.TimerSetAsync(TimeSpan.FromSeconds(5));
 
@@ -177,15 +183,19 @@ public sealed class OperatorTests
         var paths = document.RootElement.GetProperty("paths");
         string[] expected =
         [
-            "/spin_up_mandelbox put", "/drain_and_shutdown post", "/set_container_dpi put", "/mount_cloud_storage post", "/register_docker_container_id post",
-            "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/mandelboxes get", "/v1/mandelboxes/{id} get",
+            "/spin_up_mandelbox put", "/drain_and_shutdown post", "/set_container_dpi put", "/mount_cloud_storage post",
+            "/register_docker_container_id post",
+            "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/mandelboxes get",
+            "/v1/mandelboxes/{id} get",
             "/v1/mandelboxes/{id} delete",
         ];
-        var found = paths.EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Select(o => $"{p.Name} {o.Name}")).Where(p => !p.StartsWith("/guarded", StringComparison.Ordinal));
+        var found = paths.EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Select(o => $"{p.Name} {o.Name}")).Where(
+            p => !p.StartsWith("/guarded", StringComparison.Ordinal));
         Assert.Equal(expected.Order(StringComparer.Ordinal), found.Order(StringComparer.Ordinal));
         var spinUp = paths.GetProperty("/spin_up_mandelbox").GetProperty("put");
         Assert.Equal(["200", "400", "401", "406", "413", "503"], spinUp.GetProperty("responses").EnumerateObject().Select(r => r.Name).Order(StringComparer.Ordinal));
-        var body = Resolve(document, spinUp.GetProperty("requestBody").GetProperty("content").GetProperty("application/json").GetProperty("schema"));
+        var body = Resolve(
+            document, spinUp.GetProperty("requestBody").GetProperty("content").GetProperty("application/json").GetProperty("schema"));
         Assert.Equal(
             ["app_name", "config_encryption_token", "dpi", "jwt_access_token", "mandelbox_id", "session_id"],
             body.GetProperty("properties").EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));

@@ -59,7 +59,8 @@ public sealed class CertificateTests : IDisposable
         var file = Path.Combine(_directory.FullName, "a-file");
         File.WriteAllText(file, "");
 
-        var fault = Assert.Throws<GatewayCertificateException>(() => GatewayCertificate.Prepare(new GatewayOptions(), [], file, _clock, NullLogger.Instance));
+        var fault = Assert.Throws<GatewayCertificateException>(
+            () => GatewayCertificate.Prepare(new GatewayOptions(), [], file, _clock, NullLogger.Instance));
         Assert.Contains("Host:PrivateRoot", fault.Message, StringComparison.Ordinal);
         Assert.Contains(file, fault.Message, StringComparison.Ordinal);
     }
@@ -90,7 +91,8 @@ public sealed class CertificateTests : IDisposable
     public void A_file_that_will_not_do_is_named_with_what_is_wrong(string certificate, string key, string expected)
     {
         var (path, keyPath, _) = Operators();
-        var (_, otherKey, _) = Certificates.Write(_directory.FullName, "other", _clock.GetUtcNow().AddDays(-1), _clock.GetUtcNow().AddDays(100));
+        var (_, otherKey, _) = Certificates.Write(
+            _directory.FullName, "other", _clock.GetUtcNow().AddDays(-1), _clock.GetUtcNow().AddDays(100));
         using var rsa = RSA.Create(2048);
         var files = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -99,7 +101,8 @@ public sealed class CertificateTests : IDisposable
             ["other-key"] = otherKey,
             ["empty"] = Write("empty.pem", ""),
             ["garbage"] = Write("garbage.pem", "-----BEGIN NONSENSE-----"),
-            ["encrypted"] = Write("encrypted.pem", rsa.ExportEncryptedPkcs8PrivateKeyPem("x", new PbeParameters(PbeEncryptionAlgorithm.Aes128Cbc, HashAlgorithmName.SHA256, 1))),
+            ["encrypted"] = Write("encrypted.pem", rsa.ExportEncryptedPkcs8PrivateKeyPem(
+                "x", new PbeParameters(PbeEncryptionAlgorithm.Aes128Cbc, HashAlgorithmName.SHA256, 1))),
         };
         var options = Own(files.GetValueOrDefault(certificate, certificate), files.GetValueOrDefault(key, key));
 
@@ -114,7 +117,8 @@ public sealed class CertificateTests : IDisposable
     [InlineData(1, 10, "not valid before")]
     public void A_certificate_out_of_its_time_is_refused(int from, int until, string expected)
     {
-        var (path, keyPath, _) = Certificates.Write(_directory.FullName, "late", _clock.GetUtcNow().AddDays(from), _clock.GetUtcNow().AddDays(until));
+        var (path, keyPath, _) = Certificates.Write(
+            _directory.FullName, "late", _clock.GetUtcNow().AddDays(from), _clock.GetUtcNow().AddDays(until));
 
         var fault = Assert.Throws<GatewayCertificateException>(() => Prepare(Own(path, keyPath)));
         Assert.Contains(expected, fault.Message, StringComparison.Ordinal);
@@ -125,7 +129,8 @@ public sealed class CertificateTests : IDisposable
     [InlineData(15, false)]
     public void A_certificate_that_expires_within_two_weeks_is_warned_of(int days, bool warned)
     {
-        var (path, keyPath, _) = Certificates.Write(_directory.FullName, "soon", _clock.GetUtcNow().AddDays(-1), _clock.GetUtcNow().AddDays(days));
+        var (path, keyPath, _) = Certificates.Write(
+            _directory.FullName, "soon", _clock.GetUtcNow().AddDays(-1), _clock.GetUtcNow().AddDays(days));
         var log = new WarningCount();
 
         GatewayCertificate.Prepare(Own(path, keyPath), [], Private, _clock, log);
@@ -136,7 +141,8 @@ public sealed class CertificateTests : IDisposable
     private (string Path, string KeyPath, string Thumbprint) Operators() =>
         Certificates.Write(_directory.FullName, "operator", _clock.GetUtcNow().AddDays(-1), _clock.GetUtcNow().AddDays(100));
 
-    private GatewayCertificate Prepare(GatewayOptions options) => GatewayCertificate.Prepare(options, [], Private, _clock, NullLogger.Instance);
+    private GatewayCertificate Prepare(GatewayOptions options) =>
+        GatewayCertificate.Prepare(options, [], Private, _clock, NullLogger.Instance);
 
     private static GatewayOptions Own(string path, string keyPath) => new() { CertificatePath = path, CertificateKeyPath = keyPath };
 
@@ -156,7 +162,8 @@ public sealed class CertificateTests : IDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             Warnings += logLevel == LogLevel.Warning ? 1 : 0;
     }
 }

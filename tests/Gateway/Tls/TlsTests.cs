@@ -22,7 +22,8 @@ public sealed class TlsTests
         var errors = SslPolicyErrors.None;
         using var client = Client((certificate, found) => (seen, errors) = (new X509Certificate2(certificate), found));
 
-        var response = await client.PutAsync(new Uri(server.Address, "/spin_up_mandelbox"), new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(Samples.SpinUp())));
+        var response = await client.PutAsync(
+            new Uri(server.Address, "/spin_up_mandelbox"), new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(Samples.SpinUp())));
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal("HTTP/1.1", "HTTP/" + response.Version);
@@ -85,7 +86,8 @@ public sealed class TlsTests
     {
         using var directory = new ScratchDirectory();
         var (path, keyPath, thumbprint) = Certificates.Write(directory.Path, "operator");
-        await using var server = await GatewayServer.StartAsync(null, ("Gateway:CertificatePath", path), ("Gateway:CertificateKeyPath", keyPath));
+        await using var server = await GatewayServer.StartAsync(
+            null, ("Gateway:CertificatePath", path), ("Gateway:CertificateKeyPath", keyPath));
         string? seen = null;
         using var client = Client((certificate, _) => seen = certificate.Thumbprint);
 

@@ -19,7 +19,8 @@ public sealed class RandomBodiesTests
 
     private static readonly string[] Fields =
     [
-        "app_name", "config_encryption_token", "jwt_access_token", "mandelbox_id", "session_id", "dpi", "auth_secret", "host_port", "provider", "access_token",
+        "app_name", "config_encryption_token", "jwt_access_token", "mandelbox_id", "session_id", "dpi", "auth_secret", "host_port",
+        "provider", "access_token",
         "refresh_token", "expiry", "token_type", "client_id", "client_secret", "docker_id", "fractal_id", "unknown", "",
     ];
 
@@ -27,8 +28,10 @@ public sealed class RandomBodiesTests
     private static readonly string[] Values =
     [
         "\"browsers/chrome\"", "\"box-1\"", "\"1234567890\"", "1234567890", "96", "30001", "\"dropbox\"", $"\"{new string('a', 64)}\"",
-        "null", "true", "0", "-1", "1.5", "1e400", "18446744073709551616", "9223372036854775808", "65536", "[]", "{}", "[[[[1]]]]", "\"\"", "\"..\"", "\"../../etc/passwd\"",
-        "\"a/b\"", "\"a\\u0000b\"", "\"a\\nb\"", "\"\\ud800\"", "\"\\u202e\"", "\"ä\"", "\"host-service-warmup\"", "\"-rf\"", "\"$(id)\"", "\"%2e%2e\"",
+        "null", "true", "0", "-1", "1.5", "1e400", "18446744073709551616", "9223372036854775808", "65536", "[]", "{}", "[[[[1]]]]", "\"\"",
+        "\"..\"", "\"../../etc/passwd\"",
+        "\"a/b\"", "\"a\\u0000b\"", "\"a\\nb\"", "\"\\ud800\"", "\"\\u202e\"", "\"ä\"", "\"host-service-warmup\"", "\"-rf\"", "\"$(id)\"",
+        "\"%2e%2e\"",
         $"\"{new string('a', 10_240)}\"", "\"" + string.Concat(Enumerable.Repeat("../", 3000)) + "\"", "tru", "\"", "", "NaN", "'x'",
     ];
 
@@ -43,7 +46,8 @@ public sealed class RandomBodiesTests
 
     /// <summary>A body with every field right, a few of them replaced.</summary>
     private static readonly Gen<byte[]> NearlyRight =
-        from wrong in Gen.Choose(0, 2).SelectMany(n => Gen.Elements(Fields).SelectMany(_ => Value, (name, value) => (name, value)).ArrayOf(n))
+        from wrong in Gen.Choose(0, 2).SelectMany(
+            n => Gen.Elements(Fields).SelectMany(_ => Value, (name, value) => (name, value)).ArrayOf(n))
         select Spell(wrong);
 
     private static readonly Gen<byte[]> Noise = ArbMap.Default.GeneratorFor<byte[]>().Select(b => b ?? []);
@@ -137,7 +141,8 @@ public sealed class RandomBodiesTests
         {
             Assert.InRange(request.AppName.Length, 1, 200);
             Assert.DoesNotContain("..", request.AppName, StringComparison.Ordinal);
-            Assert.All(request.AppName, c => Assert.True(char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-' or '/', request.AppName));
+            Assert.All(request.AppName, c => Assert.True(
+                char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-' or '/', request.AppName));
             Assert.True(request.Dpi is null or (>= 1 and <= 1000));
             Assert.True(request.ConfigEncryptionToken.Length >= 10);
         }

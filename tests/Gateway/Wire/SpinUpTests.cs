@@ -30,14 +30,16 @@ public sealed class SpinUpTests
         var call = Assert.Single(host.Grains.Calls);
         Assert.Equal("box-1", call.Key);
         Assert.Equal(
-            new SpinUpRequest($"localdev_host_service_user_{GatewayHost.InstanceName}", "browsers/chrome", "1234567890", ulong.MaxValue, 96),
+            new SpinUpRequest(
+                $"localdev_host_service_user_{GatewayHost.InstanceName}", "browsers/chrome", "1234567890", ulong.MaxValue, 96),
             call.Argument<SpinUpRequest>());
     }
 
     [Fact]
     public async Task What_could_not_be_done_is_a_406_with_the_grains_reason()
     {
-        var grains = new FakeGrains().Mandelbox(nameof(IMandelboxGrain.SpinUp), SpinUpAnswer.Failed("lease", "no TTY is free: \"54\" of 54 are in use"));
+        var grains = new FakeGrains().Mandelbox(
+            nameof(IMandelboxGrain.SpinUp), SpinUpAnswer.Failed("lease", "no TTY is free: \"54\" of 54 are in use"));
         await using var host = await GatewayHost.LocalAsync(grains);
 
         var response = await host.SpinUpAsync(Samples.SpinUp());
@@ -147,7 +149,8 @@ public sealed class SpinUpTests
     }
 
     public static TheoryData<string> NotOneObject => new(
-        "", " ", "null", "[]", "1", "\"text\"", "{", "}", "{}}", "{} {}", "{},", "{\"a\":1,}", "{a:1}", "{'a':1}", "{\"a\":1}//", "\uFEFF{}", "<xml/>", "a=b",
+        "", " ", "null", "[]", "1", "\"text\"", "{", "}", "{}}", "{} {}", "{},", "{\"a\":1,}", "{a:1}", "{'a':1}", "{\"a\":1}//",
+        "\uFEFF{}", "<xml/>", "a=b",
         string.Concat(Enumerable.Repeat("{\"a\":", 100)) + "1" + new string('}', 100));
 
     [Theory]
@@ -200,7 +203,8 @@ public sealed class SpinUpTests
     {
         var clock = new ManualClock();
         var waits = clock.TimerSetAsync(TimeSpan.FromMinutes(3));
-        var grains = new FakeGrains().Mandelbox<SpinUpAnswer>(nameof(IMandelboxGrain.SpinUp), _ => new TaskCompletionSource<SpinUpAnswer>().Task);
+        var grains = new FakeGrains().Mandelbox<SpinUpAnswer>(
+            nameof(IMandelboxGrain.SpinUp), _ => new TaskCompletionSource<SpinUpAnswer>().Task);
         await using var host = await GatewayHost.LocalAsync(grains, clock, ("Gateway:MandelboxTimeout", "00:03:00"));
 
         var response = host.SpinUpAsync(Samples.SpinUp());
@@ -217,7 +221,8 @@ public sealed class SpinUpTests
     public async Task A_grain_that_fails_is_a_406_that_says_where_to_look_and_tells_no_secret()
     {
         var grains = new FakeGrains().Mandelbox<SpinUpAnswer>(
-            nameof(IMandelboxGrain.SpinUp), _ => Task.FromException<SpinUpAnswer>(new InvalidOperationException("the secret is 1234567890")));
+            nameof(IMandelboxGrain.SpinUp), _ => Task.FromException<SpinUpAnswer>(
+                new InvalidOperationException("the secret is 1234567890")));
         await using var host = await GatewayHost.LocalAsync(grains);
 
         var response = await host.SpinUpAsync(Samples.SpinUp());

@@ -84,8 +84,10 @@ public sealed class WireTests
         const int Limit = 1 << 20;
 
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await host.SendContentAsync(method, path, new ByteArrayContent(Body(Limit + 1)))).StatusCode);
-        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await host.SendContentAsync(method, path, new Chunked(Body(Limit + 1)))).StatusCode);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await host.SendContentAsync(method, path, new ByteArrayContent(Body(Limit)))).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.RequestEntityTooLarge, (await host.SendContentAsync(method, path, new Chunked(Body(Limit + 1)))).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Unauthorized, (await host.SendContentAsync(method, path, new ByteArrayContent(Body(Limit)))).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await host.SendContentAsync(method, path, new Chunked(Body(Limit)))).StatusCode);
 
         static byte[] Body(int length) => Encoding.UTF8.GetBytes("{}" + new string(' ', length - 2));
@@ -169,7 +171,8 @@ public sealed class WireTests
     [InlineData("POST", "/register_docker_container_id", "fractal_id", "a b")]
     [InlineData("POST", "/create_uinput_devices", "fractal_id", "..")]
     [InlineData("POST", "/create_uinput_devices", "fractal_id", "host-service-warmup")]
-    public async Task A_bad_value_is_a_406_that_names_the_field_and_reaches_no_grain(string method, string path, string field, object? value)
+    public async Task A_bad_value_is_a_406_that_names_the_field_and_reaches_no_grain(
+        string method, string path, string field, object? value)
     {
         await using var host = await DeployedAsync();
         var fields = new Dictionary<string, object?>(StringComparer.Ordinal)
@@ -199,7 +202,8 @@ public sealed class WireTests
             .Mandelbox(nameof(IMandelboxGrain.MountCloudStorage), _ => Task.FromResult(refusal));
         await using var host = await DeployedAsync(grains);
         var body = Backend(
-            ("host_port", 30001), ("provider", "google_drive"), ("access_token", "at"), ("refresh_token", "rt"), ("expiry", "2026-01-01T00:00:00Z"),
+            ("host_port", 30001), ("provider", "google_drive"), ("access_token", "at"), ("refresh_token", "rt"), (
+                "expiry", "2026-01-01T00:00:00Z"),
             ("token_type", "Bearer"), ("client_id", "ci"), ("client_secret", "cs"));
 
         Assert.Equal("""{"result":""}""", await (await host.SendAsync("POST", "/mount_cloud_storage", body)).Content.ReadAsStringAsync());
@@ -230,7 +234,8 @@ public sealed class WireTests
         var grains = new FakeGrains().Mandelbox<string?>(nameof(IMandelboxGrain.RegisterContainer), (string?)null);
         await using var host = await DeployedAsync(grains);
 
-        var response = await host.SendAsync("POST", "/register_docker_container_id", Backend(("docker_id", new string('a', 64)), ("fractal_id", "box-7")));
+        var response = await host.SendAsync(
+            "POST", "/register_docker_container_id", Backend(("docker_id", new string('a', 64)), ("fractal_id", "box-7")));
 
         Assert.Equal("""{"result":""}""", await response.Content.ReadAsStringAsync());
         var call = Assert.Single(grains.Calls);
@@ -241,7 +246,8 @@ public sealed class WireTests
     public async Task Devices_come_as_a_json_text_within_the_result()
     {
         var grains = new FakeGrains().Mandelbox(
-            nameof(IMandelboxGrain.CreateInputDevices), new InputDevicesAnswer([new DeviceDescription("/dev/input/event5", "/dev/input/event5", "rwm")], null));
+            nameof(IMandelboxGrain.CreateInputDevices), new InputDevicesAnswer(
+                [new DeviceDescription("/dev/input/event5", "/dev/input/event5", "rwm")], null));
         await using var host = await DeployedAsync(grains);
 
         var response = await host.SendAsync("POST", "/create_uinput_devices", Backend(("fractal_id", "box-7")));

@@ -73,7 +73,8 @@ public abstract class CloudStorageTestBase : IAsyncLifetime
     /// <summary>The rclone processes that this test's storage has running.</summary>
     protected IReadOnlyList<int> RclonePids() =>
         [.. Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).OfType<string>().Where(name => name.All(char.IsAsciiDigit))
-            .Where(pid => CommandLine(pid) is { } line && line.Contains("rclone\0mount", StringComparison.Ordinal) && line.Contains(Scratch.Path, StringComparison.Ordinal))
+            .Where(pid => CommandLine(pid) is { } line && line.Contains("rclone\0mount", StringComparison.Ordinal) && line.Contains(
+                Scratch.Path, StringComparison.Ordinal))
             .Select(pid => int.Parse(pid, CultureInfo.InvariantCulture))];
 
     /// <summary>Null where the process has ended meanwhile.</summary>

@@ -40,7 +40,8 @@ public sealed class RcloneCrashTests : CloudStorageTestBase
         using var service = await StartServiceAsync();
 
         // Stopped first, so that it does not unmount the drive itself.
-        await Shell.RunAsync("kill -STOP \"$1\" && kill -KILL \"$2\" && kill -KILL \"$1\"", $"{service.Id}", $"{Assert.Single(RclonePids())}");
+        await Shell.RunAsync(
+            "kill -STOP \"$1\" && kill -KILL \"$2\" && kill -KILL \"$1\"", $"{service.Id}", $"{Assert.Single(RclonePids())}");
         await EndedAsync(service);
         Assert.True(MountTable.IsMounted(MountPoint));
 
@@ -78,11 +79,12 @@ public sealed class RcloneCrashTests : CloudStorageTestBase
     /// <summary>A process that has mounted the drive.</summary>
     private async Task<Process> StartServiceAsync()
     {
-        var service = Process.Start(new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, "mount", CloudRoot, Mandelbox, Backing])
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-        })!;
+        var service = Process.Start(
+            new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, "mount", CloudRoot, Mandelbox, Backing])
+            {
+                UseShellExecute = false,
+                RedirectStandardOutput = true,
+            })!;
         Assert.Equal("mounted", await service.StandardOutput.ReadLineAsync());
         return service;
     }

@@ -57,7 +57,8 @@ public sealed class RcloneTests : CloudStorageTestBase
 
         Assert.NotEmpty(RclonePids());
         Assert.DoesNotContain(Secret, await Shell.RunAsync("ps -eww -o args"), StringComparison.Ordinal);
-        Assert.Equal("", await Shell.RunAsync("grep -rlsF \"$1\" \"$2\" /etc /run /var/log /var/tmp \"$HOME\"/.config || true", Secret, Scratch.Path));
+        Assert.Equal("", await Shell.RunAsync(
+            "grep -rlsF \"$1\" \"$2\" /etc /run /var/log /var/tmp \"$HOME\"/.config || true", Secret, Scratch.Path));
         foreach (var pid in RclonePids())
         {
             Assert.Equal(UnixFileMode.UserRead, File.GetUnixFileMode($"/proc/{pid}/environ"));
@@ -78,7 +79,8 @@ public sealed class RcloneTests : CloudStorageTestBase
     [NeedsFact(Rclone, Fuse, FuseDevice)]
     public async Task A_mandelbox_may_have_several_drives()
     {
-        Providers["second"] = new CloudProvider { Type = "alias", Directory = "Second", Options = { ["remote"] = Scratch.Directory("second") } };
+        Providers["second"] =
+            new CloudProvider { Type = "alias", Directory = "Second", Options = { ["remote"] = Scratch.Directory("second") } };
         Assert.All(await Task.WhenAll(MountAsync(), MountAsync("second")), Assert.Null);
         await File.WriteAllTextAsync(Path.Combine(CloudRoot, Mandelbox, "Second", "a"), "content");
         await Storage.UnmountAllAsync(Mandelbox, CancellationToken.None);

@@ -29,7 +29,8 @@ public sealed class RcloneTokenTests : CloudStorageTestBase
         {
             var form = await request.ReadFormAsync();
             _refreshes.Enqueue(form["refresh_token"].ToString());
-            return Results.Json(new { access_token = "fresh-" + Secret, refresh_token = "refresh-" + Secret, expires_in = 3600, token_type = "Bearer" });
+            return Results.Json(
+                new { access_token = "fresh-" + Secret, refresh_token = "refresh-" + Secret, expires_in = 3600, token_type = "Bearer" });
         });
         _cloud.MapGet("/{**path}", (HttpRequest request) =>
         {

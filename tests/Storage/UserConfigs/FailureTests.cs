@@ -98,7 +98,8 @@ public sealed class FailureTests(S3Server server) : S3TestBase(server)
     {
         await StoredArchiveAsync();
         await FillAsync();
-        await using var way = await FaultyWay.ToAsync(Server.Url, (k, number) => k == kind && number <= 2 ? Enum.Parse<Fault>(fault) : Fault.None);
+        await using var way = await FaultyWay.ToAsync(
+            Server.Url, (k, number) => k == kind && number <= 2 ? Enum.Parse<Fault>(fault) : Fault.None);
         using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = way.Url });
 
         Assert.Equal(new SaveAnswer(Saved: true), await store.SaveAsync(Key, Stores.Token, Source, CancellationToken.None));
@@ -143,7 +144,8 @@ public sealed class FailureTests(S3Server server) : S3TestBase(server)
     {
         await FillAsync();
         await StoredArchiveAsync();
-        await using var way = await FaultyWay.ToAsync(Server.Url, (kind, number) => kind == "GET" && number <= 2 ? Fault.CutAnswer : Fault.None);
+        await using var way = await FaultyWay.ToAsync(
+            Server.Url, (kind, number) => kind == "GET" && number <= 2 ? Fault.CutAnswer : Fault.None);
         using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = way.Url });
         Assert.Equal(new FetchAnswer(FetchOutcome.Restored), await store.FetchAsync(Key, Stores.Token, Target, CancellationToken.None));
         Assert.Equal(3, way.Count("GET"));
@@ -208,7 +210,8 @@ public sealed class FailureTests(S3Server server) : S3TestBase(server)
         await AssertUnharmedAsync(stored);
     }
 
-    private static PaxTarEntry File(string name) => new(TarEntryType.RegularFile, name) { DataStream = new MemoryStream("content"u8.ToArray()) };
+    private static PaxTarEntry File(string name) =>
+        new(TarEntryType.RegularFile, name) { DataStream = new MemoryStream("content"u8.ToArray()) };
 
     private static async Task<byte[]> ArchiveAsync(Func<TarWriter, Task> write)
     {

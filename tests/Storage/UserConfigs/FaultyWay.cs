@@ -161,7 +161,8 @@ internal sealed class FaultyWay : IAsyncDisposable
         await context.Request.Body.CopyToAsync(Stream.Null);
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/xml";
-        await context.Response.WriteAsync($"<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>no</Message></Error>");
+        await context.Response.WriteAsync(
+            $"<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>no</Message></Error>");
     }
 
     /// <summary>What s3rver lacks and S3 has: completing an upload only where nothing is stored.</summary>
@@ -192,9 +193,11 @@ internal sealed class FaultyWay : IAsyncDisposable
             body.GetBuffer()[body.Length / 2] ^= 1;
         }
 
-        using var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), _server + context.Features.Get<IHttpRequestFeature>()!.RawTarget);
+        using var request = new HttpRequestMessage(
+            new HttpMethod(context.Request.Method), _server + context.Features.Get<IHttpRequestFeature>()!.RawTarget);
         request.Content = new ByteArrayContent(body.ToArray());
-        foreach (var (name, values) in context.Request.Headers.Where(header => header.Key is not ("Connection" or "Expect" or "Content-Length")))
+        foreach (
+            var (name, values) in context.Request.Headers.Where(header => header.Key is not ("Connection" or "Expect" or "Content-Length")))
         {
             if (!request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values))
             {

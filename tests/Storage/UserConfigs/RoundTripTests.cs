@@ -32,7 +32,8 @@ public sealed class RoundTripTests(S3Server server, ITestOutputHelper output) : 
         Assert.Equal(new FetchAnswer(FetchOutcome.Restored), await FetchAsync());
 
         Assert.Equal(inode, await Shell.RunAsync("stat -c %i \"$1\"", Target));
-        Assert.Equal(["Default", "current", "there-before"], Directory.GetFileSystemEntries(Target).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["Default", "current", "there-before"], Directory.GetFileSystemEntries(Target).Select(Path.GetFileName).Order(
+            StringComparer.Ordinal));
         Assert.Equal("{}", File.ReadAllText(Path.Combine(Target, "current/Preferences")));
         Assert.Equal(["Cache", "Preferences"], Directory.GetFileSystemEntries(Path.Combine(Target, "Default")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Single(Directory.GetFileSystemEntries(Path.GetDirectoryName(Target)!));
@@ -111,7 +112,8 @@ public sealed class RoundTripTests(S3Server server, ITestOutputHelper output) : 
         const int size = 200_000_000;
         await FillAsync(size);
         var program = typeof(RoundTripTests).Assembly.Location;
-        var figures = (await Shell.RunAsync("DOTNET_GCHeapHardLimit=0x3000000 exec dotnet \"$@\"", program, "round-trip", Server.Url, S3Server.Bucket, Source, Target))
+        var figures = (await Shell.RunAsync(
+            "DOTNET_GCHeapHardLimit=0x3000000 exec dotnet \"$@\"", program, "round-trip", Server.Url, S3Server.Bucket, Source, Target))
             .Split(' ').Select(figure => long.Parse(figure, CultureInfo.InvariantCulture)).ToArray();
         var (baseline, peak) = (figures[0] / 1024, figures[1] / 1024);
         output.WriteLine($"{baseline} MiB before, {peak} MiB at most; saved at {size / 1000 / figures[2]} MB/s, fetched at {size / 1000 / figures[3]} MB/s");

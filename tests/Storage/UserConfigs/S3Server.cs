@@ -34,7 +34,8 @@ public sealed class S3Server : IAsyncLifetime
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         while (Url.Length == 0)
         {
-            var line = await _process.StandardOutput.ReadLineAsync(deadline.Token) ?? throw new InvalidOperationException("s3rver ended before it listened.");
+            var line = await _process.StandardOutput.ReadLineAsync(deadline.Token) ?? throw new InvalidOperationException(
+                "s3rver ended before it listened.");
             if (line.Contains("listening on", StringComparison.Ordinal))
             {
                 Url = "http://" + line.Split(' ')[^1];

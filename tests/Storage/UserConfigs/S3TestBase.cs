@@ -57,7 +57,8 @@ public abstract class S3TestBase : IDisposable
     protected async Task StoreAsync(byte[] content)
     {
         using var body = new MemoryStream(content);
-        await _s3.PutObjectAsync(new PutObjectRequest { BucketName = S3Server.Bucket, Key = Key.ObjectKey, InputStream = body, UseChunkEncoding = false });
+        await _s3.PutObjectAsync(
+            new PutObjectRequest { BucketName = S3Server.Bucket, Key = Key.ObjectKey, InputStream = body, UseChunkEncoding = false });
     }
 
     /// <summary>Nothing but the target itself, and the target empty: no staging left behind either.</summary>

@@ -5,7 +5,9 @@ using HostService.Tests.Support;
 
 namespace HostService.Tests.Storage.UserConfigs;
 
-/// <summary>Saves that something else happens beside: the service's end, another save, many of them, a store that does not say what it has.</summary>
+/// <summary>
+/// Saves that something else happens beside: the service's end, another save, many of them, a store that does not say what it has.
+/// </summary>
 [Collection(nameof(S3Server))]
 public sealed class SaveTests(S3Server server) : S3TestBase(server)
 {
@@ -26,7 +28,8 @@ public sealed class SaveTests(S3Server server) : S3TestBase(server)
         Assert.Equal(new SaveAnswer(Saved: false, "the service is ending"), await saving);
         Assert.Equal(0, way.Count("COMPLETE"));
         Assert.Equal(stored, await StoredAsync());
-        Assert.Equal(new SaveAnswer(Saved: false, "the service is ending"), await store.SaveAsync(Key, Stores.Token, Source, CancellationToken.None));
+        Assert.Equal(new SaveAnswer(Saved: false, "the service is ending"), await store.SaveAsync(
+            Key, Stores.Token, Source, CancellationToken.None));
     }
 
     [NeedsFact("node", Needs.S3Server)]
@@ -67,7 +70,8 @@ public sealed class SaveTests(S3Server server) : S3TestBase(server)
     {
         await StoredArchiveAsync();
         await File.WriteAllTextAsync(Path.Combine(Source, "new"), "saved once");
-        await using var way = await FaultyWay.ToAsync(Server.Url, (kind, number) => kind != "COMPLETE" ? Fault.None : number == 1 ? Fault.LoseAnswer : Fault.NoSuchUpload);
+        await using var way = await FaultyWay.ToAsync(
+            Server.Url, (kind, number) => kind != "COMPLETE" ? Fault.None : number == 1 ? Fault.LoseAnswer : Fault.NoSuchUpload);
         using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = way.Url });
 
         Assert.Equal(new SaveAnswer(Saved: true), await store.SaveAsync(Key, Stores.Token, Source, CancellationToken.None));
@@ -122,7 +126,8 @@ public sealed class SaveTests(S3Server server) : S3TestBase(server)
         using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = way.Url });
 
         var answers = await Task.WhenAll(Enumerable.Range(0, saves).Select(i => store.SaveAsync(
-            Key with { UserId = $"{Key.UserId}-{i.ToString(CultureInfo.InvariantCulture)}" }, Stores.Token, Source, CancellationToken.None)));
+            Key with { UserId = $"{Key.UserId}-{i.ToString(CultureInfo.InvariantCulture)}" }, Stores.Token, Source,
+            CancellationToken.None)));
 
         Assert.All(answers, answer => Assert.Equal(new SaveAnswer(Saved: true), answer));
         Assert.Equal(0, store.Buffers.Bytes);

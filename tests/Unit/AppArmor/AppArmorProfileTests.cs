@@ -7,7 +7,8 @@ namespace HostService.Tests.Unit.AppArmor;
 public sealed class AppArmorProfileTests
 {
     private static readonly string[] Rules =
-        [.. AppArmorProfile.Text.Split('\n').Select(l => l.Trim()).Where(l => l.Length > 0 && !l.StartsWith("# ", StringComparison.Ordinal))];
+        [.. AppArmorProfile.Text.Split('\n').Select(l => l.Trim()).Where(
+            l => l.Length > 0 && !l.StartsWith("# ", StringComparison.Ordinal))];
 
     [NeedsFact("apparmor_parser")]
     public void The_parser_understands_it_and_finds_one_profile_by_our_name()
@@ -20,7 +21,8 @@ public sealed class AppArmorProfileTests
     [NeedsFact("apparmor_parser")]
     public void The_parser_would_tell_if_it_were_wrong()
     {
-        Assert.NotEqual(0, Parse(AppArmorProfile.Text.Replace("umount,", "umount nonsense nonsense,", StringComparison.Ordinal), "-Q", "-K").ExitCode);
+        Assert.NotEqual(
+            0, Parse(AppArmorProfile.Text.Replace("umount,", "umount nonsense nonsense,", StringComparison.Ordinal), "-Q", "-K").ExitCode);
     }
 
     [Fact]
@@ -40,7 +42,8 @@ public sealed class AppArmorProfileTests
     [InlineData("/sys/kernel/security/**")]
     public void The_kernels_settings_are_denied(string path)
     {
-        Assert.Contains(Rules, r => r.StartsWith($"deny {path}", StringComparison.Ordinal) && r.Split(' ')[^1].Contains('w', StringComparison.Ordinal));
+        Assert.Contains(
+            Rules, r => r.StartsWith($"deny {path}", StringComparison.Ordinal) && r.Split(' ')[^1].Contains('w', StringComparison.Ordinal));
     }
 
     private static (int ExitCode, string Output) Parse(string text, params string[] arguments)

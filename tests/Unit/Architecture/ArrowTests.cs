@@ -26,12 +26,14 @@ public sealed class ArrowTests
     [Theory]
     [InlineData(GrainInterfaces, "Microsoft.AspNetCore", "Docker.DotNet", "AWSSDK", "Npgsql", "Sentry")]
     [InlineData(Grains, "Microsoft.AspNetCore", "Docker.DotNet", "AWSSDK", "Npgsql", "Dapper", "Sentry")]
-    // Orleans' code generator references Orleans.Serialization from whatever references GrainInterfaces; nothing else of Orleans belongs here.
+    // Orleans' code generator references Orleans.Serialization from whatever references GrainInterfaces; nothing else of Orleans belongs
+    // here.
     [InlineData(Infrastructure, "Microsoft.AspNetCore", "Orleans.Core", "Orleans.Runtime", "Orleans.Server", "Orleans.Client", "Sentry")]
     [InlineData(Gateway, "Docker.DotNet", "AWSSDK", "Npgsql", "Dapper", "Sentry")]
     public void A_room_keeps_out_the_packages_of_others(string room, params string[] packages)
     {
-        Assert.DoesNotContain(AssemblyFile.Read(room).References, name => packages.Any(package => name.StartsWith(package, StringComparison.Ordinal)));
+        Assert.DoesNotContain(
+            AssemblyFile.Read(room).References, name => packages.Any(package => name.StartsWith(package, StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -31,7 +31,8 @@ public sealed class DaemonReloadMonitorTests
 
         await ReloadAsync("may have lost their GPU");
 
-        Assert.Equal("Warning: systemd was reloaded within the last 30 s: these mandelboxes may have lost their GPU: a, b", Assert.Single(_log.Lines));
+        Assert.Equal("Warning: systemd was reloaded within the last 30 s: these mandelboxes may have lost their GPU: a, b", Assert.Single(
+            _log.Lines));
         Assert.Equal(1, counted);
     }
 

@@ -33,7 +33,8 @@ public sealed class FirewallMonitorTests
 
         Assert.Equal([null, null], await ChecksAsync(monitor, 2));
         Assert.Equal(
-            "Warning: Firewall not loaded, so mandelboxes may reach the host's loopback and credentials: iptables is not installed", Assert.Single(_log.Lines));
+            "Warning: Firewall not loaded, so mandelboxes may reach the host's loopback and credentials: iptables is not installed",
+            Assert.Single(_log.Lines));
     }
 
     [Fact]
@@ -57,7 +58,8 @@ public sealed class FirewallMonitorTests
         await monitor.LoadAsync(CancellationToken.None);
 
         Assert.Equal([null, null, null], await ChecksAsync(monitor, 3));
-        Assert.Equal(["Information: Firewall rules loaded: a, b", "Warning: Firewall rules were missing and are loaded again: b"], _log.Lines);
+        Assert.Equal(
+            ["Information: Firewall rules loaded: a, b", "Warning: Firewall rules were missing and are loaded again: b"], _log.Lines);
     }
 
     [Fact]

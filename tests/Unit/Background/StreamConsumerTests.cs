@@ -28,7 +28,8 @@ public sealed class StreamConsumerTests
         });
 
         Assert.Equal(2, await NextAsync());
-        Assert.Single(_log.Lines, l => l.Contains("figures could not be read or reported: the grain did not answer", StringComparison.Ordinal));
+        Assert.Single(
+            _log.Lines, l => l.Contains("figures could not be read or reported: the grain did not answer", StringComparison.Ordinal));
         await end.CancelAsync();
         await following;
     }
@@ -47,7 +48,8 @@ public sealed class StreamConsumerTests
             Assert.Equal(1, await NextAsync());
             Assert.Equal(2, await NextAsync());
             await _clock.TimerSetAsync(StreamConsumer.Pause).WaitAsync(TimeSpan.FromSeconds(30));
-            Assert.Equal(round, _log.Lines.Count(l => l.Contains("figures could not be read or reported: no such thing", StringComparison.Ordinal)));
+            Assert.Equal(
+                round, _log.Lines.Count(l => l.Contains("figures could not be read or reported: no such thing", StringComparison.Ordinal)));
             Assert.Equal(round, _tellings);
             _clock.Advance(StreamConsumer.Pause);
         }

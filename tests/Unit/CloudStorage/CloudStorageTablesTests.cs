@@ -35,7 +35,8 @@ public sealed class CloudStorageTablesTests
     [Fact]
     public void A_configured_provider_joins_those_that_are_known()
     {
-        var options = Options(("Providers:local:Type", "alias"), ("Providers:local:Directory", "Local"), ("Providers:local:Options:remote", "/srv"));
+        var options = Options(
+            ("Providers:local:Type", "alias"), ("Providers:local:Directory", "Local"), ("Providers:local:Options:remote", "/srv"));
         Assert.Equal(["dropbox", "google_drive", "local"], options.Providers.Keys.Order(StringComparer.Ordinal));
         Assert.Equal("Google Drive", options.Providers["google_drive"].Directory);
         Assert.Equal("/srv", options.Providers["local"].Options["remote"]);
@@ -45,7 +46,8 @@ public sealed class CloudStorageTablesTests
     public void All_faults_are_named_at_once() =>
         Assert.Equal(
             4,
-            Assert.Throws<OptionsValidationException>(() => Options(("Rclone", ""), ("MountTimeout", "0"), ("Providers:x:Type", ""), ("Providers:x:Directory", "..")))
+            Assert.Throws<OptionsValidationException>(
+                () => Options(("Rclone", ""), ("MountTimeout", "0"), ("Providers:x:Type", ""), ("Providers:x:Directory", "..")))
                 .Failures.Count());
 
     [Fact]
@@ -65,7 +67,8 @@ public sealed class CloudStorageTablesTests
         var configuration = new ConfigurationBuilder()
             .AddInMemoryCollection(settings.Select(s => KeyValuePair.Create("CloudStorage:" + s.Key, (string?)s.Value)))
             .Build();
-        using var provider = new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddCloudStorage().BuildServiceProvider();
+        using var provider = new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddCloudStorage()
+            .BuildServiceProvider();
         return provider.GetRequiredService<IOptions<CloudStorageOptions>>().Value;
     }
 }

@@ -81,7 +81,8 @@ public sealed class RcloneCommandTests
     [InlineData("2021-10-03T04:05:06Z", true)]
     [InlineData("2021-10-03T04:05:06.789+02:00", true)]
     [InlineData("tomorrow", false)]
-    public void An_expiry_is_a_time(string expiry, bool good) => Assert.Equal(good, RcloneCommand.Fault(Drive with { Expiry = expiry }) is null);
+    public void An_expiry_is_a_time(string expiry, bool good) =>
+        Assert.Equal(good, RcloneCommand.Fault(Drive with { Expiry = expiry }) is null);
 
     [Fact]
     public void Every_writing_of_a_secret_is_scrubbed()
@@ -92,5 +93,6 @@ public sealed class RcloneCommandTests
     }
 
     private static System.Diagnostics.ProcessStartInfo Build(CloudDrive drive) =>
-        RcloneCommand.Build("rclone", new CloudProvider { Type = "drive", Directory = "Google Drive" }, drive, "/cloud/m/Google Drive", "/cache", "@ready");
+        RcloneCommand.Build(
+            "rclone", new CloudProvider { Type = "drive", Directory = "Google Drive" }, drive, "/cloud/m/Google Drive", "/cache", "@ready");
 }

@@ -13,7 +13,9 @@ public sealed class ConnectionSettingsTests
     [Fact]
     public async Task The_configured_connection_string_goes_before_DATABASE_URL()
     {
-        var found = await Resolve(("Database:ConnectionString", "Host=first;Database=d"), ("DATABASE_URL", "postgres://u:p@second/d"), ("Heroku:ApiKey", "k"), ("Heroku:App", "a"));
+        var found = await Resolve(
+            ("Database:ConnectionString", "Host=first;Database=d"), ("DATABASE_URL", "postgres://u:p@second/d"), ("Heroku:ApiKey", "k"), (
+                "Heroku:App", "a"));
 
         Assert.Equal("first", found);
     }
@@ -32,7 +34,8 @@ public sealed class ConnectionSettingsTests
     [InlineData("Heroku:App is set but Heroku:ApiKey is not", "Heroku:App", "a")]
     [InlineData("DATABASE_URL is not a postgres:// URL.", "DATABASE_URL", "Host=h;Password=hunter2")]
     [InlineData("Database:ConnectionString is not a connection string that Npgsql can read", "Database:ConnectionString", "Host=h;Password=hun;ter2=hunter2")]
-    [InlineData("Database:ConnectionString is not a connection string that Npgsql can read", "Database:ConnectionString", "Host=h;Port=hunter2")]
+    [InlineData(
+        "Database:ConnectionString is not a connection string that Npgsql can read", "Database:ConnectionString", "Host=h;Port=hunter2")]
     [InlineData("Database:ConnectionString names no Host.", "Database:ConnectionString", "Password=hunter2")]
     [InlineData("Database:MaxPoolSize must be 1..100, but is 0.", "Database:MaxPoolSize", "0")]
     [InlineData("Database:Schema must be the name of a schema (letters, digits and '_', at most 63), but is \"\".", "Database:Schema", "")]
@@ -46,7 +49,8 @@ public sealed class ConnectionSettingsTests
     [InlineData("Database:RetryDelay (00:01:00) must not be over Database:MaxRetryDelay (00:00:10).", "Database:RetryDelay", "00:01:00")]
     public void A_fault_in_the_settings_is_named_and_no_secret_shown(string expected, string? key = null, string? value = null)
     {
-        var e = Assert.Throws<OptionsValidationException>(() => Services(key is null ? [] : [(key, value!)]).GetRequiredService<IOptions<DatabaseOptions>>().Value);
+        var e = Assert.Throws<OptionsValidationException>(
+            () => Services(key is null ? [] : [(key, value!)]).GetRequiredService<IOptions<DatabaseOptions>>().Value);
 
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", e.ToString(), StringComparison.Ordinal);
@@ -56,7 +60,8 @@ public sealed class ConnectionSettingsTests
     public void All_faults_are_named_together()
     {
         var e = Assert.Throws<OptionsValidationException>(() =>
-            Services(("Database:MaxPoolSize", "0"), ("Database:FlushTimeout", "-00:00:01")).GetRequiredService<IOptions<DatabaseOptions>>().Value);
+            Services(("Database:MaxPoolSize", "0"), ("Database:FlushTimeout", "-00:00:01")).GetRequiredService<IOptions<DatabaseOptions>>()
+                .Value);
 
         Assert.Equal(3, e.Failures.Count());
     }
@@ -65,7 +70,8 @@ public sealed class ConnectionSettingsTests
     public async Task Without_a_database_everything_is_granted_and_no_setting_is_looked_at()
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", "nonsense")]).Build();
-        await using var services = new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddBackendDatabase(hasDatabase: false).BuildServiceProvider();
+        await using var services = new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration)
+            .AddBackendDatabase(hasDatabase: false).BuildServiceProvider();
 
         var database = services.GetRequiredService<IBackendDatabase>();
 
@@ -89,12 +95,14 @@ public sealed class ConnectionSettingsTests
     {
         var log = new RecordingLogger<ConnectionStringSource>();
 
-        Assert.Equal("first", await Resolve(log, ("DATABASE_URL", "postgres://u:hunter2@first/d?connect_timeout=7&sslmode=require&service=hunter2")));
+        Assert.Equal("first", await Resolve(
+            log, ("DATABASE_URL", "postgres://u:hunter2@first/d?connect_timeout=7&sslmode=require&service=hunter2")));
 
         Assert.Equal("Warning: DATABASE_URL has parameters that have no effect here: connect_timeout, service", Assert.Single(log.Lines));
     }
 
-    private static Task<string?> Resolve(params (string Key, string Value)[] settings) => Resolve(new RecordingLogger<ConnectionStringSource>(), settings);
+    private static Task<string?> Resolve(params (string Key, string Value)[] settings) =>
+        Resolve(new RecordingLogger<ConnectionStringSource>(), settings);
 
     private static async Task<string?> Resolve(RecordingLogger<ConnectionStringSource> log, params (string Key, string Value)[] settings)
     {
@@ -107,7 +115,9 @@ public sealed class ConnectionSettingsTests
 
     private static ServiceProvider Services(params (string Key, string Value)[] settings)
     {
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value)).Build();
-        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddBackendDatabase(hasDatabase: true).BuildServiceProvider();
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value))
+            .Build();
+        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddBackendDatabase(hasDatabase: true)
+            .BuildServiceProvider();
     }
 }

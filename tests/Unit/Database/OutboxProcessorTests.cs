@@ -70,7 +70,8 @@ public sealed class OutboxProcessorTests : IAsyncDisposable
         await Put("c", "RUNNING");
         await Put("a", "DYING");
         Assert.Equal(1, tries);
-        Assert.Contains("Kept for later: RUNNING of mandelbox a could not be written: away", Assert.Single(_log.Lines), StringComparison.Ordinal);
+        Assert.Contains(
+            "Kept for later: RUNNING of mandelbox a could not be written: away", Assert.Single(_log.Lines), StringComparison.Ordinal);
 
         _write = _ => Task.CompletedTask;
         await PassAsync(1);

@@ -52,7 +52,8 @@ public sealed class PostgresUrlTests
         Assert.Equal(
             (ChannelBinding.Require, GssEncryptionMode.Disable, SslNegotiation.Direct, "-c search_path=hardware", "a b"),
             (found!.ChannelBinding, found.GssEncryptionMode, found.SslNegotiation, found.Options, found.ApplicationName));
-        Assert.Equal(("/ca.pem", "/me.pem", "/me.key", "s"), (found.RootCertificate, found.SslCertificate, found.SslKey, found.SslPassword));
+        Assert.Equal(
+            ("/ca.pem", "/me.pem", "/me.key", "s"), (found.RootCertificate, found.SslCertificate, found.SslKey, found.SslPassword));
         Assert.Equal((true, 30, 5), (found.TcpKeepAlive, found.TcpKeepAliveTime, found.TcpKeepAliveInterval));
         Assert.Equal(("/pass", "ScramSHA256", "pg"), (found.Passfile, found.RequireAuth, found.KerberosServiceName));
     }
@@ -61,7 +62,8 @@ public sealed class PostgresUrlTests
     public void Parameters_of_libpq_that_have_no_effect_here_are_named_and_no_fault()
     {
         Assert.Null(PostgresUrl.TryParse(
-            "postgres://u:p@h/d?connect_timeout=10&target_session_attrs=read-write&sslmode=require&client_encoding=utf8&sslcompression=0", out var found, out var unused));
+            "postgres://u:p@h/d?connect_timeout=10&target_session_attrs=read-write&sslmode=require&client_encoding=utf8&sslcompression=0",
+            out var found, out var unused));
 
         Assert.Equal(["connect_timeout", "target_session_attrs", "client_encoding", "sslcompression"], unused);
         Assert.Equal(SslMode.Require, found!.SslMode);

@@ -6,7 +6,8 @@ namespace HostService.Tests.Unit.Database;
 public sealed class RulesTests
 {
     private static readonly HostRegistration Ours = new(
-        new HostIdentity("i", "i-1", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"), "abcdef0123", 4, new MachineFigures { At = default });
+        new HostIdentity("i", "i-1", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"), "abcdef0123", 4,
+        new MachineFigures { At = default });
 
     private static readonly InstanceRow Matching = new()
     {
@@ -34,7 +35,8 @@ public sealed class RulesTests
     [Fact]
     public void All_columns_that_differ_are_named_at_once()
     {
-        var answer = RegistrationRules.Decide(new InstanceRow { Status = "ACTIVE", AmiId = "x", Location = "y", InstanceType = "z", CommitHash = "w" }, Ours);
+        var answer = RegistrationRules.Decide(
+            new InstanceRow { Status = "ACTIVE", AmiId = "x", Location = "y", InstanceType = "z", CommitHash = "w" }, Ours);
 
         foreach (var column in (string[])["status", "aws_ami_id", "location", "aws_instance_type", "commit_hash"])
         {
@@ -44,7 +46,8 @@ public sealed class RulesTests
 
     [Fact]
     public void A_row_that_is_not_wanted_any_more_is_so_even_where_it_does_not_match() =>
-        Assert.Equal(RegistrationOutcome.NotWanted, RegistrationRules.Decide(new InstanceRow { Status = InstanceStatus.Draining }, Ours).Outcome);
+        Assert.Equal(
+            RegistrationOutcome.NotWanted, RegistrationRules.Decide(new InstanceRow { Status = InstanceStatus.Draining }, Ours).Outcome);
 
     [Theory]
     [InlineData("PRE_CONNECTION")]

@@ -9,7 +9,8 @@ public sealed class ScheduleTests
 {
     private static readonly MachineFigures Figures = new() { At = default };
 
-    private static readonly Func<CancellationToken, Task<IReadOnlyCollection<string>>> Alive = _ => Task.FromResult<IReadOnlyCollection<string>>([]);
+    private static readonly Func<CancellationToken, Task<IReadOnlyCollection<string>>> Alive = _ =>
+        Task.FromResult<IReadOnlyCollection<string>>([]);
 
     private readonly ManualClock _clock = new();
     private readonly FakeDatabase _database = new();

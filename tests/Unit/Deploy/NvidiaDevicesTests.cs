@@ -15,11 +15,13 @@ public sealed class NvidiaDevicesTests : IDisposable
         foreach (var (bus, minor) in new[] { ("0000:00:1b.0", 0), ("0000:00:1c.0", 3) })
         {
             var directory = Directory.CreateDirectory(Path.Combine(_script["proc"], "gpus", bus));
-            File.WriteAllText(Path.Combine(directory.FullName, "information"), $"Model: \t\t Tesla T4\nDevice Minor: \t {minor}\nGPU Excluded:\t No\n");
+            File.WriteAllText(
+                Path.Combine(directory.FullName, "information"), $"Model: \t\t Tesla T4\nDevice Minor: \t {minor}\nGPU Excluded:\t No\n");
         }
 
         Assert.Equal((0, ""), _script.Run("nvidia-devices.sh"));
-        Assert.Equal(["nvidia-modprobe -c 255 -c 0", "nvidia-modprobe -c 0", "nvidia-modprobe -c 3", "nvidia-modprobe -u -c 0"], _script.Calls);
+        Assert.Equal(
+            ["nvidia-modprobe -c 255 -c 0", "nvidia-modprobe -c 0", "nvidia-modprobe -c 3", "nvidia-modprobe -u -c 0"], _script.Calls);
     }
 
     [Fact]

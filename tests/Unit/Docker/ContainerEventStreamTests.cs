@@ -307,7 +307,8 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
     private Task StartAsync()
     {
         _stream = new ContainerEventStream(
-            _engine, _systemd, Options.Create(_host), Options.Create(_options), Options.Create(_systemdOptions), _clock, NullLogger<ContainerEventStream>.Instance);
+            _engine, _systemd, Options.Create(_host), Options.Create(_options), Options.Create(_systemdOptions), _clock,
+            NullLogger<ContainerEventStream>.Instance);
         _running = Task.Run(() => _stream.RunAsync(_handler, _end.Token));
         return Task.CompletedTask;
     }

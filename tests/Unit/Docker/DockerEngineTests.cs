@@ -37,7 +37,8 @@ public sealed class DockerEngineTests
     [Fact]
     public async Task An_engine_that_speaks_only_newer_versions_is_refused_with_what_to_do()
     {
-        await using var loopback = await LoopbackEngine.StartAsync(Answers(("/version", 200, """{"Version":"99","ApiVersion":"2.9","MinAPIVersion":"2.0"}""")));
+        await using var loopback = await LoopbackEngine.StartAsync(
+            Answers(("/version", 200, """{"Version":"99","ApiVersion":"2.9","MinAPIVersion":"2.0"}""")));
         using var engine = Engine(loopback);
 
         var error = await FailsAsync(engine.PingAsync(default), EngineFailure.Refused);
@@ -49,7 +50,8 @@ public sealed class DockerEngineTests
     public async Task An_engine_that_came_back_as_another_version_is_spoken_to_in_its_own()
     {
         var version = "1.41";
-        await using var loopback = await LoopbackEngine.StartAsync(context => Write(context, 200, context.Request.Path.Value!.EndsWith("json", StringComparison.Ordinal)
+        await using var loopback = await LoopbackEngine.StartAsync(
+            context => Write(context, 200, context.Request.Path.Value!.EndsWith("json", StringComparison.Ordinal)
             ? "[]"
             : $$"""{"Version":"{{version}}","ApiVersion":"{{version}}"}"""));
         using var engine = Engine(loopback);
@@ -70,9 +72,11 @@ public sealed class DockerEngineTests
     [InlineData("", null)]
     public async Task An_image_is_found_by_the_first_pattern_that_stands_anywhere_in_a_tag(string tags, string? found)
     {
-        var images = string.Join(',', tags.Split('|', StringSplitOptions.RemoveEmptyEntries).Select(t => $$"""{"Id":"x","RepoTags":["{{t}}"]}"""));
+        var images = string.Join(
+            ',', tags.Split('|', StringSplitOptions.RemoveEmptyEntries).Select(t => $$"""{"Id":"x","RepoTags":["{{t}}"]}"""));
         await using var loopback = await LoopbackEngine.StartAsync(Answers(
-            ("/version", 200, Version2010), ("/v1.41/images/json", 200, $$"""[{"Id":"untagged","RepoTags":null}{{(images.Length > 0 ? "," : "")}}{{images}}]""")));
+            ("/version", 200, Version2010), (
+                "/v1.41/images/json", 200, $$"""[{"Id":"untagged","RepoTags":null}{{(images.Length > 0 ? "," : "")}}{{images}}]""")));
         using var engine = Engine(loopback);
 
         Assert.Equal(found, await engine.FindImageAsync(ContainerNames.LocalImagePatterns("browsers/chrome"), default));
@@ -149,7 +153,8 @@ public sealed class DockerEngineTests
     [InlineData(304)]
     public async Task A_start_may_be_repeated(int status)
     {
-        await using var loopback = await LoopbackEngine.StartAsync(Answers(("/version", 200, Version2010), ("/v1.41/containers/one/start", status, "")));
+        await using var loopback = await LoopbackEngine.StartAsync(
+            Answers(("/version", 200, Version2010), ("/v1.41/containers/one/start", status, "")));
         using var engine = Engine(loopback);
 
         await engine.StartAsync("one", default);
@@ -216,7 +221,8 @@ public sealed class DockerEngineTests
 
         var inspected = (await engine.InspectAsync("one", default))!;
 
-        Assert.Equal(("abc", "one", "demo", "exited", 137), (inspected.Id, inspected.Name, inspected.Image, inspected.Status, inspected.ExitCode));
+        Assert.Equal(
+            ("abc", "one", "demo", "exited", 137), (inspected.Id, inspected.Name, inspected.Image, inspected.Status, inspected.ExitCode));
         Assert.Equal("v", inspected.Labels["k"]);
         Assert.Equal(new PortBinding(80, Transport.Tcp, 8080), Assert.Single(inspected.Ports));
         Assert.Equal(new DateTimeOffset(2026, 1, 2, 3, 4, 6, 100, TimeSpan.Zero), inspected.StartedAt);
@@ -227,7 +233,8 @@ public sealed class DockerEngineTests
     public async Task An_engine_that_is_not_there_is_unreachable()
     {
         using var engine = new DockerEngine(
-            Options.Create(new DockerOptions { Endpoint = "unix:///nowhere/at/all.sock" }), TimeProvider.System, NullLogger<DockerEngine>.Instance);
+            Options.Create(new DockerOptions { Endpoint = "unix:///nowhere/at/all.sock" }), TimeProvider.System,
+            NullLogger<DockerEngine>.Instance);
 
         await FailsAsync(engine.PingAsync(default), EngineFailure.Unreachable);
         await FailsAsync(engine.WatchAsync(null, default), EngineFailure.Unreachable);
@@ -289,12 +296,14 @@ public sealed class DockerEngineTests
     public async Task Stopping_without_grace_kills_and_waits_for_the_end()
     {
         await using var loopback = await LoopbackEngine.StartAsync(Answers(
-            ("/version", 200, Version2010), ("/v1.41/containers/one/kill", 204, ""), ("/v1.41/containers/one/wait", 200, """{"StatusCode":137}""")));
+            ("/version", 200, Version2010), ("/v1.41/containers/one/kill", 204, ""), (
+                "/v1.41/containers/one/wait", 200, """{"StatusCode":137}""")));
         using var engine = Engine(loopback);
 
         await engine.StopAsync("one", TimeSpan.Zero, default);
 
-        Assert.Equal(["/v1.41/containers/one/kill?signal=KILL", "/v1.41/containers/one/wait"], loopback.Requests.Skip(1).Select(r => r.Path + r.Query));
+        Assert.Equal(["/v1.41/containers/one/kill?signal=KILL", "/v1.41/containers/one/wait"], loopback.Requests.Skip(1).Select(
+            r => r.Path + r.Query));
     }
 
     [Fact]
@@ -410,7 +419,8 @@ public sealed class DockerEngineTests
     [Fact]
     public async Task A_watch_that_the_engine_refuses_says_why()
     {
-        await using var loopback = await LoopbackEngine.StartAsync(Answers(("/version", 200, Version2010), ("/v1.41/events", 400, """{"message":"bad since"}""")));
+        await using var loopback = await LoopbackEngine.StartAsync(
+            Answers(("/version", 200, Version2010), ("/v1.41/events", 400, """{"message":"bad since"}""")));
         using var engine = Engine(loopback);
 
         var error = await FailsAsync(engine.WatchAsync(null, default), EngineFailure.Refused);

@@ -22,7 +22,8 @@ public sealed class NvidiaRuntimeTests
     [InlineData("runc,nvidia-cdi", "runc", false)]
     [InlineData("runc,io.containerd.runc.v2", "runc", false)]
     [InlineData("", "", false)]
-    public void An_engine_can_give_gpus_by_nvidias_runtime_or_by_one_of_its_kinds_that_all_containers_have(string runtimes, string ofAll, bool can)
+    public void An_engine_can_give_gpus_by_nvidias_runtime_or_by_one_of_its_kinds_that_all_containers_have(
+        string runtimes, string ofAll, bool can)
     {
         Assert.Equal(can, NvidiaRuntime.IsIn(new EngineInfo("28.2.2", "1.50", runtimes.Split(','), []) { DefaultRuntime = ofAll }));
     }

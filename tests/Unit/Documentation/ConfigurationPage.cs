@@ -10,22 +10,26 @@ namespace HostService.Tests.Unit.Documentation;
 /// <summary>docs/configuration.md, made of the options classes themselves: their properties, defaults and doc comments.</summary>
 internal static partial class ConfigurationPage
 {
-    private static readonly string[] Assemblies = ["HostService.Infrastructure", "HostService.Grains", "HostService.Gateway", "host-service"];
+    private static readonly string[] Assemblies =
+        ["HostService.Infrastructure", "HostService.Grains", "HostService.Gateway", "host-service"];
 
     public static string Write()
     {
-        var page = new StringBuilder("# Every configuration key\n\nWritten by `make docs` from the options classes. Durations are `[d.]hh:mm:ss[.fff]`.\n");
+        var page = new StringBuilder(
+            "# Every configuration key\n\nWritten by `make docs` from the options classes. Durations are `[d.]hh:mm:ss[.fff]`.\n");
         foreach (var (section, type) in Assemblies.SelectMany(Sections).OrderBy(s => s.Section, StringComparer.Ordinal))
         {
             var comments = Comments(type.Assembly);
-            var about = Summary(comments, $"T:{type.FullName}").Replace($"Section `{section}`", "", StringComparison.Ordinal).TrimStart('.', ':', ',', ' ');
+            var about = Summary(comments, $"T:{type.FullName}").Replace($"Section `{section}`", "", StringComparison.Ordinal).TrimStart(
+                '.', ':', ',', ' ');
             page.Append(CultureInfo.InvariantCulture, $"\n## {section}\n\n{(about.Length == 0 ? "" : $"{char.ToUpperInvariant(about[0])}{about[1..]}\n\n")}");
             page.Append("| key | default | meaning |\n|---|---|---|\n");
             var defaults = Activator.CreateInstance(type, nonPublic: true)!;
             foreach (var property in Properties(type))
             {
                 var meaning = Summary(comments, $"P:{type.FullName}.{property.Name}");
-                page.Append(CultureInfo.InvariantCulture, $"| `{section}__{property.Name}` | {Text(property.GetValue(defaults))} | {meaning} |\n");
+                page.Append(
+                    CultureInfo.InvariantCulture, $"| `{section}__{property.Name}` | {Text(property.GetValue(defaults))} | {meaning} |\n");
             }
         }
 
@@ -34,7 +38,8 @@ internal static partial class ConfigurationPage
 
     private static IEnumerable<(string Section, Type Type)> Sections(string assembly)
         => Assembly.Load(new AssemblyName(assembly)).GetTypes()
-            .Where(type => type is { IsClass: true, IsAbstract: false, IsGenericType: false } && type.Name.EndsWith("Options", StringComparison.Ordinal))
+            .Where(type => type is { IsClass: true, IsAbstract: false, IsGenericType: false } && type.Name.EndsWith(
+                "Options", StringComparison.Ordinal))
             .Where(type => Properties(type).Any() && type.GetConstructor(Type.EmptyTypes) is not null)
             .Select(type => (SectionOf(type), type));
 

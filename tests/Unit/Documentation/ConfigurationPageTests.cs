@@ -18,5 +18,6 @@ public sealed class ConfigurationPageTests
         Assert.True(File.ReadAllText(page) == now, "docs/configuration.md is out of date: run \"make docs\" and commit it");
     }
 
-    private static string Root([CallerFilePath] string thisFile = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "../../.."));
+    private static string Root([CallerFilePath] string thisFile = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "../../.."));
 }

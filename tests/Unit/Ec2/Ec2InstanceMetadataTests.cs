@@ -170,7 +170,8 @@ public sealed class Ec2InstanceMetadataTests : IAsyncLifetime
     {
         _service.Values.Remove("public-ipv4");
 
-        Assert.Contains("no public-ipv4 (HTTP 404): the instance needs a public IPv4 address", await FailureAsync(), StringComparison.Ordinal);
+        Assert.Contains(
+            "no public-ipv4 (HTTP 404): the instance needs a public IPv4 address", await FailureAsync(), StringComparison.Ordinal);
         Assert.Single(_service.Requests, r => r == "GET public-ipv4");
 
         _service.Values["public-ipv4"] = "203.0.113.7";
@@ -212,7 +213,8 @@ public sealed class Ec2InstanceMetadataTests : IAsyncLifetime
     [InlineData("placement/region", "us-east-", "us-east-1")]
     [InlineData("public-ipv4", "203.0.11", "203.0.113.7")]
     [InlineData("public-ipv4", "203.0.113.", "203.0.113.7")]
-    public async Task A_value_cut_short_that_looks_whole_to_HTTP_is_still_refused_where_it_cannot_be_one_and_not_kept(string path, string cut, string whole)
+    public async Task A_value_cut_short_that_looks_whole_to_HTTP_is_still_refused_where_it_cannot_be_one_and_not_kept(
+        string path, string cut, string whole)
     {
         _service.Values[path] = cut;
         Assert.Contains($"no usable {path}: \"{cut}\"", await FailureAsync(), StringComparison.Ordinal);
@@ -301,7 +303,8 @@ public sealed class Ec2InstanceMetadataTests : IAsyncLifetime
     }
 
     private Ec2InstanceMetadata Reader(string address) => new(
-        Options.Create(new Ec2Options { MetadataEndpoint = address, Pause = TimeSpan.Zero }), _clock, NullLogger<Ec2InstanceMetadata>.Instance);
+        Options.Create(new Ec2Options { MetadataEndpoint = address, Pause = TimeSpan.Zero }), _clock,
+        NullLogger<Ec2InstanceMetadata>.Instance);
 
     private Task<HostIdentity> ReadAsync() => _metadata.ReadAsync(CancellationToken.None);
 

@@ -7,7 +7,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace HostService.Tests.Unit.Ec2;
 
-/// <summary>EC2's instance metadata service (and its API, below <c>/</c>) on a loopback port, healthy until a test says otherwise.</summary>
+/// <summary>
+/// EC2's instance metadata service (and its API, below <c>/</c>) on a loopback port, healthy until a test says otherwise.
+/// </summary>
 internal sealed class FakeMetadataService : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -125,7 +127,8 @@ internal sealed class FakeMetadataService : IAsyncDisposable
             return Text(context, 401, "");
         }
 
-        return Values.TryGetValue(name["GET ".Length..], out var value) ? Text(context, 200, value) : Text(context, 404, "<html>404</html>");
+        return Values.TryGetValue(name["GET ".Length..], out var value) ? Text(context, 200, value) : Text(
+            context, 404, "<html>404</html>");
     }
 
     private Task GiveTokenAsync(HttpContext context)

@@ -42,7 +42,8 @@ public sealed class NameTagTests : IAsyncLifetime
         {
             authorization = context.Request.Headers.Authorization.ToString();
             token = context.Request.Headers["X-Amz-Security-Token"].ToString();
-            form = string.Join('&', (await context.Request.ReadFormAsync()).Select(f => $"{f.Key}={f.Value}").Order(StringComparer.Ordinal));
+            form = string.Join(
+                '&', (await context.Request.ReadFormAsync()).Select(f => $"{f.Key}={f.Value}").Order(StringComparer.Ordinal));
             await FakeMetadataService.Text(context, 200, Tags("host-by-tag"));
         };
 
@@ -83,7 +84,8 @@ public sealed class NameTagTests : IAsyncLifetime
     [Fact]
     public async Task An_API_that_fails_is_tried_again_and_its_failure_is_not_kept()
     {
-        var answers = new Queue<(int Status, string Text)>([(500, ""), (503, "<no"), (200, "<half><item>"), (500, ""), (200, Tags("host-by-tag"))]);
+        var answers = new Queue<(int Status, string Text)>(
+            [(500, ""), (503, "<no"), (200, "<half><item>"), (500, ""), (200, Tags("host-by-tag"))]);
         _service.Api = context =>
         {
             var (status, text) = answers.Dequeue();
@@ -97,7 +99,8 @@ public sealed class NameTagTests : IAsyncLifetime
     [Fact]
     public async Task An_instance_without_a_name_is_told_that_it_needs_one()
     {
-        _service.Api = context => FakeMetadataService.Text(context, 200, "<DescribeTagsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><tagSet/></DescribeTagsResponse>");
+        _service.Api = context => FakeMetadataService.Text(
+            context, 200, "<DescribeTagsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><tagSet/></DescribeTagsResponse>");
 
         Assert.Contains("i-0123456789abcdef0 has no Name tag", await FailureAsync(), StringComparison.Ordinal);
     }

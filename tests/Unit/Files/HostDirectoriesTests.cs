@@ -18,7 +18,8 @@ public sealed class HostDirectoriesTests : IDisposable
 
     public void Dispose() => Directory.Delete(_place, recursive: true);
 
-    private HostDirectories Directories() => new(Microsoft.Extensions.Options.Options.Create(Options), NullLogger<HostDirectories>.Instance);
+    private HostDirectories Directories() =>
+        new(Microsoft.Extensions.Options.Options.Create(Options), NullLogger<HostDirectories>.Instance);
 
     [Fact]
     public void What_was_made_is_removed_and_users_drives_stay()

@@ -113,7 +113,8 @@ public sealed class MandelboxFilesTests : IDisposable
     [Fact]
     public async Task Two_waits_in_one_directory_both_end()
     {
-        var waits = new[] { "one", "two" }.Select(name => _files.WaitForAsync(_directory, name, TimeSpan.FromSeconds(20), default)).ToList();
+        var waits = new[] { "one", "two" }.Select(name => _files.WaitForAsync(_directory, name, TimeSpan.FromSeconds(20), default))
+            .ToList();
 
         await File.WriteAllTextAsync(Path.Combine(_directory, "one"), "");
         Assert.True(await waits[0]);
@@ -126,7 +127,8 @@ public sealed class MandelboxFilesTests : IDisposable
     {
         var missing = Path.Combine(_directory, "missing");
 
-        var exception = await Assert.ThrowsAsync<IOException>(() => _files.WaitForAsync(missing, "signal", TimeSpan.FromSeconds(20), default));
+        var exception = await Assert.ThrowsAsync<IOException>(
+            () => _files.WaitForAsync(missing, "signal", TimeSpan.FromSeconds(20), default));
 
         Assert.Equal($"{missing} cannot be watched: No such file or directory", exception.Message);
     }

@@ -34,7 +34,8 @@ public sealed class RecursiveDeleteTests : IDisposable
     [Fact]
     public async Task A_tree_deeper_than_any_path_goes_too()
     {
-        await ShellAsync("mkdir \"$0\"/t && cd \"$0\"/t && for i in $(seq 700); do mkdir directory && cd -P directory && echo x >file; done");
+        await ShellAsync(
+            "mkdir \"$0\"/t && cd \"$0\"/t && for i in $(seq 700); do mkdir directory && cd -P directory && echo x >file; done");
         RecursiveDelete.Remove(_scratch["t"]);
         Assert.Empty(Directory.GetFileSystemEntries(_scratch.Path));
     }

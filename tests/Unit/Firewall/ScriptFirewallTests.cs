@@ -70,7 +70,8 @@ public sealed class ScriptFirewallTests : IDisposable
         await hanging.WaitForExitAsync();
     }
 
-    private Task<IReadOnlyList<string>> LoadAsync() => new ScriptFirewall(Options.Create(_options), _clock).LoadAsync(CancellationToken.None);
+    private Task<IReadOnlyList<string>> LoadAsync() =>
+        new ScriptFirewall(Options.Create(_options), _clock).LoadAsync(CancellationToken.None);
 
     private void Shell(string script)
     {

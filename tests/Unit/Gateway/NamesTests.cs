@@ -20,12 +20,14 @@ public sealed class NamesTests
     [InlineData("a\n", false)]
     [InlineData("٣", false)]
     [InlineData("é", false)]
-    public void A_mandelbox_id_is_letters_digits_dashes_and_underscores(string id, bool good) => Assert.Equal(good, MandelboxIds.Fault(id) is null);
+    public void A_mandelbox_id_is_letters_digits_dashes_and_underscores(string id, bool good) =>
+        Assert.Equal(good, MandelboxIds.Fault(id) is null);
 
     [Theory]
     [InlineData(128, true)]
     [InlineData(129, false)]
-    public void A_mandelbox_id_has_at_most_128_characters(int length, bool good) => Assert.Equal(good, MandelboxIds.Fault(new string('a', length)) is null);
+    public void A_mandelbox_id_has_at_most_128_characters(int length, bool good) =>
+        Assert.Equal(good, MandelboxIds.Fault(new string('a', length)) is null);
 
     [Theory]
     [InlineData("chrome", true)]

@@ -80,6 +80,7 @@ public sealed class OptionsTests
     [InlineData(HostEnvironment.LocalDev, "", "https://x/", true)]
     [InlineData(HostEnvironment.Dev, "", "", true)]
     [InlineData(HostEnvironment.Prod, "", "", true)]
-    public void Only_a_local_environment_with_nothing_configured_asks_the_backend_for_nothing(HostEnvironment environment, string secret, string issuer, bool asked) =>
+    public void Only_a_local_environment_with_nothing_configured_asks_the_backend_for_nothing(
+        HostEnvironment environment, string secret, string issuer, bool asked) =>
         Assert.Equal(asked, new AuthOptions { SharedSecret = secret, Issuer = issuer }.BackendIsChecked(environment));
 }

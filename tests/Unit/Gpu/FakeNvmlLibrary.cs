@@ -69,7 +69,8 @@ internal sealed unsafe class FakeNvmlLibrary : IDisposable
         AppDomain.CurrentDomain.ProcessExit += (_, _) => directory.Delete(recursive: true);
         var output = System.IO.Path.Combine(directory.FullName, "libnvidia-ml.so.1");
         string[] arguments = ["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-pthread", "-o", output, source, .. flag.Length > 0 ? [flag] : Array.Empty<string>()];
-        using var compiler = Process.Start(new ProcessStartInfo(Needs.Program(Compiler)!, arguments) { RedirectStandardError = true, UseShellExecute = false })!;
+        using var compiler = Process.Start(
+            new ProcessStartInfo(Needs.Program(Compiler)!, arguments) { RedirectStandardError = true, UseShellExecute = false })!;
         var errors = compiler.StandardError.ReadToEnd();
         compiler.WaitForExit();
         Assert.True(compiler.ExitCode == 0, errors);

@@ -132,7 +132,8 @@ public sealed class GpuMonitorTests
     }
 
     [Theory]
-    [InlineData(GpuAvailability.NoLibrary, "libnvidia-ml.so.1: cannot open", "NVIDIA's library is not installed (libnvidia-ml.so.1: cannot open)")]
+    [InlineData(
+        GpuAvailability.NoLibrary, "libnvidia-ml.so.1: cannot open", "NVIDIA's library is not installed (libnvidia-ml.so.1: cannot open)")]
     [InlineData(GpuAvailability.NoDriver, "Driver Not Loaded", "NVIDIA's driver is not loaded, or fails (Driver Not Loaded)")]
     [InlineData(GpuAvailability.Available, null, "NVIDIA's driver 550 works but lists no GPU")]
     public async Task Why_there_are_no_gpus_is_told_apart(GpuAvailability availability, string? detail, string why)

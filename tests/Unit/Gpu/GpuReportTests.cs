@@ -24,12 +24,15 @@ public sealed class GpuReportTests
     [Fact]
     public void Json_names_and_rounds_figures_as_nvidia_smi_does()
     {
-        var json = JsonDocument.Parse(GpuReport.From(Reading(Whole, new GpuInfo { Index = 1, Fault = "handle: GPU is lost" })).ToJson()).RootElement;
+        var json = JsonDocument.Parse(GpuReport.From(Reading(Whole, new GpuInfo { Index = 1, Fault = "handle: GPU is lost" })).ToJson())
+            .RootElement;
 
-        Assert.Equal(("available", "550.54.15"), (json.GetProperty("availability").GetString(), json.GetProperty("driver_version").GetString()));
+        Assert.Equal(
+            ("available", "550.54.15"), (json.GetProperty("availability").GetString(), json.GetProperty("driver_version").GetString()));
         var gpu = json.GetProperty("gpus")[0];
         Assert.Equal(("Tesla T4", "GPU-8f6d"), (gpu.GetProperty("name").GetString(), gpu.GetProperty("uuid").GetString()));
-        string[] figures = ["index", "memory.total", "memory.used", "memory.free", "utilization.gpu", "utilization.memory", "encoder.stats.sessionCount"];
+        string[] figures =
+            ["index", "memory.total", "memory.used", "memory.free", "utilization.gpu", "utilization.memory", "encoder.stats.sessionCount"];
         Assert.Equal([0, 15360, 2, 14923, 7, 3, 2], figures.Select(f => gpu.GetProperty(f).GetInt64()));
         Assert.Equal(JsonValueKind.Null, gpu.GetProperty("fault").ValueKind);
 
@@ -67,16 +70,19 @@ public sealed class GpuReportTests
     {
         string[] fields =
         [
-            "index", "name", "uuid", "memory.total", "memory.used", "memory.free", "utilization.gpu", "utilization.memory", "encoder.stats.sessionCount",
+            "index", "name", "uuid", "memory.total", "memory.used", "memory.free", "utilization.gpu", "utilization.memory",
+            "encoder.stats.sessionCount",
             "driver_version",
         ];
-        var smi = new ProcessStartInfo(Needs.Program("nvidia-smi")!, [$"--query-gpu={string.Join(',', fields)}", "--format=csv,noheader,nounits"])
+        var smi = new ProcessStartInfo(
+            Needs.Program("nvidia-smi")!, [$"--query-gpu={string.Join(',', fields)}", "--format=csv,noheader,nounits"])
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,
         };
         using var process = Process.Start(smi)!;
-        var rows = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split(", ")).ToList();
+        var rows = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split(", "))
+            .ToList();
         using var inventory = new NvmlGpuInventory(new GpuOptions().NvmlLibrary, TimeSpan.FromMinutes(1), TimeProvider.System);
         var report = GpuReport.From(inventory.Read());
 
@@ -84,7 +90,8 @@ public sealed class GpuReportTests
         Assert.All(report.Gpus.Zip(rows), pair =>
         {
             var (gpu, row) = pair;
-            Assert.Equal((row[0], row[1], row[2], row[3], row[9]), (Text(gpu.Index), gpu.Name, gpu.Uuid, Text(gpu.MemoryTotalMiB), report.DriverVersion));
+            Assert.Equal((row[0], row[1], row[2], row[3], row[9]), (
+                Text(gpu.Index), gpu.Name, gpu.Uuid, Text(gpu.MemoryTotalMiB), report.DriverVersion));
             Near(row[4], gpu.MemoryUsedMiB, 64);
             Near(row[5], gpu.MemoryFreeMiB, 64);
             Near(row[6], gpu.UtilizationGpu, 20);
@@ -110,6 +117,7 @@ public sealed class GpuReportTests
     /// <summary>Where there is an NVIDIA GPU, there is its program too; nothing can be installed in its place.</summary>
     private sealed class NvidiaFactAttribute : FactAttribute
     {
-        public NvidiaFactAttribute() => Skip = Needs.Program("nvidia-smi") is null ? "this machine has no NVIDIA GPU: nvidia-smi is not there" : null;
+        public NvidiaFactAttribute() =>
+            Skip = Needs.Program("nvidia-smi") is null ? "this machine has no NVIDIA GPU: nvidia-smi is not there" : null;
     }
 }

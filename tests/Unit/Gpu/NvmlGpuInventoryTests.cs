@@ -33,7 +33,8 @@ public sealed class NvmlGpuInventoryTests
     [Fact]
     public void A_file_that_is_no_library_is_no_nvml()
     {
-        using var inventory = new NvmlGpuInventory(typeof(NvmlGpuInventoryTests).Assembly.Location, TimeSpan.FromMinutes(1), TimeProvider.System);
+        using var inventory = new NvmlGpuInventory(
+            typeof(NvmlGpuInventoryTests).Assembly.Location, TimeSpan.FromMinutes(1), TimeProvider.System);
 
         Assert.Equal(GpuAvailability.NoLibrary, inventory.Read().Availability);
     }
@@ -71,7 +72,8 @@ public sealed class NvmlGpuInventoryTests
     [InlineData(12, GpuAvailability.NoLibrary, "NVML Shared Library Not Found (NVML error 12)")]
     [InlineData(999, GpuAvailability.NoDriver, "Unknown Error (NVML error 999)")]
     [InlineData(777, GpuAvailability.NoDriver, "NVML error 777")]
-    public void A_driver_that_does_not_answer_is_told_in_nvmls_words_and_read_once_it_does(int code, GpuAvailability availability, string words)
+    public void A_driver_that_does_not_answer_is_told_in_nvmls_words_and_read_once_it_does(
+        int code, GpuAvailability availability, string words)
     {
         using var nvml = new FakeNvmlLibrary(1);
         using var inventory = nvml.Inventory();
@@ -136,7 +138,8 @@ public sealed class NvmlGpuInventoryTests
         using var inventory = nvml.Inventory();
         string[] figures =
         [
-            "nvmlDeviceGetName", "nvmlDeviceGetUUID", "nvmlDeviceGetMemoryInfo_v2", "nvmlDeviceGetMemoryInfo", "nvmlDeviceGetUtilizationRates",
+            "nvmlDeviceGetName", "nvmlDeviceGetUUID", "nvmlDeviceGetMemoryInfo_v2", "nvmlDeviceGetMemoryInfo",
+            "nvmlDeviceGetUtilizationRates",
             "nvmlDeviceGetEncoderStats", "nvmlDeviceRegisterEvents", "nvmlSystemGetDriverVersion",
         ];
         Array.ForEach(figures, f => nvml.Answer(f, code));

@@ -30,7 +30,8 @@ internal sealed unsafe partial class DescriptorClient : IDisposable
 
         // msghdr as seven words: name, name length, vectors, their count, control, its length, flags.
         nint* message = stackalloc nint[7];
-        (message[0], message[1], message[2], message[3], message[4], message[5], message[6]) = (0, 0, (nint)vector, 1, (nint)control, 256, 0);
+        (message[0], message[1], message[2], message[3], message[4], message[5], message[6]) = (
+            0, 0, (nint)vector, 1, (nint)control, 256, 0);
         var bytes = (int)ReceiveMessage(_socket.SafeHandle, message, 0);
         Assert.True(bytes >= 0, $"recvmsg: errno {Marshal.GetLastPInvokeError()}");
         var files = new List<SafeFileHandle>();

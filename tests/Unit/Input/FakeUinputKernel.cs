@@ -53,7 +53,8 @@ internal sealed class FakeUinputKernel : IUinputKernel, IDisposable
     public SafeFileHandle Open(string path)
     {
         Record(_files.Count, "open");
-        var file = File.OpenHandle(Path.Combine(_root.FullName, $"file{_files.Count}"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        var file = File.OpenHandle(
+            Path.Combine(_root.FullName, $"file{_files.Count}"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
         RandomAccess.Write(file, Encoding.UTF8.GetBytes($"device {_files.Count}"), 0);
         _files.Add((file, _files.Count));
         return file;

@@ -10,7 +10,8 @@ namespace HostService.Tests.Unit.Input;
 /// <summary>Holds our numbers and layouts against this machine's own headers.</summary>
 public sealed class KernelHeadersTests
 {
-    private static readonly string[] Includes = ["stddef.h", "stdio.h", "fcntl.h", "sys/ioctl.h", "sys/socket.h", "sys/inotify.h", "errno.h", "linux/uinput.h"];
+    private static readonly string[] Includes =
+        ["stddef.h", "stdio.h", "fcntl.h", "sys/ioctl.h", "sys/socket.h", "sys/inotify.h", "errno.h", "linux/uinput.h"];
 
     [NeedsFact("cc")]
     public void Requests_codes_and_layouts_are_those_of_the_headers()
@@ -91,7 +92,8 @@ public sealed class KernelHeadersTests
         {
             var source = Path.Combine(directory.FullName, "headers.c");
             var prints = expressions.Select(e => $"printf(\"%s\\t%lld\\n\", \"{e}\", (long long)({e}));");
-            File.WriteAllLines(source, ["#define _GNU_SOURCE", .. Includes.Select(i => $"#include <{i}>"), "int main(void) {", .. prints, "return 0; }"]);
+            File.WriteAllLines(
+                source, ["#define _GNU_SOURCE", .. Includes.Select(i => $"#include <{i}>"), "int main(void) {", .. prints, "return 0; }"]);
             var program = Path.Combine(directory.FullName, "headers");
             Run(Needs.Program("cc")!, "-o", program, source);
             return Run(program).Split('\n', StringSplitOptions.RemoveEmptyEntries)
@@ -106,7 +108,8 @@ public sealed class KernelHeadersTests
 
     private static string Run(string program, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, UseShellExecute = false })!;
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         Assert.Equal(0, process.ExitCode);

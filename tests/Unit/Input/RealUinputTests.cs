@@ -19,7 +19,8 @@ public sealed partial class RealUinputTests : IDisposable
     public async Task What_a_client_writes_arrives_at_the_device_nodes_and_the_devices_go_with_the_mandelbox()
     {
         var options = new InputOptions();
-        var devices = new UinputInputDevices(new UinputKernel(), Options.Create(options), TimeProvider.System, NullLogger<UinputInputDevices>.Instance);
+        var devices = new UinputInputDevices(
+            new UinputKernel(), Options.Create(options), TimeProvider.System, NullLogger<UinputInputDevices>.Instance);
         Assert.Null(devices.Unavailable);
         var path = Path.Combine(_directory.FullName, "uinput.sock");
         var set = await devices.CreateAsync(path, default);
@@ -65,7 +66,8 @@ public sealed partial class RealUinputTests : IDisposable
         // The kernel never announces code 0, which is reserved.
         Assert.Equal(Enumerable.Range(1, 0x2fe), Bits(keyboard, Uinput.EvKey));
         Assert.Equal(
-            [(3, 0xf4c1, 0x1124, 1), (3, 0xf4c1, 0x1123, 1), (3, 0xf4c1, 0x1122, 1)], new[] { absolute, relative, keyboard }.Select(Identity));
+            [(3, 0xf4c1, 0x1124, 1), (3, 0xf4c1, 0x1123, 1), (3, 0xf4c1, 0x1122, 1)], new[] { absolute, relative, keyboard }.Select(
+                Identity));
     }
 
     public void Dispose() => _directory.Delete(recursive: true);

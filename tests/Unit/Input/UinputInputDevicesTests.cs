@@ -22,7 +22,8 @@ public sealed class UinputInputDevicesTests : IDisposable
         Assert.All(set.DeviceNodes, n => Assert.True(File.Exists(n)));
         Assert.Equal(
             ["bus 3 f4c1:1124 v1 'Fractal Virtual Absolute Input'", "bus 3 f4c1:1123 v1 'Fractal Virtual Relative Input'", "bus 3 f4c1:1122 v1 'Fractal Virtual Keyboard'"],
-            _kernel.Calls.Where(c => c.Contains("UI_DEV_SETUP", StringComparison.Ordinal)).Select(c => c[(c.IndexOf("bus", StringComparison.Ordinal))..]));
+            _kernel.Calls.Where(c => c.Contains("UI_DEV_SETUP", StringComparison.Ordinal)).Select(
+                c => c[(c.IndexOf("bus", StringComparison.Ordinal))..]));
         Assert.Equal(3, _kernel.Devices);
     }
 
@@ -109,7 +110,8 @@ public sealed class UinputInputDevicesTests : IDisposable
             AssertNothingLeft(kernel);
 
             // Only what had come about is undone, in reverse.
-            var created = kernel.Calls.Take(step - 1).Where(c => c.EndsWith("UI_DEV_CREATE", StringComparison.Ordinal)).Select(c => c[0]).Reverse();
+            var created = kernel.Calls.Take(step - 1).Where(c => c.EndsWith("UI_DEV_CREATE", StringComparison.Ordinal)).Select(c => c[0])
+                .Reverse();
             Assert.Equal(created.Select(c => $"{c} UI_DEV_DESTROY"), kernel.Calls.Skip(step));
         }
     }

@@ -28,7 +28,8 @@ public sealed class HostContextTests
     [InlineData("DEV", ShutdownReason.EngineLost, false)]
     [InlineData("DEV", ShutdownReason.Crash, false)]
     [InlineData("DEV", ShutdownReason.StartFailed, false)]
-    public void Assigned_spin_ups_are_waited_for_where_the_host_can_still_take_them(string environment, ShutdownReason reason, bool grace) =>
+    public void Assigned_spin_ups_are_waited_for_where_the_host_can_still_take_them(
+        string environment, ShutdownReason reason, bool grace) =>
         Assert.Equal(grace, Context(environment, reason).GivesGrace);
 
     [Fact]

@@ -10,7 +10,8 @@ public sealed class HostLifecycleTests
     private static readonly string[] WholeShutdown =
     [
         "mark the host as draining", "wait for assigned spin-ups", "close the host", "stop the HTTPS server", "end the mandelboxes",
-        "stop watching the engine", "give up unfinished saves", "remove directories", "sweep stale rows", "remove the host's row", "flush database writes", "stop the heartbeat",
+        "stop watching the engine", "give up unfinished saves", "remove directories", "sweep stale rows", "remove the host's row",
+        "flush database writes", "stop the heartbeat",
         "stop the webserver's heartbeat", "send the dying heartbeat", "stop metrics", "stop the silo", "send the dying heartbeat",
         "remove directories", "flush the log", "flush error reports", "turn the machine off",
     ];

@@ -40,7 +40,8 @@ public sealed class SiloGateTests : IDisposable
         _silo.Failure = new InvalidOperationException("silo");
         using (var application = Build())
         {
-            var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => _gate.StartSiloAsync(application, CancellationToken.None));
+            var failure = await Assert.ThrowsAsync<InvalidOperationException>(
+                () => _gate.StartSiloAsync(application, CancellationToken.None));
             Assert.Equal("silo", failure.Message);
             await _gate.StopAsync(application, CancellationToken.None);
         }

@@ -50,8 +50,10 @@ public sealed partial class TimeoutTests
         Assert.All(faults, fault => Assert.Contains("must be shorter than Mandelbox:", fault, StringComparison.Ordinal));
     }
 
-    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../.."));
+    private static string Root([CallerFilePath] string here = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../.."));
 
-    [GeneratedRegex("^TimeoutStopSec=(?<minutes>[0-9]+)min$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        "^TimeoutStopSec=(?<minutes>[0-9]+)min$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex StopTimeout();
 }

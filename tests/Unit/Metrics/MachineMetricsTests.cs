@@ -8,7 +8,8 @@ namespace HostService.Tests.Unit.Metrics;
 
 public sealed class MachineMetricsTests : IDisposable
 {
-    private const string Meminfo = "MemTotal:       24684096 kB\nMemFree:        17685400 kB\nMemAvailable:   22736052 kB\nBuffers: 33940 kB\n";
+    private const string Meminfo =
+        "MemTotal:       24684096 kB\nMemFree:        17685400 kB\nMemAvailable:   22736052 kB\nBuffers: 33940 kB\n";
 
     private readonly DirectoryInfo _proc = Directory.CreateTempSubdirectory("proc");
     private readonly ManualClock _clock = new();
@@ -34,12 +35,14 @@ public sealed class MachineMetricsTests : IDisposable
         Assert.Equal((24684096, 17685400, 22736052), (reading.TotalMemoryKb, reading.FreeMemoryKb, reading.AvailableMemoryKb));
         Assert.Equal((4, 20.0, 3_200_000_000), (reading.LogicalCpus, Math.Round(reading.CpuPercent!.Value, 6), reading.NanoCpusRemaining));
         Assert.Equal((18.71, 12.10, 6.89, 3094.76), (reading.Load1, reading.Load5, reading.Load15, reading.UptimeSeconds));
-        Assert.Equal((2, 32 << 20, 6 << 20, 26 << 20), (reading.Gpus, reading.TotalGpuMemoryKb, reading.UsedGpuMemoryKb, reading.FreeGpuMemoryKb));
+        Assert.Equal(
+            (2, 32 << 20, 6 << 20, 26 << 20), (reading.Gpus, reading.TotalGpuMemoryKb, reading.UsedGpuMemoryKb, reading.FreeGpuMemoryKb));
         Assert.Equal((40, 15), (reading.GpuPercent, reading.GpuMemoryPercent));
         Assert.True(reading.DiskTotalKb > 0);
         Assert.InRange(reading.DiskUsedKb!.Value, 1, reading.DiskTotalKb!.Value);
         Assert.InRange(reading.DiskFreeKb!.Value, 0, reading.DiskTotalKb.Value - reading.DiskUsedKb.Value);
-        Assert.Equal(100.0 * reading.DiskUsedKb.Value / (reading.DiskUsedKb.Value + reading.DiskFreeKb.Value), reading.DiskUsedPercent!.Value, 0.01);
+        Assert.Equal(
+            100.0 * reading.DiskUsedKb.Value / (reading.DiskUsedKb.Value + reading.DiskFreeKb.Value), reading.DiskUsedPercent!.Value, 0.01);
         Assert.Equal(0, _logger.Warnings);
     }
 
@@ -183,7 +186,8 @@ public sealed class MachineMetricsTests : IDisposable
     [Fact]
     public void Gpus_whose_figures_make_no_sense_cost_the_others_nothing_and_are_told_of_once()
     {
-        _gpus = Gpus(new GpuInfo { Index = 0, TotalMemoryBytes = long.MaxValue }, new GpuInfo { Index = 1, TotalMemoryBytes = long.MaxValue });
+        _gpus = Gpus(
+            new GpuInfo { Index = 0, TotalMemoryBytes = long.MaxValue }, new GpuInfo { Index = 1, TotalMemoryBytes = long.MaxValue });
 
         var metrics = Metrics();
         metrics.Read();
@@ -202,13 +206,15 @@ public sealed class MachineMetricsTests : IDisposable
         Assert.Equal(Environment.ProcessorCount, reading.LogicalCpus);
         Assert.InRange(reading.CpuPercent!.Value, 0, 100);
         Assert.InRange(reading.AvailableMemoryKb!.Value, 1, reading.TotalMemoryKb!.Value);
-        Assert.All(new[] { reading.Load1, reading.Load5, reading.Load15, reading.UptimeSeconds, reading.DiskUsedPercent }, f => Assert.NotNull(f));
+        Assert.All(
+            new[] { reading.Load1, reading.Load5, reading.Load15, reading.UptimeSeconds, reading.DiskUsedPercent }, f => Assert.NotNull(f));
         Assert.Equal(0, _logger.Warnings);
     }
 
     public void Dispose() => _proc.Delete(recursive: true);
 
-    private static string Stat(long idle, long user) => $"cpu  {user} 0 0 {idle} 0 0 0 0 0 0\ncpu0 1 1 1 1\ncpu1 1 1 1 1\ncpu2 1 1 1 1\ncpu3 1 1 1 1\nintr 5\n";
+    private static string Stat(long idle, long user) =>
+        $"cpu  {user} 0 0 {idle} 0 0 0 0 0 0\ncpu0 1 1 1 1\ncpu1 1 1 1 1\ncpu2 1 1 1 1\ncpu3 1 1 1 1\nintr 5\n";
 
     private static string[] Owned(string file) => file switch
     {

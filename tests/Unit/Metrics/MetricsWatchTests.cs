@@ -36,7 +36,8 @@ public sealed class MetricsWatchTests
     public async Task Cancelling_ends_it()
     {
         using var end = new CancellationTokenSource();
-        await using var readings = new MetricsWatch(new Instant(_clock), Options.Create(new MetricsOptions()), _clock).WatchAsync(end.Token).GetAsyncEnumerator(end.Token);
+        await using var readings = new MetricsWatch(new Instant(_clock), Options.Create(new MetricsOptions()), _clock).WatchAsync(end.Token)
+            .GetAsyncEnumerator(end.Token);
         await readings.MoveNextAsync();
         var next = readings.MoveNextAsync().AsTask();
         await end.CancelAsync();
@@ -52,7 +53,8 @@ public sealed class MetricsWatchTests
         Assert.NotNull(good.GetRequiredService<IMachineMetrics>().Read().DiskTotalKb);
 
         using var bad = Provider(new() { ["Metrics:ProcRoot"] = "proc", ["Metrics:DiskPath"] = "x", ["Metrics:Interval"] = "00:00:00" });
-        Assert.Equal(4, Assert.Throws<OptionsValidationException>(() => bad.GetRequiredService<IOptions<MetricsOptions>>().Value).Failures.Count());
+        Assert.Equal(
+            4, Assert.Throws<OptionsValidationException>(() => bad.GetRequiredService<IOptions<MetricsOptions>>().Value).Failures.Count());
     }
 
     private static ServiceProvider Provider(Dictionary<string, string?> settings) => new ServiceCollection()

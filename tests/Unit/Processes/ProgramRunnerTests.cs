@@ -44,7 +44,8 @@ public sealed class ProgramRunnerTests
     [Fact]
     public async Task A_missing_program_is_named()
     {
-        var exception = await Assert.ThrowsAsync<IOException>(() => ProgramRunner.RunAsync("/no/such", [], "", TimeSpan.FromSeconds(5), _clock, default));
+        var exception = await Assert.ThrowsAsync<IOException>(
+            () => ProgramRunner.RunAsync("/no/such", [], "", TimeSpan.FromSeconds(5), _clock, default));
 
         Assert.Equal("/no/such cannot be run: No such file or directory", exception.Message);
     }

@@ -21,7 +21,8 @@ public sealed class EcsAgentTests
     [InlineData(HostEnvironment.Dev, true, false, 0)]
     [InlineData(HostEnvironment.LocalDev, true, true, 0)]
     [InlineData(HostEnvironment.LocalDevWithDb, true, true, 0)]
-    public async Task It_is_started_in_deployed_environments_where_it_is_wanted_and_systemd_is_ours(HostEnvironment environment, bool enabled, bool manageSystem, int times)
+    public async Task It_is_started_in_deployed_environments_where_it_is_wanted_and_systemd_is_ours(
+        HostEnvironment environment, bool enabled, bool manageSystem, int times)
     {
         await Agent(environment, enabled, manageSystem).StartAsync(CancellationToken.None);
         Assert.Equal(Enumerable.Repeat("agent.service", times), _systemd.StartedUnits);
@@ -31,7 +32,8 @@ public sealed class EcsAgentTests
     public async Task One_that_does_not_start_keeps_the_service_from_starting_and_says_what_to_do()
     {
         _systemd.StartFailure = new SystemdException("Unit agent.service not found.");
-        var refusal = await Assert.ThrowsAsync<StartRefusedException>(() => Agent(HostEnvironment.Prod, true, true).StartAsync(CancellationToken.None));
+        var refusal = await Assert.ThrowsAsync<StartRefusedException>(
+            () => Agent(HostEnvironment.Prod, true, true).StartAsync(CancellationToken.None));
         Assert.Equal(ExitCodes.Failed, refusal.ExitCode);
         Assert.Contains("Unit agent.service not found.", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("Ecs__AgentUnit", refusal.Message, StringComparison.Ordinal);

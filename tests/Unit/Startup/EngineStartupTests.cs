@@ -21,7 +21,8 @@ public sealed class EngineStartupTests
     [InlineData(HostEnvironment.LocalDev, false, "docker.service", 0)]
     [InlineData(HostEnvironment.Prod, false, "docker.service", 0)]
     [InlineData(HostEnvironment.Prod, true, "", 0)]
-    public async Task It_is_started_wherever_the_service_manages_the_system(HostEnvironment environment, bool manageSystem, string unit, int times)
+    public async Task It_is_started_wherever_the_service_manages_the_system(
+        HostEnvironment environment, bool manageSystem, string unit, int times)
     {
         await Startup(environment, manageSystem, unit).StartAsync(CancellationToken.None);
         Assert.Equal(Enumerable.Repeat("docker.service", times), _systemd.StartedUnits);
@@ -43,7 +44,8 @@ public sealed class EngineStartupTests
     public async Task One_that_does_not_start_on_EC2_is_a_failure()
     {
         _systemd.StartFailure = new SystemdException("Unit docker.service not found.");
-        await Assert.ThrowsAsync<SystemdException>(() => Startup(HostEnvironment.Prod, true, "docker.service").StartAsync(CancellationToken.None));
+        await Assert.ThrowsAsync<SystemdException>(
+            () => Startup(HostEnvironment.Prod, true, "docker.service").StartAsync(CancellationToken.None));
     }
 
     private EngineStartup Startup(HostEnvironment environment, bool manageSystem, string unit) => new(

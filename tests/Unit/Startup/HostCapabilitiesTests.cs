@@ -51,7 +51,9 @@ public sealed class HostCapabilitiesTests
     public void Gpus_in_cgroups_of_systemds_making_are_warned_of(string cgroupDriver, int gpus, bool take)
     {
         Assert.Equal(take, Detect(HostEnvironment.Dev, Plain with { CgroupDriver = cgroupDriver }, gpus).ReloadsTakeGpus);
-        Assert.Equal(take, _log.Lines.Any(l => l.StartsWith("Warning", StringComparison.Ordinal) && l.Contains("native.cgroupdriver=cgroupfs", StringComparison.Ordinal)));
+        Assert.Equal(take, _log.Lines.Any(
+            l => l.StartsWith("Warning", StringComparison.Ordinal) && l.Contains(
+                "native.cgroupdriver=cgroupfs", StringComparison.Ordinal)));
     }
 
     private HostCapabilities Detect(HostEnvironment environment, EngineInfo engine, int gpus)

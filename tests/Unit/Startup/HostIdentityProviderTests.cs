@@ -24,7 +24,8 @@ public sealed class HostIdentityProviderTests
     [InlineData("NVIDIA's library is not installed (libnvidia-ml.so.1: cannot open)")]
     public void A_deployed_host_without_a_gpu_is_refused_with_the_reason_that_was_found(string why)
     {
-        var refusal = Assert.Throws<StartRefusedException>(() => Host(HostEnvironment.Prod).Publish(Identity, GpuInventorySnapshot.Unread(why)));
+        var refusal = Assert.Throws<StartRefusedException>(
+            () => Host(HostEnvironment.Prod).Publish(Identity, GpuInventorySnapshot.Unread(why)));
 
         Assert.Equal(ExitCodes.Refused, refusal.ExitCode);
         Assert.StartsWith($"This host has no GPU that it can use: {why} (", refusal.Message, StringComparison.Ordinal);

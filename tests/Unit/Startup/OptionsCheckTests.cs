@@ -15,7 +15,8 @@ public sealed class OptionsCheckTests
     public void A_value_that_cannot_be_read_hides_no_other_fault_of_its_section()
     {
         var faults = Validate(
-            ("Database:MaxPoolSize", "many"), ("Database:Timeout", "soon"), ("Database:StartTimeout", "00:00:00"), ("DATABASE_URL", "postgres://u:hunter2@h:0/d"));
+            ("Database:MaxPoolSize", "many"), ("Database:Timeout", "soon"), ("Database:StartTimeout", "00:00:00"), (
+                "DATABASE_URL", "postgres://u:hunter2@h:0/d"));
 
         Assert.Equal(4, faults.Count);
         Assert.Single(faults, f => f.Contains("Database:MaxPoolSize", StringComparison.Ordinal));
@@ -29,7 +30,8 @@ public sealed class OptionsCheckTests
     public void A_check_about_a_value_that_could_not_be_read_says_nothing()
     {
         // With the default in its place the delay would be longer than the longest one.
-        var faults = Validate(("Database:MaxRetryDelay", "long"), ("Database:RetryDelay", "00:00:30"), ("DATABASE_URL", "postgres://u:p@localhost/d"));
+        var faults = Validate(
+            ("Database:MaxRetryDelay", "long"), ("Database:RetryDelay", "00:00:30"), ("DATABASE_URL", "postgres://u:p@localhost/d"));
 
         Assert.Contains("Database:MaxRetryDelay", Assert.Single(faults), StringComparison.Ordinal);
     }
@@ -37,7 +39,8 @@ public sealed class OptionsCheckTests
     [Fact]
     public void Faults_of_other_sections_are_named_beside_it()
     {
-        var faults = Validate(("Database:Timeout", "soon"), ("Shutdown:Grace", "-00:00:01"), ("Shutdown:StepTimeout", "x"), ("DATABASE_URL", "postgres://u:p@localhost/d"));
+        var faults = Validate(("Database:Timeout", "soon"), ("Shutdown:Grace", "-00:00:01"), ("Shutdown:StepTimeout", "x"), (
+            "DATABASE_URL", "postgres://u:p@localhost/d"));
 
         Assert.Equal(3, faults.Count);
         Assert.Single(faults, f => f.StartsWith("Shutdown:Grace is -00:00:01", StringComparison.Ordinal));
@@ -59,7 +62,8 @@ public sealed class OptionsCheckTests
 
     private static IReadOnlyList<string> Validate(params (string Key, string Value)[] settings)
     {
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value)).Build();
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value))
+            .Build();
         var services = new ServiceCollection();
         services.AddLogging().AddSingleton<IConfiguration>(configuration).AddBackendDatabase(hasDatabase: true);
         services.AddValidatedOptions<ShutdownOptions>("Shutdown");

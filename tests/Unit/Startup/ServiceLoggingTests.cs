@@ -66,7 +66,8 @@ public sealed class ServiceLoggingTests
         var formatter = services.GetServices<ConsoleFormatter>().Single(f => f.Name == name);
         using var writer = new StringWriter();
         const string text = "Mandelbox a gets no lease";
-        var entry = new LogEntry<string>(level, "HostService.Grains.Host.HostGrain", new EventId(698744209), text, exception, (state, _) => state);
+        var entry = new LogEntry<string>(
+            level, "HostService.Grains.Host.HostGrain", new EventId(698744209), text, exception, (state, _) => state);
         formatter.Write(entry, null, writer);
         return writer.ToString();
     }

@@ -13,13 +13,15 @@ public sealed class WarmUpTests
 {
     private readonly FakeContainerEngine _engine = new();
     private readonly List<GpuDescription> _gpus = [new GpuDescription { Index = 0, Name = "T4", Uuid = "GPU-0" }];
-    private readonly ContainerCapabilitiesSource _surroundings = new() { Current = new ContainerCapabilities { Runtimes = ["nvidia", "runc"] } };
+    private readonly ContainerCapabilitiesSource _surroundings =
+        new() { Current = new ContainerCapabilities { Runtimes = ["nvidia", "runc"] } };
 
     [Fact]
     public async Task Two_containers_are_started_and_removed()
     {
         await RunAsync();
-        Assert.Equal((2, 2, 2), (_engine.CallsOf(EngineCall.Create), _engine.CallsOf(EngineCall.Start), _engine.CallsOf(EngineCall.Remove)));
+        Assert.Equal(
+            (2, 2, 2), (_engine.CallsOf(EngineCall.Create), _engine.CallsOf(EngineCall.Start), _engine.CallsOf(EngineCall.Remove)));
         Assert.Empty(_engine.Containers);
     }
 

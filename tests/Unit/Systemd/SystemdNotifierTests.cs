@@ -132,7 +132,8 @@ public sealed class SystemdNotifierTests : IDisposable
         using var systemd = NotifierWith($"echo \"$@\" >{_directory.FullName}/said; echo {answer}");
 
         Assert.Equal(loadedAt, await systemd.UnitsLoadedAtAsync(CancellationToken.None));
-        Assert.Equal("show --property=UnitsLoadTimestampMonotonic --value\n", await File.ReadAllTextAsync(Path.Combine(_directory.FullName, "said")));
+        Assert.Equal("show --property=UnitsLoadTimestampMonotonic --value\n", await File.ReadAllTextAsync(
+            Path.Combine(_directory.FullName, "said")));
     }
 
     [Fact]
@@ -149,7 +150,8 @@ public sealed class SystemdNotifierTests : IDisposable
     public async Task A_machine_without_systemctl_is_told_so()
     {
         using var systemd = new SystemdNotifier(
-            Options.Create(new SystemdOptions { Systemctl = "/nowhere/systemctl" }), _clock, NullLogger<SystemdNotifier>.Instance, _ => null);
+            Options.Create(new SystemdOptions { Systemctl = "/nowhere/systemctl" }), _clock, NullLogger<SystemdNotifier>.Instance,
+            _ => null);
 
         var e = await Assert.ThrowsAsync<SystemdException>(() => systemd.StartUnitAsync("docker.service", CancellationToken.None));
 
@@ -164,6 +166,7 @@ public sealed class SystemdNotifierTests : IDisposable
         var program = Path.Combine(_directory.FullName, "systemctl");
         File.WriteAllText(program, $"#!/bin/sh\n{script}\n");
         File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        return new SystemdNotifier(Options.Create(new SystemdOptions { Systemctl = program }), _clock, NullLogger<SystemdNotifier>.Instance, _ => null);
+        return new SystemdNotifier(
+            Options.Create(new SystemdOptions { Systemctl = program }), _clock, NullLogger<SystemdNotifier>.Instance, _ => null);
     }
 }

@@ -81,7 +81,8 @@ public sealed class WatchdogTests
     public async Task Work_that_fails_is_no_progress_and_work_that_succeeds_again_brings_the_pings_back()
     {
         var looks = 0;
-        using var service = Service(new WatchdogProbe("grain calls", _ => ++looks <= 3 ? throw new TimeoutException() : Task.CompletedTask));
+        using var service = Service(
+            new WatchdogProbe("grain calls", _ => ++looks <= 3 ? throw new TimeoutException() : Task.CompletedTask));
         await service.StartAsync(CancellationToken.None);
         for (var i = 0; i < 3; i++)
         {
@@ -101,7 +102,8 @@ public sealed class WatchdogTests
         _statusLine.SetNormal("2 mandelboxes");
         Assert.Equal("2 mandelboxes", await _systemd.NextAsync());
         var looks = 0;
-        using var service = Service(new WatchdogProbe("grain calls", _ => ++looks <= 3 ? throw new TimeoutException() : Task.CompletedTask));
+        using var service = Service(
+            new WatchdogProbe("grain calls", _ => ++looks <= 3 ? throw new TimeoutException() : Task.CompletedTask));
         await service.StartAsync(CancellationToken.None);
         for (var i = 0; i < 3; i++)
         {
@@ -123,7 +125,8 @@ public sealed class WatchdogTests
     {
         var systemd = new RecordingSystemd(null);
         using var service = new WatchdogService(
-            systemd, new StatusLine(systemd), [new WatchdogProbe("grain calls", _ => throw new InvalidOperationException("asked"))], _clock, NullLogger<WatchdogService>.Instance);
+            systemd, new StatusLine(systemd), [new WatchdogProbe("grain calls", _ => throw new InvalidOperationException("asked"))], _clock,
+            NullLogger<WatchdogService>.Instance);
 
         await service.StartAsync(CancellationToken.None);
         await service.ExecuteTask!;
@@ -131,7 +134,8 @@ public sealed class WatchdogTests
         Assert.Equal(0, _clock.PendingTimers);
     }
 
-    private WatchdogService Service(params WatchdogProbe[] probes) => new(_systemd, _statusLine, probes, _clock, NullLogger<WatchdogService>.Instance);
+    private WatchdogService Service(params WatchdogProbe[] probes) =>
+        new(_systemd, _statusLine, probes, _clock, NullLogger<WatchdogService>.Instance);
 
     private sealed class RecordingSystemd(TimeSpan? interval) : ISystemd
     {

@@ -13,7 +13,8 @@ public sealed class ChangingFileTests : IDisposable
     public void Dispose() => _scratch.Dispose();
 
     [Fact]
-    public void A_file_that_grows_is_cut_off_at_the_length_that_was_promised() => Assert.Equal([1, 2, 3], ReadAll([1, 2, 3, 4, 5], promised: 3));
+    public void A_file_that_grows_is_cut_off_at_the_length_that_was_promised() =>
+        Assert.Equal([1, 2, 3], ReadAll([1, 2, 3, 4, 5], promised: 3));
 
     [Fact]
     public void A_file_that_shrinks_is_filled_with_zeros() => Assert.Equal([1, 2, 0, 0, 0], ReadAll([1, 2], promised: 5));

@@ -103,7 +103,8 @@ public sealed class ConfigArchiveTests : IDisposable
     public async Task An_archive_whose_making_failed_half_way_never_looks_whole()
     {
         using var output = new MemoryStream();
-        await Assert.ThrowsAsync<IOException>(() => ConfigArchive.EncodeAsync(ArchiveBytes.Token, output, FailAsync, CancellationToken.None));
+        await Assert.ThrowsAsync<IOException>(
+            () => ConfigArchive.EncodeAsync(ArchiveBytes.Token, output, FailAsync, CancellationToken.None));
         GC.Collect();
         GC.WaitForPendingFinalizers();
         Assert.True(output.Length > 0);
@@ -123,7 +124,8 @@ public sealed class ConfigArchiveTests : IDisposable
     {
         foreach (var length in new[] { 0, 7, 16, 17, 4096 })
         {
-            await Assert.ThrowsAsync<DamagedArchiveException>(() => ArchiveBytes.UnpackAsync(RandomNumberGenerator.GetBytes(length), Target));
+            await Assert.ThrowsAsync<DamagedArchiveException>(
+                () => ArchiveBytes.UnpackAsync(RandomNumberGenerator.GetBytes(length), Target));
         }
     }
 

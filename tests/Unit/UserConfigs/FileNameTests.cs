@@ -10,9 +10,12 @@ public sealed class FileNameTests : IDisposable
 {
     private static readonly string[] Odd =
     [
-        " size=1", "20 size=99\n", "a\n20 size=99", "a size=1 b", "path=x", "a=b=c", "\n", "\n\n", "new\nline", "new\nline ", " ", "  lead", "trail ", "-rf", "--help",
-        "'single'", "\"double\"", "back\\slash", "\t", "\u0001", "Grüße", "漢字", "🦊", "e\u0301", "%s", "*", "a=", "=", "GNU.sparse.major=1", new string('n', 255),
-        new string('=', 255), "é" + new string('x', 253), new string('漢', 85), new string('n', 120) + " ", "x\n" + new string('y', 200) + " ",
+        " size=1", "20 size=99\n", "a\n20 size=99", "a size=1 b", "path=x", "a=b=c", "\n", "\n\n", "new\nline", "new\nline ", " ", "  lead",
+        "trail ", "-rf", "--help",
+        "'single'", "\"double\"", "back\\slash", "\t", "\u0001", "Grüße", "漢字", "🦊", "e\u0301", "%s", "*", "a=", "=", "GNU.sparse.major=1",
+        new string('n', 255),
+        new string('=', 255), "é" + new string('x', 253), new string('漢', 85), new string('n', 120) + " ",
+        "x\n" + new string('y', 200) + " ",
     ];
 
     private readonly ScratchDirectory _scratch = new();
@@ -118,7 +121,8 @@ public sealed class FileNameTests : IDisposable
         const string characters = "ab=\n 0123'\"\\-./%\tü漢\u0001size";
         while (true)
         {
-            var name = string.Concat(Enumerable.Range(0, random.Next(1, 70)).Select(_ => characters[random.Next(characters.Length)])).Replace("/", "", StringComparison.Ordinal);
+            var name = string.Concat(Enumerable.Range(0, random.Next(1, 70)).Select(_ => characters[random.Next(characters.Length)]))
+                .Replace("/", "", StringComparison.Ordinal);
             if (name is not ("" or "." or "..") && System.Text.Encoding.UTF8.GetByteCount(name) <= 255)
             {
                 yield return name;
@@ -128,7 +132,8 @@ public sealed class FileNameTests : IDisposable
 
     private static List<string> Tree(string root) =>
     [
-        .. new DirectoryInfo(root).EnumerateFileSystemInfos("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None })
+        .. new DirectoryInfo(root).EnumerateFileSystemInfos(
+            "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None })
             .Select(entry => $"{entry.FullName[root.Length..]} {entry.LinkTarget ?? (entry is FileInfo file ? File.ReadAllText(file.FullName) : "directory")}")
             .Order(StringComparer.Ordinal),
     ];

@@ -64,14 +64,16 @@ public sealed class HostileArchiveTests : IDisposable
 
         // Left out as a link, its name is free for a directory: what lies "below the link" stays inside.
         await ArchiveBytes.UnpackAsync(
-            await ArchiveBytes.OfAsync(ArchiveBytes.Link("out", "../outside"), ArchiveBytes.File("out/file")), _scratch.Directory("a/second"));
+            await ArchiveBytes.OfAsync(ArchiveBytes.Link("out", "../outside"), ArchiveBytes.File("out/file")), _scratch.Directory(
+                "a/second"));
         Assert.Empty(Directory.GetFileSystemEntries(outside));
     }
 
     [Fact]
     public async Task A_file_takes_a_links_place_and_not_its_targets()
     {
-        var archive = await ArchiveBytes.OfAsync(ArchiveBytes.File("file", "old"), ArchiveBytes.Link("name", "file"), ArchiveBytes.File("name", "new"));
+        var archive = await ArchiveBytes.OfAsync(
+            ArchiveBytes.File("file", "old"), ArchiveBytes.Link("name", "file"), ArchiveBytes.File("name", "new"));
         await ArchiveBytes.UnpackAsync(archive, Target);
         Assert.Equal("old", File.ReadAllText(Path.Combine(Target, "file")));
         Assert.Equal("new", File.ReadAllText(Path.Combine(Target, "name")));
@@ -132,7 +134,8 @@ public sealed class HostileArchiveTests : IDisposable
         });
         Assert.True(archive.Length < 300_000, "it is small before it is unpacked");
 
-        var refusal = await Assert.ThrowsAsync<DamagedArchiveException>(() => ArchiveBytes.UnpackAsync(archive, Target, limits: new ArchiveLimits(1_000_000, 10)));
+        var refusal = await Assert.ThrowsAsync<DamagedArchiveException>(
+            () => ArchiveBytes.UnpackAsync(archive, Target, limits: new ArchiveLimits(1_000_000, 10)));
         Assert.Contains("1000000 bytes", refusal.Message, StringComparison.Ordinal);
         Assert.True(new FileInfo(Path.Combine(Target, "bomb")).Length <= 1_000_000);
     }
@@ -141,7 +144,8 @@ public sealed class HostileArchiveTests : IDisposable
     public async Task Zeros_after_the_end_of_the_archive_are_a_bomb_too()
     {
         var archive = await ArchiveBytes.OfTarAsync(async tar => await tar.WriteAsync(new byte[2_000_000]));
-        await Assert.ThrowsAsync<DamagedArchiveException>(() => ArchiveBytes.UnpackAsync(archive, Target, limits: new ArchiveLimits(1_000_000, 10)));
+        await Assert.ThrowsAsync<DamagedArchiveException>(
+            () => ArchiveBytes.UnpackAsync(archive, Target, limits: new ArchiveLimits(1_000_000, 10)));
     }
 
     [Fact]
@@ -155,7 +159,8 @@ public sealed class HostileArchiveTests : IDisposable
     }
 
     [Fact]
-    public async Task Too_deep_a_path_is_refused() => await RefusedAsync(ArchiveBytes.File(string.Concat(Enumerable.Repeat("d/", 200)) + "f"));
+    public async Task Too_deep_a_path_is_refused() =>
+        await RefusedAsync(ArchiveBytes.File(string.Concat(Enumerable.Repeat("d/", 200)) + "f"));
 
     [Theory]
     [InlineData('x')]
@@ -164,7 +169,8 @@ public sealed class HostileArchiveTests : IDisposable
     [InlineData('K')]
     public async Task An_extended_header_that_asks_for_gigabytes_is_refused(char type) =>
         await Assert.ThrowsAsync<DamagedArchiveException>(async () =>
-            await ArchiveBytes.UnpackAsync(await ArchiveBytes.OfTarAsync(tar => tar.WriteAsync(Header(type, 2_000_000_000)).AsTask()), Target));
+            await ArchiveBytes.UnpackAsync(
+                await ArchiveBytes.OfTarAsync(tar => tar.WriteAsync(Header(type, 2_000_000_000)).AsTask()), Target));
 
     [Theory]
     [InlineData("20 size=8589934592\n", "changes the size")]
@@ -174,7 +180,8 @@ public sealed class HostileArchiveTests : IDisposable
     [InlineData("23 GNU.sparse.size=512\n", "sparse")]
     public async Task An_extended_header_that_changes_what_an_entry_holds_is_refused(string records, string reason)
     {
-        var refusal = await Assert.ThrowsAsync<DamagedArchiveException>(async () => await ArchiveBytes.UnpackAsync(await ExtendedAsync(records), Target));
+        var refusal = await Assert.ThrowsAsync<DamagedArchiveException>(
+            async () => await ArchiveBytes.UnpackAsync(await ExtendedAsync(records), Target));
         Assert.Contains(reason, refusal.Message, StringComparison.Ordinal);
     }
 
@@ -195,7 +202,8 @@ public sealed class HostileArchiveTests : IDisposable
             sparse.Write("end"u8);
         }
 
-        using (var tar = System.Diagnostics.Process.Start("tar", ["-S", "--format=pax", "-c", "-f", _scratch["archive"], "-C", _scratch["source"], "."]))
+        using (var tar = System.Diagnostics.Process.Start(
+            "tar", ["-S", "--format=pax", "-c", "-f", _scratch["archive"], "-C", _scratch["source"], "."]))
         {
             await tar.WaitForExitAsync();
         }

@@ -7,7 +7,8 @@ namespace HostService.Tests.Unit.UserConfigs;
 public sealed class Lz4DecompressingStageTests
 {
     /// <summary>Part compressible, part not: blocks of both kinds.</summary>
-    private static readonly byte[] Content = [.. Enumerable.Range(0, 300_000).Select(i => (byte)(i / 50)), .. RandomNumberGenerator.GetBytes(300_000)];
+    private static readonly byte[] Content =
+        [.. Enumerable.Range(0, 300_000).Select(i => (byte)(i / 50)), .. RandomNumberGenerator.GetBytes(300_000)];
 
     [Fact]
     public async Task A_frame_carries_a_content_checksum_and_an_end_mark()

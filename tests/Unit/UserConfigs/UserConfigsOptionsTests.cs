@@ -29,8 +29,10 @@ public sealed class UserConfigsOptionsTests
     [Fact]
     public void All_faults_are_named_at_once()
     {
-        using var provider = Provider(true, ("Bucket", " "), ("ServiceUrl", "s3"), ("AccessKey", "only"), ("MaxEntries", "0"), ("FetchTimeout", "00:00:00"));
-        var faults = Assert.Throws<OptionsValidationException>(() => provider.GetRequiredService<IOptions<UserConfigsOptions>>().Value).Failures.ToArray();
+        using var provider = Provider(
+            true, ("Bucket", " "), ("ServiceUrl", "s3"), ("AccessKey", "only"), ("MaxEntries", "0"), ("FetchTimeout", "00:00:00"));
+        var faults = Assert.Throws<OptionsValidationException>(() => provider.GetRequiredService<IOptions<UserConfigsOptions>>().Value)
+            .Failures.ToArray();
         Assert.Equal(5, faults.Length);
         Assert.All(faults, fault => Assert.StartsWith("UserConfigs:", fault, StringComparison.Ordinal));
     }
@@ -48,8 +50,10 @@ public sealed class UserConfigsOptionsTests
     private static ServiceProvider Provider(bool deployed, params (string Key, string? Value)[] settings)
     {
         var configuration = new ConfigurationBuilder()
-            .AddInMemoryCollection(settings.Where(s => s.Value is not null).Select(s => KeyValuePair.Create("UserConfigs:" + s.Key, s.Value)))
+            .AddInMemoryCollection(
+                settings.Where(s => s.Value is not null).Select(s => KeyValuePair.Create("UserConfigs:" + s.Key, s.Value)))
             .Build();
-        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddUserConfigs(deployed).BuildServiceProvider();
+        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddUserConfigs(deployed)
+            .BuildServiceProvider();
     }
 }

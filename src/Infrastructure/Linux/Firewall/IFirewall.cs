@@ -4,8 +4,8 @@ namespace HostService.Infrastructure.Linux.Firewall;
 public interface IFirewall
 {
     /// <summary>
-    /// Loads the missing rules, while the others stay in force. Returns the rules that it loaded. Throws <see cref="FirewallException"/> when not all
-    /// are loaded afterwards.
+    /// Loads the missing rules, while the others stay in force. Returns the rules that it loaded. Throws <see cref="FirewallException"/>
+    /// when not all are loaded afterwards.
     /// </summary>
     Task<IReadOnlyList<string>> LoadAsync(CancellationToken cancellationToken);
 }
