@@ -45,7 +45,8 @@ internal static class SpinUp
         table.AddRow("(b) PUT /spin_up_mandelbox", $"{At(spinUp, 0.5):0.0}", $"{spinUp.Min():0.0}", $"{At(spinUp, 0.9):0.0}");
         AnsiConsole.Write(table);
         var ratio = At(spinUp, 0.5) / At(raw, 0.5);
-        Console.WriteLine($"{rounds} rounds each, interleaved, after {WarmUp} of warm-up; engine {await engine.VersionAsync()}, {Environment.ProcessorCount} cores");
+        Console.WriteLine($"{rounds} rounds each, interleaved, after {WarmUp} of warm-up; engine {await engine.VersionAsync()}, "
+            + $"{Environment.ProcessorCount} cores");
         Console.WriteLine($"ratio of medians: {ratio:0.000} (goal: at most {Goal:0.00})");
         return ratio <= Goal ? 0 : 1;
     }

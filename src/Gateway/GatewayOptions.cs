@@ -112,7 +112,8 @@ public sealed class GatewayOptions : IValidatedOptions
 
         if (Timeout <= GrainCallTimeouts.OtherCall)
         {
-            yield return $"Gateway:Timeout is {Timeout}; it must be longer than the timeout of its grain call ({GrainCallTimeouts.OtherCall}).";
+            yield return $"Gateway:Timeout is {Timeout}; it must be longer than the timeout of its grain call "
+                + $"({GrainCallTimeouts.OtherCall}).";
         }
 
         if (ProbeTimeout <= TimeSpan.Zero)

@@ -65,7 +65,8 @@ public sealed class ClaimTests(PostgresFixture postgres)
         {
             Assert.Single(ofOne, a => a.Answer is null);
             Assert.Equal(3, ofOne.Count(
-                a => a.Answer == $"Mandelbox {ofOne.Key} has status CONNECTING in the database; only one that is ALLOCATED can be spun up."));
+                a => a.Answer == $"Mandelbox {ofOne.Key} has status CONNECTING in the database; only one that is ALLOCATED can be spun "
+                    + "up."));
         }
     }
 

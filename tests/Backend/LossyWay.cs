@@ -25,7 +25,8 @@ internal sealed class LossyWay : IAsyncDisposable
     }
 
     public string ConnectionString =>
-        $"Host=127.0.0.1;Port={((IPEndPoint)_listener.LocalEndpoint).Port};Username=postgres;Database=postgres;SSL Mode=Disable;GSS Encryption Mode=Disable";
+        $"Host=127.0.0.1;Port={((IPEndPoint)_listener.LocalEndpoint).Port};Username=postgres;Database=postgres;SSL Mode=Disable;GSS "
+            + "Encryption Mode=Disable";
 
     /// <summary>The next commit takes place, and nobody hears of it.</summary>
     public void LoseNextAnswer() => _loseAnswer = 1;

@@ -26,7 +26,8 @@ public sealed class OutageTests(PostgresFixture postgres)
         await postgres.Server.StopAsync();
         try
         {
-            Assert.True(await it.Database.SetMandelboxStatusAsync(goes, "RUNNING", default), "during an outage nobody knows, and the status is kept");
+            Assert.True(await it.Database.SetMandelboxStatusAsync(goes, "RUNNING", default), "during an outage nobody knows, and the "
+                + "status is kept");
             await it.Database.SetMandelboxStatusAsync(comesUp, "RUNNING", default);
             await it.Database.SetMandelboxStatusAsync(dies, "RUNNING", default);
             await it.Database.SetHostStatusAsync(it.Instance, "DRAINING", default);

@@ -19,7 +19,8 @@ public sealed class RegistrationTests(PostgresFixture postgres)
         Assert.Equal(
             $"ACTIVE aws-i-0123 203.0.113.7 4 1000 2000 3000 {it.NowMs}",
             await it.InstanceAsync(
-                "concat_ws(' ', status, cloud_provider_id, ip, mandelbox_capacity, memory_remaining_kb, nanocpus_remaining, gpu_vram_remaining_kb, last_updated_utc_unix_ms)"));
+                "concat_ws(' ', status, cloud_provider_id, ip, mandelbox_capacity, memory_remaining_kb, nanocpus_remaining, "
+                    + "gpu_vram_remaining_kb, last_updated_utc_unix_ms)"));
     }
 
     [PostgresFact]
@@ -51,9 +52,12 @@ public sealed class RegistrationTests(PostgresFixture postgres)
     [InlineData("PRE_CONNECTION", "ami-2", "us-east-1", "g4dn.xlarge", "abcdef0", "column aws_ami_id is \"ami-2\", expected \"ami-1\"")]
     [InlineData(
         "PRE_CONNECTION", "ami-1", "eu-west-1", "g4dn.xlarge", "abcdef0", "column location is \"eu-west-1\", expected \"us-east-1\"")]
-    [InlineData("PRE_CONNECTION", "ami-1", "us-east-1", "p3.2xlarge", "abcdef0", "column aws_instance_type is \"p3.2xlarge\", expected \"g4dn.xlarge\"")]
-    [InlineData("PRE_CONNECTION", "ami-1", "us-east-1", "g4dn.xlarge", "bbcdef0", "column commit_hash is \"bbcdef0\", expected a beginning of \"abcdef0123456789\"")]
-    [InlineData("PRE_CONNECTION", "ami-1", "us-east-1", "g4dn.xlarge", "", "column commit_hash is empty, expected a beginning of \"abcdef0123456789\"")]
+    [InlineData("PRE_CONNECTION", "ami-1", "us-east-1", "p3.2xlarge", "abcdef0", "column aws_instance_type is \"p3.2xlarge\", expected "
+        + "\"g4dn.xlarge\"")]
+    [InlineData("PRE_CONNECTION", "ami-1", "us-east-1", "g4dn.xlarge", "bbcdef0", "column commit_hash is \"bbcdef0\", expected a "
+        + "beginning of \"abcdef0123456789\"")]
+    [InlineData("PRE_CONNECTION", "ami-1", "us-east-1", "g4dn.xlarge", "", "column commit_hash is empty, expected a beginning of "
+        + "\"abcdef0123456789\"")]
     [InlineData("ACTIVE", "ami-1", "us-east-1", "g4dn.xlarge", "abcdef0", "column status is \"ACTIVE\", expected \"PRE_CONNECTION\"")]
     public async Task A_row_that_does_not_match_is_refused_by_column_and_stays_as_it_was(
         string status, string ami, string region, string type, string commit, string expected)
@@ -80,7 +84,8 @@ public sealed class RegistrationTests(PostgresFixture postgres)
 
         Assert.Equal(RegistrationOutcome.NotWanted, answer.Outcome);
         Assert.Equal(
-            $"The webserver no longer wants instance \"{it.Instance}\": column status of its row is \"{status}\", expected \"PRE_CONNECTION\".", answer.Reason);
+            $"The webserver no longer wants instance \"{it.Instance}\": column status of its row is \"{status}\", expected "
+                + "\"PRE_CONNECTION\".", answer.Reason);
         Assert.Equal(status, await it.InstanceAsync("status"));
     }
 

@@ -73,7 +73,8 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
         Assert.Equal(
             ["aws-i-0123456789abcdef0|203.0.113.7|4"],
             await database.Server.QueryAsync(
-                $"SELECT cloud_provider_id || '|' || ip || '|' || mandelbox_capacity FROM hardware.instance_info WHERE instance_name = '{_instance}'"));
+                "SELECT cloud_provider_id || '|' || ip || '|' || mandelbox_capacity FROM hardware.instance_info WHERE instance_name = "
+                    + $"'{_instance}'"));
 
         await RefusedTokensAsync(service);
         await SpinUpAsync(service, "early");

@@ -40,7 +40,9 @@ internal static class SelfSignedCertificate
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new GatewayCertificateException(
-                $"Host:PrivateRoot: cannot write the TLS key below {privateRoot}; make it writable for the service's user. {exception.Message}", exception);
+                $"Host:PrivateRoot: cannot write the TLS key below {privateRoot}; make it writable for the service's user. "
+                    + exception.Message,
+                exception);
         }
     }
 

@@ -28,7 +28,8 @@ internal static class FieldRules
     {
         null or "" => Missing("app_name"),
         _ when Names.IsAppName(value) => null,
-        _ => $"app_name must be lower-case letters and digits, joined by single '.', '_', '/' or '-', at most {Names.LongestAppName} in all",
+        _ => $"app_name must be lower-case letters and digits, joined by single '.', '_', '/' or '-', at most {Names.LongestAppName} "
+            + "in all",
     };
 
     public static string? ConfigEncryptionToken(string? value) => value switch

@@ -41,8 +41,10 @@ public sealed class DockerOptions : IValidatedOptions
 
     public IEnumerable<string> Validate() => ValidatedOptions.Faults(
         (IsEndpoint(Endpoint), $"Docker:Endpoint must be like unix:///var/run/docker.sock or tcp://127.0.0.1:2375, but is \"{Endpoint}\"."),
-        (ImageTemplate.Contains("{app}", StringComparison.Ordinal), $"Docker:ImageTemplate must contain {{app}}, but is \"{ImageTemplate}\"."),
-        (ApiVersion.Length == 0 || Version.TryParse(ApiVersion, out _), $"Docker:ApiVersion must be like 1.41 or empty, but is \"{ApiVersion}\"."),
+        (ImageTemplate.Contains("{app}", StringComparison.Ordinal),
+            $"Docker:ImageTemplate must contain {{app}}, but is \"{ImageTemplate}\"."),
+        (ApiVersion.Length == 0 || Version.TryParse(ApiVersion, out _),
+            $"Docker:ApiVersion must be like 1.41 or empty, but is \"{ApiVersion}\"."),
         UpToOneHour("Docker:CallTimeout", CallTimeout),
         UpToOneHour("Docker:SlowCallTimeout", SlowCallTimeout),
         UpToOneHour("Docker:ReconnectDelay", ReconnectDelay),

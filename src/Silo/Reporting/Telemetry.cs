@@ -47,5 +47,6 @@ public sealed class TelemetryOptions : IValidatedOptions
     /// <inheritdoc/>
     public IEnumerable<string> Validate() => OtlpEndpoint.Length == 0 || IsValid
         ? []
-        : [$"Telemetry:OtlpEndpoint is '{OtlpEndpoint}'; give the URL of a collector that takes OTLP over HTTP, such as http://127.0.0.1:4318."];
+        : [$"Telemetry:OtlpEndpoint is '{OtlpEndpoint}'; give the URL of a collector that takes OTLP over HTTP, "
+            + "such as http://127.0.0.1:4318."];
 }

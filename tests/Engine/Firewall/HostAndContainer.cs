@@ -119,7 +119,8 @@ internal sealed class HostAndContainer : IAsyncDisposable
         tried.WaitForExit();
         return tried.ExitCode == 0
             ? null
-            : $"cannot make a network namespace with a raw table, which takes root and a kernel that has it: {tried.StandardError.ReadToEnd().Trim()}";
+            : "cannot make a network namespace with a raw table, which takes root and a kernel that has it: "
+                + $"{tried.StandardError.ReadToEnd().Trim()}";
     }
 
     private static string Probe([CallerFilePath] string thisFile = "") => Path.Combine(Path.GetDirectoryName(thisFile)!, "probe.py");

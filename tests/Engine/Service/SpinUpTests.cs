@@ -40,7 +40,8 @@ public sealed class SpinUpTests(EngineFixture engine, ServiceFixture fixture) : 
         var lease = (await Service.GetAsync("/v1/mandelboxes/given"))["lease"]!;
         // The demo has made the file of B16 by then or not; the rest is there before the answer is.
         var files = await InsideAsync(
-            container.Id, "cd /fractal/resourceMappings; for f in .ready *; do [ $f = done_sleeping_until_X_clients ] || echo \"$f=[$(cat $f)] $(wc -c <$f)\"; done");
+            container.Id, "cd /fractal/resourceMappings; for f in .ready *; do [ $f = done_sleeping_until_X_clients ] || echo "
+                + "\"$f=[$(cat $f)] $(wc -c <$f)\"; done");
 
         Assert.Equal(
             string.Join(

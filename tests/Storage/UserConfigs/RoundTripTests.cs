@@ -116,7 +116,8 @@ public sealed class RoundTripTests(S3Server server, ITestOutputHelper output) : 
             "DOTNET_GCHeapHardLimit=0x3000000 exec dotnet \"$@\"", program, "round-trip", Server.Url, S3Server.Bucket, Source, Target))
             .Split(' ').Select(figure => long.Parse(figure, CultureInfo.InvariantCulture)).ToArray();
         var (baseline, peak) = (figures[0] / 1024, figures[1] / 1024);
-        output.WriteLine($"{baseline} MiB before, {peak} MiB at most; saved at {size / 1000 / figures[2]} MB/s, fetched at {size / 1000 / figures[3]} MB/s");
+        output.WriteLine($"{baseline} MiB before, {peak} MiB at most; saved at {size / 1000 / figures[2]} MB/s, fetched at "
+            + $"{size / 1000 / figures[3]} MB/s");
 
         Assert.True(peak - baseline < 64, $"{baseline} MiB before, {peak} MiB at most");
         await AssertSameAsync(Source, Target);
@@ -155,7 +156,8 @@ public sealed class RoundTripTests(S3Server server, ITestOutputHelper output) : 
     private static async Task AssertSameAsync(string expected, string actual)
     {
         await Shell.RunAsync("diff -r \"$1\" \"$2\"", expected, actual);
-        const string listing = "cd \"$1\" && find . -mindepth 1 ! -type l -printf '%p %m %U %G %Ts %s\\n' | grep -v ' 4096$' | sort; cd \"$1\" && find . -type l -printf '%p %l\\n'";
+        const string listing = "cd \"$1\" && find . -mindepth 1 ! -type l -printf '%p %m %U %G %Ts %s\\n' | grep -v ' 4096$' | sort; "
+            + "cd \"$1\" && find . -type l -printf '%p %l\\n'";
         Assert.Equal(await Shell.RunAsync(listing, expected), await Shell.RunAsync(listing, actual));
     }
 }

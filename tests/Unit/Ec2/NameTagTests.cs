@@ -72,7 +72,8 @@ public sealed class NameTagTests : IAsyncLifetime
     public async Task A_role_without_the_permission_is_told_which_one_it_needs()
     {
         _service.Api = context => FakeMetadataService.Text(
-            context, 403, "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized</Message></Error></Errors></Response>");
+            context, 403, "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not "
+                + "authorized</Message></Error></Errors></Response>");
 
         var message = await FailureAsync();
 

@@ -14,7 +14,8 @@ public sealed class RecursiveDeleteTests : IDisposable
     public async Task Whatever_the_names_are_all_of_it_goes()
     {
         // The BCL finds no file of the second name, and so cannot remove its directory.
-        await ShellAsync("mkdir -p \"$0\"/t/a/b \"$0\"/t/$(printf 'd\\377') && echo x >\"$0\"/t/a/b/c && echo x >\"$0\"/t/$(printf 'caf\\351') && mkfifo \"$0\"/t/pipe");
+        await ShellAsync("mkdir -p \"$0\"/t/a/b \"$0\"/t/$(printf 'd\\377') && echo x >\"$0\"/t/a/b/c && echo x >\"$0\"/t/$(printf "
+            + "'caf\\351') && mkfifo \"$0\"/t/pipe");
         RecursiveDelete.Remove(_scratch["t"]);
         Assert.Empty(Directory.GetFileSystemEntries(_scratch.Path));
     }

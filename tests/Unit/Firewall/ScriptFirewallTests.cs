@@ -40,7 +40,8 @@ public sealed class ScriptFirewallTests : IDisposable
     {
         Shell("echo one; echo 'iptables: Permission denied' >&2; exit 4");
 
-        Assert.Equal($"firewall.sh failed: {_options.Shell} -s start ended with 4: iptables: Permission denied", (await Assert.ThrowsAsync<FirewallException>(LoadAsync)).Message);
+        Assert.Equal($"firewall.sh failed: {_options.Shell} -s start ended with 4: iptables: Permission "
+            + "denied", (await Assert.ThrowsAsync<FirewallException>(LoadAsync)).Message);
     }
 
     [Fact]

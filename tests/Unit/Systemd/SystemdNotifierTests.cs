@@ -155,7 +155,8 @@ public sealed class SystemdNotifierTests : IDisposable
 
         var e = await Assert.ThrowsAsync<SystemdException>(() => systemd.StartUnitAsync("docker.service", CancellationToken.None));
 
-        Assert.Contains("docker.service cannot be started: /nowhere/systemctl cannot be run: No such file or directory", e.Message, StringComparison.Ordinal);
+        Assert.Contains("docker.service cannot be started: /nowhere/systemctl cannot be run: No such file or "
+            + "directory", e.Message, StringComparison.Ordinal);
     }
 
     private SystemdNotifier Notifier(params (string Name, string? Value)[] environment) =>

@@ -134,7 +134,8 @@ public sealed class FileNameTests : IDisposable
     [
         .. new DirectoryInfo(root).EnumerateFileSystemInfos(
             "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None })
-            .Select(entry => $"{entry.FullName[root.Length..]} {entry.LinkTarget ?? (entry is FileInfo file ? File.ReadAllText(file.FullName) : "directory")}")
+            .Select(entry => $"{entry.FullName[root.Length..]} "
+                + $"{entry.LinkTarget ?? (entry is FileInfo file ? File.ReadAllText(file.FullName) : "directory")}")
             .Order(StringComparer.Ordinal),
     ];
 

@@ -31,7 +31,8 @@ public sealed class WebserverSettingsTests
     }
 
     [Theory]
-    [InlineData("webserver.example.com", "00:00:10", "Webserver:Url must be an absolute http(s) address without a query, but is \"webserver.example.com\".")]
+    [InlineData("webserver.example.com", "00:00:10", "Webserver:Url must be an absolute http(s) address without a query, but is "
+        + "\"webserver.example.com\".")]
     [InlineData("ftp://h/", "00:00:10", "Webserver:Url must be")]
     [InlineData("https://h/?a=b", "00:00:10", "Webserver:Url must be")]
     [InlineData("https://h/", "00:00:00", "Webserver:Timeout must be over 0 and at most 1 minute, but is 00:00:00.")]
