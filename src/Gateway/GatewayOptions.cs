@@ -32,21 +32,21 @@ public sealed class GatewayOptions : IValidatedOptions
     public string MonitoringNetworks { get; set; } = "";
 
     /// <summary>
-    /// Addresses and networks, beside loopback, that strangers cannot lock out, such as the backend's, which has many callers.
-    /// The limits below have no bound per address for them, and a total of the same size of their own.
+    /// Addresses and networks, beside loopback, whose callers share an address, such as the backend's. The limits per address do not apply
+    /// to them, and the limits in all apply to them apart from everybody else.
     /// </summary>
     public string TrustedNetworks { get; set; } = "";
 
     /// <summary>Connections that may be open at a time. Further ones are closed before their TLS handshake.</summary>
     public int MaxConnections { get; set; } = 512;
 
-    /// <summary>The same for one address; an IPv6 caller is counted by its /64.</summary>
+    /// <summary>As <see cref="MaxConnections"/>, for one address; an IPv6 caller is counted by its /64.</summary>
     public int MaxConnectionsPerAddress { get; set; } = 64;
 
     /// <summary>Requests that may be under way at a time. Further ones get a 503 with <c>Retry-After</c>.</summary>
     public int MaxRequests { get; set; } = 512;
 
-    /// <summary>The same for one address.</summary>
+    /// <summary>As <see cref="MaxRequests"/>, for one address.</summary>
     public int MaxRequestsPerAddress { get; set; } = 64;
 
     /// <summary>
@@ -55,7 +55,7 @@ public sealed class GatewayOptions : IValidatedOptions
     /// </summary>
     public int MaxBodyBytes { get; set; } = 32 * 1024 * 1024;
 
-    /// <summary>The same for one address.</summary>
+    /// <summary>As <see cref="MaxBodyBytes"/>, for one address.</summary>
     public int MaxBodyBytesPerAddress { get; set; } = 4 * 1024 * 1024;
 
     /// <summary>How long a body may take to arrive; one that takes longer is malformed.</summary>

@@ -73,5 +73,5 @@ public sealed record LeaseAnswer(
 {
     public static LeaseAnswer Granted(Lease lease) => new(lease, null);
 
-    public static LeaseAnswer Refused(string why) => new(null, why);
+    public static LeaseAnswer Refused(string reason) => new(null, reason);
 }

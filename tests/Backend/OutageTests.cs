@@ -113,7 +113,7 @@ public sealed class OutageTests(PostgresFixture postgres)
         }
 
         Assert.Contains(
-            "lock timeout", await it.Log.LineAsync($"Kept for later: RUNNING of mandelbox {running}"), StringComparison.Ordinal);
+            "lock timeout", await it.Log.LineAsync($"RUNNING of mandelbox {running} could not be written"), StringComparison.Ordinal);
         Assert.Equal("CONNECTING", await it.StatusOfAsync(running));
         await postgres.Server.ExecuteAsync(
             $"UPDATE hardware.mandelbox_info SET creation_time_utc_unix_ms = {it.NowMs - 90_001} WHERE instance_name = '{it.Instance}'");

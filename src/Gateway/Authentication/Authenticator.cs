@@ -34,7 +34,7 @@ internal sealed partial class Authenticator
     private readonly byte[]? _secretHash;
     private readonly bool _checksBackend;
     private readonly Counter<long> _failures;
-    private readonly LineAllowance _lines;
+    private readonly LogLineLimit _lines;
 
     public Authenticator(
         TokenVerifier tokens, FailureLimiter limiter, IOptions<AuthOptions> options, GatewayEnvironment environment, IHostName host,
@@ -47,7 +47,7 @@ internal sealed partial class Authenticator
         _logger = logger;
         _secretHash = options.Value.SharedSecret is { Length: > 0 } secret ? Hash(secret) : null;
         _checksBackend = options.Value.BackendIsChecked(environment.Value);
-        _lines = new LineAllowance(LinesPerMinute, timeProvider);
+        _lines = new LogLineLimit(LinesPerMinute, timeProvider);
         _failures = meters.Create("HostService.Gateway").CreateCounter<long>(
             "host_service.authentication.failures", description: "Credentials that were refused, by kind.");
     }
@@ -127,7 +127,7 @@ internal sealed partial class Authenticator
             from, CredentialKind.Backend, "its scope does not hold 'backend'");
     }
 
-    private Caller Refuse(IPAddress? from, CredentialKind kind, string why)
+    private Caller Refuse(IPAddress? from, CredentialKind kind, string reason)
     {
         _failures.Add(1, new KeyValuePair<string, object?>("kind", kind == CredentialKind.User ? "user" : "backend"));
         var isLimited = _limiter.Failed(from, kind);
@@ -138,7 +138,7 @@ internal sealed partial class Authenticator
                 LeftOut(_logger, leftOut);
             }
 
-            Refused(_logger, kind, from, why);
+            Refused(_logger, kind, from, reason);
             if (isLimited)
             {
                 Limited(_logger, kind, from);
@@ -150,8 +150,8 @@ internal sealed partial class Authenticator
 
     private static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Refused a {Kind} credential from {Address}: {Why}")]
-    private static partial void Refused(ILogger logger, CredentialKind kind, IPAddress? address, string why);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Refused a {Kind} credential from {Address}: {Reason}")]
+    private static partial void Refused(ILogger logger, CredentialKind kind, IPAddress? address, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} refused credentials before this one were not logged")]
     private static partial void LeftOut(ILogger logger, long count);

@@ -12,7 +12,7 @@ internal sealed record VerifiedToken(string? Subject, IReadOnlyCollection<string
 /// <summary>A verified token, or the reason of its refusal. Exactly one of the two is set.</summary>
 internal sealed record TokenAnswer(VerifiedToken? Token, string? Refusal)
 {
-    public static TokenAnswer Refused(string why) => new(null, why);
+    public static TokenAnswer Refused(string reason) => new(null, reason);
 }
 
 /// <summary>Checks a token in full: RS256 by a key of the issuer's, <c>exp</c>, <c>nbf</c>, <c>iss</c>, <c>aud</c>.</summary>

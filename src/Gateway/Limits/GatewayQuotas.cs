@@ -38,7 +38,7 @@ internal sealed partial class GatewayQuotas
 
     private Action<IPAddress?> Refusing(string limit)
     {
-        var lines = new LineAllowance(1, _timeProvider);
+        var lines = new LogLineLimit(1, _timeProvider);
         return address =>
         {
             _refusals.Add(1, new KeyValuePair<string, object?>("limit", limit));

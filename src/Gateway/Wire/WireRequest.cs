@@ -14,6 +14,6 @@ internal sealed class WireRequest<TBody> : IBindableFromHttpContext<WireRequest<
     /// <summary>The user's id, or "backend".</summary>
     public string CallerId { get; set; } = "";
 
-    /// <summary>Binds nothing: the filter must be able to answer for what goes wrong while the body is read.</summary>
+    /// <summary>Binds nothing. The filter reads the body, so that it can answer when reading fails.</summary>
     public static ValueTask<WireRequest<TBody>?> BindAsync(HttpContext context, ParameterInfo parameter) => new(new WireRequest<TBody>());
 }

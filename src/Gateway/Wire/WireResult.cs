@@ -41,13 +41,13 @@ internal sealed class WireResult : IResult
     public static WireResult Unauthorized(TimeSpan? retryAfter = null) =>
         new(StatusCodes.Status401Unauthorized, PlainText, "Unauthorized"u8.ToArray(), retryAfter);
 
-    public static WireResult Refused(string why) =>
-        new(StatusCodes.Status406NotAcceptable, Json, JsonSerializer.SerializeToUtf8Bytes(new WireRefusal("", why), Plain));
+    public static WireResult Refused(string reason) =>
+        new(StatusCodes.Status406NotAcceptable, Json, JsonSerializer.SerializeToUtf8Bytes(new WireRefusal("", reason), Plain));
 
     public static WireResult Result<T>(T result) =>
         new(StatusCodes.Status200OK, Json, JsonSerializer.SerializeToUtf8Bytes(new WireResult<T>(result), Plain));
 
-    /// <summary>The empty result, or why there is none.</summary>
+    /// <summary>The empty result, or reason there is none.</summary>
     public static WireResult Outcome(string? refusal) => refusal is null ? Result("") : Refused(refusal);
 
     /// <summary>A value as a JSON text within the result.</summary>

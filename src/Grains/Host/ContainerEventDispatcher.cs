@@ -151,7 +151,7 @@ public sealed partial class ContainerEventDispatcher(
             }
             catch (Exception exception)
             {
-                // Boundary: nobody awaits this. The agent's next call and the next comparison try again.
+                // Nobody awaits this. The agent's next call and the next comparison try again.
                 LogAdoptionFailed(mandelboxId, containerId, exception);
             }
         });
@@ -170,7 +170,7 @@ public sealed partial class ContainerEventDispatcher(
             }
             catch (Exception exception)
             {
-                // Boundary: nobody awaits this.
+                // Nobody awaits this.
                 LogStrayNotRemoved(mandelboxId, containerId, exception.Message, exception);
             }
         });

@@ -32,8 +32,7 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
     private int _cpuOnlyUsed;
 
     /// <summary>
-    /// Capacity counts the slots of healthy GPUs, and of unhealthy ones only those in use; so what is free can be placed (video memory
-    /// apart).
+    /// The slots of healthy GPUs, and the used ones of unhealthy GPUs, so that every free slot can be given out, video memory permitting.
     /// </summary>
     public PoolFigures Figures
     {

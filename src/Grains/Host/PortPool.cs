@@ -29,7 +29,6 @@ public enum PortRefusal
 /// </summary>
 public sealed class PortPool
 {
-    /// <summary>First port of the pool.</summary>
     public const int First = 1025;
 
     /// <summary>One past the last.</summary>
@@ -65,7 +64,6 @@ public sealed class PortPool
 
     public int Used => _owners.Count;
 
-    /// <summary>Draws a port.</summary>
     public PortRefusal TryAcquire(string owner, out ushort port)
     {
         // Ports that other programs have bound move behind the candidates: each is probed at most once.

@@ -3,7 +3,6 @@ namespace HostService.Grains.Host;
 /// <summary>TTYs [10, 64): the first ten are the system's (B11). The one that was free longest is given first.</summary>
 public sealed class TtyPool
 {
-    /// <summary>First TTY of the pool.</summary>
     public const int First = 10;
 
     /// <summary>One past the last.</summary>
@@ -12,7 +11,6 @@ public sealed class TtyPool
     private readonly Queue<int> _free = new(Enumerable.Range(First, End - First));
     private readonly Dictionary<int, string> _owners = [];
 
-    /// <summary>54.</summary>
     public static int Capacity => End - First;
 
     public int Used => _owners.Count;

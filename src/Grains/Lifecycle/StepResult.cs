@@ -10,7 +10,7 @@ public readonly record struct StepResult
 
     public static StepResult Done => default;
 
-    public static StepResult Failed(string why) => new(why);
+    public static StepResult Failed(string reason) => new(reason);
 }
 
 /// <summary>Why a run stopped.</summary>

@@ -79,10 +79,10 @@ public sealed class MandelboxContext
     public bool MustSaveUserConfigs =>
         Row.MayBeRunning && UserConfigs is (FetchOutcome.Restored or FetchOutcome.FirstRun or FetchOutcome.Unknown);
 
-    /// <summary>The request; missing only if the plan is wrong.</summary>
+    /// <summary>The request. Throws if no step has set it, which is a fault of the plan.</summary>
     public SpinUpRequest RequiredRequest => Request ?? throw new InvalidOperationException($"Mandelbox {MandelboxId} has no request.");
 
-    /// <summary>The lease; missing only if the plan is wrong.</summary>
+    /// <summary>The lease. Throws if no step has set it, which is a fault of the plan.</summary>
     public Lease RequiredLease => Lease ?? throw new InvalidOperationException($"Mandelbox {MandelboxId} has no lease.");
 
     /// <summary>What the caller needs to reach the running mandelbox.</summary>
@@ -134,6 +134,6 @@ public sealed class MandelboxContainer
     /// </summary>
     public bool MayRun { get; set; }
 
-    /// <summary>The id; missing only if the plan is wrong.</summary>
+    /// <summary>The id. Throws if no step has set it, which is a fault of the plan.</summary>
     public string RequiredId => Id ?? throw new InvalidOperationException("The mandelbox has no container.");
 }

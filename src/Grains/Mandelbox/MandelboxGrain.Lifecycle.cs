@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using HostService.Grains.Lifecycle;
 using HostService.Grains.Mandelbox.Steps;
+using HostService.Infrastructure.Backend.Rows;
 using Stage = HostService.Grains.Lifecycle.Stage<HostService.Grains.Mandelbox.MandelboxContext>;
 
 namespace HostService.Grains.Mandelbox;
@@ -128,7 +129,7 @@ public sealed partial class MandelboxGrain
         try
         {
             using var late = new CancellationTokenSource(options.Value.CleanUpTimeout, timeProvider);
-            await database.SetMandelboxStatusAsync(Id, "DYING", late.Token);
+            await database.SetMandelboxStatusAsync(Id, MandelboxStatus.Dying, late.Token);
         }
         catch (Exception exception)
         {
@@ -207,7 +208,7 @@ public sealed partial class MandelboxGrain
         }
         catch (Exception exception)
         {
-            // Boundary: a defect of ours.
+            // A fault of ours.
             LogUnexpectedFailure(Id, what, exception);
         }
     }

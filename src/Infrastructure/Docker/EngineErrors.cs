@@ -42,13 +42,13 @@ internal static class EngineErrors
         }
         catch (JsonException)
         {
-            // Something between us and the engine answered: shown as it is.
+            // A proxy answered instead of the engine; its text is shown as it is.
         }
 
         return $"{(int)exception.StatusCode} {(body.Length > 500 ? body[..500] + "…" : body)}".Trim();
     }
 
-    /// <summary>dockerd has no code for it: the first text is of its own port allocator, the second one of the kernel.</summary>
+    /// <summary>dockerd reports no code for this. The first text comes from its port allocator, the second one from the kernel.</summary>
     private static bool IsPortTaken(string words) =>
         words.Contains("port is already allocated", StringComparison.Ordinal)
         || words.Contains("address already in use", StringComparison.Ordinal);

@@ -91,7 +91,7 @@ public sealed partial class GpuMonitor(
         if (_availability != reading.Availability)
         {
             _availability = reading.Availability;
-            LogAvailability(reading.Availability, reading.Gpus.Count, reading.DriverVersion, reading.Detail);
+            LogAvailability(reading.Availability, reading.Gpus.Count, reading.DriverVersion ?? "none", reading.Detail ?? "");
         }
     }
 
@@ -117,8 +117,8 @@ public sealed partial class GpuMonitor(
         }
     }
 
-    [LoggerMessage(1, LogLevel.Information, "GPUs: {Availability}, {Count} found, driver {DriverVersion} {Detail}")]
-    private partial void LogAvailability(GpuAvailability availability, int count, string? driverVersion, string? detail);
+    [LoggerMessage(1, LogLevel.Information, "GPUs: {Availability}, {Count} found, driver {DriverVersion}. {Detail}")]
+    private partial void LogAvailability(GpuAvailability availability, int count, string driverVersion, string detail);
 
     [LoggerMessage(2, LogLevel.Error, "GPU {GpuIndex} ({Name}, {Uuid}) is unhealthy, no mandelbox is placed on it: {Reason}")]
     private partial void LogUnhealthy(int gpuIndex, string name, string uuid, string reason);

@@ -15,7 +15,7 @@ internal sealed record VirtualDevice(
     /// <summary>Whether it has <c>INPUT_PROP_POINTER</c>.</summary>
     public bool IsPointer { get; private init; }
 
-    /// <summary>Its buttons are those of a pen tablet; the udev rule of <c>deploy/udev</c> makes it a mouse nevertheless.</summary>
+    /// <summary>Has a pen tablet's buttons; the udev rule in <c>deploy/udev</c> tells programs that it is a mouse.</summary>
     public static VirtualDevice Absolute { get; } = new(
         "Fractal Virtual Absolute Input",
         0x1124,

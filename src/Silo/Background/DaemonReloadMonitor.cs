@@ -77,6 +77,6 @@ public sealed partial class DaemonReloadMonitor(
     private partial void LogReloaded(long seconds, string mandelboxIds);
 
     [LoggerMessage(
-        Level = LogLevel.Warning, Message = "systemd was reloaded; which mandelboxes may have lost their GPU is not known: {Why}")]
-    private partial void LogListFailed(string why, Exception exception);
+        Level = LogLevel.Warning, Message = "systemd was reloaded; which mandelboxes may have lost their GPU is not known: {Reason}")]
+    private partial void LogListFailed(string reason, Exception exception);
 }

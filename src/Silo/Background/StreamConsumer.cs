@@ -43,6 +43,6 @@ internal sealed partial class StreamConsumer(TimeProvider timeProvider, ILogger 
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Stream} could not be read or reported: {Why}")]
-    private partial void LogFailed(string stream, string why, Exception exception);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Stream} could not be read or reported: {Reason}")]
+    private partial void LogFailed(string stream, string reason, Exception exception);
 }

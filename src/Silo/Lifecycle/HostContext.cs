@@ -131,8 +131,8 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     [LoggerMessage(Level = LogLevel.Information, Message = "Starting: {Step}")]
     private partial void LogStarting(string step);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The service does not start: {Why}")]
-    private partial void LogNotStarted(string why, Exception? exception);
+    [LoggerMessage(Level = LogLevel.Error, Message = "The service does not start: {Reason}")]
+    private partial void LogNotStarted(string reason, Exception? exception);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The service ends ({Reason}): {Detail}")]
     private partial void LogShutdown(ShutdownReason reason, string detail);
@@ -140,6 +140,6 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     [LoggerMessage(Level = LogLevel.Critical, Message = "Unhandled exception")]
     private partial void LogUnhandled(Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Shutdown failed to {Step}: {Why}")]
-    private partial void LogStopFailed(string step, string why, Exception exception);
+    [LoggerMessage(Level = LogLevel.Error, Message = "Shutdown failed to {Step}: {Reason}")]
+    private partial void LogStopFailed(string step, string reason, Exception exception);
 }

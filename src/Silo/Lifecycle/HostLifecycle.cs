@@ -50,7 +50,7 @@ public static class HostLifecycle
         new(Start("reach the container engine", async (host, token) => host.Engine = await host.Get<EngineStartup>().ReachAsync(token))),
         new(Start("clear what the last run left in the engine", (host, token) =>
             host.Get<Leftovers>().ClearEngineAsync(host.Identity!, token))),
-        new(Start("take stock of GPUs", async (host, token) =>
+        new(Start("read the GPUs", async (host, token) =>
             host.Get<HostIdentityProvider>().Publish(host.Identity!, await host.Get<GpuMonitor>().TakeInventoryAsync(token)))),
         new(Stop<IWebserver>("send the dying heartbeat", (webserver, token) => webserver.SendDyingHeartbeatAsync(token))),
         new(Start("detect capabilities", host =>

@@ -15,9 +15,9 @@ public static class ServiceLogging
         logging.SetMinimumLevel(LogLevel.Information);
 
         // Orleans' advice (server GC, a slow first tick) does not apply here. Polly logs two lines for each placement of a grain.
-        Quieten(builder, "Orleans", LogLevel.Error);
-        Quieten(builder, "Polly", LogLevel.Warning);
-        Quieten(builder, "Microsoft", LogLevel.Warning);
+        SetDefaultLevel(builder, "Orleans", LogLevel.Error);
+        SetDefaultLevel(builder, "Polly", LogLevel.Warning);
+        SetDefaultLevel(builder, "Microsoft", LogLevel.Warning);
         logging.AddConsole(o =>
         {
             o.LogToStandardErrorThreshold = LogLevel.Trace;
@@ -44,7 +44,7 @@ public static class ServiceLogging
     };
 
     /// <summary>Has no effect where the operator has set a level for this category.</summary>
-    private static void Quieten(WebApplicationBuilder builder, string category, LogLevel level)
+    private static void SetDefaultLevel(WebApplicationBuilder builder, string category, LogLevel level)
     {
         if (builder.Configuration[$"Logging:LogLevel:{category}"] is null)
         {

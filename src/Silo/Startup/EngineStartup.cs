@@ -54,8 +54,8 @@ public sealed partial class EngineStartup(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Unit} was not started; the engine may run without it: {Why}")]
-    private partial void LogNotStarted(string unit, string why);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Unit} was not started; the engine may run without it: {Reason}")]
+    private partial void LogNotStarted(string unit, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Container engine at {Endpoint}: {Version}, API {ApiVersion}")]
     private partial void LogEngine(string endpoint, string version, string apiVersion);

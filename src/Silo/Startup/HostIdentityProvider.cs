@@ -41,9 +41,9 @@ public sealed class HostIdentityProvider(
     }
 
     /// <summary>Makes identity and GPUs known to the rest of the service.</summary>
-    public void Publish(HostIdentity identity, GpuInventorySnapshot stock)
+    public void Publish(HostIdentity identity, GpuInventorySnapshot gpus)
     {
-        if (stock.WhyNone is { } why && running.Value.IsDeployed)
+        if (gpus.WhyNone is { } why && running.Value.IsDeployed)
         {
             throw new StartRefusedException(
                 ExitCodes.Refused,
@@ -57,7 +57,7 @@ public sealed class HostIdentityProvider(
             Environment = running.Value,
             Version = ServiceVersion.Line,
             StartedAt = timeProvider.GetUtcNow(),
-            Gpus = stock.Gpus,
+            Gpus = gpus.Gpus,
             MandelboxesPerGpu = gpu.Value.MandelboxesPerGpu,
             MinimumFreeGpuMemoryKb = gpu.Value.MinimumFreeMemoryBytes / 1024,
             CpuOnlySlots = host.Value.CpuOnlySlots,

@@ -58,7 +58,7 @@ public sealed class Registration(
     }
 
     public Task MarkDrainingAsync(CancellationToken cancellationToken) =>
-        running.Value.HasDatabase ? database.SetHostStatusAsync(InstanceName, "DRAINING", cancellationToken) : Task.CompletedTask;
+        running.Value.HasDatabase ? database.SetHostStatusAsync(InstanceName, InstanceStatus.Draining, cancellationToken) : Task.CompletedTask;
 
     /// <summary>Removes the row, also that of a host that is no longer wanted, but not one that belongs to another host.</summary>
     public Task RemoveAsync(CancellationToken cancellationToken) =>
@@ -70,5 +70,5 @@ public sealed class Registration(
         return [.. (await host.ListMandelboxes().WaitAsync(cancellationToken)).Select(mandelbox => mandelbox.MandelboxId)];
     }
 
-    private void EndNotWanted(string why) => shutdown.Request(new ShutdownRequest(ShutdownReason.NotWanted, why));
+    private void EndNotWanted(string reason) => shutdown.Request(new ShutdownRequest(ShutdownReason.NotWanted, reason));
 }

@@ -71,7 +71,7 @@ public sealed class OutboxProcessorTests : IAsyncDisposable
         await Put("a", "DYING");
         Assert.Equal(1, tries);
         Assert.Contains(
-            "Kept for later: RUNNING of mandelbox a could not be written: away", Assert.Single(_log.Lines), StringComparison.Ordinal);
+            "RUNNING of mandelbox a could not be written and will be retried: away", Assert.Single(_log.Lines), StringComparison.Ordinal);
 
         _write = _ => Task.CompletedTask;
         await PassAsync(1);

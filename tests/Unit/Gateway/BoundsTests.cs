@@ -103,7 +103,7 @@ public sealed class BoundsTests
     public void Lines_that_are_left_out_are_counted()
     {
         var clock = new ManualClock();
-        var lines = new LineAllowance(2, clock);
+        var lines = new LogLineLimit(2, clock);
 
         Assert.Equal([true, true, false, false], Enumerable.Range(0, 4).Select(_ => lines.TryTake(out var _)));
         clock.Advance(TimeSpan.FromMinutes(1));

@@ -21,7 +21,7 @@ public sealed class HostLifecycleTests
         [
             "start error reporting", "build the application", "check the preconditions", "test the database", "find this host's identity",
             "take back what the last run left", "load the firewall", "load the AppArmor profile", "make directories",
-            "start the container engine", "reach the container engine", "clear what the last run left in the engine", "take stock of GPUs",
+            "start the container engine", "reach the container engine", "clear what the last run left in the engine", "read the GPUs",
             "detect capabilities", "warm up the engine", "start the silo", "start metrics", "start the webserver's heartbeat",
             "register the host", "watch the engine", "accept spin-ups", "start the HTTPS server", "start the ECS agent", "report readiness",
         ],

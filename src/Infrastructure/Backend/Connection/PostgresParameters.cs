@@ -20,7 +20,7 @@ internal static class PostgresParameters
         "oauth_client_id", "oauth_client_secret", "oauth_scope",
     ]);
 
-    /// <summary>Returns null, or the fault, which never repeats the value.</summary>
+    /// <summary>Returns the fault, or null. The fault never contains the value, which may be a secret.</summary>
     /// <param name="isUsed">False where the parameter is valid and has no effect.</param>
     public static string? Set(NpgsqlConnectionStringBuilder builder, string key, string value, out bool isUsed)
     {

@@ -54,7 +54,7 @@ public sealed partial class HeartbeatLoop(IBackendDatabase database, TimeProvide
         }
         catch (Exception exception)
         {
-            // Boundary: a failed heartbeat is reported and never ends the service.
+            // A failed heartbeat is reported and never ends the service.
             LogHeartbeatFailed(exception);
         }
     }
@@ -67,7 +67,7 @@ public sealed partial class HeartbeatLoop(IBackendDatabase database, TimeProvide
         }
         catch (Exception exception)
         {
-            // Boundary: the time matters more to the webserver than the figures do.
+            // The time matters more to the webserver than the figures do.
             LogNoFigures(exception);
             return new MachineFigures { At = timeProvider.GetUtcNow() };
         }

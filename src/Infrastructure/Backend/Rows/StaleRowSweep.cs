@@ -78,7 +78,7 @@ public sealed partial class StaleRowSweep(IBackendDatabase database, TimeProvide
         }
         catch (Exception exception)
         {
-            // Boundary: a failure never ends the schedule. Only the first one is reported: the next try is seconds away.
+            // A failure never ends the schedule. Only the first one is reported: the next try is seconds away.
             if (!_failing)
             {
                 _failing = true;

@@ -44,7 +44,7 @@ internal sealed partial class HttpWebserver(
         }
         catch (Exception exception)
         {
-            // Boundary: failures are reported, never fatal (B28).
+            // Failures are reported, never fatal (B28).
             LogHeartbeatFailed(isDying ? "dying heartbeat" : "heartbeat", exception);
         }
     }

@@ -283,7 +283,7 @@ internal sealed partial class RcloneCloudStorage(
         /// <summary>By provider.</summary>
         public Dictionary<string, DriveMount> Mounted { get; } = new(StringComparer.Ordinal);
 
-        /// <summary>Removed from the table: whoever waited for it enters a new one.</summary>
+        /// <summary>No longer in the table; a caller that waited for it creates a new entry.</summary>
         public bool Closed { get; set; }
     }
 }

@@ -1,7 +1,7 @@
 namespace HostService.Gateway.Limits;
 
 /// <summary>Bounds the log lines that strangers can cause, all together, to a number a minute.</summary>
-internal sealed class LineAllowance(int perMinute, TimeProvider timeProvider)
+internal sealed class LogLineLimit(int perMinute, TimeProvider timeProvider)
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
