@@ -15,6 +15,7 @@ internal sealed class LossyWay : IAsyncDisposable
     private readonly Task _accepting;
     private int _loseAnswer;
     private int _loseQuestion;
+    private TaskCompletionSource? _held;
 
     /// <param name="server">The server's unix socket.</param>
     public LossyWay(string server)
@@ -33,6 +34,14 @@ internal sealed class LossyWay : IAsyncDisposable
 
     /// <summary>The next commit never reaches the server.</summary>
     public void LoseNextQuestion() => _loseQuestion = 1;
+
+    /// <summary>The next commit reaches the server, which completes the task; its answer never comes, and the connection stays.</summary>
+    public Task HoldNextAnswerAsync()
+    {
+        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _held = held;
+        return held.Task;
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -66,21 +75,34 @@ internal sealed class LossyWay : IAsyncDisposable
         using var server = new NetworkStream(socket);
         using var broken = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         var losing = new TaskCompletionSource();
-        await Task.WhenAny(ForthAsync(client, server, losing, broken.Token), BackAsync(server, client, losing, broken.Token));
+        var holding = new TaskCompletionSource();
+        await Task.WhenAny(
+            ForthAsync(client, server, losing, holding, broken.Token), BackAsync(server, client, losing, holding, broken.Token));
         await broken.CancelAsync();
     }
 
     /// <summary>Ends when the connection is to break.</summary>
     private async Task ForthAsync(
-        NetworkStream client, NetworkStream server, TaskCompletionSource losing, CancellationToken cancellationToken)
+        NetworkStream client,
+        NetworkStream server,
+        TaskCompletionSource losing,
+        TaskCompletionSource holding,
+        CancellationToken cancellationToken)
     {
         var buffer = new byte[65536];
         try
         {
             while (await client.ReadAsync(buffer, cancellationToken) is var count and > 0)
             {
+                TaskCompletionSource? held = null;
                 if (buffer.AsSpan(0, count).IndexOf(Commit) >= 0)
                 {
+                    held = Interlocked.Exchange(ref _held, null);
+                    if (held is not null)
+                    {
+                        holding.SetResult();
+                    }
+
                     if (Interlocked.Exchange(ref _loseQuestion, 0) == 1)
                     {
                         return;
@@ -93,6 +115,7 @@ internal sealed class LossyWay : IAsyncDisposable
                 }
 
                 await server.WriteAsync(buffer.AsMemory(0, count), cancellationToken);
+                held?.SetResult();
             }
         }
         catch (Exception error) when (error is IOException or OperationCanceledException)
@@ -103,7 +126,11 @@ internal sealed class LossyWay : IAsyncDisposable
     }
 
     private static async Task BackAsync(
-        NetworkStream server, NetworkStream client, TaskCompletionSource losing, CancellationToken cancellationToken)
+        NetworkStream server,
+        NetworkStream client,
+        TaskCompletionSource losing,
+        TaskCompletionSource holding,
+        CancellationToken cancellationToken)
     {
         var buffer = new byte[65536];
         try
@@ -111,7 +138,10 @@ internal sealed class LossyWay : IAsyncDisposable
             // What the server says once a commit has reached it is that it took place.
             while (await server.ReadAsync(buffer, cancellationToken) is var count and > 0 && !losing.Task.IsCompleted)
             {
-                await client.WriteAsync(buffer.AsMemory(0, count), cancellationToken);
+                if (!holding.Task.IsCompleted)
+                {
+                    await client.WriteAsync(buffer.AsMemory(0, count), cancellationToken);
+                }
             }
         }
         catch (Exception error) when (error is IOException or OperationCanceledException)

@@ -39,6 +39,23 @@ public sealed class LostAnswerTests(PostgresFixture postgres)
         Assert.DoesNotContain(it.Log.Lines, l => l.Contains("has no row", StringComparison.Ordinal));
     }
 
+    [PostgresFact]
+    public async Task A_registration_that_is_cancelled_in_its_commit_leaves_no_row()
+    {
+        await using var way = new LossyWay(postgres.Server.Socket);
+        await using var it = new DatabaseUnderTest(postgres.Server, way.ConnectionString);
+        await it.AddInstanceAsync();
+        var committed = way.HoldNextAnswerAsync();
+        using var cancel = new CancellationTokenSource();
+        var registration = it.Database.RegisterAsync(it.Registration(), cancel.Token);
+        await committed;
+
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => registration);
+        await it.Database.RemoveHostAsync(it.Instance, default);
+        Assert.Null(await it.InstanceAsync("status"));
+    }
+
     [PostgresTheory]
     [InlineData(true)]
     [InlineData(false)]

@@ -20,7 +20,10 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
     private readonly string _instances;
     private readonly string _mandelboxes;
 
-    /// <summary>The instance whose row this service may write, set by a registration that was not refused.</summary>
+    /// <summary>
+    /// The instance whose row this service may write. Set before the registration writes to it: a shutdown that cancels the registration
+    /// must remove the row, whether it was committed or not.
+    /// </summary>
     private volatile string? _ourInstance;
 
     /// <summary>This service itself has set a status that says that the host is not wanted.</summary>
@@ -64,11 +67,7 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
             answer = await TakeOverAsync(registration, mayBeOurs: true, attempt, cancellationToken);
         }
 
-        if (answer.Outcome != RegistrationOutcome.Refused)
-        {
-            _ourInstance = registration.InstanceName;
-        }
-
+        _ourInstance = answer.Outcome == RegistrationOutcome.Refused ? null : registration.InstanceName;
         return answer;
     }
 
@@ -94,6 +93,7 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
             if (answer.Outcome == RegistrationOutcome.Registered)
             {
                 attempt.MayHaveWritten = true;
+                _ourInstance = registration.InstanceName;
                 await transaction.ExecuteAsync(
                     $"""
                     UPDATE {_instances}
