@@ -1,5 +1,6 @@
 using HostService.Grains.Host;
 using HostService.Grains.Mandelbox;
+using HostService.Grains.Mandelbox.Ecs;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace HostService.Grains;
@@ -12,6 +13,7 @@ public static class GrainServices
         services.AddValidatedOptions<MandelboxOptions>("Mandelbox");
         services.AddSingleton<HostInfoSource>();
         services.AddSingleton<ContainerCapabilitiesSource>();
+        services.AddSingleton<AgentContainers>();
         services.AddSingleton<ProvisioningPlans>();
         services.AddSingleton<ContainerEventDispatcher>();
         return services;

@@ -89,7 +89,7 @@ public sealed class AdoptionFaultTests
     }
 
     [Fact]
-    public async Task A_registered_container_that_dies_before_it_is_adopted_is_removed()
+    public async Task A_registered_container_that_dies_before_it_is_adopted_ends_its_mandelbox()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);
@@ -103,7 +103,7 @@ public sealed class AdoptionFaultTests
     }
 
     [Fact]
-    public async Task A_registered_container_that_is_found_dead_at_its_start_event_is_removed()
+    public async Task A_registered_container_that_is_found_dead_at_its_start_event_ends_its_mandelbox()
     {
         await using var cluster = await new HostCluster().StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", Control);

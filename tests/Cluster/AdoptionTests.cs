@@ -1,5 +1,4 @@
 using HostService.GrainInterfaces;
-using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Docker;
 using HostService.Tests.Support;
 
@@ -35,6 +34,32 @@ public sealed class AdoptionTests
         await cluster.Watcher.Until("m1", MandelboxState.Gone);
         await cluster.AssertNothingIsHeldAsync();
         Assert.Empty(cluster.Database.History);
+    }
+
+    [Fact]
+    public async Task Its_container_stays_for_the_agent_when_the_mandelbox_has_gone()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        await cluster.Mandelbox("m1").RegisterContainer(container);
+        await cluster.StartForeignAsync(container);
+
+        Assert.True(await cluster.Mandelbox("m1").Stop("test"));
+        await cluster.AssertNothingIsHeldAsync();
+        Assert.Equal((container, false), (Assert.Single(cluster.Engine.Containers).Id, cluster.Engine.Containers[0].Running));
+        Assert.Equal(0, cluster.Engine.CallsOf(EngineCall.Remove));
+    }
+
+    [Fact]
+    public async Task A_container_that_the_agent_has_not_removed_in_time_is_removed()
+    {
+        await using var cluster = await new HostCluster { Configure = o => o.AgentCleanUpTimeout = TimeSpan.FromMilliseconds(1) }.StartAsync();
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        await cluster.Mandelbox("m1").RegisterContainer(container);
+        await cluster.StartForeignAsync(container);
+
+        await cluster.DieForeignAsync(container);
+        await cluster.Engine.Until(e => e.Containers.Count == 0).WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     [Fact]
@@ -198,6 +223,6 @@ public sealed class AdoptionTests
     }
 
     private static List<(string Name, string Content)> Mappings(HostCluster cluster, string id) =>
-        [.. Directory.EnumerateFiles(new MandelboxPaths(cluster.Root, id).ResourceMappings)
+        [.. Directory.EnumerateFiles(Path.Combine(cluster.Root, id, "containerResourceMappings"))
             .Order(StringComparer.Ordinal).Select(file => (Path.GetFileName(file), File.ReadAllText(file)))];
 }

@@ -87,12 +87,12 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
         Assert.Equal(File.Exists("/dev/uinput") ? 3 : 0, devices.Count);
         Assert.All(devices, d =>
         {
-            Assert.Matches("^/dev/input/event[0-9]+$", (string)d!["PathOnHost"]!);
-            Assert.Equal((string)d["PathOnHost"]!, (string)d["PathInContainer"]!);
-            Assert.Equal("rwm", (string)d["CgroupPermissions"]!);
+            Assert.Matches("^/dev/input/event[0-9]+$", (string)d!["path_on_host"]!);
+            Assert.Equal((string)d["path_on_host"]!, (string)d["path_in_container"]!);
+            Assert.Equal("rwm", (string)d["cgroup_permissions"]!);
         });
         await _service.EndAsync("ecs3");
-        Assert.All(devices, d => Assert.False(File.Exists((string)d!["PathOnHost"]!)));
+        Assert.All(devices, d => Assert.False(File.Exists((string)d!["path_on_host"]!)));
     }
 
     [EngineFact]
@@ -140,7 +140,7 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
         await RegisterAsync(waiting, "ecs6");
 
         Assert.Equal(0, await _service.Process.EndAsync());
-        Assert.Null(await _service.Engine.InspectAsync(container, default));
+        Assert.False((await _service.Engine.InspectAsync(container, default))!.Running);
         Assert.NotNull(await _service.Engine.InspectAsync(waiting, default));
         Assert.False(Directory.Exists(_service.Root));
     }
@@ -153,7 +153,7 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
         return await reader.ReadLineAsync();
     }
 
-    private string Mappings(string id) => Path.Combine(_service.Root, id, "mandelboxResourceMappings");
+    private string Mappings(string id) => Path.Combine(_service.Root, id, "containerResourceMappings");
 
     /// <summary>As the agent makes one: labels of its own, one port, and the mapping's directory bound.</summary>
     private async Task<string> MakeContainerAsync(string id, ushort port)
@@ -209,7 +209,7 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
     private async Task GoneAsync(string id, string container)
     {
         await _service.Process.Log.LineAsync($"Mandelbox {id}: Dying -> Gone").WaitAsync(TimeSpan.FromSeconds(60));
-        Assert.Null(await _service.Engine.InspectAsync(container, default));
+        Assert.False((await _service.Engine.InspectAsync(container, default))!.Running, "the agent removes it");
         Assert.False(Directory.Exists(Path.Combine(_service.Root, id)));
         await _service.AssertNothingIsHeldAsync();
     }

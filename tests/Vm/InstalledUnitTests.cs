@@ -115,12 +115,12 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         var made = await machine.MustAsync($"{Ask}/create_uinput_devices", SlowTimeout, """{"auth_secret":"","fractal_id":"agent"}""");
         using var answer = JsonDocument.Parse(made);
         using var devices = JsonDocument.Parse(answer.RootElement.GetProperty("result").GetString()!);
-        var nodes = devices.RootElement.EnumerateArray().Select(d => d.GetProperty("PathOnHost").GetString()!).ToList();
+        var nodes = devices.RootElement.EnumerateArray().Select(d => d.GetProperty("path_on_host").GetString()!).ToList();
         Assert.Equal(3, nodes.Distinct().Count());
         Assert.All(devices.RootElement.EnumerateArray(), d =>
         {
-            Assert.Equal(d.GetProperty("PathOnHost").GetString(), d.GetProperty("PathInContainer").GetString());
-            Assert.Equal("rwm", d.GetProperty("CgroupPermissions").GetString());
+            Assert.Equal(d.GetProperty("path_on_host").GetString(), d.GetProperty("path_in_container").GetString());
+            Assert.Equal("rwm", d.GetProperty("cgroup_permissions").GetString());
         });
         Assert.Equal("3", await machine.MustAsync(Devices));
 
@@ -128,7 +128,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         var container = await machine.MustAsync(
             $"""
             docker create --tty {string.Join(' ', nodes.Select(n => $"--device {n}:{n}:rwm"))} -p 32262/tcp \
-              -v /fractal/agent/mandelboxResourceMappings:/fractal/resourceMappings fractal/mandelboxes/demo:current-build
+              -v /fractal/agent/containerResourceMappings:/fractal/resourceMappings fractal/mandelboxes/demo:current-build
             """,
             SlowTimeout);
         var registration = $$"""{"auth_secret":"","docker_id":"{{container}}","fractal_id":"agent"}""";
@@ -149,6 +149,9 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
 
         await machine.MustAsync($"docker kill {container}; {UntilGone("agent")}", SlowTimeout);
         Assert.Equal("0", await machine.MustAsync(Devices));
+
+        // The agent removes it.
+        Assert.Equal(container, await machine.MustAsync($"docker rm {container}"));
         Assert.Equal("", await machine.MustAsync("docker ps -aq"));
     }
 

@@ -39,7 +39,7 @@ internal static class EcsEndpoints
 
         var answer = await grains.WithTimeout(grains.Mandelbox(body.FractalId!).CreateInputDevices());
         return answer.Devices is { } devices
-            ? WireResult.ResultText(devices)
+            ? WireResult.ResultText(devices.Select(d => new WireDevice(d.PathOnHost, d.PathInContainer, d.CgroupPermissions)))
             : WireResult.Refused(answer.Refusal ?? "there are no input devices");
     }
 

@@ -19,7 +19,7 @@ public sealed class MandelboxContext
         MandelboxId = mandelboxId;
         Request = request;
         Ecs = request is null ? new EcsContainer() : null;
-        Paths = new MandelboxPaths(root, mandelboxId);
+        Paths = new MandelboxPaths(root, mandelboxId, isEcs: request is null);
         State = new MandelboxStateMachine(mandelboxId, timeProvider, logger);
         Steps = new StepRunner<MandelboxContext>(this, timeProvider, options.StepTimeout, options.CleanUpTimeout);
     }

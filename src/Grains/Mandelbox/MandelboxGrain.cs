@@ -76,7 +76,7 @@ public sealed partial class MandelboxGrain(
         {
             if (context.Container.Id is null)
             {
-                // Registered, so ours to remove, although it was never adopted.
+                // Registered, so its end is ours to follow, although it was never adopted.
                 context.Steps.RegisterUndo(plans.Adoption(death.ContainerId));
             }
 

@@ -27,6 +27,12 @@ public sealed class MandelboxOptions : IValidatedOptions
     /// <summary>ECS mode: how long input devices are kept for a container that has not started.</summary>
     public TimeSpan AdoptionTimeout { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>
+    /// ECS mode: how long the agent has to remove a container that has ended. Its own default
+    /// (<c>ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION</c>) is the same.
+    /// </summary>
+    public TimeSpan AgentCleanUpTimeout { get; set; } = TimeSpan.FromHours(3);
+
     /// <summary>How long a container that is stopped has between TERM and KILL.</summary>
     public TimeSpan StopGrace { get; set; } = TimeSpan.FromSeconds(10);
 
@@ -49,6 +55,7 @@ public sealed class MandelboxOptions : IValidatedOptions
         {
             (nameof(StepTimeout), StepTimeout), (nameof(SpinUpTimeout), SpinUpTimeout), (nameof(CleanUpTimeout), CleanUpTimeout),
             (nameof(AnswerTimeout), AnswerTimeout), (nameof(StopTimeout), StopTimeout), (nameof(AdoptionTimeout), AdoptionTimeout),
+            (nameof(AgentCleanUpTimeout), AgentCleanUpTimeout),
             (nameof(AppTimeout), AppTimeout), (nameof(ClientTimeout), ClientTimeout), (nameof(RetryAfter), RetryAfter),
             (nameof(RetryAtMost), RetryAtMost),
         };

@@ -5,13 +5,14 @@ namespace HostService.Grains.Mandelbox;
 /// <summary>The paths of a mandelbox's files on the host (B15, B17).</summary>
 /// <param name="root"><c>Host:Root</c>.</param>
 /// <param name="mandelboxId">Valid, because it becomes part of paths.</param>
-public sealed class MandelboxPaths(string root, string mandelboxId)
+/// <param name="isEcs">Whether the ECS agent creates the container (B29).</param>
+public sealed class MandelboxPaths(string root, string mandelboxId, bool isEcs = false)
 {
     /// <summary>Everything but sockets and logs.</summary>
     public string Home { get; } = Path.Combine(root, mandelboxId);
 
-    /// <summary>Bound to <c>/fractal/resourceMappings</c>.</summary>
-    public string ResourceMappings => Path.Combine(Home, "mandelboxResourceMappings");
+    /// <summary>Bound to <c>/fractal/resourceMappings</c>, in ECS mode by the agent's task definition, which names the directory.</summary>
+    public string ResourceMappings => Path.Combine(Home, isEcs ? "containerResourceMappings" : "mandelboxResourceMappings");
 
     /// <summary>The user's app settings; bound to <c>/fractal/userConfigs</c>.</summary>
     public string UserConfigs => Path.Combine(Home, "userConfigs", "unpacked_configs");

@@ -28,6 +28,7 @@ public sealed class ProvisioningPlans(
     IBackendDatabase database,
     IUserConfigStore userConfigs,
     ICloudStorage cloudStorage,
+    AgentContainers agentContainers,
     IOptions<MandelboxOptions> options,
     IOptions<DockerOptions> docker,
     ILogger<ProvisioningPlans> logger)
@@ -93,8 +94,9 @@ public sealed class ProvisioningPlans(
         new(new MoveTo(MandelboxState.Running)),
     ];
 
-    /// <summary>ECS mode: the undo of this step removes the agent's container.</summary>
-    public IStep<MandelboxContext> Adoption(string containerId) => new AdoptContainer(engine, containerId, options.Value.StopGrace);
+    /// <summary>ECS mode: the undo of this step stops the agent's container.</summary>
+    public IStep<MandelboxContext> Adoption(string containerId) =>
+        new AdoptContainer(engine, agentContainers, containerId, options.Value.StopGrace);
 
     private CreateInputDevices InputDevices() => new(inputDevices, capabilities.Current.Fuse, Environment.IsLocal, logger);
 }

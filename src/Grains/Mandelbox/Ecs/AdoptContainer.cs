@@ -3,8 +3,9 @@ using HostService.Infrastructure.Docker;
 
 namespace HostService.Grains.Mandelbox.Ecs;
 
-/// <summary>Adopts the agent's running container; the undo stops and removes it.</summary>
-public sealed class AdoptContainer(IContainerEngine engine, string containerId, TimeSpan stopGrace) : IStep<MandelboxContext>
+/// <summary>Adopts the agent's running container; the undo stops it. The agent removes it.</summary>
+public sealed class AdoptContainer(IContainerEngine engine, AgentContainers agentContainers, string containerId, TimeSpan stopGrace)
+    : IStep<MandelboxContext>
 {
     public string Name => "adopt";
 
@@ -17,7 +18,7 @@ public sealed class AdoptContainer(IContainerEngine engine, string containerId, 
     public async Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
         await engine.StopAsync(containerId, stopGrace, cancellationToken);
-        await engine.RemoveAsync(containerId, cancellationToken);
         context.Container.MayRun = false;
+        agentContainers.RemoveLater(containerId);
     }
 }

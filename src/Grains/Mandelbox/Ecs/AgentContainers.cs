@@ -1,0 +1,54 @@
+using HostService.Infrastructure.Docker;
+
+namespace HostService.Grains.Mandelbox.Ecs;
+
+/// <summary>
+/// Containers of the ECS agent that have ended. The agent removes them once it has read how they ended; those that it leaves behind are
+/// removed here (B19).
+/// </summary>
+public sealed partial class AgentContainers(
+    IContainerEngine engine, IOptions<MandelboxOptions> options, TimeProvider timeProvider, ILogger<AgentContainers> logger) : IDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+
+    /// <summary>Removes the container after <see cref="MandelboxOptions.AgentCleanUpTimeout"/>, if it is there and does not run.</summary>
+    /// <remarks>Not on the caller's scheduler: a grain may be deactivated long before.</remarks>
+    public void RemoveLater(string containerId) => _ = Task.Run(() => RemoveAsync(containerId));
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        _stop.Dispose();
+    }
+
+    private async Task RemoveAsync(string containerId)
+    {
+        var stopping = _stop.Token;
+        try
+        {
+            await Task.Delay(options.Value.AgentCleanUpTimeout, timeProvider, stopping);
+            if (await engine.InspectAsync(containerId, stopping) is { Running: false })
+            {
+                LogLeft(containerId, options.Value.AgentCleanUpTimeout);
+                await engine.RemoveAsync(containerId, stopping);
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The service ends before; the container is the agent's.
+        }
+        catch (Exception exception)
+        {
+            // Boundary: nobody awaits this.
+            LogNotRemoved(containerId, exception.Message, exception);
+        }
+    }
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Container {ContainerId} ended {After} ago and the ECS agent has not removed it: removing it")]
+    private partial void LogLeft(string containerId, TimeSpan after);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Container {ContainerId} of the ECS agent could not be removed: {Reason}")]
+    private partial void LogNotRemoved(string containerId, string reason, Exception exception);
+}
