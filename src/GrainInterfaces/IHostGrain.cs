@@ -45,8 +45,11 @@ public interface IHostGrain : IGrainWithStringKey
     [ReadOnly]
     Task<string?> FindByContainer(string containerId);
 
-    /// <summary>Requests the shutdown of the service (B30), from a gateway in another process.</summary>
-    Task RequestShutdown(string reason);
+    /// <summary>Requests the shutdown of the service, as <see cref="IShutdownSignal"/> does, from a gateway in another process.</summary>
+    Task RequestShutdown(string reason, bool force);
+
+    /// <summary>While draining: refuses also what was assigned before (B30).</summary>
+    Task RefuseSpinUps();
 
     /// <summary>
     /// Sets why the host takes no work although it is active: one sentence per cause, under a stable key. Null removes the cause.

@@ -4,5 +4,8 @@ namespace HostService.GrainInterfaces;
 public interface IShutdownSignal
 {
     /// <summary>Begins the shutdown, once, however often it is called; returns at once.</summary>
-    void Request(string reason);
+    /// <param name="force">
+    /// False: a drain, which waits until the mandelboxes have ended by themselves. True: a stop, which ends them, also during a drain.
+    /// </param>
+    void Request(string reason, bool force);
 }

@@ -21,7 +21,9 @@ public sealed class HostCluster : IAsyncDisposable
 {
     public const string InstanceName = "test-host";
 
-    private readonly HashSet<string> _shutdowns = [];
+    private const string AgentLabel = "com.amazonaws.ecs.container-name";
+
+    private readonly HashSet<(string Reason, bool Force)> _shutdowns = [];
     private InProcessTestCluster _cluster = null!;
 
     public string Root { get; } = Directory.CreateTempSubdirectory("host-cluster-").FullName;
@@ -49,8 +51,8 @@ public sealed class HostCluster : IAsyncDisposable
     /// <summary>Replaces or adds services.</summary>
     public Action<IServiceCollection> Replace { get; init; } = _ => { };
 
-    /// <summary>The reasons of the shutdowns that the grains requested.</summary>
-    public IReadOnlyCollection<string> Shutdowns => _shutdowns;
+    /// <summary>The shutdowns that the grains requested.</summary>
+    public IReadOnlyCollection<(string Reason, bool Force)> Shutdowns => _shutdowns;
 
     public IHostGrain Host => HostNamed(InstanceName);
 
@@ -103,13 +105,13 @@ public sealed class HostCluster : IAsyncDisposable
         return this;
     }
 
-    /// <summary>Everything that a mandelbox can hold has been released.</summary>
+    /// <summary>Everything that a mandelbox can hold has been released. A container that has ended stays where the ECS agent made it.</summary>
     public async Task AssertNothingIsHeldAsync()
     {
         var host = await Host.Describe();
         Assert.Equal((0, 0, 0, 0), (host.Ttys.Used, host.TcpPorts.Used, host.UdpPorts.Used, host.Slots.Used));
         Assert.Equal((0, 0), (host.Mandelboxes, host.Leaks));
-        Assert.Empty(Engine.Containers);
+        Assert.DoesNotContain(Engine.Containers, c => c.Running || !c.Labels.ContainsKey(AgentLabel));
         Assert.Equal(0, Input.Open);
         Assert.Empty(CloudStorage.Mounted);
         Assert.Empty(CloudStorage.Prepared);
@@ -142,7 +144,7 @@ public sealed class HostCluster : IAsyncDisposable
         {
             Name = name,
             Image = FakeContainerEngine.DemoImage,
-            Labels = new Dictionary<string, string> { ["com.amazonaws.ecs.container-name"] = name },
+            Labels = new Dictionary<string, string> { [AgentLabel] = name },
             Ports = ports,
         },
         CancellationToken.None);
@@ -171,8 +173,8 @@ public sealed class HostCluster : IAsyncDisposable
     // Directories of the host, not of one mandelbox.
     private bool IsShared(string path) => path == Path.Combine(Root, "temp") || path == Path.Combine(Root, "temp", "logs");
 
-    private sealed class RecordingShutdown(HashSet<string> reasons) : IShutdownSignal
+    private sealed class RecordingShutdown(HashSet<(string Reason, bool Force)> requests) : IShutdownSignal
     {
-        public void Request(string reason) => reasons.Add(reason);
+        public void Request(string reason, bool force) => requests.Add((reason, force));
     }
 }

@@ -4,7 +4,7 @@ namespace HostService.Tests.Cluster;
 
 public sealed class HostGrainTests
 {
-    private static LeaseRequest Request() => new(Guid.NewGuid(), "m");
+    private static LeaseRequest Request(string id = "m") => new(Guid.NewGuid(), id);
 
     [Theory]
     [InlineData(HostEnvironment.LocalDev, HostStatus.Draining, false)]
@@ -55,8 +55,25 @@ public sealed class HostGrainTests
     public async Task A_shutdown_request_reaches_the_service()
     {
         await using var cluster = await new HostCluster().StartAsync();
-        await cluster.Host.RequestShutdown("a gateway elsewhere asks");
-        Assert.Equal(["a gateway elsewhere asks"], cluster.Shutdowns);
+        await cluster.Host.RequestShutdown("a gateway elsewhere asks", force: true);
+        Assert.Equal([("a gateway elsewhere asks", true)], cluster.Shutdowns);
+    }
+
+    [Fact]
+    public async Task A_draining_host_whose_grace_is_over_refuses_also_what_was_assigned_and_says_why()
+    {
+        await using var cluster = await new HostCluster
+        {
+            Environment = HostEnvironment.Dev,
+            Gpus = [new GpuDescription { Index = 0, Name = "T4", Uuid = "GPU-0" }],
+        }.StartAsync();
+        await cluster.Host.SetStatus(HostStatus.Draining);
+        Assert.NotNull((await cluster.Host.AcquireLease(Request())).Lease);
+
+        await cluster.Host.RefuseSpinUps();
+        Assert.Contains("draining", (await cluster.Host.AcquireLease(Request("m2"))).Refusal, StringComparison.Ordinal);
+        Assert.Contains("draining", (await cluster.Host.AdoptLease(Guid.NewGuid(), "m3", [])).Refusal, StringComparison.Ordinal);
+        Assert.Equal(HostStatus.Draining, (await cluster.Host.Describe()).Status);
     }
 
     [Fact]

@@ -1,8 +1,11 @@
 using System.Diagnostics;
 using System.Net;
+using HostService.Grains.Mandelbox;
+using HostService.Infrastructure.Docker;
 using HostService.Tests.Gateway.Fakes;
 using HostService.Tests.Support;
 using HostService.Tests.Unit.Ec2;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace HostService.Tests.EndToEnd;
 
@@ -84,6 +87,9 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
         var end = service.Process.EndAsync();
         await _rows.ReachedAsync(_instance, "DRAINING");
         await SpinUpAsync(service, "graced", allocated: true);
+
+        // After the grace nothing comes in any more, and the service ends when the last user has left.
+        await LeaveAsync(service, "early", "graced");
         Assert.Equal(0, await end);
         await _rows.GoneAsync("graced");
         Assert.Equal(["PRE_CONNECTION", "ACTIVE", "DRAINING", "gone"], await _rows.OfAsync(_instance));
@@ -101,6 +107,7 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
         // Only now: the sweep that notices may come when a row from before would just be old enough to be swept away.
         await _rows.AllocateAsync(_instance, User, ["graced"]);
         await SpinUpAsync(service, "graced", allocated: true);
+        await LeaveAsync(service, "graced");
         Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
         await _rows.GoneAsync("graced");
         Assert.Equal(["PRE_CONNECTION", "ACTIVE", "DRAINING", "gone"], await _rows.OfAsync(_instance));
@@ -114,6 +121,68 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
         Assert.Contains("runs on EC2 only", await RefusalAsync(("Ec2__MetadataEndpoint", $"http://127.0.0.1:{TestPorts.Reserve()}")), StringComparison.Ordinal);
         Assert.Contains("no GPU", await RefusalAsync(("Gpu__NvmlLibrary", "/nowhere/libnvidia-ml.so.1")), StringComparison.Ordinal);
         Assert.Equal(["PRE_CONNECTION"], await _rows.OfAsync(_instance));
+    }
+
+    [BackendFact("cc")]
+    public async Task A_spot_instance_that_EC2_is_about_to_end_drains_and_is_gone_before()
+    {
+        await AddRowAsync();
+        _metadata.Values["instance-life-cycle"] = "spot";
+        await using var service = await RunningService.StartAsync(
+            _directory, engine.Endpoint, _settings.With(("Ec2__NoticeInterval", "00:00:00.2"), ("Shutdown__Grace", "00:45:00")));
+
+        // The grace would last 45 minutes; 92 s before the end it has 2 s left.
+        var time = DateTimeOffset.UtcNow.AddSeconds(92);
+        _metadata.Values["spot/instance-action"] = $$"""{"action":"terminate","time":"{{time:yyyy-MM-ddTHH:mm:ss}}Z"}""";
+        Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Contains("The service ends (Notice): EC2 will terminate this spot instance", service.Process.Log.Text, StringComparison.Ordinal);
+        Assert.Equal(["PRE_CONNECTION", "ACTIVE", "DRAINING", "gone"], await _rows.OfAsync(_instance));
+    }
+
+    [BackendTheory("cc")]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_start_that_is_refused_leaves_the_machine_on_only_where_another_run_s_mandelboxes_are(bool areThere)
+    {
+        using var directory = _directory;
+        await AddRowAsync();
+        await database.Server.ExecuteAsync($"UPDATE hardware.instance_info SET status = 'ACTIVE' WHERE instance_name = '{_instance}'");
+        await using var services = EngineFixture.Connect(engine.Endpoint);
+        var containers = services.GetRequiredService<IContainerEngine>();
+        var container = await containers.CreateAsync(
+            new ContainerSpec
+            {
+                Name = $"user-{_instance}",
+                Image = FakeContainerEngine.DemoImage,
+                Labels = new Dictionary<string, string> { [ContainerLabels.Host] = _instance },
+                Tty = true,
+            },
+            default);
+        try
+        {
+            if (areThere)
+            {
+                await containers.StartAsync(container, default);
+            }
+
+            var log = await RefusalAsync();
+            Assert.Contains("column status is \"ACTIVE\"", log, StringComparison.Ordinal);
+            Assert.Equal(areThere, log.Contains("The machine stays on", StringComparison.Ordinal));
+        }
+        finally
+        {
+            await containers.RemoveAsync(container, default);
+        }
+    }
+
+    /// <summary>Where this machine can run them, users stay until they leave.</summary>
+    private static async Task LeaveAsync(RunningService service, params string[] ids)
+    {
+        if (MachineHasAll)
+        {
+            await service.Process.Log.LineAsync("Draining: ").WaitAsync(TimeSpan.FromSeconds(60));
+            await Task.WhenAll(ids.Select(service.EndAsync));
+        }
     }
 
     private static void AssertInOrder(string text, params string[] parts)

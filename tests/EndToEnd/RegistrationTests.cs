@@ -109,6 +109,24 @@ public sealed class RegistrationTests(EngineFixture engine, PostgresFixture data
     }
 
     [BackendFact]
+    public async Task A_host_that_the_webserver_gives_up_keeps_its_user_until_he_leaves()
+    {
+        await (await HostRow.ForAsync(_settings)).AddAsync(database.Server);
+        await using var service = await RunningService.StartAsync(new ScratchDirectory(), engine.Endpoint, _settings);
+        await _rows.AllocateAsync(_settings.InstanceName, $"localdev_host_service_user_{_settings.InstanceName}", ["user"]);
+        await service.UpAsync(RunningService.SpinUp("user"));
+        await database.Server.ExecuteAsync(
+            $"UPDATE hardware.instance_info SET status = 'DRAINING' WHERE instance_name = '{_settings.InstanceName}'");
+        await service.Process.Log.LineAsync("Draining: 1 mandelbox left: user since").WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.True((await service.ContainerAsync("user")).Running);
+        Assert.Equal(["DRAINING"], await ColumnsAsync("status"));
+
+        await service.EndAsync("user");
+        Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Equal(["PRE_CONNECTION", "ACTIVE", "DRAINING", "gone"], await _rows.OfAsync(_settings.InstanceName));
+    }
+
+    [BackendFact]
     public async Task A_database_that_does_not_answer_keeps_the_service_from_starting()
     {
         var nowhere = _settings.With(

@@ -14,6 +14,12 @@ internal class BackendBody
     public string? AuthSecret { get; init; }
 }
 
+internal sealed class DrainBody : BackendBody
+{
+    [JsonPropertyName("force"), Description("End the mandelboxes now instead of waiting until they have ended.")]
+    public bool? Force { get; init; }
+}
+
 /// <summary>A user's call: brings a mandelbox up.</summary>
 internal sealed class SpinUpBody
 {
@@ -97,6 +103,12 @@ internal sealed record SpinUpResult(
     /// <summary>Leaves the key out, so that no log can hold it.</summary>
     public override string ToString() => $"{Port32262}/tcp, {Port32263}/udp, {Port32273}/tcp";
 }
+
+/// <summary>A device for a container to come, with the names that the ECS agent reads.</summary>
+internal sealed record WireDevice(
+    [property: JsonPropertyName("path_on_host")] string PathOnHost,
+    [property: JsonPropertyName("path_in_container")] string PathInContainer,
+    [property: JsonPropertyName("cgroup_permissions")] string CgroupPermissions);
 
 internal sealed record WireResult<T>([property: JsonPropertyName("result")] T Result);
 

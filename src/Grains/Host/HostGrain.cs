@@ -17,6 +17,7 @@ public sealed partial class HostGrain(
     private LeaseAllocator _leases = null!;
     private HostStatus _status = HostStatus.Starting;
     private MachineFigures? _figures;
+    private bool _refusesAssigned;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -145,9 +146,15 @@ public sealed partial class HostGrain(
         return Task.CompletedTask;
     }
 
-    public Task RequestShutdown(string reason)
+    public Task RequestShutdown(string reason, bool force)
     {
-        shutdown.Request(reason);
+        shutdown.Request(reason, force);
+        return Task.CompletedTask;
+    }
+
+    public Task RefuseSpinUps()
+    {
+        _refusesAssigned = true;
         return Task.CompletedTask;
     }
 
@@ -180,7 +187,8 @@ public sealed partial class HostGrain(
     private string? ReasonClosed() => _status switch
     {
         HostStatus.Starting => "this host is not ready yet",
-        HostStatus.Draining when hostInfo.Current.Environment.IsLocal => "this host is shutting down",
+        HostStatus.Draining when _refusesAssigned || hostInfo.Current.Environment.IsLocal =>
+            "this host is draining: it takes no new mandelboxes",
         HostStatus.Closed => "this host is shutting down",
         _ => null,
     };

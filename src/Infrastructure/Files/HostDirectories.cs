@@ -22,8 +22,8 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     /// <summary>For root only.</summary>
     public string Temp => Path.Combine(_options.Root, "temp");
 
-    /// <summary>The directory that the last run did not remove; null when it did.</summary>
-    public string? Leftover => Path.Exists(_options.Root) ? _options.Root : null;
+    /// <summary>The directory that the last run did not remove; null when it did, or when this run has made it.</summary>
+    public string? Leftover => !_made && Path.Exists(_options.Root) ? _options.Root : null;
 
     /// <summary>Removes the directories of a run that did not end cleanly.</summary>
     /// <exception cref="IOException">The root was not made by this service, so it may hold somebody's files; or a running service uses

@@ -1,10 +1,11 @@
 using HostService.Infrastructure.Backend.Webserver;
 using HostService.Infrastructure.Metrics;
+using HostService.Silo.Startup;
 
 namespace HostService.Silo.Background;
 
 /// <summary>The latest reading of the machine's metrics.</summary>
-public sealed class MetricsCache(IMachineMetrics metrics, Grains.HostInfoSource facts)
+public sealed class MetricsCache(IMachineMetrics metrics, HostIdentityProvider identity)
 {
     private MachineFigures? _latest;
 
@@ -16,5 +17,5 @@ public sealed class MetricsCache(IMachineMetrics metrics, Grains.HostInfoSource 
     }
 
     /// <summary>For the webserver (B28).</summary>
-    public WebserverFacts WebserverFacts() => new(facts.Current.Identity, Latest);
+    public WebserverFacts WebserverFacts() => new(identity.Found, Latest);
 }

@@ -3,7 +3,7 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
 
-/// <summary><c>host-service [run|status|spin-up|stop|gpus|gateway|version]</c>.</summary>
+/// <summary><c>host-service [run|status|spin-up|stop|drain|gpus|gateway|version]</c>.</summary>
 public static class CommandLine
 {
     /// <summary>Runs what the arguments ask for and returns the exit code (<see cref="ExitCodes"/>).</summary>
@@ -50,6 +50,7 @@ public static class CommandLine
         root.Subcommands.Add(StatusCommand.Create());
         root.Subcommands.Add(SpinUpCommand.Create());
         root.Subcommands.Add(StopCommand.Create());
+        root.Subcommands.Add(DrainCommand.Create());
         root.Subcommands.Add(GpusCommand.Create());
         root.Subcommands.Add(GatewayCommand.Create());
         root.Subcommands.Add(VersionCommand.Create());

@@ -121,13 +121,13 @@ internal static partial class GatewayCommand
     /// <summary>Asks the silo's process to shut down, through the host's grain.</summary>
     private sealed partial class RemoteShutdown(IGrainFactory grains, IHostName host, ILogger<RemoteShutdown> logger) : IShutdownSignal
     {
-        public void Request(string reason) => _ = RequestAsync(reason);
+        public void Request(string reason, bool force) => _ = RequestAsync(reason, force);
 
-        private async Task RequestAsync(string reason)
+        private async Task RequestAsync(string reason, bool force)
         {
             try
             {
-                await grains.GetGrain<IHostGrain>(HostKeys.Host(host.InstanceName)).RequestShutdown(reason);
+                await grains.GetGrain<IHostGrain>(HostKeys.Host(host.InstanceName)).RequestShutdown(reason, force);
             }
             catch (Exception exception)
             {

@@ -4,42 +4,56 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
 
-/// <summary><c>host-service stop</c>: ends one mandelbox, or drains the whole host.</summary>
+/// <summary><c>host-service stop</c>: ends one mandelbox, or the whole host, which is a drain unless it is forced.</summary>
 internal static class StopCommand
 {
     public static Command Create()
     {
-        var command = new Command("stop", "End a mandelbox of a running service, or with --host drain the host and end the service.");
+        var command = new Command("stop", "End a mandelbox of a running service, or with --host the service itself.");
         var id = new Argument<string?>("id") { Description = "The mandelbox to end.", Arity = ArgumentArity.ZeroOrOne };
         var host = new Option<bool>("--host")
         {
-            Description = "Drain the host: end every mandelbox, then the service (and the machine, where the service manages it).",
+            Description = "End the service (and turn the machine off, where the service manages it), after a drain as 'drain' begins one.",
+        };
+        var force = new Option<bool>("--force")
+        {
+            Description = "With --host: end every mandelbox now, whoever uses it, instead of waiting for them.",
         };
         command.Arguments.Add(id);
         command.Options.Add(host);
+        command.Options.Add(force);
         command.Validators.Add(result =>
         {
             if (result.GetValue(host) == result.GetValue(id) is not null)
             {
-                result.AddError("Name the mandelbox to end, or give --host to drain the host: one of the two.");
+                result.AddError("Name the mandelbox to end, or give --host to end the service: one of the two.");
+            }
+
+            if (result.GetValue(force) && !result.GetValue(host))
+            {
+                result.AddError("--force goes with --host.");
             }
         });
         var service = new ServiceOptions().AddTo(command);
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
-            using var client = service.Client(parsed);
-            var (method, path, body) = parsed.GetValue(host)
-                ? (HttpMethod.Post, "/drain_and_shutdown", new { auth_secret = parsed.GetValue(service.Token) ?? "" })
-                : (HttpMethod.Delete, $"/v1/mandelboxes/{Uri.EscapeDataString(parsed.GetValue(id)!)}", null);
-            var (status, text) = await client.SendAsync(method, path, body, cancellationToken);
-            if (status is HttpStatusCode.OK or HttpStatusCode.NoContent or HttpStatusCode.Accepted)
+            if (parsed.GetValue(host))
             {
-                Console.WriteLine(parsed.GetValue(host) ? "the host is draining" : $"{parsed.GetValue(id)} has ended");
+                return await DrainCommand.RunAsync(parsed, service, parsed.GetValue(force), cancellationToken);
+            }
+
+            using var client = service.Client(parsed);
+            var name = parsed.GetValue(id)!;
+            var (status, text) = await client.SendAsync(
+                HttpMethod.Delete, $"/v1/mandelboxes/{Uri.EscapeDataString(name)}", null, cancellationToken);
+            if (status == HttpStatusCode.NoContent)
+            {
+                Console.WriteLine($"{name} has ended");
                 return ExitCodes.Ended;
             }
 
             await Console.Error.WriteLineAsync(status == HttpStatusCode.NotFound
-                ? $"host-service: there is no mandelbox {parsed.GetValue(id)}"
+                ? $"host-service: there is no mandelbox {name}"
                 : $"host-service: the service answered {(int)status}: {text}");
             return ExitCodes.Failed;
         }));

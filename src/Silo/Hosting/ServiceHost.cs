@@ -12,7 +12,6 @@ using HostService.Infrastructure.Gpu;
 using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Linux;
 using HostService.Infrastructure.Linux.Firewall;
-using HostService.Infrastructure.Linux.Power;
 using HostService.Infrastructure.Metrics;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.UserConfigs;
@@ -86,12 +85,10 @@ public static class ServiceHost
         services.AddCloudStorage();
         if (configuration.ReadOrDefaults<HostOptions>("Host").ManageSystem)
         {
-            services.AddSingleton<IPower, SystemPower>();
             services.AddFirewall();
         }
         else
         {
-            services.AddSingleton<IPower, NoPower>();
             services.AddSingleton<IFirewall, NoFirewall>();
         }
     }
@@ -140,8 +137,10 @@ public static class ServiceHost
         services.AddSingleton<DaemonReloadMonitor>();
         services.AddSingleton<FirewallMonitor>();
         services.AddSingleton<HostReporter>();
+        services.AddSingleton<NoticeMonitor>();
         services.AddSingleton<EngineEventLoop>();
         services.AddSingleton<WebserverHeartbeat>();
+        services.AddSingleton<MandelboxDrain>();
         services.AddSingleton<MandelboxShutdown>();
         services.AddWatchdogProbe(
             "grain calls", (provider, token) => provider.GetRequiredService<HostReporter>().ProveProgressAsync(token));

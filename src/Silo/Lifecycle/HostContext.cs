@@ -1,6 +1,9 @@
 using HostService.Gateway.Tls;
 using HostService.Grains.Lifecycle;
+using HostService.Grains.Mandelbox;
+using HostService.Infrastructure.Aws;
 using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Linux.Power;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
@@ -34,17 +37,25 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     public IHostGrain Grain => Get<IGrainFactory>().GetGrain<IHostGrain>(HostKeys.Host(Identity!.InstanceName));
 
     /// <summary>Outlives the application: the machine is turned off last.</summary>
-    public IPower Power { get; private set; } = new NoPower();
+    public IPower Power { get; init; } =
+        configuration.ReadOrDefaults<HostOptions>(HostOptions.Section).ManageSystem ? new SystemPower(TimeProvider.System) : new NoPower();
 
-    /// <summary>B1: always on EC2, locally only when the backend drains the host; never after a start that failed.</summary>
-    public bool TurnsMachineOff =>
-        Identity is not null && Reason is not ShutdownReason.StartFailed && (Environment.IsDeployed || Reason is ShutdownReason.Request);
+    /// <summary>Whether this machine is an EC2 instance, by its firmware: known before the instance metadata are read.</summary>
+    public bool IsEc2 { get; init; } = Ec2Firmware.IsPresent();
 
-    /// <summary>B30. Not after a crash, and not without the engine: such a host takes no spin-ups.</summary>
-    public bool GivesGrace =>
-        Environment.IsDeployed && Reason is (ShutdownReason.Signal or ShutdownReason.Request or ShutdownReason.NotWanted);
+    /// <summary>
+    /// Whether a start that failed found the host in use: another run's mandelboxes may still have users. Set by
+    /// <see cref="LookWhetherInUseAsync"/>.
+    /// </summary>
+    public bool IsInUse { get; private set; }
 
-    private ShutdownReason? Reason => shutdown.Requested.IsCompletedSuccessfully ? shutdown.Requested.Result.Reason : null;
+    /// <summary>
+    /// B1, B30: always in a deployed environment, also after a start that failed, because an instance that nobody can use must not stay
+    /// billed; locally only when the backend asks for it. Never a machine that is not on EC2, nor one that another run uses.
+    /// </summary>
+    public bool TurnsMachineOff => !IsInUse && (Environment.IsDeployed
+        ? Identity is not null || IsEc2
+        : Identity is not null && (Asked(shutdown.Requested) || Asked(shutdown.Stopped)));
 
     /// <summary>A service of the application.</summary>
     public T Get<T>()
@@ -57,7 +68,6 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     public void Use(WebApplication application)
     {
         Application = application;
-        Power = Get<IPower>();
         _logger = Get<ILoggerFactory>().CreateLogger("HostService.Silo.Lifecycle");
     }
 
@@ -82,7 +92,10 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         if (isUndo)
         {
             Get<StatusLine>().SetShutdown($"shutting down: {step.Name}");
-            Get<ISystemd>().ExtendTimeout(step.UndoTimeout ?? options.StepTimeout);
+            if (step.UndoTimeout != Timeout.InfiniteTimeSpan)
+            {
+                Get<ISystemd>().ExtendTimeout(step.UndoTimeout ?? options.StepTimeout);
+            }
         }
         else
         {
@@ -110,6 +123,58 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         return new ShutdownRequest(ShutdownReason.StartFailed, why, refusal?.ExitCode ?? otherwise);
     }
 
+    /// <summary>
+    /// After a start that failed in a deployed environment: looks for directories that this run did not make, and for running containers
+    /// of this host.
+    /// </summary>
+    public async Task LookWhetherInUseAsync()
+    {
+        if (!Environment.IsDeployed)
+        {
+            return;
+        }
+
+        var root = configuration.ReadOrDefaults<HostOptions>(HostOptions.Section).Root;
+        IsInUse = Application is null ? Path.Exists(root) : Get<HostDirectories>().Leftover is not null;
+        if (!IsInUse && Application is not null && Identity is { } identity)
+        {
+            try
+            {
+                using var timeout = new CancellationTokenSource(options.StepTimeout);
+                var labels = new Dictionary<string, string> { [ContainerLabels.Host] = identity.InstanceName };
+                IsInUse = (await Get<IContainerEngine>().ListAsync(labels, timeout.Token)).Any(container => container.Running);
+            }
+            catch (Exception)
+            {
+                // Without its engine the host has no users, and that may be why it did not start. The shutdown must run in any case.
+                IsInUse = false;
+            }
+        }
+
+        if (IsInUse)
+        {
+            LogInUse(root);
+        }
+    }
+
+    /// <summary>Not before a drain is over: from <c>STOPPING=1</c> on systemd waits for <c>TimeoutStopSec</c> only.</summary>
+    public void TellSystemd()
+    {
+        if (Application is not null)
+        {
+            Get<ISystemd>().Stopping();
+        }
+    }
+
+    /// <summary>Logs the stop that ended a drain.</summary>
+    public void LogTakeover()
+    {
+        if (shutdown.Stopped is { IsCompletedSuccessfully: true, Result: var stop } && stop != shutdown.Requested.Result)
+        {
+            LogTakeover(stop.Reason, stop.Detail);
+        }
+    }
+
     public void LogShutdown(ShutdownRequest request) => LogShutdown(request.Reason, request.Detail);
 
     public void LogCrash(Exception exception)
@@ -124,6 +189,9 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
 
     public void LogStopFailed(string step, Exception exception) => LogStopFailed(step, exception.Message, exception);
 
+    private static bool Asked(Task<ShutdownRequest> request) =>
+        request is { IsCompletedSuccessfully: true, Result.Reason: ShutdownReason.Request };
+
     /// <summary>Expected exceptions explain themselves; the stack of any other one is logged, too.</summary>
     private static bool IsExpected(Exception? exception) =>
         exception is null or IOException || exception.GetType().Namespace?.StartsWith("HostService", StringComparison.Ordinal) == true;
@@ -136,6 +204,14 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The service ends ({Reason}): {Detail}")]
     private partial void LogShutdown(ShutdownReason reason, string detail);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The drain is over, mandelboxes are ended now ({Reason}): {Detail}")]
+    private partial void LogTakeover(ShutdownReason reason, string detail);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The machine stays on: {Root} or running containers of this host belong to another run, whose users may still be there")]
+    private partial void LogInUse(string root);
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "Unhandled exception")]
     private partial void LogUnhandled(Exception exception);

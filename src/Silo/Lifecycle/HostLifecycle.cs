@@ -39,7 +39,9 @@ public static class HostLifecycle
             Start("build the application", host => host.Use(ServiceHost.Build(host.Configuration, host.Shutdown)))),
         new(Start<Preconditions>("check the preconditions", preconditions => preconditions.Check())),
         new(Start<IBackendDatabase>("test the database", (database, token) => database.TestAsync(token))),
-        new(Start("find this host's identity", FindIdentityAsync)),
+        new(
+            Stop("send the dying heartbeat", SendDyingHeartbeatAsync),
+            Start("find this host's identity", FindIdentityAsync)),
         new(Start("take back what the last run left", (host, token) => host.Get<Leftovers>().ReclaimAsync(host.Identity!, token))),
         new(Start<FirewallMonitor>("load the firewall", (firewall, token) => firewall.LoadAsync(token))),
         new(Start<HostCapabilities>("load the AppArmor profile", (capabilities, token) => capabilities.LoadProfileAsync(token))),
@@ -52,7 +54,6 @@ public static class HostLifecycle
             host.Get<Leftovers>().ClearEngineAsync(host.Identity!, token))),
         new(Start("read the GPUs", async (host, token) =>
             host.Get<HostIdentityProvider>().Publish(host.Identity!, await host.Get<GpuMonitor>().TakeInventoryAsync(token)))),
-        new(Stop<IWebserver>("send the dying heartbeat", (webserver, token) => webserver.SendDyingHeartbeatAsync(token))),
         new(Start("detect capabilities", host =>
             host.Get<HostCapabilities>().Detect(host.Engine!, host.Get<HostInfoSource>().Current.Gpus.Count))),
         new(Start("warm up the engine", (host, token) =>
@@ -64,7 +65,10 @@ public static class HostLifecycle
             StopLoop<HostReporter>("stop metrics"),
             StartLoop<HostReporter>("start metrics")),
         new(
-            Stop<IWebserver>("send the dying heartbeat", (webserver, token) => webserver.SendDyingHeartbeatAsync(token)),
+            StopLoop<NoticeMonitor>("stop watching EC2's notices"),
+            StartLoop<NoticeMonitor>("watch EC2's notices")),
+        new(
+            Stop("send the dying heartbeat", SendDyingHeartbeatAsync),
             StopLoop<WebserverHeartbeat>("stop the webserver's heartbeat"),
             StartLoop<WebserverHeartbeat>("start the webserver's heartbeat")),
         new(
@@ -83,7 +87,9 @@ public static class HostLifecycle
         new(Start("accept spin-ups", AcceptAsync)),
         new(
             Stop<IServer>("stop the HTTPS server", (server, token) => server.StopAsync(token)),
-            Stop("close the host", (host, _) => host.Grain.SetStatus(HostStatus.Closed)),
+            Stop("close the host", CloseAsync),
+            Stop("wait for the mandelboxes to end", DrainAsync, Timeout.InfiniteTimeSpan),
+            Stop("refuse spin-ups", (host, _) => host.Grain.RefuseSpinUps()),
             Stop("wait for assigned spin-ups", GraceAsync, options.Grace + options.StepTimeout),
             Stop("mark the host as draining", MarkDrainingAsync),
             Start<SiloGate>("start the HTTPS server", (gate, token) => gate.StartServerAsync(token))),
@@ -92,11 +98,12 @@ public static class HostLifecycle
     ];
 
     /// <summary>
-    /// The longest that a shutdown may take when every row needs all of its timeout. The unit's <c>TimeoutStopSec</c> must be longer.
+    /// The longest that a shutdown may take when every row needs all of its timeout, without the wait of a drain. The unit's
+    /// <c>TimeoutStopSec</c> must be longer.
     /// </summary>
     public static TimeSpan LongestShutdown(ShutdownOptions options) => Stages(options)
         .SelectMany(stage => stage.Steps)
-        .Where(step => ((HostStep)step).IsStop)
+        .Where(step => ((HostStep)step).IsStop && step.UndoTimeout != Timeout.InfiniteTimeSpan)
         .Aggregate(TimeSpan.Zero, (sum, step) => sum + (step.UndoTimeout ?? options.StepTimeout));
 
     private static async Task FindIdentityAsync(HostContext host, CancellationToken cancellationToken)
@@ -115,9 +122,32 @@ public static class HostLifecycle
         host.Grain.SetStatus(HostStatus.Draining),
         host.Get<Registration>().MarkDrainingAsync(cancellationToken));
 
-    private static Task GraceAsync(HostContext host, CancellationToken cancellationToken) => host.GivesGrace
-        ? Task.WhenAny(Task.Delay(host.Options.Grace, cancellationToken), host.Shutdown.SecondSignal)
-        : Task.CompletedTask;
+    private static async Task GraceAsync(HostContext host, CancellationToken cancellationToken)
+    {
+        if (host.Environment.IsDeployed)
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, host.Shutdown.StopToken);
+            await Task.Delay(host.Options.Grace, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>At once after a stop.</summary>
+    private static async Task DrainAsync(HostContext host, CancellationToken cancellationToken)
+    {
+        await host.Get<MandelboxDrain>().RunAsync(host.Grain, host.Shutdown.StopToken);
+        host.LogTakeover();
+    }
+
+    private static Task CloseAsync(HostContext host, CancellationToken cancellationToken)
+    {
+        host.TellSystemd();
+        return host.Grain.SetStatus(HostStatus.Closed);
+    }
+
+    /// <summary>Not from a host that does not know who it is: the heartbeat names it.</summary>
+    private static Task SendDyingHeartbeatAsync(HostContext host, CancellationToken cancellationToken) => host.Identity is null
+        ? Task.CompletedTask
+        : host.Get<IWebserver>().SendDyingHeartbeatAsync(cancellationToken);
 
     private static HostStep Start(string name, Func<HostContext, CancellationToken, Task> action) => new(name, action, IsStop: false);
 

@@ -1,6 +1,5 @@
 using System.Runtime.ExceptionServices;
 using HostService.Grains.Lifecycle;
-using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Lifecycle;
@@ -15,6 +14,7 @@ public static class ServiceRun
     {
         var options = ShutdownOptions.From(configuration);
         var context = new HostContext(configuration, options, shutdown);
+        shutdown.Configure(options.DrainTimeouts(context.Environment));
 
         // An unhandled exception ends the service like every other cause.
         ExceptionHandling.SetUnhandledExceptionHandler(exception =>
@@ -27,19 +27,19 @@ public static class ServiceRun
         // No timeout for the steps of the start: each has its own inside, and the unit's TimeoutStartSec limits all of them.
         var runner = new StepRunner<HostContext>(
             context, TimeProvider.System, Timeout.InfiniteTimeSpan, options.StepTimeout, context.OnStep);
-        if (await runner.RunAsync(HostLifecycle.Stages(options), shutdown.Token) is { } failure && !shutdown.Requested.IsCompleted)
+        if (await runner.RunAsync(HostLifecycle.Stages(options), shutdown.Token) is { } failure)
         {
-            shutdown.Request(context.StartFailed(failure));
+            if (!shutdown.Requested.IsCompleted)
+            {
+                shutdown.Request(context.StartFailed(failure));
+            }
+
+            await context.LookWhetherInUseAsync();
+            context.TellSystemd();
         }
 
-        var request = await shutdown.Requested;
-        context.LogShutdown(request);
-        if (context.Application is not null)
-        {
-            context.Get<ISystemd>().Stopping();
-        }
-
+        context.LogShutdown(await shutdown.Requested);
         await runner.UndoAsync();
-        return request.ExitCode;
+        return (shutdown.Stopped.IsCompleted ? await shutdown.Stopped : await shutdown.Requested).ExitCode;
     }
 }

@@ -11,6 +11,12 @@ public enum ShutdownReason
     /// <summary><c>drain_and_shutdown</c>.</summary>
     Request,
 
+    /// <summary>EC2 is going to end this instance (B32a).</summary>
+    Notice,
+
+    /// <summary>A drain has lasted as long as it may.</summary>
+    DrainTimeout,
+
     /// <summary>The container engine stays away.</summary>
     EngineLost,
 
@@ -24,5 +30,8 @@ public enum ShutdownReason
     StartFailed,
 }
 
-/// <summary>A request to shut down.</summary>
-public sealed record ShutdownRequest(ShutdownReason Reason, string Detail, int ExitCode = ExitCodes.Ended);
+/// <summary>A request to shut down (B30).</summary>
+/// <param name="Drains">Waits until the mandelboxes have ended by themselves; otherwise it is a stop, which ends them.</param>
+/// <param name="DrainTimeout">How long this drain may last before it becomes a stop; null for the configured limit.</param>
+public sealed record ShutdownRequest(
+    ShutdownReason Reason, string Detail, int ExitCode = ExitCodes.Ended, bool Drains = false, TimeSpan? DrainTimeout = null);

@@ -4,12 +4,13 @@ using System.Runtime.InteropServices;
 namespace HostService.Silo.Lifecycle;
 
 /// <summary>
-/// Takes every request to shut down (B30). The first one decides the exit code; a signal after it cuts the grace period short. Created
-/// before anything else, so that a signal in the first moment of a start ends it cleanly, too.
+/// Takes every request to shut down (B30). The first one begins the shutdown; where that is a drain, the first stop after it takes over.
+/// Created before anything else, so that a signal in the first moment of a start ends it cleanly, too.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "It lives as long as the process.")]
-public sealed class ShutdownSignal : IShutdownSignal
+public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal
 {
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(1);
     private static readonly PosixSignal[] Signals = [PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
 
     /// <summary>
@@ -18,43 +19,86 @@ public sealed class ShutdownSignal : IShutdownSignal
     private static readonly List<PosixSignalRegistration> Registrations = [];
 
     private readonly TaskCompletionSource<ShutdownRequest> _requested = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _secondSignal = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly CancellationTokenSource _stopStart = new();
+    private readonly TaskCompletionSource<ShutdownRequest> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _requestedSource = new();
+    private readonly CancellationTokenSource _stoppedSource = new();
+    private volatile DrainTimeouts _timeouts = new(null, null);
+    private int _signals;
 
     /// <summary>Completed by the first request.</summary>
     public Task<ShutdownRequest> Requested => _requested.Task;
 
-    /// <summary>Completed by a signal that comes after the first request.</summary>
-    public Task SecondSignal => _secondSignal.Task;
-
     /// <summary>Cancelled by the first request.</summary>
-    public CancellationToken Token => _stopStart.Token;
+    public CancellationToken Token => _requestedSource.Token;
+
+    /// <summary>Completed by the first stop.</summary>
+    public Task<ShutdownRequest> Stopped => _stopped.Task;
+
+    /// <summary>Cancelled by the first stop.</summary>
+    public CancellationToken StopToken => _stoppedSource.Token;
 
     /// <summary>From now on until the process ends, TERM, INT, HUP and QUIT are requests.</summary>
     public static ShutdownSignal OfThisProcess()
     {
-        var shutdown = new ShutdownSignal();
+        var shutdown = new ShutdownSignal(TimeProvider.System);
         Registrations.AddRange(Signals.Select(signal => PosixSignalRegistration.Create(signal, context =>
         {
             context.Cancel = true;
-            shutdown.Request(new ShutdownRequest(ShutdownReason.Signal, context.Signal.ToString()));
+            shutdown.Signal(context.Signal);
         })));
         return shutdown;
     }
 
+    /// <summary>Says how long drains may last, once the configuration is known. Until then every signal is a stop.</summary>
+    public void Configure(DrainTimeouts timeouts) => _timeouts = timeouts;
+
+    /// <summary>A signal. The first TERM drains where the environment says so; any other signal is a stop.</summary>
+    public void Signal(PosixSignal signal)
+    {
+        var drains = Interlocked.Increment(ref _signals) == 1 && signal == PosixSignal.SIGTERM && _timeouts.OfTerm is not null;
+        Request(new ShutdownRequest(
+            ShutdownReason.Signal, signal.ToString(), Drains: drains, DrainTimeout: drains ? _timeouts.OfTerm : null));
+    }
+
     public void Request(ShutdownRequest request)
     {
-        if (_requested.TrySetResult(request))
+        // The stop comes first: whoever sees the request must not take it for a drain. Callbacks run on the thread pool, because the caller
+        // may be a grain's turn.
+        if (!request.Drains && _stopped.TrySetResult(request))
         {
-            // Callbacks run on the thread pool: the caller may be a grain's turn.
-            _ = _stopStart.CancelAsync();
+            _ = _stoppedSource.CancelAsync();
         }
-        else if (request.Reason == ShutdownReason.Signal)
+
+        var isFirst = _requested.TrySetResult(request);
+        if (isFirst)
         {
-            _secondSignal.TrySetResult();
+            _ = _requestedSource.CancelAsync();
+        }
+
+        TimeSpan?[] limits = request.Drains ? [request.DrainTimeout, isFirst ? _timeouts.OfAny : null] : [];
+        if (limits.Min() is { } limit)
+        {
+            _ = StopAfterAsync(limit);
         }
     }
 
     /// <summary>The webserver's request (B32).</summary>
-    public void Request(string reason) => Request(new ShutdownRequest(ShutdownReason.Request, reason));
+    public void Request(string reason, bool force) => Request(new ShutdownRequest(ShutdownReason.Request, reason, Drains: !force));
+
+    private async Task StopAfterAsync(TimeSpan limit)
+    {
+        // A timer takes 49 days at most.
+        for (var left = limit; left > TimeSpan.Zero && !StopToken.IsCancellationRequested; left -= LongestDelay)
+        {
+            await Task.Delay(left < LongestDelay ? left : LongestDelay, timeProvider, StopToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        Request(new ShutdownRequest(ShutdownReason.DrainTimeout, $"the drain could not last longer than {limit}"));
+    }
 }
+
+/// <summary>How long a drain may last.</summary>
+/// <param name="OfAny"><c>Shutdown:DrainTimeout</c>; null for no limit.</param>
+/// <param name="OfTerm">A drain that TERM began; null where TERM is a stop.</param>
+public sealed record DrainTimeouts(TimeSpan? OfAny, TimeSpan? OfTerm);

@@ -17,10 +17,19 @@ public sealed class HostIdentityProvider(
     HostInfoSource facts,
     TimeProvider timeProvider)
 {
-    public async Task<HostIdentity> FindAsync(CancellationToken cancellationToken)
+    private HostIdentity? _found;
+
+    /// <summary>Whether the identity comes from instance metadata. A configured endpoint asks for them, too.</summary>
+    public bool UsesMetadata => running.Value.IsDeployed || ec2.Value.UseMetadata || configuration["Ec2:MetadataEndpoint"] is not null;
+
+    /// <summary>What <see cref="FindAsync"/> has found: known earlier than <see cref="HostInfoSource"/>.</summary>
+    public HostIdentity Found => _found ?? throw new InvalidOperationException("The host's identity is not known yet.");
+
+    public async Task<HostIdentity> FindAsync(CancellationToken cancellationToken) => _found = await ReadAsync(cancellationToken);
+
+    private async Task<HostIdentity> ReadAsync(CancellationToken cancellationToken)
     {
-        // A configured endpoint asks for metadata, too.
-        if (running.Value.IsLocal && !ec2.Value.UseMetadata && configuration["Ec2:MetadataEndpoint"] is null)
+        if (!UsesMetadata)
         {
             var name = host.Value.InstanceName is { Length: > 0 } configured ? configured : Environment.MachineName;
             return new HostIdentity(name, name, "local", "local", "local", "127.0.0.1");

@@ -70,5 +70,6 @@ public sealed class Registration(
         return [.. (await host.ListMandelboxes().WaitAsync(cancellationToken)).Select(mandelbox => mandelbox.MandelboxId)];
     }
 
-    private void EndNotWanted(string reason) => shutdown.Request(new ShutdownRequest(ShutdownReason.NotWanted, reason));
+    private void EndNotWanted(string reason) =>
+        shutdown.Request(new ShutdownRequest(ShutdownReason.NotWanted, reason, Drains: true));
 }

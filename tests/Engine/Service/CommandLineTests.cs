@@ -76,7 +76,7 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
 
         Assert.Equal(0, code);
         Assert.All(
-            new[] { "run", "status", "spin-up", "stop", "gpus", "gateway", "version" },
+            new[] { "run", "status", "spin-up", "stop", "drain", "gpus", "gateway", "version" },
             command => Assert.Matches($@"(?m)^  {command}\b", output));
     }
 
@@ -94,6 +94,8 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
     [InlineData("spin-up", "--no-such-option")]
     [InlineData("stop")]
     [InlineData("stop", "one", "--host")]
+    [InlineData("stop", "one", "--force")]
+    [InlineData("drain", "one")]
     [InlineData("run", "--not-a-setting")]
     [InlineData("nonsense")]
     public async Task Bad_usage_ends_with_2_and_points_at_the_help(params string[] arguments)

@@ -1,9 +1,10 @@
+using System.Diagnostics;
 using System.Net;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Engine.Service;
 
-/// <summary>The one way out (B30), what it leaves, and what the next start makes of a run that did not take it (B4).</summary>
+/// <summary>Drain and stop (B30), what they leave, and what the next start makes of a run that did not take it (B4).</summary>
 [Collection(EngineCollection.Name)]
 public sealed class EndTests(EngineFixture engine)
 {
@@ -19,30 +20,96 @@ public sealed class EndTests(EngineFixture engine)
     }
 
     [EngineFact]
-    public async Task Told_by_the_backend_it_answers_at_once_and_then_does_the_same()
+    public async Task A_drain_leaves_users_alone_refuses_new_ones_and_ends_when_the_last_has_left()
     {
         await using var service = await TestService.StartAsync(engine.Endpoint);
-        await service.UpAsync("drained");
-
-        using (var wrong = await PostAsync(service, "not the secret"))
+        await service.UpAsync("staying");
+        var container = await service.ContainerAsync("staying");
+        using (var wrong = await DrainAsync(service, "not the secret"))
         {
             Assert.Equal((HttpStatusCode.Unauthorized, "Unauthorized"), (wrong.StatusCode, await wrong.Content.ReadAsStringAsync()));
         }
 
-        using (var answer = await PostAsync(service, ServiceProcess.Secret))
+        await AssertDrainsAsync(service);
+
+        await service.Process.Log.LineAsync("Draining: 1 mandelbox left: staying since ").WaitAsync(TimeSpan.FromSeconds(60));
+        var (status, answer) = await service.SpinUpAsync(TestService.Body("late"));
+        Assert.Equal(HttpStatusCode.NotAcceptable, status);
+        Assert.Contains("this host is draining", (string)answer["error"]!, StringComparison.Ordinal);
+        using (var ready = await service.Process.Http.GetAsync("/readyz"))
         {
-            Assert.Equal(
-                (HttpStatusCode.OK, """{"result":"request successful"}"""), (answer.StatusCode, await answer.Content.ReadAsStringAsync()));
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+            Assert.Contains("The host is draining.", await ready.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+
+        Assert.Equal("Draining", (string)(await service.GetAsync("/v1/host"))["status"]!);
+        Assert.Equal((container.Id, true), ((await service.ContainerAsync("staying")).Id, (await service.ContainerAsync("staying")).Running));
+
+        Assert.Equal(HttpStatusCode.NoContent, await service.DeleteAsync("staying"));
+        Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        await AssertCleanAsync(service);
+    }
+
+    [EngineFact]
+    public async Task The_command_line_drains_and_ends_sessions_only_by_force()
+    {
+        await using var service = await TestService.StartAsync(engine.Endpoint);
+        await service.UpAsync("user");
+        var address = service.Process.Address.ToString();
+        Assert.Contains("the host is draining", await CommandAsync("drain"), StringComparison.Ordinal);
+        await service.Process.Log.LineAsync("Draining: 1 mandelbox left").WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Contains("the host is draining", await CommandAsync("stop", "--host"), StringComparison.Ordinal);
+        Assert.True((await service.ContainerAsync("user")).Running);
+
+        await CommandAsync("stop", "--host", "--force");
+        Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        await AssertCleanAsync(service);
+
+        async Task<string> CommandAsync(params string[] arguments)
+        {
+            var (code, output, errors) = await ServiceProcess.CommandAsync(
+                new Dictionary<string, string>(), [.. arguments, "--address", address, "--token", ServiceProcess.Secret]);
+            Assert.True(code == 0, errors);
+            return output;
+        }
+    }
+
+    [EngineFact]
+    public async Task A_drain_without_mandelboxes_ends_at_once()
+    {
+        await using var service = await TestService.StartAsync(engine.Endpoint);
+        await AssertDrainsAsync(service);
+        Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        await AssertCleanAsync(service);
+    }
+
+    [EngineTheory]
+    [InlineData("force")]
+    [InlineData("TERM")]
+    [InlineData("INT")]
+    [InlineData("HUP")]
+    [InlineData("QUIT")]
+    [InlineData("limit")]
+    public async Task A_stop_takes_over_from_a_drain(string how)
+    {
+        await using var service = await TestService.StartAsync(
+            engine.Endpoint, ("Shutdown__DrainTimeout", how == "limit" ? "00:00:03" : "1.00:00:00"));
+        await service.UpAsync("cut");
+        await AssertDrainsAsync(service);
+        await service.Process.Log.LineAsync("Draining: 1 mandelbox left").WaitAsync(TimeSpan.FromSeconds(60));
+        if (how == "force")
+        {
+            using var answer = await DrainAsync(service, ServiceProcess.Secret, ""","force":true""");
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }
+        else if (how != "limit")
+        {
+            using var kill = Process.Start("kill", [$"-{how}", $"{service.Process.Pid}"]);
+            await kill.WaitForExitAsync();
         }
 
         Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
         await AssertCleanAsync(service);
-
-        static async Task<HttpResponseMessage> PostAsync(TestService service, string secret)
-        {
-            using var content = new StringContent($$"""{"auth_secret":"{{secret}}"}""");
-            return await service.Process.Http.PostAsync("/drain_and_shutdown", content);
-        }
     }
 
     [EngineFact]
@@ -143,6 +210,19 @@ public sealed class EndTests(EngineFixture engine)
         Assert.Equal(2, await service.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.StartsWith("host-service: Sentry:Dsn is not a DSN:", service.Log.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("Unhandled", service.Log.Text, StringComparison.Ordinal);
+    }
+
+    private static async Task AssertDrainsAsync(TestService service)
+    {
+        using var answer = await DrainAsync(service, ServiceProcess.Secret);
+        Assert.Equal(
+            (HttpStatusCode.OK, """{"result":"request successful"}"""), (answer.StatusCode, await answer.Content.ReadAsStringAsync()));
+    }
+
+    private static async Task<HttpResponseMessage> DrainAsync(TestService service, string secret, string more = "")
+    {
+        using var content = new StringContent($$"""{"auth_secret":"{{secret}}"{{more}}}""");
+        return await service.Process.Http.PostAsync("/drain_and_shutdown", content);
     }
 
     private static async Task AssertCleanAsync(TestService service)

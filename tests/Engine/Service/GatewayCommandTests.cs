@@ -66,7 +66,10 @@ public sealed class GatewayCommandTests(EngineFixture engine)
         Assert.Equal((HttpStatusCode.NotAcceptable, true), await RefusedAsync(http));
 
         var (drained, answer) = await SendAsync(
-            http, HttpMethod.Post, "/drain_and_shutdown", new JsonObject { ["auth_secret"] = ServiceProcess.Secret });
+            http,
+            HttpMethod.Post,
+            "/drain_and_shutdown",
+            new JsonObject { ["auth_secret"] = ServiceProcess.Secret, ["force"] = true });
         Assert.Equal((HttpStatusCode.OK, "request successful"), (drained, (string)answer["result"]!));
         Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.Equal(0, await gateway.EndAsync());

@@ -110,9 +110,9 @@ public sealed class GatewayHost : IAsyncDisposable
 /// <summary>Takes note of what would end the service.</summary>
 public sealed class RecordingShutdown : IShutdownSignal
 {
-    private readonly TaskCompletionSource<string> _requested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<(string Reason, bool Force)> _requested = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public Task<string> Requested => _requested.Task;
+    public Task<(string Reason, bool Force)> Requested => _requested.Task;
 
-    public void Request(string reason) => _requested.TrySetResult(reason);
+    public void Request(string reason, bool force) => _requested.TrySetResult((reason, force));
 }

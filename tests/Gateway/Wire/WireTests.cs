@@ -112,16 +112,36 @@ public sealed class WireTests
         Assert.Empty(host.Grains.Calls);
     }
 
-    [Fact]
-    public async Task Drain_and_shutdown_answers_and_then_takes_the_way_out()
+    [Theory]
+    [InlineData("", false)]
+    [InlineData(""","force":false""", false)]
+    [InlineData(""","force":null""", false)]
+    [InlineData(""","force":true""", true)]
+    public async Task Drain_and_shutdown_answers_and_then_drains_or_with_force_stops(string more, bool force)
     {
         await using var host = await DeployedAsync();
 
-        var response = await host.SendAsync("POST", "/drain_and_shutdown", Backend());
+        var response = await host.SendAsync("POST", "/drain_and_shutdown", Backend().Insert(Backend().Length - 1, more));
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal("""{"result":"request successful"}""", await response.Content.ReadAsStringAsync());
-        Assert.Contains("drain_and_shutdown", await host.Shutdown.Requested, StringComparison.Ordinal);
+        var (reason, forced) = await host.Shutdown.Requested;
+        Assert.Contains("drain_and_shutdown", reason, StringComparison.Ordinal);
+        Assert.Equal(force, forced);
+    }
+
+    [Theory]
+    [InlineData("1")]
+    [InlineData("\"true\"")]
+    public async Task A_force_that_is_no_boolean_is_malformed_and_asks_for_nothing(string force)
+    {
+        await using var host = await DeployedAsync();
+
+        var response = await host.SendAsync(
+            "POST", "/drain_and_shutdown", Backend().Insert(Backend().Length - 1, $",\"force\":{force}"));
+
+        Assert.Equal((HttpStatusCode.BadRequest, "Malformed body"), (response.StatusCode, await response.Content.ReadAsStringAsync()));
+        Assert.False(host.Shutdown.Requested.IsCompleted);
     }
 
     [Fact]
@@ -253,7 +273,7 @@ public sealed class WireTests
         var response = await host.SendAsync("POST", "/create_uinput_devices", Backend(("fractal_id", "box-7")));
 
         Assert.Equal(
-            """{"result":"[{\"PathOnHost\":\"/dev/input/event5\",\"PathInContainer\":\"/dev/input/event5\",\"CgroupPermissions\":\"rwm\"}]"}""",
+            """{"result":"[{\"path_on_host\":\"/dev/input/event5\",\"path_in_container\":\"/dev/input/event5\",\"cgroup_permissions\":\"rwm\"}]"}""",
             await response.Content.ReadAsStringAsync());
     }
 

@@ -16,10 +16,10 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     private static readonly TimeSpan WaitTimeout = TimeSpan.FromSeconds(120);
 
     // Runs the service in the background and prints its process id, then its output. When our end of standard input closes, for whatever
-    // reason, the service gets SIGTERM.
+    // reason, the service gets SIGTERM. A shell has what it runs in the background ignore INT and QUIT.
     private const string Keeper = """
         exec 3<&0
-        "$0" "$@" </dev/null 3<&- &
+        env --default-signal=INT,QUIT "$0" "$@" </dev/null 3<&- &
         service=$!
         echo $service
         { read -r _ <&3; kill -TERM $service; } 2>/dev/null >&2 &

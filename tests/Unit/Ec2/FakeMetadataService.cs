@@ -25,7 +25,7 @@ internal sealed class FakeMetadataService : IAsyncDisposable
         _app.Run(AnswerAsync);
     }
 
-    public Dictionary<string, string> Values { get; } = new(StringComparer.Ordinal)
+    public ConcurrentDictionary<string, string> Values { get; } = new(StringComparer.Ordinal)
     {
         ["ami-id"] = "ami-0f0f0f0f0f0f0f0f0",
         ["instance-id"] = "i-0123456789abcdef0",

@@ -16,7 +16,7 @@ public sealed class NameTagTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _service = await FakeMetadataService.StartAsync();
-        _service.Values.Remove("tags/instance/Name");
+        _service.Values.TryRemove("tags/instance/Name", out _);
         _service.Values["iam/security-credentials/"] = "host-role";
         _service.Values["iam/security-credentials/host-role"] =
             $$"""{"Code":"Success","AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"{{Secret}}","Token":"session+token/==","Expiration":"2030-01-01T00:00:00Z"}""";
@@ -109,7 +109,7 @@ public sealed class NameTagTests : IAsyncLifetime
     [Fact]
     public async Task An_instance_without_a_role_is_told_so()
     {
-        _service.Values.Remove("iam/security-credentials/");
+        _service.Values.TryRemove("iam/security-credentials/", out _);
 
         Assert.Contains("metadata tags are off, and the instance has no role", await FailureAsync(), StringComparison.Ordinal);
     }

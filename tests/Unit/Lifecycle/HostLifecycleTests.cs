@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using HostService.Grains.Lifecycle;
 using HostService.Silo.Lifecycle;
 using Microsoft.Extensions.Configuration;
@@ -9,11 +10,12 @@ public sealed class HostLifecycleTests
 {
     private static readonly string[] WholeShutdown =
     [
-        "mark the host as draining", "wait for assigned spin-ups", "close the host", "stop the HTTPS server", "end the mandelboxes",
+        "mark the host as draining", "wait for assigned spin-ups", "refuse spin-ups", "wait for the mandelboxes to end", "close the host",
+        "stop the HTTPS server", "end the mandelboxes",
         "stop watching the engine", "give up unfinished saves", "remove directories", "sweep stale rows", "remove the host's row",
         "flush database writes", "stop the heartbeat",
-        "stop the webserver's heartbeat", "send the dying heartbeat", "stop metrics", "stop the silo", "send the dying heartbeat",
-        "remove directories", "flush the log", "flush error reports", "turn the machine off",
+        "stop the webserver's heartbeat", "send the dying heartbeat", "stop watching EC2's notices", "stop metrics", "stop the silo",
+        "remove directories", "send the dying heartbeat", "flush the log", "flush error reports", "turn the machine off",
     ];
 
     [Fact]
@@ -22,7 +24,8 @@ public sealed class HostLifecycleTests
             "start error reporting", "build the application", "check the preconditions", "test the database", "find this host's identity",
             "take back what the last run left", "load the firewall", "load the AppArmor profile", "make directories",
             "start the container engine", "reach the container engine", "clear what the last run left in the engine", "read the GPUs",
-            "detect capabilities", "warm up the engine", "start the silo", "start metrics", "start the webserver's heartbeat",
+            "detect capabilities", "warm up the engine", "start the silo", "start metrics", "watch EC2's notices",
+            "start the webserver's heartbeat",
             "register the host", "watch the engine", "accept spin-ups", "start the HTTPS server", "start the ECS agent", "report readiness",
         ],
         Steps().Where(s => !s.IsStop).Select(s => s.Name));
@@ -33,13 +36,14 @@ public sealed class HostLifecycleTests
 
     [Theory]
     [InlineData("build the application", "flush the log", "flush error reports", "turn the machine off")]
-    [InlineData("make directories", "remove directories", "flush the log", "flush error reports", "turn the machine off")]
+    [InlineData("test the database", "flush the log", "flush error reports", "turn the machine off")]
+    [InlineData("load the firewall", "send the dying heartbeat", "flush the log", "flush error reports", "turn the machine off")]
     [InlineData(
-        "warm up the engine",
-        "send the dying heartbeat", "remove directories", "flush the log", "flush error reports", "turn the machine off")]
+        "make directories",
+        "remove directories", "send the dying heartbeat", "flush the log", "flush error reports", "turn the machine off")]
     [InlineData(
         "start the silo",
-        "stop the silo", "send the dying heartbeat", "remove directories", "flush the log", "flush error reports", "turn the machine off")]
+        "stop the silo", "remove directories", "send the dying heartbeat", "flush the log", "flush error reports", "turn the machine off")]
     public async Task A_start_that_fails_is_undone_from_where_it_failed(string failing, params string[] undone) =>
         Assert.Equal(undone, await ShutdownAfterAsync(failing, fails: true));
 
@@ -63,17 +67,17 @@ public sealed class HostLifecycleTests
     }
 
     [Fact]
-    public async Task A_second_signal_ends_the_wait_for_assigned_spin_ups()
+    public async Task A_stop_ends_the_wait_for_assigned_spin_ups()
     {
-        var shutdown = new ShutdownSignal();
-        shutdown.Request(new ShutdownRequest(ShutdownReason.Signal, "SIGTERM"));
+        var shutdown = new ShutdownSignal(TimeProvider.System);
+        shutdown.Request("drain_and_shutdown was called", force: false);
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("APP_ENV", "PROD")]).Build();
         var context = new HostContext(configuration, new ShutdownOptions { Grace = TimeSpan.FromDays(1) }, shutdown);
 
         var wait = Steps().Single(s => s.Name == "wait for assigned spin-ups").UndoAsync(context, CancellationToken.None);
         Assert.False(wait.IsCompleted);
 
-        shutdown.Request(new ShutdownRequest(ShutdownReason.Signal, "SIGTERM"));
+        shutdown.Signal(PosixSignal.SIGTERM);
         await wait.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
@@ -104,7 +108,7 @@ public sealed class HostLifecycleTests
             }
         }
 
-        var context = new HostContext(new ConfigurationBuilder().Build(), new ShutdownOptions(), new ShutdownSignal());
+        var context = new HostContext(new ConfigurationBuilder().Build(), new ShutdownOptions(), new ShutdownSignal(TimeProvider.System));
         var runner = new StepRunner<HostContext>(context, TimeProvider.System, Timeout.InfiniteTimeSpan, TimeSpan.FromSeconds(30));
         Assert.Equal(fails ? last : null, (await runner.RunAsync(stages, CancellationToken.None))?.Step);
         Assert.Empty(await runner.UndoAsync());

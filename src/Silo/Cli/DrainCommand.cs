@@ -1,0 +1,39 @@
+using System.CommandLine;
+using System.Net;
+using HostService.Silo.Hosting;
+
+namespace HostService.Silo.Cli;
+
+/// <summary><c>host-service drain</c>: the service ends once its users have left.</summary>
+internal static class DrainCommand
+{
+    public static Command Create()
+    {
+        var command = new Command(
+            "drain",
+            "Take no new mandelboxes, wait until those that are there have ended by themselves, then end the service "
+            + "(and turn the machine off, where the service manages it).");
+        var service = new ServiceOptions().AddTo(command);
+        command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(
+            () => RunAsync(parsed, service, force: false, cancellationToken)));
+        return command;
+    }
+
+    /// <summary>Asks for a drain, or with <paramref name="force"/> for a stop; returns the exit code.</summary>
+    public static async Task<int> RunAsync(ParseResult parsed, ServiceOptions service, bool force, CancellationToken cancellationToken)
+    {
+        using var client = service.Client(parsed);
+        var body = new { auth_secret = parsed.GetValue(service.Token) ?? "", force };
+        var (status, text) = await client.SendAsync(HttpMethod.Post, "/drain_and_shutdown", body, cancellationToken);
+        if (status == HttpStatusCode.OK)
+        {
+            Console.WriteLine(force
+                ? "the service is ending, with its mandelboxes"
+                : "the host is draining: the service ends when its last mandelbox has; 'host-service stop --host --force' ends them now");
+            return ExitCodes.Ended;
+        }
+
+        await Console.Error.WriteLineAsync($"host-service: the service answered {(int)status}: {text}");
+        return ExitCodes.Failed;
+    }
+}
