@@ -149,6 +149,9 @@ public sealed record MandelboxDescription
 
     /// <summary>ECS mode: the registered container, until it has been adopted.</summary>
     [Id(12)] public string? ExpectedContainerId { get; init; }
+
+    /// <summary>Whether a process of its container may run: what the container uses stays until the engine reports its end.</summary>
+    [Id(13)] public bool ContainerMayRun { get; init; }
 }
 
 /// <summary>A user's cloud drive and the secrets that open it (B29).</summary>

@@ -1,4 +1,5 @@
 using HostService.GrainInterfaces;
+using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Input;
@@ -111,6 +112,32 @@ public sealed class DeathTests
 
         await cluster.DieAsync("m1");
         await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
+    public async Task While_the_container_may_still_run_its_configs_directories_devices_and_drives_are_left_alone()
+    {
+        await using var cluster = await new HostCluster { Configure = o => o.RetryAfter = TimeSpan.FromMinutes(5) }.StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        Assert.Null(await cluster.Mandelbox("m1").MountCloudStorage(new CloudDrive { Provider = "dropbox" }));
+        var paths = new MandelboxPaths(cluster.Root, "m1");
+        cluster.Engine.FailNext(EngineCall.Stop, EngineFailure.Unreachable);
+        cluster.Engine.FailNext(EngineCall.Remove, EngineFailure.Unreachable);
+
+        Assert.True(await cluster.Mandelbox("m1").Stop("test"));
+
+        Assert.True((await cluster.Mandelbox("m1").Describe())!.ContainerMayRun);
+        Assert.Empty(cluster.UserConfigs.Saved);
+        Assert.True(File.Exists(Path.Combine(paths.ResourceMappings, ".ready")));
+        Assert.True(Directory.Exists(paths.UserConfigs));
+        Assert.True(Directory.Exists(paths.Sockets));
+        Assert.Equal(1, cluster.Input.Open);
+        Assert.Contains("m1", cluster.CloudStorage.Mounted.Keys);
+
+        await cluster.DieAsync("m1");
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        Assert.Single(cluster.UserConfigs.Saved);
         await cluster.AssertNothingIsHeldAsync();
     }
 

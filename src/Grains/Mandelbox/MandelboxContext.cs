@@ -107,6 +107,7 @@ public sealed class MandelboxContext
         Adopted = Ecs is not null,
         ExpectedContainerId = Container.Id is null ? Ecs?.ContainerId : null,
         Warnings = [.. Warnings],
+        ContainerMayRun = Container.MayRun,
     };
 }
 
@@ -129,10 +130,20 @@ public sealed class MandelboxContainer
     public string? Id { get; set; }
 
     /// <summary>
-    /// Whether a process of it may still run and hold the lease. False before it is created, and again once the engine has reported its
+    /// Whether a process of it may still run and use what the mandelbox was given. False before it is created, and again once the engine has reported its
     /// end.
     /// </summary>
     public bool MayRun { get; set; }
+
+    /// <summary>For undos of what the container uses: they are tried again once it has ended.</summary>
+    /// <exception cref="InvalidOperationException">The container may still run.</exception>
+    public void ThrowIfMayRun()
+    {
+        if (MayRun)
+        {
+            throw new InvalidOperationException("the container may still use it: the engine has not reported its end");
+        }
+    }
 
     /// <summary>The id. Throws if no step has set it, which is a fault of the plan.</summary>
     public string RequiredId => Id ?? throw new InvalidOperationException("The mandelbox has no container.");

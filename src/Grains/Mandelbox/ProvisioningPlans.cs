@@ -51,8 +51,8 @@ public sealed class ProvisioningPlans(
             new(new MoveTo(MandelboxState.Leased)),
             new(InputDevices()),
             new(
-                new CreateContainer(engine, InstanceName, Environment, capabilities.Current),
-                new WriteResourceMappings(files, Environment.IsLocal ? null : options.Value.ClientTimeout)),
+                new WriteResourceMappings(files, Environment.IsLocal ? null : options.Value.ClientTimeout),
+                new CreateContainer(engine, InstanceName, Environment, capabilities.Current)),
             new(new MoveTo(MandelboxState.Created)),
             new(new StartContainer(engine, options.Value.StopGrace)),
             new(new MoveTo(MandelboxState.Started)),
@@ -80,9 +80,8 @@ public sealed class ProvisioningPlans(
     [
         new(new AdoptLease(host, ports)),
         new(new MoveTo(MandelboxState.Leased)),
-        new(Adoption(containerId)),
+        new(new WriteResourceMappings(files, clientTimeout: null), Adoption(containerId)),
         new(new MoveTo(MandelboxState.Created)),
-        new(new WriteResourceMappings(files, clientTimeout: null)),
         new(new MoveTo(MandelboxState.Started)),
     ];
 

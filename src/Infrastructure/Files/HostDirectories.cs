@@ -25,6 +25,11 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     /// <summary>The directory that the last run did not remove; null when it did, or when this run has made it.</summary>
     public string? Leftover => !_made && Path.Exists(_options.Root) ? _options.Root : null;
 
+    /// <summary>
+    /// Mandelboxes whose containers may still run: while there are any, <see cref="RemoveAll"/> leaves what containers use.
+    /// </summary>
+    public IReadOnlyCollection<string> InUseBy { get; set; } = [];
+
     /// <summary>Removes the directories of a run that did not end cleanly.</summary>
     /// <exception cref="IOException">The root was not made by this service, so it may hold somebody's files; or a running service uses
     /// it.</exception>
@@ -100,13 +105,19 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     public void RemoveAll()
     {
         var failures = new List<Exception>();
-        if (_made)
+        if (_made && InUseBy.Count > 0)
+        {
+            // Once, although the shutdown asks twice.
+            _made = false;
+            LogInUse(_options.Root, string.Join(", ", InUseBy));
+        }
+        else if (_made)
         {
             Try(RemoveRoot, failures);
             Try(() => Release(_options.CloudStorageRoot), failures);
         }
 
-        if (_made && Directory.Exists(_options.PrivateRoot) && !Directory.EnumerateFileSystemEntries(_options.PrivateRoot).Any())
+        if (_marker is not null && Directory.Exists(_options.PrivateRoot) && !Directory.EnumerateFileSystemEntries(_options.PrivateRoot).Any())
         {
             Try(() => Directory.Delete(_options.PrivateRoot), failures);
         }
@@ -189,4 +200,9 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The last run did not end cleanly: removing {Directory}")]
     private partial void LogReclaimed(string directory);
+
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "{Directory} is left behind: the containers of these mandelboxes may still run, and use it: {Mandelboxes}")]
+    private partial void LogInUse(string directory, string mandelboxes);
 }

@@ -1,14 +1,22 @@
 using HostService.Grains.Mandelbox;
+using HostService.Infrastructure.Files;
 
 namespace HostService.Silo.Lifecycle;
 
 /// <summary>Stops all mandelboxes in parallel, and waits for their clean-up (B30).</summary>
 public sealed partial class MandelboxShutdown(
-    IGrainFactory grains, IOptions<MandelboxOptions> options, TimeProvider timeProvider, ILogger<MandelboxShutdown> logger)
+    IGrainFactory grains,
+    HostDirectories directories,
+    IOptions<MandelboxOptions> options,
+    TimeProvider timeProvider,
+    ILogger<MandelboxShutdown> logger)
 {
     public async Task RunAsync(IHostGrain host, CancellationToken cancellationToken)
     {
         var all = await host.ListMandelboxes();
+
+        // Until the opposite is known: when this step takes too long, the shutdown goes on without it.
+        directories.InUseBy = [.. all.Select(m => m.MandelboxId)];
         try
         {
             await Task.WhenAll(all.Select(m => EndAsync(m.MandelboxId, cancellationToken))).WaitAsync(cancellationToken);
@@ -20,6 +28,9 @@ public sealed partial class MandelboxShutdown(
             {
                 LogLeft(string.Join(", ", left.Select(m => m.MandelboxId)));
             }
+
+            var known = await Task.WhenAll(left.Select(m => grains.GetGrain<IMandelboxGrain>(m.MandelboxId).Describe()));
+            directories.InUseBy = [.. known.Where(m => m is { ContainerMayRun: true }).Select(m => m!.MandelboxId)];
         }
     }
 

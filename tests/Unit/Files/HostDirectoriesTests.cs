@@ -1,5 +1,6 @@
 using HostService.Infrastructure;
 using HostService.Infrastructure.Files;
+using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace HostService.Tests.Unit.Files;
@@ -56,6 +57,22 @@ public sealed class HostDirectoriesTests : IDisposable
         Assert.Contains("No space left", Assert.Throws<IOException>(directories.Make).Message, StringComparison.Ordinal);
 
         Assert.Null(Record.Exception(directories.Dispose));
+    }
+
+    [Fact]
+    public void What_a_container_may_still_use_is_left_and_told_with_the_names_of_the_mandelboxes()
+    {
+        var logger = new RecordingLogger<HostDirectories>();
+        using var directories = new HostDirectories(Microsoft.Extensions.Options.Options.Create(Options), logger);
+        directories.Make();
+        directories.InUseBy = ["m1", "m2"];
+
+        directories.RemoveAll();
+        directories.RemoveAll();
+
+        Assert.Equal(Options.Root, directories.Leftover);
+        Assert.False(Directory.Exists(Options.PrivateRoot));
+        Assert.Contains("may still run, and use it: m1, m2", Assert.Single(logger.Lines), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -28,6 +28,7 @@ public sealed class CreateDirectories(IMandelboxFiles files) : IStep<MandelboxCo
 
     public async Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
+        context.Container.ThrowIfMayRun();
         if (context.MustSaveUserConfigs)
         {
             throw new InvalidOperationException("user configs have not been saved yet");

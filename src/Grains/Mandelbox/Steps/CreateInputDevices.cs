@@ -51,6 +51,8 @@ public sealed partial class CreateInputDevices(IInputDevices inputDevices, bool 
 
     public async Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
+        // The kernel reuses their numbers: a container that has the node could read another user's input.
+        context.Container.ThrowIfMayRun();
         if (context.InputDevices is { } devices)
         {
             await devices.DisposeAsync();

@@ -20,11 +20,7 @@ public abstract class LeaseStep(IHostGrain host) : IStep<MandelboxContext>
 
     public async Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
-        if (context.Container.MayRun)
-        {
-            throw new InvalidOperationException("the container may still use it: the engine has not reported its end");
-        }
-
+        context.Container.ThrowIfMayRun();
         await host.ReleaseLease(context.MandelboxId, context.Lease?.Id ?? _leaseId);
     }
 

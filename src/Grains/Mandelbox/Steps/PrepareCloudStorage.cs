@@ -17,6 +17,9 @@ public sealed class PrepareCloudStorage(ICloudStorage cloudStorage) : IStep<Mand
         return StepResult.Done;
     }
 
-    public Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken) =>
-        cloudStorage.UnmountAllAsync(context.MandelboxId, cancellationToken);
+    public Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    {
+        context.Container.ThrowIfMayRun();
+        return cloudStorage.UnmountAllAsync(context.MandelboxId, cancellationToken);
+    }
 }

@@ -14,6 +14,9 @@ public sealed partial class SaveUserConfigs(IUserConfigStore store, HostEnvironm
 
     public async Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
+        // An archive of files that are being written would overwrite a complete one.
+        context.Container.ThrowIfMayRun();
+
         // An attempt that timed out has cancelled its save, which must have ended before the next one begins.
         if (_saving is { } earlier)
         {

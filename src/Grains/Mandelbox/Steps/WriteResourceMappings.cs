@@ -36,6 +36,9 @@ public sealed class WriteResourceMappings(IMandelboxFiles files, TimeSpan? clien
             context.Paths.ResourceMappings, name, value.ToString(CultureInfo.InvariantCulture), cancellationToken);
     }
 
-    public Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken) =>
-        Task.Run(() => files.Remove(context.Paths.ResourceMappings), cancellationToken);
+    public Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    {
+        context.Container.ThrowIfMayRun();
+        return Task.Run(() => files.Remove(context.Paths.ResourceMappings), cancellationToken);
+    }
 }
