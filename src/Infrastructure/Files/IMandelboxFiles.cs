@@ -13,9 +13,6 @@ public interface IMandelboxFiles
     /// <exception cref="IOException">The directory cannot be watched.</exception>
     Task<bool> WaitForAsync(string directory, string name, TimeSpan timeout, CancellationToken cancellationToken);
 
-    /// <summary>
-    /// Removes a directory with its content, but nothing on a file system mounted there. An absent one is no error. Blocks: not for a
-    /// grain's turn.
-    /// </summary>
-    void Remove(string path);
+    /// <summary>Removes a directory with its content, but nothing on a file system mounted there. An absent one is no error.</summary>
+    Task RemoveAsync(string path, CancellationToken cancellationToken);
 }

@@ -23,5 +23,5 @@ public sealed class MandelboxFiles(TimeProvider timeProvider) : IMandelboxFiles
     public Task<bool> WaitForAsync(string directory, string name, TimeSpan timeout, CancellationToken cancellationToken) =>
         DirectoryWatch.WaitAsync(directory, () => File.Exists(Path.Combine(directory, name)), timeout, timeProvider, cancellationToken);
 
-    public void Remove(string path) => RecursiveDelete.Remove(path);
+    public Task RemoveAsync(string path, CancellationToken cancellationToken) => RecursiveDelete.RemoveAsync(path, cancellationToken);
 }

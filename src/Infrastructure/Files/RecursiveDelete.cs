@@ -13,23 +13,25 @@ internal static class RecursiveDelete
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(10);
 
     /// <summary>
-    /// Removes the directory and nothing outside of it; what is mounted below it is detached first. An absent one is no error. Blocks until
-    /// done: not for a grain's turn.
+    /// Removes the directory and nothing outside of it; what is mounted below it is detached first. An absent one is no error.
     /// </summary>
     /// <exception cref="IOException">Something is left; the message says why.</exception>
-    public static void Remove(string path)
-    {
-        if (!Directory.Exists(path))
+    public static Task RemoveAsync(string path, CancellationToken cancellationToken) => Task.Run(
+        async () =>
         {
-            return;
-        }
+            if (!Directory.Exists(path))
+            {
+                return;
+            }
 
-        MountPoints.DetachBelow(path);
+            MountPoints.DetachBelow(path);
 
-        // rm goes from open directory to open directory and handles names as bytes. Task.Run: a caller's scheduler must not have to run the
-        // continuation.
-        string[] arguments = ["-rf", "--one-file-system", "--", path];
-        Task.Run(() => ProgramRunner.RunAsync("rm", arguments, "", Timeout, TimeProvider.System, CancellationToken.None))
-            .GetAwaiter().GetResult();
-    }
+            // rm goes from open directory to open directory and handles names as bytes.
+            string[] arguments = ["-rf", "--one-file-system", "--", path];
+            await ProgramRunner.RunAsync("rm", arguments, "", Timeout, TimeProvider.System, cancellationToken);
+        },
+        cancellationToken);
+
+    /// <summary>As <see cref="RemoveAsync"/>, for one caller at a time: it blocks its thread, and a second one of the pool works.</summary>
+    public static void Remove(string path) => RemoveAsync(path, CancellationToken.None).GetAwaiter().GetResult();
 }

@@ -134,21 +134,21 @@ public sealed class MandelboxFilesTests : IDisposable
     }
 
     [Fact]
-    public void Removing_follows_no_link_and_may_be_repeated()
+    public async Task Removing_follows_no_link_and_may_be_repeated()
     {
         var outside = Directory.CreateDirectory(Path.Combine(_directory, "outside")).FullName;
         File.WriteAllText(Path.Combine(outside, "kept"), "");
         var home = Path.Combine(_directory, "home");
         _files.MakeDirectory(home);
         File.CreateSymbolicLink(Path.Combine(home, "link"), outside);
-        _files.Remove(home);
-        _files.Remove(home);
+        await _files.RemoveAsync(home, CancellationToken.None);
+        await _files.RemoveAsync(home, CancellationToken.None);
         Assert.False(Directory.Exists(home));
         Assert.True(File.Exists(Path.Combine(outside, "kept")));
     }
 
     [Fact]
-    public void A_tree_that_is_deeper_than_any_path_can_say_is_removed()
+    public async Task A_tree_that_is_deeper_than_any_path_can_say_is_removed()
     {
         var home = Path.Combine(_directory, "home");
         Nest(home);
@@ -159,7 +159,7 @@ public sealed class MandelboxFilesTests : IDisposable
             Directory.Move(outer, home);
         }
 
-        _files.Remove(home);
+        await _files.RemoveAsync(home, CancellationToken.None);
 
         Assert.False(Directory.Exists(home));
 
@@ -186,7 +186,7 @@ public sealed class MandelboxFilesTests : IDisposable
             Assert.Equal(0, bash.ExitCode);
         }
 
-        _files.Remove(home);
+        await _files.RemoveAsync(home, CancellationToken.None);
 
         Assert.False(Directory.Exists(home));
     }

@@ -12,12 +12,12 @@ public sealed class StagingDirectoryTests : IDisposable
     public void Dispose() => _scratch.Dispose();
 
     [Fact]
-    public void What_is_replaced_goes_and_the_rest_stays()
+    public async Task What_is_replaced_goes_and_the_rest_stays()
     {
         Directory.CreateDirectory(Path.Combine(Target, "profile/old"));
         File.WriteAllText(Path.Combine(Target, "file"), "old");
         File.WriteAllText(Path.Combine(Target, "other"), "kept");
-        Move(staging =>
+        await MoveAsync(staging =>
         {
             Directory.CreateDirectory(Path.Combine(staging, "profile/new"));
             File.WriteAllText(Path.Combine(staging, "file"), "new");
@@ -29,13 +29,13 @@ public sealed class StagingDirectoryTests : IDisposable
     }
 
     [Fact]
-    public void A_link_in_the_way_is_replaced_and_not_followed()
+    public async Task A_link_in_the_way_is_replaced_and_not_followed()
     {
         File.WriteAllText(Path.Combine(_scratch.Directory("outside"), "precious"), "kept");
         File.CreateSymbolicLink(Path.Combine(Target, "profile"), _scratch["outside"]);
         Directory.CreateDirectory(Path.Combine(Target, "deep"));
         File.CreateSymbolicLink(Path.Combine(Target, "deep/link"), _scratch["outside"]);
-        Move(staging =>
+        await MoveAsync(staging =>
         {
             Directory.CreateDirectory(Path.Combine(staging, "profile"));
             Directory.CreateDirectory(Path.Combine(staging, "deep"));
@@ -45,11 +45,11 @@ public sealed class StagingDirectoryTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_in_the_way_is_moved_out_before_it_is_looked_into()
+    public async Task A_directory_in_the_way_is_moved_out_before_it_is_looked_into()
     {
         // Nobody may read or enter it: whoever deletes it where it is has to.
         var locked = Directory.CreateDirectory(Path.Combine(Target, "profile/locked"), UnixFileMode.None).FullName;
-        using var staging = StagingDirectory.Beside(Target);
+        await using var staging = StagingDirectory.Beside(Target);
         Directory.CreateDirectory(Path.Combine(staging.Path, "profile"));
         staging.MoveInto(Target);
         var moved = Path.Combine(Path.GetDirectoryName(staging.Path)!, "old/profile/locked");
@@ -60,9 +60,9 @@ public sealed class StagingDirectoryTests : IDisposable
 
     private string Read(string name) => File.ReadAllText(Path.Combine(Target, name));
 
-    private void Move(Action<string> fill)
+    private async Task MoveAsync(Action<string> fill)
     {
-        using var staging = StagingDirectory.Beside(Target);
+        await using var staging = StagingDirectory.Beside(Target);
         fill(staging.Path);
         staging.MoveInto(Target);
     }

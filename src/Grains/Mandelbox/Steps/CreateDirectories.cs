@@ -34,15 +34,9 @@ public sealed class CreateDirectories(IMandelboxFiles files) : IStep<MandelboxCo
             throw new InvalidOperationException("user configs have not been saved yet");
         }
 
-        // Off the grain's turn: a deep directory tree takes a while.
-        await Task.Run(
-            () =>
-            {
-                files.Remove(context.Paths.Home);
-                files.Remove(context.Paths.Temp);
-                files.Remove(context.Paths.AllLogs);
-            },
-            cancellationToken);
+        await files.RemoveAsync(context.Paths.Home, cancellationToken);
+        await files.RemoveAsync(context.Paths.Temp, cancellationToken);
+        await files.RemoveAsync(context.Paths.AllLogs, cancellationToken);
         context.HasDirectories = false;
     }
 }

@@ -39,6 +39,6 @@ public sealed class WriteResourceMappings(IMandelboxFiles files, TimeSpan? clien
     public Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
         context.Container.ThrowIfMayRun();
-        return Task.Run(() => files.Remove(context.Paths.ResourceMappings), cancellationToken);
+        return files.RemoveAsync(context.Paths.ResourceMappings, cancellationToken);
     }
 }

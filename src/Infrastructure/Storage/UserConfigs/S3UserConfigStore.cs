@@ -106,7 +106,7 @@ internal sealed partial class S3UserConfigStore(
         try
         {
             using var answer = await _s3.Value.GetObjectAsync(_options.Bucket, key, cancellationToken);
-            using var staging = StagingDirectory.Beside(directory);
+            await using var staging = StagingDirectory.Beside(directory);
             var leftOut = await UnpackAsync(answer.ResponseStream, token, staging.Path, cancellationToken);
             staging.MoveInto(directory);
             if (leftOut > 0)

@@ -7,7 +7,7 @@ namespace HostService.Infrastructure.Storage.UserConfigs;
 /// An archive is unpacked here and moved into its target when it is complete. Lies beside the target, so that moving is renaming. Only its
 /// owner can enter it. The target stays the same directory, because a container has it mounted already.
 /// </summary>
-internal sealed class StagingDirectory : IDisposable
+internal sealed class StagingDirectory : IAsyncDisposable
 {
     private readonly string _path;
 
@@ -47,5 +47,5 @@ internal sealed class StagingDirectory : IDisposable
         }
     }
 
-    public void Dispose() => RecursiveDelete.Remove(_path);
+    public ValueTask DisposeAsync() => new(RecursiveDelete.RemoveAsync(_path, CancellationToken.None));
 }
