@@ -1,4 +1,5 @@
 using HostService.GrainInterfaces;
+using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Tests.Support;
@@ -276,5 +277,47 @@ public sealed class SpinUpTests
         Assert.Contains("user configs: access is denied", (await cluster.Mandelbox("m1").Describe())!.Warnings);
         await cluster.Mandelbox("m1").Stop("test");
         Assert.Equal(1, cluster.UserConfigs.SavedIfAbsent);
+    }
+
+    [Fact]
+    public async Task User_configs_are_fetched_while_the_container_is_created_and_started_and_are_there_before_ready()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        cluster.UserConfigs.HoldFetch = new TaskCompletionSource();
+        using var create = cluster.Engine.Hold(EngineCall.Create);
+        var spinUp = cluster.Mandelbox("m1").SpinUp(HostCluster.Request());
+
+        await create.Entered;
+        await cluster.UserConfigs.FetchBegun.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        create.Release();
+        await cluster.Watcher.Until("m1", MandelboxState.Started);
+        Assert.False(spinUp.IsCompleted);
+        Assert.False(File.Exists(Path.Combine(new MandelboxPaths(cluster.Root, "m1").ResourceMappings, ".ready")));
+
+        cluster.UserConfigs.HoldFetch.SetResult();
+        Assert.Null((await spinUp).Failure);
+    }
+
+    [Fact]
+    public async Task A_start_that_fails_does_not_wait_for_the_user_configs()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        cluster.UserConfigs.HoldFetch = new TaskCompletionSource();
+        cluster.Engine.FailNext(EngineCall.Start);
+
+        Assert.Equal("start", (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure!.Phase);
+
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
+    public async Task A_lease_that_is_refused_costs_no_directories()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        cluster.Ports.BoundTcp[20000] = true;
+        await File.WriteAllTextAsync(Path.Combine(cluster.Root, "m1"), "where its directories would be made");
+        var request = HostCluster.Request() with { RequestedPorts = [new PortBinding(MandelboxPorts.Control, Transport.Tcp, 20000)] };
+
+        Assert.Equal("lease", (await cluster.Mandelbox("m1").SpinUp(request)).Failure!.Phase);
     }
 }

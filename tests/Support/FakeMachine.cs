@@ -198,6 +198,12 @@ public sealed class FakeUserConfigs : IUserConfigStore
 
     public PlannedFailures Fetch { get; } = new();
 
+    /// <summary>Completes when the first fetch has begun.</summary>
+    public TaskCompletionSource FetchBegun { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>When set, fetching waits for it.</summary>
+    public TaskCompletionSource? HoldFetch { get; set; }
+
     /// <summary>When set, saving waits for it.</summary>
     public TaskCompletionSource? HoldSave { get; set; }
 
@@ -206,10 +212,17 @@ public sealed class FakeUserConfigs : IUserConfigStore
 
     public IReadOnlyList<UserConfigKey> Saved => [.. _saved];
 
-    public Task<FetchAnswer> FetchAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
+    public async Task<FetchAnswer> FetchAsync(
+        UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
     {
+        FetchBegun.TrySetResult();
+        if (HoldFetch is { } hold)
+        {
+            await hold.Task.WaitAsync(cancellationToken);
+        }
+
         Fetch.Meet();
-        return Task.FromResult(Answer);
+        return Answer;
     }
 
     public async Task<SaveAnswer> SaveAsync(

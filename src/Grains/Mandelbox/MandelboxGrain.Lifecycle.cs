@@ -38,7 +38,27 @@ public sealed partial class MandelboxGrain
 
     private async Task<StepFailure?> RunPlanAsync(MandelboxContext context, SpinUpPlan plan, CancellationToken cancellationToken)
     {
-        var failure = await context.Steps.RunAsync([.. plan.BeforeLease, .. plan.LeaseToStart], cancellationToken);
+        if (await context.Steps.RunAsync(plan.Preparation, cancellationToken) is { } refusal)
+        {
+            return refusal;
+        }
+
+        using var start = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var beside = context.Steps.RunAsync(plan.BesideStart, start.Token);
+        var failure = await StartAsync(context, plan, cancellationToken);
+        if (failure is not null)
+        {
+            await start.CancelAsync();
+        }
+
+        // None may still be running when its undo begins.
+        var besideFailure = await beside;
+        return failure ?? besideFailure ?? await context.Steps.RunAsync(plan.AfterStart, cancellationToken);
+    }
+
+    private async Task<StepFailure?> StartAsync(MandelboxContext context, SpinUpPlan plan, CancellationToken cancellationToken)
+    {
+        var failure = await context.Steps.RunAsync(plan.LeaseToStart, cancellationToken);
         for (var retries = 0; retries < StartRetries && StartContainer.CanRetry(failure); retries++)
         {
             LogStartRetried(Id, failure.Reason);
@@ -51,7 +71,7 @@ public sealed partial class MandelboxGrain
             failure = await context.Steps.RunAsync(plan.LeaseToStart, cancellationToken);
         }
 
-        return failure ?? await context.Steps.RunAsync(plan.AfterStart, cancellationToken);
+        return failure;
     }
 
     private Task<StepFailure?> RunStagesAsync(MandelboxContext context, IReadOnlyList<Stage> stages) =>

@@ -11,8 +11,16 @@ using Stage = HostService.Grains.Lifecycle.Stage<HostService.Grains.Mandelbox.Ma
 
 namespace HostService.Grains.Mandelbox;
 
-/// <summary>A spin-up in three parts. The middle one is undone and retried when <see cref="StartContainer.CanRetry"/>.</summary>
-public sealed record SpinUpPlan(IReadOnlyList<Stage> BeforeLease, IReadOnlyList<Stage> LeaseToStart, IReadOnlyList<Stage> AfterStart);
+/// <summary>The parts of a spin-up.</summary>
+/// <param name="Preparation">What can refuse the request at once, and what is done once.</param>
+/// <param name="LeaseToStart">Undone and retried when <see cref="StartContainer.CanRetry"/>.</param>
+/// <param name="BesideStart">Runs beside <paramref name="LeaseToStart"/>.</param>
+/// <param name="AfterStart">Needs the container and what ran beside its start.</param>
+public sealed record SpinUpPlan(
+    IReadOnlyList<Stage> Preparation,
+    IReadOnlyList<Stage> LeaseToStart,
+    IReadOnlyList<Stage> BesideStart,
+    IReadOnlyList<Stage> AfterStart);
 
 /// <summary>
 /// The steps of a mandelbox, as tables of stages. A step stands after everything that it needs, so that the reverse order is right for the
@@ -38,35 +46,47 @@ public sealed class ProvisioningPlans(
     private string InstanceName => hostInfo.Current.Identity.InstanceName;
 
     /// <summary>From a user's request to a running app (B7).</summary>
-    public SpinUpPlan ForRequest(IHostGrain host) => new(
-        BeforeLease:
-        [
-            new(new ClaimRow(database, InstanceName)),
-            new(new CheckEncryptionToken()),
-            new(new CreateDirectories(files), new SaveUserConfigs(userConfigs, Environment, logger), new PrepareCloudStorage(cloudStorage)),
-        ],
-        LeaseToStart:
-        [
-            new(new AcquireLease(host), new FindImage(engine, Environment, docker.Value.ImageTemplate)),
-            new(new MoveTo(MandelboxState.Leased)),
-            new(InputDevices()),
-            new(
-                new WriteResourceMappings(files, Environment.IsLocal ? null : options.Value.ClientTimeout),
-                new CreateContainer(engine, InstanceName, Environment, capabilities.Current)),
-            new(new MoveTo(MandelboxState.Created)),
-            new(new StartContainer(engine, options.Value.StopGrace)),
-            new(new MoveTo(MandelboxState.Started)),
-        ],
-        AfterStart:
-        [
-            new(new MoveTo(MandelboxState.Connecting)),
-            new(new FetchUserConfigs(userConfigs, Environment, logger)),
-            new(new MarkReady(files)),
-            .. Environment.IsDeployed ? [new Stage(new WaitForApp(files, options.Value.AppTimeout))] : Array.Empty<Stage>(),
-            new(new CheckContainerRuns(engine)),
-            new(new MarkRowRunning(database)),
-            new(new MoveTo(MandelboxState.Running)),
-        ]);
+    /// <remarks>
+    /// The lease stands twice: a full host refuses before it makes directories, and the lease is released before the user configs are
+    /// saved and the directories removed. Whichever undo is first leaves nothing for the other.
+    /// </remarks>
+    public SpinUpPlan ForRequest(IHostGrain host)
+    {
+        var lease = new AcquireLease(host);
+        return new(
+            Preparation:
+            [
+                new(new ClaimRow(database, InstanceName)),
+                new(new CheckEncryptionToken()),
+                new(lease),
+                new(
+                    new CreateDirectories(files),
+                    new SaveUserConfigs(userConfigs, Environment, logger),
+                    new PrepareCloudStorage(cloudStorage)),
+            ],
+            LeaseToStart:
+            [
+                new(lease, new FindImage(engine, Environment, docker.Value.ImageTemplate)),
+                new(new MoveTo(MandelboxState.Leased)),
+                new(InputDevices()),
+                new(
+                    new WriteResourceMappings(files, Environment.IsLocal ? null : options.Value.ClientTimeout),
+                    new CreateContainer(engine, InstanceName, Environment, capabilities.Current)),
+                new(new MoveTo(MandelboxState.Created)),
+                new(new StartContainer(engine, options.Value.StopGrace)),
+                new(new MoveTo(MandelboxState.Started)),
+            ],
+            BesideStart: [new(new FetchUserConfigs(userConfigs, Environment, logger))],
+            AfterStart:
+            [
+                new(new MoveTo(MandelboxState.Connecting)),
+                new(new MarkReady(files)),
+                .. Environment.IsDeployed ? [new Stage(new WaitForApp(files, options.Value.AppTimeout))] : Array.Empty<Stage>(),
+                new(new CheckContainerRuns(engine)),
+                new(new MarkRowRunning(database)),
+                new(new MoveTo(MandelboxState.Running)),
+            ]);
+    }
 
     /// <summary>ECS mode: directories, where they are missing.</summary>
     public IReadOnlyList<Stage> ForDirectories(MandelboxContext context) =>

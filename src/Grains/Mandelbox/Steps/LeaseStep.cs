@@ -11,8 +11,13 @@ public abstract class LeaseStep(IHostGrain host) : IStep<MandelboxContext>
 
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
+        if (context.Lease is not null)
+        {
+            return StepResult.Done;
+        }
+
         // Chosen here: the undo releases the lease even if the answer is lost.
-        (_leaseId, context.Lease) = (Guid.NewGuid(), null);
+        _leaseId = Guid.NewGuid();
         var answer = await RequestAsync(host, _leaseId, context);
         context.Lease = answer.Lease;
         return answer.Refusal is { } refusal ? StepResult.Failed(refusal) : StepResult.Done;
@@ -22,6 +27,7 @@ public abstract class LeaseStep(IHostGrain host) : IStep<MandelboxContext>
     {
         context.Container.ThrowIfMayRun();
         await host.ReleaseLease(context.MandelboxId, context.Lease?.Id ?? _leaseId);
+        context.Lease = null;
     }
 
     protected abstract Task<LeaseAnswer> RequestAsync(IHostGrain host, Guid leaseId, MandelboxContext context);
