@@ -31,6 +31,10 @@ public interface IMandelboxGrain : IGrainWithStringKey
     [AlwaysInterleave]
     Task ContainerDied(ContainerDeath death);
 
+    /// <summary>The engine reports that the kernel killed a process of a container for want of memory; it may go on without it.</summary>
+    [AlwaysInterleave]
+    Task ContainerOutOfMemory(string containerId);
+
     /// <summary>Sets the dots per inch of a mandelbox that waits for them. Null on success, else the reason.</summary>
     [AlwaysInterleave]
     Task<string?> SetDpi(int dpi);
@@ -118,11 +122,13 @@ public sealed record SpinUpFailure(
 /// <param name="ContainerId">Docker's id.</param>
 /// <param name="ExitCode">Null when the engine did not say.</param>
 /// <param name="At">When it ended.</param>
+/// <param name="OutOfMemory">Whether the engine said that a process of it was killed for want of memory.</param>
 [GenerateSerializer, Immutable]
 public sealed record ContainerDeath(
     [property: Id(0)] string ContainerId,
     [property: Id(1)] int? ExitCode,
-    [property: Id(2)] DateTimeOffset At);
+    [property: Id(2)] DateTimeOffset At,
+    [property: Id(3)] bool OutOfMemory = false);
 
 /// <summary>A mandelbox as operators see it, without secrets.</summary>
 [GenerateSerializer, Immutable]

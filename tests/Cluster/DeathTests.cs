@@ -4,6 +4,8 @@ using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Input;
 using HostService.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace HostService.Tests.Cluster;
 
@@ -25,6 +27,33 @@ public sealed class DeathTests
         { "announce", c => c.Database.Status.FailNext(1, () => new InvalidOperationException("a defect of the database")) },
         { "directories", c => File.WriteAllText(Path.Combine(c.Root, "m1"), "in the way") },
     };
+
+    [Theory]
+    [InlineData(true, false, 137, true)]
+    [InlineData(false, true, 137, true)]
+    [InlineData(false, false, 137, false)]
+    [InlineData(true, false, 0, false)]
+    public async Task An_end_for_want_of_memory_is_told_as_such(bool announced, bool inspected, int exitCode, bool told)
+    {
+        var log = new RecordingLogger<MandelboxGrain>();
+        await using var cluster = await new HostCluster
+        {
+            Replace = services => services.AddSingleton<ILogger<MandelboxGrain>>(log),
+        }.StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        var container = Assert.Single(cluster.Engine.Containers);
+        if (announced)
+        {
+            await cluster.OnEventAsync("oom", container.Id);
+            Assert.Contains((await cluster.Mandelbox("m1").Describe())!.Warnings, w => w.Contains("memory", StringComparison.Ordinal));
+        }
+
+        cluster.Engine.Die(container.Id, exitCode, inspected);
+        await cluster.OnEventAsync("die", container.Id, exitCode);
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+
+        Assert.Contains(log.Lines, l => l.Contains($"(its container {(told ? "ran out of memory and " : "")}ended with exit code {exitCode})", StringComparison.Ordinal));
+    }
 
     [Theory]
     [MemberData(nameof(FailingSteps), DisableDiscoveryEnumeration = true)]

@@ -50,7 +50,7 @@ public sealed partial class ContainerEventDispatcher(
 
     public async Task OnEventAsync(ContainerEvent happened, CancellationToken cancellationToken)
     {
-        if (happened.Action is not ("create" or "start" or "die"))
+        if (happened.Action is not ("create" or "start" or "oom" or "die"))
         {
             return;
         }
@@ -66,8 +66,11 @@ public sealed partial class ContainerEventDispatcher(
             case "create" when labelled is not null && await grains.GetGrain<IMandelboxGrain>(id).Describe() is null:
                 BeginRemoval(id, happened.ContainerId);
                 break;
+            case "oom":
+                await grains.GetGrain<IMandelboxGrain>(id).ContainerOutOfMemory(happened.ContainerId);
+                break;
             case "die":
-                await ReportDeathAsync(id, happened.ContainerId, happened.ExitCode, happened.At);
+                await ReportDeathAsync(id, new ContainerDeath(happened.ContainerId, happened.ExitCode, happened.At));
                 break;
             case "start" when labelled is null:
                 BeginAdoption(id, happened.ContainerId, mandelbox => mandelbox.ContainerStarted(happened.ContainerId));
@@ -114,7 +117,8 @@ public sealed partial class ContainerEventDispatcher(
             LogDeathMissed(id, containerId);
         }
 
-        await ReportDeathAsync(id, containerId, container?.ExitCode, container?.FinishedAt);
+        await ReportDeathAsync(id, new ContainerDeath(
+            containerId, container?.ExitCode, container?.FinishedAt ?? DateTimeOffset.UnixEpoch, container?.OutOfMemory ?? false));
     }
 
     private async Task RemoveStrayContainersAsync(ConcurrentQueue<Exception> failures, CancellationToken cancellationToken)
@@ -134,9 +138,8 @@ public sealed partial class ContainerEventDispatcher(
         }
     }
 
-    private Task ReportDeathAsync(string mandelboxId, string containerId, int? exitCode, DateTimeOffset? at) =>
-        grains.GetGrain<IMandelboxGrain>(mandelboxId)
-            .ContainerDied(new ContainerDeath(containerId, exitCode, at ?? DateTimeOffset.UnixEpoch));
+    private Task ReportDeathAsync(string mandelboxId, ContainerDeath death) =>
+        grains.GetGrain<IMandelboxGrain>(mandelboxId).ContainerDied(death);
 
     /// <summary>In the background: an adoption creates directories and devices, and may hang like any spin-up.</summary>
     private void BeginAdoption(string mandelboxId, string containerId, Func<IMandelboxGrain, Task<string?>> adopt) =>

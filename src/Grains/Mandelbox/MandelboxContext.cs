@@ -135,6 +135,9 @@ public sealed class MandelboxContainer
     /// </summary>
     public bool MayRun { get; set; }
 
+    /// <summary>Whether the engine has reported that a process of it was killed for want of memory.</summary>
+    public bool OutOfMemory { get; set; }
+
     /// <summary>For undos of what the container uses: they are tried again once it has ended.</summary>
     /// <exception cref="InvalidOperationException">The container may still run.</exception>
     public void ThrowIfMayRun()

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using HostService.Grains.Lifecycle;
 using HostService.Grains.Mandelbox.Steps;
 using HostService.Infrastructure.Backend.Rows;
+using HostService.Infrastructure.Docker;
 using Stage = HostService.Grains.Lifecycle.Stage<HostService.Grains.Mandelbox.MandelboxContext>;
 
 namespace HostService.Grains.Mandelbox;
@@ -11,6 +12,9 @@ public sealed partial class MandelboxGrain
 {
     /// <summary>How often a start is retried.</summary>
     private const int StartRetries = 2;
+
+    /// <summary>Of a container whose first process was ended by KILL.</summary>
+    private const int KilledExitCode = 137;
 
     private MandelboxContext BeginLife(SpinUpRequest? request)
     {
@@ -111,6 +115,26 @@ public sealed partial class MandelboxGrain
         var end = EndAsync(context, reason);
         await Task.WhenAny(end, Task.Delay(timeout, timeProvider));
         Observe(end, "end");
+    }
+
+    /// <summary>The kernel kills with exit code 137, as <c>docker kill</c> does: the engine knows which of the two it was.</summary>
+    private async Task EndAfterDeathAsync(MandelboxContext context, ContainerDeath death)
+    {
+        var outOfMemory = death.ExitCode is KilledExitCode or null && (death.OutOfMemory || context.Container.OutOfMemory);
+        if (death.ExitCode == KilledExitCode && !outOfMemory)
+        {
+            try
+            {
+                outOfMemory = (await engine.InspectAsync(death.ContainerId, context.Tasks.Ending.Token))?.OutOfMemory == true;
+            }
+            catch (Exception exception) when (exception is ContainerEngineException or OperationCanceledException)
+            {
+                // The end does not depend on its cause.
+            }
+        }
+
+        var code = death.ExitCode is { } known ? $" with exit code {known}" : "";
+        await EndAsync(context, outOfMemory ? $"its container ran out of memory and ended{code}" : $"its container ended{code}");
     }
 
     private async Task TearDownAsync(MandelboxContext context)

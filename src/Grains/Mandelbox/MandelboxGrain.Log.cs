@@ -24,6 +24,11 @@ public sealed partial class MandelboxGrain
     [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: unexpected failure of: {What}")]
     private partial void LogUnexpectedFailure(string mandelboxId, string what, Exception exception);
 
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Mandelbox {MandelboxId}: the kernel killed a process of container {ContainerId}, which had used all of its memory")]
+    private partial void LogOutOfMemory(string mandelboxId, string containerId);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: container {ContainerId} was not adopted: {Reason}")]
     private partial void LogNotAdopted(string mandelboxId, string containerId, string reason);
 }

@@ -81,7 +81,19 @@ public sealed partial class MandelboxGrain(
             }
 
             // Not awaited: the undo may take as long as an upload, and the caller is the event stream.
-            Observe(EndAsync(context, $"its container ended{(death.ExitCode is { } code ? $" with exit code {code}" : "")}"), "end");
+            Observe(EndAfterDeathAsync(context, death), "end");
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task ContainerOutOfMemory(string containerId)
+    {
+        if (_context is { Container.OutOfMemory: false } context && (context.Container.Id ?? containerId) == containerId)
+        {
+            context.Container.OutOfMemory = true;
+            context.Warnings.Add("a process inside was killed: the container used all of its memory");
+            LogOutOfMemory(Id, containerId);
         }
 
         return Task.CompletedTask;

@@ -25,6 +25,7 @@ internal static class DockerAnswers
             Labels = Copy(c.Config?.Labels),
             Status = state.Status ?? "",
             ExitCode = ended ? (int)state.ExitCode : null,
+            OutOfMemory = state.OOMKilled,
             Pid = state.Pid,
             Ports = live.Length > 0 ? live : Ports(c.HostConfig?.PortBindings),
             CreatedAt = Utc(c.Created),

@@ -56,7 +56,7 @@ internal static class DockerRequests
     public static ContainerEventsParameters Events(DateTimeOffset? since) => new()
     {
         Since = since is { } from ? UnixTime(from) : null,
-        Filters = Filter(("type", ["container"]), ("event", ["create", "start", "die", "destroy"])),
+        Filters = Filter(("type", ["container"]), ("event", ["create", "start", "oom", "die", "destroy"])),
     };
 
     /// <summary>Seconds since 1970 with nine decimals, the engine's format.</summary>

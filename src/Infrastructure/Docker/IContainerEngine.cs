@@ -33,7 +33,7 @@ public interface IContainerEngine
     Task<IReadOnlyList<ContainerDescription>> ListAsync(IReadOnlyDictionary<string, string> labels, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Subscribes to container events (<c>create</c>, <c>start</c>, <c>die</c>, <c>destroy</c>) from <paramref name="since"/> on. Returns
+    /// Subscribes to container events (<c>create</c>, <c>start</c>, <c>oom</c>, <c>die</c>, <c>destroy</c>) from <paramref name="since"/> on. Returns
     /// once the engine has accepted, so that later events are not missed. <see cref="ContainerEventStream"/> reconnects after a break.
     /// </summary>
     Task<IContainerEventSubscription> WatchAsync(DateTimeOffset? since, CancellationToken cancellationToken);
@@ -138,6 +138,9 @@ public sealed record ContainerDescription
     /// <summary>It has run and has ended; false for a container that was only created.</summary>
     public bool Ended => Status is "exited" or "dead";
     public int? ExitCode { get; init; }
+
+    /// <summary>Whether the kernel has killed a process of it because it used all of its memory.</summary>
+    public bool OutOfMemory { get; init; }
 
     /// <summary>The host's id of its first process; 0 when it does not run.</summary>
     public long Pid { get; init; }

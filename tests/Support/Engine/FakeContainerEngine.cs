@@ -109,11 +109,13 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
     }
 
     /// <summary>Lets a running container end by itself.</summary>
-    public void Die(string containerIdOrName, int exitCode = 137)
+    public void Die(string containerIdOrName, int exitCode = 137, bool outOfMemory = false)
     {
         lock (_gate)
         {
-            End(Find(containerIdOrName) ?? throw Unknown(containerIdOrName), exitCode);
+            var container = Find(containerIdOrName) ?? throw Unknown(containerIdOrName);
+            container.Description = container.Description with { OutOfMemory = outOfMemory };
+            End(container, exitCode);
         }
     }
 

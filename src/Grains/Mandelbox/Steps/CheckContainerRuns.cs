@@ -13,6 +13,8 @@ public sealed class CheckContainerRuns(IContainerEngine engine) : IStep<Mandelbo
         {
             { Running: true } => StepResult.Done,
             null => StepResult.Failed("the container was removed during the spin-up"),
+            { OutOfMemory: true, ExitCode: { } code } =>
+                StepResult.Failed($"the container ran out of memory during the spin-up (exit code {code})"),
             { ExitCode: { } code } => StepResult.Failed($"the container ended during the spin-up (exit code {code})"),
             _ => StepResult.Failed("the container ended during the spin-up"),
         };
