@@ -56,6 +56,12 @@ public interface IHostGrain : IGrainWithStringKey
     /// </summary>
     Task SetNotReady(string cause, string? why);
 
+    /// <summary>
+    /// Null after a spin-up that succeeded, else why one failed through this host or its engine. The host is not ready after several
+    /// failures in a row.
+    /// </summary>
+    Task ReportSpinUp(SpinUpFailure? failure);
+
     /// <summary>Identity, status, pools, GPUs.</summary>
     [ReadOnly]
     Task<HostDescription> Describe();
@@ -185,6 +191,9 @@ public sealed record HostDescription
 
     /// <summary>Leases without a mandelbox: 0 unless something is wrong.</summary>
     [Id(13)] public int Leaks { get; init; }
+
+    /// <summary>Spin-ups that failed in a row through this host or its engine.</summary>
+    [Id(14)] public int FailedSpinUps { get; init; }
 }
 
 /// <summary>The machine's figures (B33). A figure that could not be read is null.</summary>

@@ -5,8 +5,11 @@ namespace HostService.GrainInterfaces;
 /// <summary>Checks mandelbox ids, which become part of paths, container names and labels.</summary>
 public static partial class MandelboxIds
 {
+    /// <summary>The host's own throw-away mandelbox.</summary>
+    public const string WarmUp = "host-service-warmup";
+
     /// <summary>Ids that the host uses itself, as directories below its root or for the warm-up.</summary>
-    private static readonly string[] Reserved = ["host-service-warmup", "temp", "logs"];
+    private static readonly string[] Reserved = [WarmUp, "temp", "logs"];
 
     /// <summary>Null for a valid id, else what is wrong with it.</summary>
     /// <param name="field">The name of the request's field, for the message.</param>

@@ -11,6 +11,7 @@ public static class GrainServices
     public static IServiceCollection AddMandelboxes(this IServiceCollection services)
     {
         services.AddValidatedOptions<MandelboxOptions>("Mandelbox");
+        services.AddValidatedOptions<WarmUpOptions>("WarmUp");
         services.AddSingleton<HostInfoSource>();
         services.AddSingleton<ContainerCapabilitiesSource>();
         services.AddSingleton<AgentContainers>();

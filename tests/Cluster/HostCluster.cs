@@ -48,6 +48,9 @@ public sealed class HostCluster : IAsyncDisposable
 
     public Action<MandelboxOptions> Configure { get; init; } = _ => { };
 
+    /// <summary>Whether the host takes spin-ups from the start.</summary>
+    public bool Start { get; init; } = true;
+
     /// <summary>Replaces or adds services.</summary>
     public Action<IServiceCollection> Replace { get; init; } = _ => { };
 
@@ -101,7 +104,11 @@ public sealed class HostCluster : IAsyncDisposable
         var silo = _cluster.Silos[0].ServiceProvider;
         Events = silo.GetRequiredService<ContainerEventDispatcher>();
         silo.GetRequiredService<ContainerCapabilitiesSource>().Current = new ContainerCapabilities { Fuse = true };
-        await Host.SetStatus(HostStatus.Active);
+        if (Start)
+        {
+            await Host.SetStatus(HostStatus.Active);
+        }
+
         return this;
     }
 

@@ -1,4 +1,6 @@
 using HostService.GrainInterfaces;
+using HostService.Infrastructure.Docker;
+using HostService.Tests.Support;
 
 namespace HostService.Tests.Cluster;
 
@@ -83,5 +85,37 @@ public sealed class HostGrainTests
         var error = await Assert.ThrowsAnyAsync<Exception>(() => cluster.HostNamed("somebody-else").AcquireLease(Request()));
         Assert.Contains(
             $"There is no host somebody-else here: this one is {HostCluster.InstanceName}", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Spin_ups_that_fail_in_a_row_through_the_host_make_it_not_ready_until_one_succeeds()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        cluster.Engine.FailNext(EngineCall.Start, () => new ContainerEngineException(EngineFailure.Refused, "iptables: No chain"), times: 3);
+        for (var i = 1; i <= 3; i++)
+        {
+            Assert.Empty((await cluster.Host.Describe()).NotReady);
+            Assert.Equal("start", (await cluster.Mandelbox($"m{i}").SpinUp(HostCluster.Request())).Failure!.Phase);
+
+            // The caller's own fault says nothing of the host.
+            var wrong = await cluster.Mandelbox("m0").SpinUp(HostCluster.Request() with { AppName = "browsers/none" });
+            Assert.Equal("image", wrong.Failure!.Phase);
+        }
+
+        var host = await cluster.Host.Describe();
+        Assert.Equal(3, host.FailedSpinUps);
+        Assert.Contains("the last 3 spin-ups failed, the last one in step start: iptables: No chain", Assert.Single(host.NotReady), StringComparison.Ordinal);
+
+        Assert.Null((await cluster.Mandelbox("m4").SpinUp(HostCluster.Request())).Failure);
+        host = await cluster.Host.Describe();
+        Assert.Equal((0, 0), (host.FailedSpinUps, host.NotReady.Count));
+    }
+
+    [Fact]
+    public async Task Before_the_host_takes_spin_ups_only_the_warm_up_gets_a_lease()
+    {
+        await using var cluster = await new HostCluster { Start = false }.StartAsync();
+        Assert.NotNull((await cluster.Host.AcquireLease(new LeaseRequest(Guid.NewGuid(), "m1"))).Refusal);
+        Assert.Null((await cluster.Host.AcquireLease(new LeaseRequest(Guid.NewGuid(), MandelboxIds.WarmUp))).Refusal);
     }
 }

@@ -56,6 +56,9 @@ internal sealed partial class HostMetrics
         Add("host_service.mandelboxes", null, "Mandelboxes by state.", s => Enum.GetValues<MandelboxState>()
             .Where(state => state != MandelboxState.Gone)
             .Select(state => new Measurement<double>(s.Mandelboxes.Count(m => m.State == state), Tag("state", Lower(state)))));
+        Add(
+            "host_service.failed_spin_ups", null, "Spin-ups that failed in a row through this host or its engine.",
+            h => h.FailedSpinUps);
         Add("host_service.leaks", null, "Leases whose mandelbox has gone, and containers whose lease is unknown.", h => h.Leaks);
     }
 

@@ -1,3 +1,4 @@
+using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Linux.Network;
 
 namespace HostService.Grains.Host;
@@ -8,7 +9,12 @@ namespace HostService.Grains.Host;
 /// </summary>
 [KeepAlive]
 public sealed partial class HostGrain(
-    HostInfoSource hostInfo, IPortProbe ports, IShutdownSignal shutdown, IEnumerable<IMandelboxWatcher> watchers, ILogger<HostGrain> logger)
+    HostInfoSource hostInfo,
+    IPortProbe ports,
+    IShutdownSignal shutdown,
+    IEnumerable<IMandelboxWatcher> watchers,
+    IOptions<WarmUpOptions> warmUp,
+    ILogger<HostGrain> logger)
     : Grain, IHostGrain
 {
     private readonly Dictionary<string, MandelboxDescription> _mandelboxes = new(StringComparer.Ordinal);
@@ -18,6 +24,7 @@ public sealed partial class HostGrain(
     private HostStatus _status = HostStatus.Starting;
     private MachineFigures? _figures;
     private bool _refusesAssigned;
+    private int _failedSpinUps;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -46,7 +53,7 @@ public sealed partial class HostGrain(
 
     public Task<LeaseAnswer> AcquireLease(LeaseRequest request)
     {
-        var answer = ReasonClosed() is { } closed ? LeaseAnswer.Refused(closed) : _leases.Acquire(request);
+        var answer = ReasonClosed(request.MandelboxId) is { } closed ? LeaseAnswer.Refused(closed) : _leases.Acquire(request);
         if (answer.Refusal is { } refusal)
         {
             LogRefused(request.MandelboxId, refusal);
@@ -56,7 +63,7 @@ public sealed partial class HostGrain(
     }
 
     public Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports) =>
-        Task.FromResult(ReasonClosed() is { } closed ? LeaseAnswer.Refused(closed) : _leases.Adopt(leaseId, mandelboxId, ports));
+        Task.FromResult(ReasonClosed(mandelboxId) is { } closed ? LeaseAnswer.Refused(closed) : _leases.Adopt(leaseId, mandelboxId, ports));
 
     public Task<LeaseAnswer> RestoreLease(Lease lease) => Task.FromResult(_leases.Restore(lease));
 
@@ -131,6 +138,7 @@ public sealed partial class HostGrain(
             Gpus = _leases.Gpus.Describe(),
             Metrics = _figures,
             NotReady = [.. _notReady.Values],
+            FailedSpinUps = _failedSpinUps,
             Leaks = _leases.Leases.Count(l => !_mandelboxes.ContainsKey(l.MandelboxId)),
         });
     }
@@ -172,6 +180,19 @@ public sealed partial class HostGrain(
         return Task.CompletedTask;
     }
 
+    public Task ReportSpinUp(SpinUpFailure? failure)
+    {
+        _failedSpinUps = failure is null ? 0 : _failedSpinUps + 1;
+        if (failure is null)
+        {
+            return SetNotReady("spin-ups", null);
+        }
+
+        return _failedSpinUps < warmUp.Value.FailedSpinUps
+            ? Task.CompletedTask
+            : SetNotReady("spin-ups", $"the last {_failedSpinUps} spin-ups failed, the last one in step {failure.Phase}: {failure.Reason}");
+    }
+
     public Task ReportMetrics(MachineFigures figures)
     {
         _figures = figures;
@@ -184,9 +205,9 @@ public sealed partial class HostGrain(
         return Task.CompletedTask;
     }
 
-    private string? ReasonClosed() => _status switch
+    private string? ReasonClosed(string mandelboxId) => _status switch
     {
-        HostStatus.Starting => "this host is not ready yet",
+        HostStatus.Starting when mandelboxId != MandelboxIds.WarmUp => "this host is not ready yet",
         HostStatus.Draining when _refusesAssigned || hostInfo.Current.Environment.IsLocal =>
             "this host is draining: it takes no new mandelboxes",
         HostStatus.Closed => "this host is shutting down",

@@ -31,9 +31,13 @@ public static class ContainerLabels
         [Ports] = string.Join(',', lease.Ports.Select(Write)),
     };
 
-    /// <summary>The id of the mandelbox that a container belongs to; null when it is not one of this host's.</summary>
+    /// <summary>
+    /// The id of the mandelbox that a container belongs to; null when it is not one of this host's, or a throw-away one, which has no
+    /// grain.
+    /// </summary>
     public static string? MandelboxOf(IReadOnlyDictionary<string, string> labels, string instanceName) =>
-        labels.TryGetValue(Host, out var owner) && owner == instanceName && labels.TryGetValue(MandelboxId, out var id) && id.Length > 0
+        labels.TryGetValue(Host, out var owner) && owner == instanceName && labels.TryGetValue(MandelboxId, out var id)
+        && id.Length > 0 && id != MandelboxIds.WarmUp
             ? id
             : null;
 

@@ -130,10 +130,13 @@ public sealed class MandelboxContainer
     public string? Id { get; set; }
 
     /// <summary>
-    /// Whether a process of it may still run and use what the mandelbox was given. False before it is created, and again once the engine has reported its
-    /// end.
+    /// Whether a process of it may still run and use what the mandelbox was given. False before it is created, and again once the engine
+    /// has reported its end.
     /// </summary>
     public bool MayRun { get; set; }
+
+    /// <summary>Whether it ended before anybody asked for it.</summary>
+    public bool HasDied { get; set; }
 
     /// <summary>Whether the engine has reported that a process of it was killed for want of memory.</summary>
     public bool OutOfMemory { get; set; }

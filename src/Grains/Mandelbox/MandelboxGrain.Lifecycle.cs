@@ -16,6 +16,9 @@ public sealed partial class MandelboxGrain
     /// <summary>Of a container whose first process was ended by KILL.</summary>
     private const int KilledExitCode = 137;
 
+    /// <summary>How long an end waits to learn its cause: a busy engine must not delay it for longer.</summary>
+    private static readonly TimeSpan CauseTimeout = TimeSpan.FromSeconds(2);
+
     private MandelboxContext BeginLife(SpinUpRequest? request)
     {
         // An activation with a mandelbox is never collected, however idle it is.
@@ -31,7 +34,14 @@ public sealed partial class MandelboxGrain
         await ReportAsync(context);
         if (await context.Tasks.TrackAsync(RunAsync(context, token => RunPlanAsync(context, plan, token))) is not { } failure)
         {
+            await ReportSpinUpAsync(null);
             return SpinUpAnswer.Ready(context.Access);
+        }
+
+        // Who asked for its end did not find a fault; a container that ended by itself is one.
+        if (SpinUpFaults.IsHosts(failure) && (context.State.EndReason is null || context.Container.HasDied))
+        {
+            await ReportSpinUpAsync(new SpinUpFailure(failure.Step, failure.Reason));
         }
 
         activity?.SetStatus(ActivityStatusCode.Error, failure.Reason);
@@ -123,9 +133,10 @@ public sealed partial class MandelboxGrain
         var outOfMemory = death.ExitCode is KilledExitCode or null && (death.OutOfMemory || context.Container.OutOfMemory);
         if (death.ExitCode == KilledExitCode && !outOfMemory)
         {
+            using var late = new CancellationTokenSource(CauseTimeout, timeProvider);
             try
             {
-                outOfMemory = (await engine.InspectAsync(death.ContainerId, context.Tasks.Ending.Token))?.OutOfMemory == true;
+                outOfMemory = (await engine.InspectAsync(death.ContainerId, late.Token))?.OutOfMemory == true;
             }
             catch (Exception exception) when (exception is ContainerEngineException or OperationCanceledException)
             {
@@ -223,6 +234,19 @@ public sealed partial class MandelboxGrain
             }
 
             await Task.Delay(pause, timeProvider);
+        }
+    }
+
+    private async Task ReportSpinUpAsync(SpinUpFailure? failure)
+    {
+        try
+        {
+            await Host.ReportSpinUp(failure);
+        }
+        catch (Exception exception)
+        {
+            // Only the host's readiness depends on it, and further spin-ups report as well.
+            LogNotReported(Id, exception);
         }
     }
 

@@ -74,6 +74,7 @@ public sealed partial class MandelboxGrain(
         context.Tasks.RetryUndo.TrySetResult();
         if (context.State.IsAlive)
         {
+            context.Container.HasDied = true;
             if (context.Container.Id is null)
             {
                 // Registered, so its end is ours to follow, although it was never adopted.

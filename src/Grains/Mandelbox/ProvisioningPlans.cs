@@ -81,12 +81,30 @@ public sealed class ProvisioningPlans(
             [
                 new(new MoveTo(MandelboxState.Connecting)),
                 new(new MarkReady(files)),
-                .. Environment.IsDeployed ? [new Stage(new WaitForApp(files, options.Value.AppTimeout))] : Array.Empty<Stage>(),
+                .. Environment.IsDeployed ? [new Stage(new WaitForApp(files, engine, options.Value.AppTimeout))] : Array.Empty<Stage>(),
                 new(new CheckContainerRuns(engine)),
                 new(new MarkRowRunning(database)),
                 new(new MoveTo(MandelboxState.Running)),
             ]);
     }
+
+    /// <summary>A mandelbox of the host's own (B5): all that a user's gets, but for the row and the user configs.</summary>
+    public IReadOnlyList<Stage> ForThrowAway(IHostGrain host, WarmUpOptions warmUp, bool waitForApp) =>
+    [
+        new(new AcquireLease(host)),
+        new(new MoveTo(MandelboxState.Leased)),
+        new(new CreateDirectories(files), new PrepareCloudStorage(cloudStorage)),
+        new(InputDevices()),
+        new(
+            new WriteResourceMappings(files, clientTimeout: null),
+            new CreateContainer(engine, InstanceName, Environment, capabilities.Current)),
+        new(new MoveTo(MandelboxState.Created)),
+        new(new StartContainer(engine, waitForApp ? warmUp.StopGrace : TimeSpan.Zero)),
+        new(new MoveTo(MandelboxState.Started)),
+        .. waitForApp
+            ? [new Stage(new MarkReady(files)), new Stage(new WaitForApp(files, engine, warmUp.AppTimeout))]
+            : Array.Empty<Stage>(),
+    ];
 
     /// <summary>ECS mode: directories, where they are missing.</summary>
     public IReadOnlyList<Stage> ForDirectories(MandelboxContext context) =>

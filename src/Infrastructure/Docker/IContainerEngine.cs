@@ -33,8 +33,8 @@ public interface IContainerEngine
     Task<IReadOnlyList<ContainerDescription>> ListAsync(IReadOnlyDictionary<string, string> labels, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Subscribes to container events (<c>create</c>, <c>start</c>, <c>oom</c>, <c>die</c>, <c>destroy</c>) from <paramref name="since"/> on. Returns
-    /// once the engine has accepted, so that later events are not missed. <see cref="ContainerEventStream"/> reconnects after a break.
+    /// Subscribes to container events (<c>create</c>, <c>start</c>, <c>oom</c>, <c>die</c>, <c>destroy</c>) from <paramref name="since"/>
+    /// on. Returns once the engine has accepted, so that later events are not missed. <see cref="ContainerEventStream"/> reconnects after a break.
     /// </summary>
     Task<IContainerEventSubscription> WatchAsync(DateTimeOffset? since, CancellationToken cancellationToken);
 }

@@ -117,7 +117,9 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
             Try(() => Release(_options.CloudStorageRoot), failures);
         }
 
-        if (_marker is not null && Directory.Exists(_options.PrivateRoot) && !Directory.EnumerateFileSystemEntries(_options.PrivateRoot).Any())
+        if (_marker is not null
+            && Directory.Exists(_options.PrivateRoot)
+            && !Directory.EnumerateFileSystemEntries(_options.PrivateRoot).Any())
         {
             Try(() => Directory.Delete(_options.PrivateRoot), failures);
         }

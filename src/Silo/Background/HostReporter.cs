@@ -19,6 +19,7 @@ public sealed class HostReporter(
     MetricsCache cache,
     DaemonReloadMonitor reloads,
     FirewallMonitor firewall,
+    SpinUpProbe spinUps,
     StatusLine statusLine,
     TimeProvider timeProvider,
     ILogger<HostReporter> logger) : BackgroundService
@@ -39,6 +40,7 @@ public sealed class HostReporter(
         _consumer.RunAsync("metrics", metrics.WatchAsync, ReportMetricsAsync, stoppingToken),
         _consumer.RunAsync("firewall", firewall.WatchAsync, reason => Host.SetNotReady("firewall", reason), stoppingToken),
         reloads.RunAsync(stoppingToken),
+        spinUps.RunAsync(stoppingToken),
         WatchStatusAsync(stoppingToken));
 
     private Task ReportMetricsAsync(MachineFigures reading)

@@ -129,7 +129,9 @@ public static class ServiceHost
         services.AddSingleton<HostIdentityProvider>();
         services.AddSingleton<HostCapabilities>();
         services.AddSingleton<EngineStartup>();
+        services.AddSingleton<ThrowAwayMandelbox>();
         services.AddSingleton<WarmUp>();
+        services.AddSingleton<SpinUpProbe>();
         services.AddSingleton<Registration>();
         services.AddSingleton<EcsAgent>();
         services.AddSingleton<ReadyLine>();

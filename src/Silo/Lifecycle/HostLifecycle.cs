@@ -56,11 +56,11 @@ public static class HostLifecycle
             host.Get<HostIdentityProvider>().Publish(host.Identity!, await host.Get<GpuMonitor>().TakeInventoryAsync(token)))),
         new(Start("detect capabilities", host =>
             host.Get<HostCapabilities>().Detect(host.Engine!, host.Get<HostInfoSource>().Current.Gpus.Count))),
-        new(Start("warm up the engine", (host, token) =>
-            host.Environment.IsDeployed ? host.Get<WarmUp>().RunAsync(token) : Task.CompletedTask)),
         new(
             Stop("stop the silo", (host, token) => host.Get<SiloGate>().StopAsync(host.Application!, token), SiloTimeout),
             Start("start the silo", (host, token) => host.Get<SiloGate>().StartSiloAsync(host.Application!, token))),
+        new(Start("warm up", (host, token) =>
+            host.Environment.IsDeployed ? host.Get<WarmUp>().RunAsync(token) : Task.CompletedTask)),
         new(
             StopLoop<HostReporter>("stop metrics"),
             StartLoop<HostReporter>("start metrics")),

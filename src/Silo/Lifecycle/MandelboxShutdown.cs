@@ -16,7 +16,8 @@ public sealed partial class MandelboxShutdown(
         var all = await host.ListMandelboxes();
 
         // Until the opposite is known: when this step takes too long, the shutdown goes on without it.
-        directories.InUseBy = [.. all.Select(m => m.MandelboxId)];
+        var before = directories.InUseBy;
+        directories.InUseBy = [.. before, .. all.Select(m => m.MandelboxId)];
         try
         {
             await Task.WhenAll(all.Select(m => EndAsync(m.MandelboxId, cancellationToken))).WaitAsync(cancellationToken);
@@ -30,7 +31,7 @@ public sealed partial class MandelboxShutdown(
             }
 
             var known = await Task.WhenAll(left.Select(m => grains.GetGrain<IMandelboxGrain>(m.MandelboxId).Describe()));
-            directories.InUseBy = [.. known.Where(m => m is { ContainerMayRun: true }).Select(m => m!.MandelboxId)];
+            directories.InUseBy = [.. before, .. known.Where(m => m is { ContainerMayRun: true }).Select(m => m!.MandelboxId)];
         }
     }
 

@@ -1,102 +1,59 @@
-using HostService.Grains;
+using System.Diagnostics.Metrics;
 using HostService.Grains.Mandelbox;
-using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Linux.Systemd;
 
 namespace HostService.Silo.Startup;
 
 /// <summary>
-/// The first container on a fresh host takes over a minute to start. Two throw-away containers take that minute before users come (B5).
+/// The first start of an app on a fresh host takes up to two minutes. Two throw-away mandelboxes take them before users come (B5).
 /// </summary>
-public sealed partial class WarmUp(
-    IContainerEngine engine,
-    HostInfoSource info,
-    ContainerCapabilitiesSource capabilities,
-    TimeProvider timeProvider,
-    ILogger<WarmUp> logger)
+public sealed partial class WarmUp
 {
-    /// <summary>Reserved: no mandelbox may have this id.</summary>
-    public const string MandelboxId = "host-service-warmup";
-
     private const int Times = 2;
+    private static readonly Meter Meter = new("HostService");
 
-    /// <summary>Images to try; those most like what users run come first.</summary>
-    internal static IReadOnlyList<string> Patterns(HostEnvironment environment)
+    private readonly ThrowAwayMandelbox _mandelbox;
+    private readonly ISystemd _systemd;
+    private readonly WarmUpOptions _options;
+    private readonly TimeProvider _timeProvider;
+    private readonly ILogger<WarmUp> _logger;
+    private readonly TimeSpan?[] _took = new TimeSpan?[Times];
+
+    public WarmUp(
+        ThrowAwayMandelbox mandelbox, ISystemd systemd, IOptions<WarmUpOptions> options, TimeProvider timeProvider, ILogger<WarmUp> logger)
     {
-        var name = environment.Name.ToLowerInvariant();
-        return
-        [
-            $"ghcr.io/fractal/{name}/browsers/chrome:current-build",
-            $"ghcr.io/fractal/{name}/browsers/",
-            $"ghcr.io/fractal/{name}/",
-            "browsers/chrome:current-build",
-            "fractal/",
-            "mandelboxes/",
-            ":current-build",
-        ];
+        (_mandelbox, _systemd, _options, _timeProvider, _logger) = (mandelbox, systemd, options.Value, timeProvider, logger);
+        Meter.CreateObservableGauge(
+            "host_service.warm_up.duration", Measure, "s", "How long each throw-away mandelbox of the start took, its removal included.");
     }
 
+    /// <exception cref="InvalidOperationException">One did not come up, or could not be taken down.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var known = info.Current;
-        if (await engine.FindImageAsync(Patterns(known.Environment), cancellationToken) is not { } image)
+        for (var i = 0; i < Times; i++)
         {
-            throw new InvalidOperationException("there is no image to warm up with: the AMI must hold at least one mandelbox image");
-        }
+            // Creating, starting, and as much again for the rest.
+            _systemd.ExtendTimeout((_options.StepTimeout * 4) + _options.AppTimeout + _options.RunTime + _options.StopGrace);
+            var began = _timeProvider.GetTimestamp();
+            var failure = await _mandelbox.RunAsync(waitForApp: true, cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (failure is not null)
+            {
+                throw new InvalidOperationException(
+                    $"warm-up {i + 1} of {Times} failed in step {failure.Step}: {failure.Reason}", failure.Exception);
+            }
 
-        await ClearAsync(known.Identity.InstanceName, cancellationToken);
-        for (var i = 1; i <= Times; i++)
-        {
-            await OnceAsync(image, known, i, cancellationToken);
-        }
-    }
-
-    /// <summary>Removes the container of a run that crashed during its warm-up: it has the name that is needed now.</summary>
-    private async Task ClearAsync(string host, CancellationToken cancellationToken)
-    {
-        foreach (var left in await engine.ListAsync(Labels(host), cancellationToken))
-        {
-            await engine.RemoveAsync(left.Id, cancellationToken);
-            LogCleared(left.Name, left.Id);
+            var took = _timeProvider.GetElapsedTime(began);
+            _took[i] = took;
+            LogWarm(i + 1, (long)took.TotalMilliseconds);
         }
     }
 
-    private static Dictionary<string, string> Labels(string host) =>
-        new() { [ContainerLabels.Host] = host, [ContainerLabels.App] = MandelboxId };
+    private IEnumerable<Measurement<double>> Measure() => _took
+        .Select((took, i) => (took, Number: new KeyValuePair<string, object?>("number", i + 1)))
+        .Where(m => m.took is not null)
+        .Select(m => new Measurement<double>(m.took!.Value.TotalSeconds, m.Number));
 
-    private async Task OnceAsync(string image, HostInfo known, int number, CancellationToken cancellationToken)
-    {
-        var began = timeProvider.GetTimestamp();
-        var spec = new ContainerSpec
-        {
-            Name = $"{MandelboxId}-{number}",
-            Image = image,
-            Labels = Labels(known.Identity.InstanceName),
-
-            // Most of the minute is the first use of the GPU driver.
-            Environment = ContainerSpecs.Driver,
-            Runtime = NvidiaRuntime.For(capabilities.Current.Runtimes, known.Gpus.Count > 0 ? known.Gpus[0].Index : -1),
-            MemoryBytes = ContainerSpecs.Memory,
-            CpuShares = ContainerSpecs.CpuShares,
-            ShmBytes = ContainerSpecs.Shm,
-            Tty = true,
-        };
-        var id = await engine.CreateAsync(spec, cancellationToken);
-        try
-        {
-            await engine.StartAsync(id, cancellationToken);
-        }
-        finally
-        {
-            await engine.RemoveAsync(id, CancellationToken.None);
-        }
-
-        var milliseconds = (long)timeProvider.GetElapsedTime(began).TotalMilliseconds;
-        LogWarm(number, image, milliseconds);
-    }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Container {Name} ({ContainerId}), with which an earlier run warmed up, is removed")]
-    private partial void LogCleared(string name, string containerId);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Warm-up {Number} with {Image}: {Milliseconds} ms")]
-    private partial void LogWarm(int number, string image, long milliseconds);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Warm-up {Number}: {Milliseconds} ms")]
+    private partial void LogWarm(int number, long milliseconds);
 }

@@ -66,6 +66,7 @@ public sealed class MetricsTests
         string[] expected =
         [
             "host_service_authentication_failures_total counter",
+            "host_service_failed_spin_ups gauge",
             "host_service_gpu_encoder_sessions gauge",
             "host_service_gpu_healthy gauge",
             "host_service_gpu_mandelboxes gauge",

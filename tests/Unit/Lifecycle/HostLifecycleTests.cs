@@ -24,7 +24,7 @@ public sealed class HostLifecycleTests
             "start error reporting", "build the application", "check the preconditions", "test the database", "find this host's identity",
             "take back what the last run left", "load the firewall", "load the AppArmor profile", "make directories",
             "start the container engine", "reach the container engine", "clear what the last run left in the engine", "read the GPUs",
-            "detect capabilities", "warm up the engine", "start the silo", "start metrics", "watch EC2's notices",
+            "detect capabilities", "start the silo", "warm up", "start metrics", "watch EC2's notices",
             "start the webserver's heartbeat",
             "register the host", "watch the engine", "accept spin-ups", "start the HTTPS server", "start the ECS agent", "report readiness",
         ],
@@ -41,6 +41,9 @@ public sealed class HostLifecycleTests
     [InlineData(
         "make directories",
         "remove directories", "send the dying heartbeat", "flush the log", "flush error reports", "turn the machine off")]
+    [InlineData(
+        "warm up",
+        "stop the silo", "remove directories", "send the dying heartbeat", "flush the log", "flush error reports", "turn the machine off")]
     [InlineData(
         "start the silo",
         "stop the silo", "remove directories", "send the dying heartbeat", "flush the log", "flush error reports", "turn the machine off")]

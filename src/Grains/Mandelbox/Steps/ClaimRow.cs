@@ -1,5 +1,4 @@
 using HostService.Grains.Lifecycle;
-using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Rows;
 
 namespace HostService.Grains.Mandelbox.Steps;
@@ -11,17 +10,10 @@ public sealed class ClaimRow(IBackendDatabase database, string instanceName) : I
 
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
-        try
-        {
-            var refusal = await database.ClaimMandelboxAsync(
-                instanceName, context.MandelboxId, context.RequiredRequest.UserId, cancellationToken);
-            context.Row.IsClaimed = refusal is null;
-            return refusal is null ? StepResult.Done : StepResult.Failed(refusal);
-        }
-        catch (BackendDatabaseException exception)
-        {
-            return StepResult.Failed(exception.Message);
-        }
+        var refusal = await database.ClaimMandelboxAsync(
+            instanceName, context.MandelboxId, context.RequiredRequest.UserId, cancellationToken);
+        context.Row.IsClaimed = refusal is null;
+        return refusal is null ? StepResult.Done : StepResult.Failed(refusal);
     }
 
     public async Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)

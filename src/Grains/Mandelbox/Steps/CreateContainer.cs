@@ -28,7 +28,7 @@ public sealed class CreateContainer(
         catch (ContainerEngineException exception) when (exception.Failure == EngineFailure.NameTaken)
         {
             var other = await engine.InspectAsync(_name, cancellationToken);
-            return StepResult.Failed(other is null ? exception.Message : DescribeClash(other));
+            throw new ContainerEngineException(exception.Failure, other is null ? exception.Message : DescribeClash(other), exception);
         }
     }
 
