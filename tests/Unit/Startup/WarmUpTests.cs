@@ -1,6 +1,7 @@
 using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Mandelbox;
+using HostService.Grains.Mandelbox.Ecs;
 using HostService.Grains.Mandelbox.Steps;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Docker;
@@ -229,6 +230,7 @@ public sealed class WarmUpTests : IDisposable
             new FakeDatabase(),
             new FakeUserConfigs(),
             new FakeCloudStorage(),
+            new AgentContainers(_engine, mandelbox, _clock, NullLogger<AgentContainers>.Instance),
             mandelbox,
             Options.Create(new DockerOptions()),
             NullLogger<ProvisioningPlans>.Instance);
