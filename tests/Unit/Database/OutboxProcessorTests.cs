@@ -75,7 +75,7 @@ public sealed class OutboxProcessorTests : IAsyncDisposable
 
         _write = _ => Task.CompletedTask;
         await PassAsync(1);
-        await _log.LineAsync("up to 3 kept ones");
+        await _log.LineAsync("up to 3 delayed ones");
 
         Assert.Equal(["b RUNNING", "c RUNNING", "a DYING"], _written);
         await Put("d", "RUNNING");
