@@ -25,9 +25,6 @@ public sealed class GatewayOptions : IValidatedOptions
     /// </summary>
     public string CertificateNames { get; set; } = "";
 
-    /// <summary>The instance's name, by which the host's grain is found; empty for the machine's own name.</summary>
-    public string InstanceName { get; set; } = "";
-
     /// <summary>Addresses and networks (<c>10.1.2.3, 10.8.0.0/16</c>) that may read health and metrics; loopback always may.</summary>
     public string MonitoringNetworks { get; set; } = "";
 

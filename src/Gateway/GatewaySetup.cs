@@ -3,6 +3,7 @@ using HostService.Gateway.Authentication;
 using HostService.Gateway.Limits;
 using HostService.Gateway.Metrics;
 using HostService.Gateway.Operator;
+using HostService.Gateway.Tls;
 using HostService.Gateway.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -12,22 +13,26 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace HostService.Gateway;
 
-/// <summary>Adds the gateway to an ASP.NET host, which provides <see cref="IGrainFactory"/> and <see cref="IShutdownSignal"/>.</summary>
+/// <summary>
+/// Adds the gateway to an ASP.NET host, which provides <see cref="IGrainFactory"/>, <see cref="IShutdownSignal"/> and
+/// <see cref="IHostName"/>.
+/// </summary>
 public static class GatewaySetup
 {
     /// <summary>Binds the sections Gateway, Auth and Ecs.</summary>
     public static IServiceCollection AddGateway(this IServiceCollection services, HostEnvironment environment)
     {
         services.AddValidatedOptions<GatewayOptions>(GatewayOptions.Section);
+        services.AddSingleton<IValidateOptions<GatewayOptions>, CertificateCheck>();
         services.AddValidatedOptions<AuthOptions>(AuthOptions.Section);
         services.AddValidatedOptions<EcsOptions>(EcsOptions.Section);
 
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton<IHostName, ConfiguredHostName>();
         services.AddSingleton(new GatewayEnvironment(environment));
         services.AddSingleton<GrainCalls>();
         services.AddSingleton<MonitoringNetworks>();
         services.AddSingleton<TrustedNetworks>().AddSingleton<GatewayQuotas>().AddSingleton<IStartupFilter, RequestLimit>();
+        services.AddSingleton<IStartupFilter, HeadRequests>();
         services.AddHostedService<MemoryRelease>();
         services.AddSingleton<SigningKeys>().AddSingleton<TokenVerifier>().AddSingleton<FailureLimiter>().AddSingleton<Authenticator>();
         services.AddHttpClient(SigningKeys.ClientName, client => client.MaxResponseContentBufferSize = SigningKeys.LargestAnswer)

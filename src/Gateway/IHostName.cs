@@ -1,8 +1,7 @@
 namespace HostService.Gateway;
 
 /// <summary>
-/// The instance's name, which is the key of the host's grain. Read at each request, so it may become known after the start. Register an
-/// implementation before <c>AddGateway</c> to take the name from elsewhere than <see cref="GatewayOptions.InstanceName"/>.
+/// The instance's name, which is the key of the host's grain. Read at each request, so it may become known after the start.
 /// </summary>
 public interface IHostName
 {
@@ -10,9 +9,4 @@ public interface IHostName
 
     /// <summary>Addresses for the self-signed certificate that no interface of the machine has, such as EC2's public one.</summary>
     IReadOnlyList<string> Addresses => [];
-}
-
-internal sealed class ConfiguredHostName(IOptions<GatewayOptions> options) : IHostName
-{
-    public string InstanceName { get; } = options.Value.InstanceName is { Length: > 0 } name ? name : Environment.MachineName;
 }

@@ -23,13 +23,24 @@ public enum HostEnvironment
 public static class HostEnvironments
 {
     /// <summary>Parses <c>APP_ENV</c>, in any case. Unknown or missing: <see cref="HostEnvironment.LocalDev"/> (B1).</summary>
-    public static HostEnvironment Parse(string? value) => value?.Trim().ToUpperInvariant() switch
+    public static HostEnvironment Parse(string? value) => Known(value) ?? HostEnvironment.LocalDev;
+
+    /// <summary>What is wrong with <c>APP_ENV</c>; null when it names an environment.</summary>
+    public static string? Fault(string? value) => (string.IsNullOrWhiteSpace(value), Known(value)) switch
+    {
+        (true, _) => "APP_ENV is not set",
+        (_, null) => $"APP_ENV is '{value}', which is no environment",
+        _ => null,
+    };
+
+    private static HostEnvironment? Known(string? value) => value?.Trim().ToUpperInvariant() switch
     {
         "DEVELOPMENT" or "DEV" => HostEnvironment.Dev,
         "STAGING" => HostEnvironment.Staging,
         "PRODUCTION" or "PROD" => HostEnvironment.Prod,
         "LOCALDEVWITHDB" or "LOCALDEV_WITH_DB" or "LOCALDEV_WITH_DATABASE" => HostEnvironment.LocalDevWithDb,
-        _ => HostEnvironment.LocalDev,
+        "LOCALDEV" => HostEnvironment.LocalDev,
+        _ => null,
     };
 
     extension(HostEnvironment environment)

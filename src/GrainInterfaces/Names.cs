@@ -16,7 +16,14 @@ public static partial class Names
     public static bool IsAppName([NotNullWhen(true)] string? value) =>
         value is { Length: <= LongestAppName } && AppNameForm().IsMatch(value);
 
-    /// <summary>As a mandelbox id, but Auth0's <c>|</c> is allowed after the first character.</summary>
+    /// <summary>An app name with <c>:tag</c>, which a local environment takes for the image itself.</summary>
+    public static bool IsImage([NotNullWhen(true)] string? value) =>
+        value?.Split(':') is [var app, var tag] && IsAppName(app) && TagForm().IsMatch(tag);
+
+    /// <summary>
+    /// As a mandelbox id, but after the first character also <c>|</c>, <c>.</c>, <c>@</c> and <c>+</c>: subjects of Auth0, mail addresses.
+    /// So it is never <c>.</c> or <c>..</c>, nor has it a part that a path would take for a directory.
+    /// </summary>
     public static bool IsUserId([NotNullWhen(true)] string? value) => value is not null && UserIdForm().IsMatch(value);
 
     /// <summary>The engine's container id: 12 to 64 hexadecimal digits in lower case.</summary>
@@ -29,7 +36,10 @@ public static partial class Names
         matchTimeoutMilliseconds: 1000)]
     private static partial Regex AppNameForm();
 
-    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_|-]{0,127}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex TagForm();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_|.@+-]{0,127}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex UserIdForm();
 
     [GeneratedRegex(@"\A[0-9a-f]{12,64}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]

@@ -29,8 +29,20 @@ public sealed class HostOptions : IValidatedOptions
     /// <summary>Mandelboxes on a host without a GPU, 0..54; local environments only.</summary>
     public int CpuOnlySlots { get; set; } = 54;
 
-    /// <summary>The host's name in a local environment, and its key in the database; the machine's own name when empty.</summary>
+    /// <summary>
+    /// Whether the service refuses to start (exit code 2) when <c>APP_ENV</c> is not set or names no environment. The installed units set
+    /// it. False: such a service runs in LOCALDEV.
+    /// </summary>
+    public bool RequireEnvironment { get; set; }
+
+    /// <summary>
+    /// The host's name in a local environment, its key in the database, and the name by which <c>host-service gateway</c> finds the silo;
+    /// the machine's own name when empty.
+    /// </summary>
     public string InstanceName { get; set; } = "";
+
+    /// <summary>The name in a local environment.</summary>
+    public string LocalName => InstanceName.Length > 0 ? InstanceName : Environment.MachineName;
 
     public IEnumerable<string> Validate()
     {

@@ -177,6 +177,19 @@ public sealed class SpinUpTests
     }
 
     [Fact]
+    public async Task A_name_with_a_tag_is_the_image_itself()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        cluster.Engine.Images.Add("ghcr.io/fractal/mandelboxes/demo:mine");
+        cluster.Engine.Images.Add("mandelboxes/demo:mine");
+
+        var answer = await cluster.Mandelbox("m1").SpinUp(HostCluster.Request() with { AppName = "mandelboxes/demo:mine" });
+
+        Assert.Null(answer.Failure);
+        Assert.Equal("mandelboxes/demo:mine", cluster.Engine.SpecOf("mandelboxes-demo-mine-m1").Image);
+    }
+
+    [Fact]
     public async Task Two_mandelboxes_whose_containers_would_have_one_name_are_told_apart_in_the_refusal()
     {
         await using var cluster = await new HostCluster().StartAsync();

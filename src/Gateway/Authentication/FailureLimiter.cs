@@ -9,7 +9,9 @@ internal enum CredentialKind
     Backend,
 }
 
-/// <summary>Counts refused credentials by address over a sliding minute, in bounded memory.</summary>
+/// <summary>
+/// Counts refused credentials by address over a sliding minute, in bounded memory. Keeps timestamps, which no change of the clock moves.
+/// </summary>
 internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider timeProvider)
 {
     /// <summary>Most callers that are remembered.</summary>
@@ -20,7 +22,7 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
     private readonly Lock _gate = new();
     private readonly int _limit = options.Value.FailuresPerMinute;
     private readonly AddressList _unlimited = new(options.Value.UnlimitedNetworks);
-    private readonly Dictionary<(IPAddress, CredentialKind), Queue<DateTimeOffset>> _failures = [];
+    private readonly Dictionary<(IPAddress, CredentialKind), Queue<long>> _failures = [];
 
     /// <summary>Callers that are remembered now.</summary>
     internal int Callers
@@ -49,9 +51,8 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
                 return null;
             }
 
-            var now = timeProvider.GetUtcNow();
-            Forget(times, now);
-            return times.Count >= _limit ? times.Peek() + Window - now : null;
+            Forget(times);
+            return times.Count >= _limit ? Window - timeProvider.GetElapsedTime(times.Peek()) : null;
         }
     }
 
@@ -65,35 +66,34 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
 
         lock (_gate)
         {
-            var now = timeProvider.GetUtcNow();
             var caller = (AddressList.Client(address), kind);
             if (!_failures.TryGetValue(caller, out var times))
             {
-                MakeRoom(now);
-                _failures[caller] = times = new Queue<DateTimeOffset>();
+                MakeRoom();
+                _failures[caller] = times = new Queue<long>();
             }
 
-            Forget(times, now);
+            Forget(times);
             // Those that were under way when the limit was reached do not make it longer.
             if (times.Count >= _limit)
             {
                 return false;
             }
 
-            times.Enqueue(now);
+            times.Enqueue(timeProvider.GetTimestamp());
             return times.Count == _limit;
         }
     }
 
-    private static void Forget(Queue<DateTimeOffset> times, DateTimeOffset now)
+    private void Forget(Queue<long> times)
     {
-        while (times.TryPeek(out var first) && now - first >= Window)
+        while (times.TryPeek(out var first) && timeProvider.GetElapsedTime(first) >= Window)
         {
             times.Dequeue();
         }
     }
 
-    private void MakeRoom(DateTimeOffset now)
+    private void MakeRoom()
     {
         if (_failures.Count < MostCallers)
         {
@@ -102,7 +102,7 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
 
         foreach (var (caller, times) in _failures)
         {
-            Forget(times, now);
+            Forget(times);
             if (times.Count == 0)
             {
                 _failures.Remove(caller);

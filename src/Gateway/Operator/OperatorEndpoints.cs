@@ -48,9 +48,9 @@ internal static partial class OperatorEndpoints
             .WithName("stop").WithSummary("Ends a mandelbox; answers once everything it held has been given back.")
             .Produces(StatusCodes.Status204NoContent).DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
 
-        v1.MapOtherMethods("/host", "GET");
-        v1.MapOtherMethods("/mandelboxes", "GET");
-        v1.MapOtherMethods("/mandelboxes/{id}", "GET, DELETE");
+        v1.MapOtherMethods("/host", "GET, HEAD");
+        v1.MapOtherMethods("/mandelboxes", "GET, HEAD");
+        v1.MapOtherMethods("/mandelboxes/{id}", "GET, HEAD, DELETE");
         v1.Map("/{**rest}", () => Problems.NoSuchPath()).ExcludeFromDescription().WithOrder(int.MaxValue);
     }
 

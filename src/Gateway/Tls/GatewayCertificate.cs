@@ -1,10 +1,11 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace HostService.Gateway.Tls;
 
 /// <summary>The server's certificate: the operator's own, or a self-signed one that is new at each start (B6).</summary>
-public sealed partial class GatewayCertificate(X509Certificate2 certificate, X509Certificate2Collection chain)
+public sealed partial class GatewayCertificate(X509Certificate2 certificate, X509Certificate2Collection chain) : IDisposable
 {
     private static readonly TimeSpan SoonExpires = TimeSpan.FromDays(14);
 
@@ -14,29 +15,39 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
     /// <summary>The intermediate certificates in the operator's file.</summary>
     public X509Certificate2Collection Chain { get; } = chain;
 
-    /// <summary>
-    /// The certificate that these settings ask for. <paramref name="privateRoot"/> is where a self-signed one's key is kept. Throws
-    /// <see cref="GatewayCertificateException"/>, whose message says what is wrong and what to do.
-    /// </summary>
+    /// <summary>The operator's certificate; without one, a new self-signed one.</summary>
+    /// <exception cref="GatewayCertificateException">It cannot be used; the message says why and what to do.</exception>
     public static GatewayCertificate Prepare(
-        GatewayOptions options, IReadOnlyList<string> addresses, string privateRoot, TimeProvider timeProvider, ILogger logger)
-    {
-        if (options.CertificatePath.Length > 0)
-        {
-            return Load(options.CertificatePath, options.CertificateKeyPath, timeProvider, logger);
-        }
+        GatewayOptions options, IReadOnlyList<string> addresses, TimeProvider timeProvider, ILogger logger) =>
+        options.CertificatePath.Length > 0
+            ? Load(options.CertificatePath, options.CertificateKeyPath, timeProvider, logger)
+            : new GatewayCertificate(
+                SelfSignedCertificate.Create(
+                    timeProvider.GetUtcNow(), [.. AddressList.Split(options.CertificateNames), .. addresses]),
+                []);
 
-        var certificate = SelfSignedCertificate.Create(
-            timeProvider.GetUtcNow(), [.. AddressList.Split(options.CertificateNames), .. addresses]);
-        SelfSignedCertificate.Keep(certificate, privateRoot);
-        return new GatewayCertificate(certificate, []);
+    public void Dispose()
+    {
+        Certificate.Dispose();
+        foreach (var intermediate in Chain)
+        {
+            intermediate.Dispose();
+        }
     }
 
     private static GatewayCertificate Load(string path, string keyPath, TimeProvider timeProvider, ILogger logger)
     {
         var certificates = new X509Certificate2Collection();
         var text = Read("Gateway:CertificatePath", path);
-        certificates.ImportFromPem(text);
+        try
+        {
+            certificates.ImportFromPem(text);
+        }
+        catch (CryptographicException exception)
+        {
+            throw new GatewayCertificateException($"Gateway:CertificatePath: {path} cannot be read as PEM. {exception.Message}", exception);
+        }
+
         if (certificates.Count == 0)
         {
             throw new GatewayCertificateException($"Gateway:CertificatePath: {path} holds no PEM certificate.");
@@ -106,6 +117,28 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The certificate in {Path} expires on {Until:u}; replace it and restart")]
     private static partial void ExpiresSoon(ILogger logger, string path, DateTimeOffset until);
+}
+
+/// <summary>Reports a certificate that cannot be used together with the other faults of the configuration.</summary>
+internal sealed class CertificateCheck(TimeProvider timeProvider) : IValidateOptions<GatewayOptions>
+{
+    public ValidateOptionsResult Validate(string? name, GatewayOptions options)
+    {
+        if (options.CertificatePath.Length == 0)
+        {
+            return ValidateOptionsResult.Skip;
+        }
+
+        try
+        {
+            GatewayCertificate.Prepare(options, [], timeProvider, NullLogger.Instance).Dispose();
+            return ValidateOptionsResult.Success;
+        }
+        catch (GatewayCertificateException exception)
+        {
+            return ValidateOptionsResult.Fail(exception.Message);
+        }
+    }
 }
 
 /// <summary>No certificate can be used; the message says why and what to do.</summary>

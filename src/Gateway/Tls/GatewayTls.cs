@@ -14,8 +14,8 @@ namespace HostService.Gateway.Tls;
 public static class GatewayTls
 {
     /// <summary>
-    /// The certificate is read or made when the hosted services start, not when the server is built: a start that is refused before must
-    /// leave no key behind. <see cref="GatewayCertificateException"/> ends the start.
+    /// The certificate is read or made when the hosted services start, and a self-signed one is written to its files once the server
+    /// listens: a start that fails before must leave no key behind. <see cref="GatewayCertificateException"/> ends the start.
     /// </summary>
     public static IServiceCollection AddGatewayTls(this IServiceCollection services, string privateRoot)
     {
@@ -58,37 +58,48 @@ public static class GatewayTls
     }
 
     /// <summary>One certificate for all handshakes.</summary>
-    private sealed class ServerTls(IServiceProvider services, string privateRoot) : IHostedService
+    private sealed class ServerTls(IServiceProvider services, string privateRoot) : IHostedLifecycleService
     {
-        private readonly Lazy<SslStreamCertificateContext> _context = new(() =>
-        {
-            var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("HostService.Gateway.Tls");
-            var found = GatewayCertificate.Prepare(
-                services.GetRequiredService<IOptions<GatewayOptions>>().Value,
-                services.GetRequiredService<IHostName>().Addresses,
-                privateRoot,
-                services.GetRequiredService<TimeProvider>(),
-                logger);
-            return SslStreamCertificateContext.Create(found.Certificate, found.Chain, offline: true);
-        });
+        private readonly Lazy<GatewayCertificate> _certificate = new(() => GatewayCertificate.Prepare(
+            services.GetRequiredService<IOptions<GatewayOptions>>().Value,
+            services.GetRequiredService<IHostName>().Addresses,
+            services.GetRequiredService<TimeProvider>(),
+            services.GetRequiredService<ILoggerFactory>().CreateLogger("HostService.Gateway.Tls")));
 
-        public SslServerAuthenticationOptions Handshake => new() { ServerCertificateContext = _context.Value };
+        private SslStreamCertificateContext? _context;
+        private KeptCertificate? _kept;
+
+        public SslServerAuthenticationOptions Handshake => new() { ServerCertificateContext = _context };
 
         public Task StartAsync(CancellationToken cancellationToken)
         {
-            _ = _context.Value;
+            var found = _certificate.Value;
+            _context = SslStreamCertificateContext.Create(found.Certificate, found.Chain, offline: true);
+            return Task.CompletedTask;
+        }
+
+        /// <summary>Only now, when the port is this server's: the files of another one that has it must stay.</summary>
+        public Task StartedAsync(CancellationToken cancellationToken)
+        {
+            if (services.GetRequiredService<IOptions<GatewayOptions>>().Value.CertificatePath.Length == 0)
+            {
+                _kept = KeptCertificate.Write(_certificate.Value.Certificate, privateRoot);
+            }
+
             return Task.CompletedTask;
         }
 
         /// <summary>A self-signed certificate ends with the server; an operator's own stays.</summary>
         public Task StopAsync(CancellationToken cancellationToken)
         {
-            if (_context.IsValueCreated && services.GetRequiredService<IOptions<GatewayOptions>>().Value.CertificatePath.Length == 0)
-            {
-                SelfSignedCertificate.Discard(privateRoot);
-            }
-
+            _kept?.Remove();
             return Task.CompletedTask;
         }
+
+        Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        Task IHostedLifecycleService.StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        Task IHostedLifecycleService.StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

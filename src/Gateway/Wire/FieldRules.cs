@@ -24,10 +24,10 @@ internal static class FieldRules
     public static string? MandelboxId(string? value, string field = "mandelbox_id") =>
         string.IsNullOrEmpty(value) ? Missing(field) : MandelboxIds.Fault(value, field);
 
-    public static string? AppName(string? value) => value switch
+    public static string? AppName(string? value, HostEnvironment environment) => value switch
     {
         null or "" => Missing("app_name"),
-        _ when Names.IsAppName(value) => null,
+        _ when Names.IsAppName(value) || (environment.IsLocal && Names.IsImage(value)) => null,
         _ => $"app_name must be lower-case letters and digits, joined by single '.', '_', '/' or '-', at most {Names.LongestAppName} "
             + "in all",
     };
@@ -39,7 +39,8 @@ internal static class FieldRules
         _ => null,
     };
 
-    public static string? SessionId(ulong? value) => value is null ? Missing("session_id") : null;
+    public static string? SessionId(ulong? value, HostEnvironment environment) =>
+        value is null && environment.IsDeployed ? Missing("session_id") : null;
 
     public static string? HostPort(long? value) => value switch
     {

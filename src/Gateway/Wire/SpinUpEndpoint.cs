@@ -8,14 +8,15 @@ internal static class SpinUpEndpoint
     public static void MapSpinUp(this IEndpointRouteBuilder routes) =>
         routes.MapWire<SpinUpBody, SpinUpResult>("PUT", "/spin_up_mandelbox", "Brings a mandelbox up for a user.", SpinUpAsync);
 
-    private static async Task<WireResult> SpinUpAsync(WireRequest<SpinUpBody> request, GrainCalls grains)
+    private static async Task<WireResult> SpinUpAsync(
+        WireRequest<SpinUpBody> request, GrainCalls grains, GatewayEnvironment environment)
     {
         var body = request.Body;
         var fault = FieldRules.First(
             FieldRules.MandelboxId(body.MandelboxId),
-            FieldRules.AppName(body.AppName),
+            FieldRules.AppName(body.AppName, environment.Value),
             FieldRules.ConfigEncryptionToken(body.ConfigEncryptionToken),
-            FieldRules.SessionId(body.SessionId),
+            FieldRules.SessionId(body.SessionId, environment.Value),
             FieldRules.OptionalDpi(body.Dpi));
         if (fault is not null)
         {
@@ -23,7 +24,7 @@ internal static class SpinUpEndpoint
         }
 
         var spinUp = new SpinUpRequest(
-            request.CallerId, body.AppName!, body.ConfigEncryptionToken!, body.SessionId!.Value, (int?)body.Dpi);
+            request.CallerId, body.AppName!, body.ConfigEncryptionToken!, body.SessionId ?? 0, (int?)body.Dpi);
         var answer = await grains.WithMandelboxTimeout(grains.Mandelbox(body.MandelboxId!).SpinUp(spinUp));
         return answer.Access is { } access
             ? WireResult.Result(new SpinUpResult(access.Port32262, access.Port32263, access.Port32273, access.AesKey))

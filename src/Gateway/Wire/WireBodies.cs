@@ -23,19 +23,21 @@ internal sealed class DrainBody : BackendBody
 /// <summary>A user's call: brings a mandelbox up.</summary>
 internal sealed class SpinUpBody
 {
-    [JsonPropertyName("app_name"), Required, Description("For example browsers/chrome.")]
+    [JsonPropertyName("app_name"), Required]
+    [Description("For example browsers/chrome. In a local environment :tag may follow; the whole is then the image.")]
     public string? AppName { get; init; }
 
     [JsonPropertyName("config_encryption_token"), Required, Description("At least 10 characters.")]
     public string? ConfigEncryptionToken { get; init; }
 
-    [JsonPropertyName("jwt_access_token"), Description("The user's token; not looked at in local environments.")]
+    [JsonPropertyName("jwt_access_token")]
+    [Description("The user's token, whose sub is the user id; not looked at in local environments.")]
     public string? JwtAccessToken { get; init; }
 
     [JsonPropertyName("mandelbox_id"), Required]
     public string? MandelboxId { get; init; }
 
-    [JsonPropertyName("session_id"), Required]
+    [JsonPropertyName("session_id"), Description("May be absent in a local environment, and is then 0.")]
     public ulong? SessionId { get; init; }
 
     [JsonPropertyName("dpi"), Range(1, 1000)]

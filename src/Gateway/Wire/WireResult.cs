@@ -69,10 +69,6 @@ internal sealed class WireResult : IResult
         }
 
         response.ContentType = _contentType;
-        // HEAD: the length without the body.
-        if (!HttpMethods.IsHead(httpContext.Request.Method))
-        {
-            await response.Body.WriteAsync(_body, httpContext.RequestAborted);
-        }
+        await response.Body.WriteAsync(_body, httpContext.RequestAborted);
     }
 }

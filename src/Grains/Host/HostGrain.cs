@@ -34,7 +34,7 @@ public sealed partial class HostGrain(
             // A second authority over the same TTYs and ports would give them twice.
             throw new InvalidOperationException(
                 $"There is no host {this.GetPrimaryKeyString()} here: this one is {info.Identity.InstanceName}. "
-                + "A gateway in another process gets the name from Gateway__InstanceName.");
+                + "A gateway in another process gets the name from Host__InstanceName.");
         }
 
         var gpus = new GpuPool(

@@ -3,6 +3,8 @@ namespace HostService.Grains.Mandelbox;
 /// <summary>The state of one mandelbox. <see cref="MoveToAsync"/> is the only method that changes it.</summary>
 public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvider timeProvider, ILogger logger)
 {
+    private long _movedAt = timeProvider.GetTimestamp();
+
     public MandelboxState Current { get; private set; } = MandelboxState.Allocated;
 
     public DateTimeOffset CreatedAt { get; } = timeProvider.GetUtcNow();
@@ -41,9 +43,8 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
             throw new InvalidOperationException($"Mandelbox {mandelboxId} cannot move from {previous} to {next}.");
         }
 
-        var now = timeProvider.GetUtcNow();
-        var spent = now - Since;
-        (Current, Since) = (next, now);
+        var spent = timeProvider.GetElapsedTime(_movedAt);
+        (Current, Since, _movedAt) = (next, timeProvider.GetUtcNow(), timeProvider.GetTimestamp());
         if (EndReason is null)
         {
             LogMoved(mandelboxId, previous, next, (long)spent.TotalMilliseconds);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Docker.DotNet;
 
@@ -14,8 +15,8 @@ internal static class EngineErrors
         DockerApiException { StatusCode: HttpStatusCode.NotFound } e => Failed(EngineFailure.NotFound, what, Words(e), e),
         DockerApiException e when IsPortTaken(Words(e)) => Failed(EngineFailure.PortTaken, what, Words(e), e),
         DockerApiException e => Failed(EngineFailure.Refused, what, Words(e), e),
-        HttpRequestException or IOException or System.Net.Sockets.SocketException or ObjectDisposedException =>
-            Failed(EngineFailure.Unreachable, what, $"the engine does not answer ({exception.GetBaseException().Message})", exception),
+        HttpRequestException or IOException or SocketException or ObjectDisposedException =>
+            Failed(EngineFailure.Unreachable, what, $"the engine does not answer ({Reason(exception.GetBaseException())})", exception),
 
         // An answer that the client's JSON reader cannot parse, for example.
         _ => Failed(EngineFailure.Refused, what, $"the engine's answer was not understood ({exception.Message})", exception),
@@ -47,6 +48,10 @@ internal static class EngineErrors
 
         return $"{(int)exception.StatusCode} {(body.Length > 500 ? body[..500] + "…" : body)}".Trim();
     }
+
+    /// <summary>.NET reports a socket that does not exist in the words of another error.</summary>
+    private static string Reason(Exception exception) =>
+        exception is SocketException { SocketErrorCode: SocketError.AddressNotAvailable } ? "its socket does not exist" : exception.Message;
 
     /// <summary>dockerd reports no code for this. The first text comes from its port allocator, the second one from the kernel.</summary>
     private static bool IsPortTaken(string words) =>

@@ -13,9 +13,20 @@ internal sealed class EventDeduplicator(TimeSpan overlap)
     /// <summary>Where to resume after a reconnect; null before the first event.</summary>
     public DateTimeOffset? ResumeFrom => _latest - overlap;
 
+    /// <summary>How many events are remembered.</summary>
+    internal int Remembered => _order.Count;
+
     /// <summary>True the first time for each event.</summary>
     public bool IsNew(ContainerEvent containerEvent)
     {
+        if (containerEvent.At < ResumeFrom)
+        {
+            // No event comes this late: the clock was set back. What was remembered would stay until the clock is there again.
+            _seen.Clear();
+            _order.Clear();
+            _latest = null;
+        }
+
         if (!_seen.Add(Key(containerEvent)))
         {
             return false;

@@ -1,16 +1,17 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
 
 /// <summary><c>host-service [run|status|spin-up|stop|drain|gpus|gateway|version]</c>.</summary>
-public static class CommandLine
+public static partial class CommandLine
 {
     /// <summary>Runs what the arguments ask for and returns the exit code (<see cref="ExitCodes"/>).</summary>
     public static async Task<int> InvokeAsync(string[] arguments)
     {
         var result = Root().Parse(arguments);
-        List<string> faults = [.. result.Errors.Select(e => e.Message)];
+        List<string> faults = [.. result.Errors.Select(e => InPlainWords(e.Message))];
         if (result.CommandResult.Command.TreatUnmatchedTokensAsErrors)
         {
             // The parser checks unmatched tokens of the root command only, and that one allows them.
@@ -28,9 +29,21 @@ public static class CommandLine
             return ExitCodes.Usage;
         }
 
-        return await result.InvokeAsync(
-            new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        try
+        {
+            return await result.InvokeAsync(
+                new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        }
+        catch (StartRefusedException refusal)
+        {
+            await Console.Error.WriteLineAsync($"host-service: {refusal.Message}");
+            return refusal.ExitCode;
+        }
     }
+
+    /// <summary>The parser names types of .NET.</summary>
+    private static string InPlainWords(string error) => ExpectedType().Replace(
+        error, match => match.Value.Contains("Int", StringComparison.Ordinal) ? ": it takes a whole number" : ": it takes another value");
 
     private static RootCommand Root()
     {
@@ -56,4 +69,7 @@ public static class CommandLine
         root.Subcommands.Add(VersionCommand.Create());
         return root;
     }
+
+    [GeneratedRegex(" as expected type '[^']*'", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex ExpectedType();
 }

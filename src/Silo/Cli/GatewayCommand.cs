@@ -26,10 +26,8 @@ internal static partial class GatewayCommand
         {
             TreatUnmatchedTokensAsErrors = false,
         };
-        command.SetAction(async (parsed, cancellationToken) =>
-            await ServiceConfigurationReader.ReadAsync(parsed.UnmatchedTokens) is { } configuration
-                ? await RunAsync(configuration, cancellationToken)
-                : ExitCodes.Usage);
+        command.SetAction((parsed, cancellationToken) =>
+            RunAsync(ServiceConfigurationReader.Read(parsed.UnmatchedTokens), cancellationToken));
         return command;
     }
 
@@ -41,20 +39,19 @@ internal static partial class GatewayCommand
         builder.Configuration.AddConfiguration(configuration);
         builder.AddServiceLogging();
         builder.AddTelemetry();
-
-        // Why the start failed is printed in one line, below.
-        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddValidatedOptions<OrleansOptions>("Orleans").Validate(o => o.ExternalClients, NoClients);
+        builder.Services.AddValidatedOptions<HostOptions>(HostOptions.Section);
+        builder.Services.AddSingleton<IHostName, ConfiguredHostName>();
         builder.Services.AddSingleton<IShutdownSignal, RemoteShutdown>();
         try
         {
             builder.UseOrleansClient(client => client.UseLocalhostClustering(orleans.GatewayPort).UseConnectionRetryFilter(AgainAsync));
             builder.AddServiceGateway(environment);
-            if (OptionsCheck.Validate(builder.Services) is { Count: > 0 } faults)
+            StartRefusedException.ThrowIfAny(ServiceConfiguration.Validate(configuration, builder.Services));
+            if (ServiceConfiguration.EnvironmentWarning(configuration) is { } warning)
             {
-                await Console.Error.WriteLineAsync($"host-service: {string.Join('\n', faults)}");
-                return ExitCodes.Usage;
+                await Console.Error.WriteLineAsync($"host-service: warning: {warning}");
             }
 
             await using var app = builder.Build();
@@ -77,8 +74,7 @@ internal static partial class GatewayCommand
         }
         catch (Exception exception) when (exception is OrleansConfigurationException or GatewayCertificateException)
         {
-            await Console.Error.WriteLineAsync($"host-service: {exception.Message}");
-            return ExitCodes.Usage;
+            throw new StartRefusedException(ExitCodes.Usage, exception.Message, exception);
         }
     }
 
@@ -96,7 +92,7 @@ internal static partial class GatewayCommand
 
         try
         {
-            await start;
+            await ListenErrors.ExplainAsync(start, app.Services.GetRequiredService<IOptions<GatewayOptions>>().Value);
             return null;
         }
         catch (Exception exception)
@@ -105,10 +101,6 @@ internal static partial class GatewayCommand
             return $"no silo answered on port {orleans.GatewayPort} of this machine within {orleans.WaitForSilo.TotalSeconds:0.#} s: "
                 + "is 'host-service run' up, with Orleans:ExternalClients=true and the same Orleans:GatewayPort?";
         }
-        catch (IOException exception)
-        {
-            return exception.Message;
-        }
     }
 
     /// <summary>Tries again until the start is cancelled.</summary>
@@ -116,6 +108,12 @@ internal static partial class GatewayCommand
     {
         await Task.Delay(RetryPause, cancellationToken);
         return true;
+    }
+
+    /// <summary>The name of the host whose silo this gateway is a client of.</summary>
+    private sealed class ConfiguredHostName(IOptions<HostOptions> host) : IHostName
+    {
+        public string InstanceName { get; } = host.Value.LocalName;
     }
 
     /// <summary>Asks the silo's process to shut down, through the host's grain.</summary>

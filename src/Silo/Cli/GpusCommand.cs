@@ -15,14 +15,9 @@ internal static class GpusCommand
         };
         var json = new Option<bool>("--json") { Description = "Print JSON, named as nvidia-smi names its figures." };
         command.Options.Add(json);
-        command.SetAction(async (parsed, _) =>
+        command.SetAction(parsed =>
         {
-            if (await ServiceConfigurationReader.ReadAsync(parsed.UnmatchedTokens) is not { } configuration)
-            {
-                return ExitCodes.Usage;
-            }
-
-            var options = configuration.ReadOrDefaults<GpuOptions>(GpuOptions.Section);
+            var options = ServiceConfigurationReader.Read(parsed.UnmatchedTokens).ReadValid<GpuOptions>(GpuOptions.Section);
             using var inventory = new NvmlGpuInventory(options.NvmlLibrary, options.ReopenAfter, TimeProvider.System);
             var report = GpuReport.From(inventory.Read());
             Console.WriteLine(parsed.GetValue(json) ? report.ToJson() : report.ToText());

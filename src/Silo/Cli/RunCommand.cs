@@ -1,5 +1,4 @@
 using System.CommandLine;
-using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
 
 namespace HostService.Silo.Cli;
@@ -25,8 +24,6 @@ internal static class RunCommand
     {
         // First of all: from here on a signal is a request to end cleanly.
         var shutdown = ShutdownSignal.OfThisProcess();
-        return await ServiceConfigurationReader.ReadAsync(settings) is { } configuration
-            ? await ServiceRun.RunAsync(configuration, shutdown)
-            : ExitCodes.Usage;
+        return await ServiceRun.RunAsync(ServiceConfigurationReader.Read(settings), shutdown);
     }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
@@ -12,16 +13,21 @@ internal sealed class ServiceClient : IDisposable
     private readonly Uri _address;
 
     /// <param name="address">Of the service, for example <c>https://127.0.0.1:4678</c>.</param>
-    /// <param name="token">The backend's credential; not needed from this machine itself.</param>
-    public ServiceClient(Uri address, string? token)
+    /// <param name="token">The backend's credential.</param>
+    /// <param name="caCert">A PEM file with the only certificates that are trusted; null for those of the system.</param>
+    /// <exception cref="StartRefusedException">That file cannot be read.</exception>
+    public ServiceClient(Uri address, string? token, string? caCert, bool acceptAnyCertificate)
     {
         _address = address;
         var handler = new SocketsHttpHandler { UseProxy = false };
-        if (address.IsLoopback)
+        if (caCert is not null)
         {
-            // The service's own certificate is self-signed and new at each start.
+            handler.SslOptions.CertificateChainPolicy = TrustOnly(caCert);
+        }
+        else if (acceptAnyCertificate)
+        {
 #pragma warning disable CA5359
-            handler.SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = (_, _, _, _) => true };
+            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
 #pragma warning restore CA5359
         }
 
@@ -49,6 +55,13 @@ internal sealed class ServiceClient : IDisposable
             using var response = await _http.SendAsync(request, cancellationToken);
             return (response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken));
         }
+        catch (HttpRequestException exception) when (exception.HttpRequestError == HttpRequestError.SecureConnectionError)
+        {
+            throw new ServiceClientException(
+                $"The certificate of {_address} is not accepted: {exception.GetBaseException().Message} Copy cert.pem from the service's "
+                + "Host:PrivateRoot and name it with --cacert, or skip the check with --insecure.",
+                exception);
+        }
         catch (HttpRequestException exception)
         {
             throw new ServiceClientException(
@@ -64,6 +77,24 @@ internal sealed class ServiceClient : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
+
+    private static X509ChainPolicy TrustOnly(string path)
+    {
+        try
+        {
+            var policy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+            };
+            policy.CustomTrustStore.ImportFromPemFile(path);
+            return policy.CustomTrustStore.Count > 0 ? policy : throw new CryptographicException("It holds no PEM certificate.");
+        }
+        catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            throw new StartRefusedException(ExitCodes.Usage, $"--cacert: cannot use {path}: {exception.Message}", exception);
+        }
+    }
 
     /// <summary>Runs a command; a service that cannot be reached is printed and is exit code 1.</summary>
     public static async Task<int> RunAsync(Func<Task<int>> work)

@@ -2,19 +2,17 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
 
-/// <summary>Reads the settings for the commands that take some on the command line.</summary>
+/// <summary>Reads the settings, those of the command line included.</summary>
 internal static class ServiceConfigurationReader
 {
     /// <param name="settings">From the command line.</param>
-    /// <returns>Null after a fault, which is printed: a setting that is not one, or a file that cannot be read.</returns>
-    public static async Task<IConfigurationRoot?> ReadAsync(IReadOnlyList<string> settings)
+    /// <exception cref="StartRefusedException">One is no setting, or a file cannot be read.</exception>
+    public static IConfigurationRoot Read(IReadOnlyList<string> settings)
     {
         var faults = settings.Select(ServiceConfiguration.Fault).OfType<string>().ToList();
         if (faults.Count > 0)
         {
-            faults.ForEach(fault => Console.Error.WriteLine($"host-service: {fault}"));
-            await Console.Error.WriteLineAsync("Try 'host-service --help'.");
-            return null;
+            throw new StartRefusedException(ExitCodes.Usage, $"{string.Join('\n', faults)}\nTry 'host-service --help'.");
         }
 
         try
@@ -24,8 +22,8 @@ internal static class ServiceConfigurationReader
         catch (Exception exception)
             when (exception is InvalidDataException or FormatException or IOException or UnauthorizedAccessException)
         {
-            await Console.Error.WriteLineAsync($"host-service: {exception.Message} {exception.InnerException?.Message}".TrimEnd());
-            return null;
+            throw new StartRefusedException(
+                ExitCodes.Usage, $"{exception.Message} {exception.InnerException?.Message}".TrimEnd(), exception);
         }
     }
 }

@@ -23,4 +23,15 @@ public static class ExitCodes
 public sealed class StartRefusedException(int exitCode, string message, Exception? inner = null) : Exception(message, inner)
 {
     public int ExitCode { get; } = exitCode;
+
+    /// <summary>Refuses a configuration with faults, and names them all.</summary>
+    public static void ThrowIfAny(IReadOnlyList<string> faults)
+    {
+        if (faults.Count > 0)
+        {
+            var count = faults.Count == 1 ? "1 fault" : $"{faults.Count} faults";
+            throw new StartRefusedException(
+                ExitCodes.Usage, $"The configuration has {count}:\n{string.Join('\n', faults.Select(fault => $"  {fault}"))}");
+        }
+    }
 }

@@ -12,20 +12,15 @@ internal static class OptionsByProperty
     private static readonly TimeSpan MatchTimeout = TimeSpan.FromSeconds(1);
 
     /// <summary>Every fault of the section; faults of validators about a property that could not be bound are left out.</summary>
-    public static IReadOnlyList<string> Validate(Type options, IServiceProvider provider) =>
+    public static IReadOnlyList<string> Validate(Type options, string section, IServiceProvider provider) =>
         (IReadOnlyList<string>)typeof(OptionsByProperty)
             .GetMethod(nameof(FaultsOf), BindingFlags.NonPublic | BindingFlags.Static)!
             .MakeGenericMethod(options)
-            .Invoke(null, [provider])!;
+            .Invoke(null, [section, provider])!;
 
-    /// <summary>The binder's message: which value it was, and why.</summary>
-    public static string Text(InvalidOperationException unreadable) =>
-        unreadable.InnerException is { } inner ? $"{unreadable.Message} {inner.Message}" : unreadable.Message;
-
-    private static List<string> FaultsOf<TOptions>(IServiceProvider provider)
+    private static List<string> FaultsOf<TOptions>(string section, IServiceProvider provider)
         where TOptions : class, new()
     {
-        var section = SectionOf(typeof(TOptions));
         var options = new TOptions();
         var faults = new List<string>();
         var unread = new List<string>();
@@ -38,9 +33,10 @@ internal static class OptionsByProperty
                     .Build();
                 alone.GetSection(section).Bind(options);
             }
-            catch (InvalidOperationException unreadable)
+            catch (Exception exception) when (exception is InvalidOperationException or ArgumentException or TargetInvocationException)
             {
-                faults.Add(Text(unreadable));
+                var expected = exception is InvalidOperationException ? Expected(typeof(TOptions), setting.Key) : "within its range";
+                faults.Add($"{setting.Path} is '{ValueOf(setting)}'; it must be {expected}.");
                 unread.Add(setting.Key);
             }
         }
@@ -62,16 +58,28 @@ internal static class OptionsByProperty
         return faults;
     }
 
+    private static string ValueOf(IConfigurationSection setting) =>
+        setting.Value ?? string.Join(", ", setting.AsEnumerable().Select(s => s.Value).OfType<string>());
+
+    /// <summary>In words of the reader's, not of .NET's.</summary>
+    private static string Expected(Type options, string key)
+    {
+        var type = SettingKeys.PropertyOf(options, key)?.PropertyType ?? typeof(object);
+        type = type.IsArray ? type.GetElementType()! : type;
+        return (Nullable.GetUnderlyingType(type) ?? type) switch
+        {
+            var t when t == typeof(bool) => "true or false",
+            var t when t == typeof(TimeSpan) => "a time such as 00:00:30",
+            var t when t == typeof(int) || t == typeof(long) => "a whole number",
+            { IsEnum: true } t => $"one of {string.Join(", ", Enum.GetNames(t))}",
+            _ => "another value",
+        };
+    }
+
     private static bool IsAbout(string fault, string section, string key) =>
         Regex.IsMatch(
             fault,
             $@"\b{Regex.Escape(section)}(:|__){Regex.Escape(key)}\b",
             RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture,
             MatchTimeout);
-
-    /// <summary>The class's constant <c>Section</c>, or its name without <c>Options</c>.</summary>
-    private static string SectionOf(Type options) =>
-        options.GetField("Section", BindingFlags.Public | BindingFlags.Static) is { } constant
-            ? (string)constant.GetRawConstantValue()!
-            : options.Name[..^"Options".Length];
 }

@@ -1,3 +1,5 @@
+using HostService.Silo.Reporting;
+
 namespace HostService.Silo.Hosting;
 
 /// <summary>
@@ -5,6 +7,8 @@ namespace HostService.Silo.Hosting;
 /// </summary>
 public static class ServiceConfiguration
 {
+    private const string EnvironmentRemedy = "Set it to LOCALDEV, LOCALDEVWITHDB, DEV, STAGING or PROD.";
+
     /// <summary>Reads all sources.</summary>
     /// <param name="arguments"><c>--Section:Key=value</c>.</param>
     public static IConfigurationRoot Read(IReadOnlyList<string> arguments)
@@ -21,6 +25,23 @@ public static class ServiceConfiguration
 
     /// <summary>The environment that <c>APP_ENV</c> chooses (B1).</summary>
     public static HostEnvironment EnvironmentOf(IConfiguration configuration) => HostEnvironments.Parse(configuration["APP_ENV"]);
+
+    /// <summary>A line for an operator whose <c>APP_ENV</c> names no environment; null when there is nothing to warn of.</summary>
+    public static string? EnvironmentWarning(IConfiguration configuration) =>
+        configuration["APP_ENV"] is { Length: > 0 } name && HostEnvironments.Fault(name) is { } fault
+            ? $"{fault}: running as LOCALDEV, without database and without checking users' tokens. {EnvironmentRemedy}"
+            : null;
+
+    /// <summary>Every fault of the configuration, for the command whose options these services hold.</summary>
+    public static IReadOnlyList<string> Validate(IConfigurationRoot configuration, IServiceCollection services) =>
+    [
+        .. bool.TryParse(configuration["Host:RequireEnvironment"], out var required) && required
+            && HostEnvironments.Fault(configuration["APP_ENV"]) is { } fault ? [$"{fault}. {EnvironmentRemedy}"] : Array.Empty<string>(),
+        .. ServiceLogging.ValidateLevels(configuration),
+        .. OptionsCheck.Validate(services),
+        .. SettingKeys.Validate(configuration),
+        .. UnsupportedSettings.Validate(configuration),
+    ];
 
     /// <summary>Why an argument is not a setting; null when it is one.</summary>
     public static string? Fault(string argument) =>

@@ -45,14 +45,7 @@ public static class ServiceHost
         builder.Services.AddSingleton<IHostName, HostNameFromInfo>();
         builder.AddServiceGateway(environment);
 
-        List<string> faults = [.. OptionsCheck.Validate(builder.Services), .. UnsupportedSettings.Validate(configuration)];
-        if (faults.Count > 0)
-        {
-            var count = faults.Count == 1 ? "1 fault" : $"{faults.Count} faults";
-            throw new StartRefusedException(
-                ExitCodes.Usage, $"The configuration has {count}:\n{string.Join('\n', faults.Select(fault => $"  {fault}"))}");
-        }
-
+        StartRefusedException.ThrowIfAny(ServiceConfiguration.Validate(configuration, builder.Services));
         var app = builder.Build();
         app.MapGateway();
         if (app.Services.GetRequiredService<IOptions<DashboardOptions>>().Value.EnabledIn(environment))

@@ -13,8 +13,16 @@ public sealed class TimeoutNesting(IOptions<UserConfigsOptions> userConfigs, IOp
 {
     public ValidateOptionsResult Validate(string? name, MandelboxOptions options)
     {
-        var faults = Validate(options, userConfigs.Value, cloudStorage.Value).ToList();
-        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+        try
+        {
+            var faults = Validate(options, userConfigs.Value, cloudStorage.Value).ToList();
+            return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+        }
+        catch (Exception exception) when (exception is OptionsValidationException or InvalidOperationException)
+        {
+            // The other section has faults of its own, which are reported as such.
+            return ValidateOptionsResult.Skip;
+        }
     }
 
     /// <summary>Every fault, each with what to do; empty when there is none.</summary>

@@ -24,4 +24,18 @@ internal static class UnsupportedSettings
             yield return "Host:OnLeftovers is reattach, which this version cannot do: set it to refuse or reclaim.";
         }
     }
+
+    /// <summary>The keys of section <c>Queue</c>.</summary>
+    internal sealed class Queue
+    {
+        public string? Capacity { get; set; }
+
+        public string? Timeout { get; set; }
+    }
+
+    /// <summary>The keys of section <c>WarmPool</c>.</summary>
+    internal sealed class WarmPool
+    {
+        public Dictionary<string, string> Apps { get; set; } = [];
+    }
 }

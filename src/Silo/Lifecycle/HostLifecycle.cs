@@ -1,3 +1,4 @@
+using HostService.Gateway;
 using HostService.Grains;
 using HostService.Grains.Lifecycle;
 using HostService.Infrastructure.Backend.Rows;
@@ -58,7 +59,8 @@ public static class HostLifecycle
             host.Get<HostCapabilities>().Detect(host.Engine!, host.Get<HostInfoSource>().Current.Gpus.Count))),
         new(
             Stop("stop the silo", (host, token) => host.Get<SiloGate>().StopAsync(host.Application!, token), SiloTimeout),
-            Start("start the silo", (host, token) => host.Get<SiloGate>().StartSiloAsync(host.Application!, token))),
+            Start("start the silo", (host, token) => ListenErrors.ExplainAsync(
+                host.Get<SiloGate>().StartSiloAsync(host.Application!, token), host.Get<IOptions<OrleansOptions>>().Value))),
         new(Start("warm up", (host, token) =>
             host.Environment.IsDeployed ? host.Get<WarmUp>().RunAsync(token) : Task.CompletedTask)),
         new(
@@ -92,7 +94,8 @@ public static class HostLifecycle
             Stop("refuse spin-ups", (host, _) => host.Grain.RefuseSpinUps()),
             Stop("wait for assigned spin-ups", GraceAsync, options.Grace + options.StepTimeout),
             Stop("mark the host as draining", MarkDrainingAsync),
-            Start<SiloGate>("start the HTTPS server", (gate, token) => gate.StartServerAsync(token))),
+            Start("start the HTTPS server", (host, token) => ListenErrors.ExplainAsync(
+                host.Get<SiloGate>().StartServerAsync(token), host.Get<IOptions<GatewayOptions>>().Value))),
         new(Start<EcsAgent>("start the ECS agent", (agent, token) => agent.StartAsync(token))),
         new(Start<ReadyLine>("report readiness", (line, _) => line.WriteAsync())),
     ];

@@ -12,7 +12,7 @@ public static class ServiceRun
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(IConfigurationRoot configuration, ShutdownSignal shutdown)
     {
-        var options = ShutdownOptions.From(configuration);
+        var options = configuration.ReadOrDefaults<ShutdownOptions>("Shutdown");
         var context = new HostContext(configuration, options, shutdown);
         shutdown.Configure(options.DrainTimeouts(context.Environment));
 

@@ -1,5 +1,3 @@
-using HostService.Silo.Hosting;
-
 namespace HostService.Silo.Lifecycle;
 
 /// <summary>
@@ -32,13 +30,6 @@ public sealed class ShutdownOptions : IValidatedOptions
 
     /// <summary>How long any other step has.</summary>
     public TimeSpan StepTimeout { get; set; } = TimeSpan.FromSeconds(15);
-
-    /// <summary>As configured; the defaults where that has faults, because <see cref="OptionsCheck"/> reports them.</summary>
-    public static ShutdownOptions From(IConfiguration configuration)
-    {
-        var configured = configuration.ReadOrDefaults<ShutdownOptions>("Shutdown");
-        return configured.Validate().Any() ? new ShutdownOptions() : configured;
-    }
 
     /// <summary>How long drains may last in this environment: TERM is a drain in deployed ones only (B30).</summary>
     public DrainTimeouts DrainTimeouts(HostEnvironment environment) =>

@@ -8,38 +8,30 @@ public static class ErrorReporting
 {
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Starts reporting; without a DSN nothing is ever sent.</summary>
-    /// <exception cref="StartRefusedException">The DSN is not one.</exception>
+    /// <summary>
+    /// Starts reporting. Nothing is ever sent without a DSN, or with one that is none: <see cref="OptionsCheck"/> reports that together
+    /// with all other faults.
+    /// </summary>
     public static IDisposable? Start(IConfiguration configuration)
     {
-        var dsn = configuration["Sentry:Dsn"];
-        if (string.IsNullOrWhiteSpace(dsn))
+        var dsn = configuration.ReadOrDefaults<ErrorReportingOptions>(ErrorReportingOptions.Section).Dsn;
+        if (dsn.Length == 0)
         {
             return null;
         }
 
-        try
+        return SentrySdk.Init(options =>
         {
-            return SentrySdk.Init(options =>
-            {
-                options.Dsn = dsn;
-                options.Environment = ServiceConfiguration.EnvironmentOf(configuration).Name;
-                options.Release = ServiceVersion.Commit.Length > 0 ? ServiceVersion.Commit : ServiceVersion.Number;
-                options.ServerName = Environment.MachineName;
-                options.AttachStacktrace = true;
-                options.SendDefaultPii = false;
+            options.Dsn = dsn;
+            options.Environment = ServiceConfiguration.EnvironmentOf(configuration).Name;
+            options.Release = ServiceVersion.Commit.Length > 0 ? ServiceVersion.Commit : ServiceVersion.Number;
+            options.ServerName = Environment.MachineName;
+            options.AttachStacktrace = true;
+            options.SendDefaultPii = false;
 
-                // The SDK would keep an installation id in root's home; events name the instance already.
-                options.DisableFileWrite = true;
-            });
-        }
-        catch (Exception exception) when (exception is ArgumentException or FormatException)
-        {
-            throw new StartRefusedException(
-                ExitCodes.Usage,
-                $"Sentry:Dsn is not a DSN: {exception.Message} Take it from the project's settings, or leave it out.",
-                exception);
-        }
+            // The SDK would keep an installation id in root's home; events name the instance already.
+            options.DisableFileWrite = true;
+        });
     }
 
     /// <summary>Tags every report from now on with the instance (B34a).</summary>
@@ -66,5 +58,24 @@ public static class ErrorReporting
     {
         await SentrySdk.FlushAsync(FlushTimeout);
         SentrySdk.Close();
+    }
+}
+
+/// <summary>Section <c>Sentry</c>: where errors are reported.</summary>
+public sealed class ErrorReportingOptions : IValidatedOptions
+{
+    public const string Section = "Sentry";
+
+    /// <summary>The DSN of the project in Sentry; empty to report nothing.</summary>
+    public string Dsn { get; set; } = "";
+
+    /// <inheritdoc/>
+    public IEnumerable<string> Validate()
+    {
+        var isDsn = Dsn.Length == 0 || (Uri.TryCreate(Dsn, UriKind.Absolute, out var url)
+            && url is { Scheme: "http" or "https", UserInfo.Length: > 0 } && url.AbsolutePath.Trim('/').Length > 0);
+        return isDsn
+            ? []
+            : ["Sentry:Dsn is not a DSN, which looks like https://<key>@<host>/<project>; take it from the project's settings."];
     }
 }

@@ -18,6 +18,9 @@ public static class ServiceLogging
         SetDefaultLevel(builder, "Orleans", LogLevel.Error);
         SetDefaultLevel(builder, "Polly", LogLevel.Warning);
         SetDefaultLevel(builder, "Microsoft", LogLevel.Warning);
+
+        // Logs the stack of a failed start, which is reported in one line.
+        SetDefaultLevel(builder, "Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         logging.AddConsole(o =>
         {
             o.LogToStandardErrorThreshold = LogLevel.Trace;
@@ -32,7 +35,14 @@ public static class ServiceLogging
         });
         logging.AddErrorReporting();
         builder.Services.AddValidatedOptions<LogFormatOptions>(LogFormatOptions.Section);
+        builder.Services.AddValidatedOptions<ErrorReportingOptions>(ErrorReportingOptions.Section);
     }
+
+    /// <summary>Levels that are none; .NET throws at the first one while it sets up the log.</summary>
+    public static IEnumerable<string> ValidateLevels(IConfiguration configuration) => configuration.GetSection("Logging").AsEnumerable()
+        .Where(s => s.Value is not null && s.Key.Contains(":LogLevel:", StringComparison.OrdinalIgnoreCase))
+        .Where(s => !Enum.TryParse<LogLevel>(s.Value, ignoreCase: true, out var level) || !Enum.IsDefined(level))
+        .Select(s => $"{s.Key} is '{s.Value}'; it must be one of {string.Join(", ", Enum.GetNames<LogLevel>())}.");
 
     // systemd sets JOURNAL_STREAM when standard error is its journal.
     private static string FormatterName(ConfigurationManager configuration) => configuration["Logging:Format"] switch

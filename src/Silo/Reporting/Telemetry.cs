@@ -15,8 +15,7 @@ public static class Telemetry
     public static void AddTelemetry(this WebApplicationBuilder builder)
     {
         builder.Services.AddValidatedOptions<TelemetryOptions>(TelemetryOptions.Section);
-        if (builder.Configuration.ReadOrDefaults<TelemetryOptions>(TelemetryOptions.Section) is not { OtlpEndpoint.Length: > 0 } options
-            || !options.IsValid)
+        if (builder.Configuration.ReadOrDefaults<TelemetryOptions>(TelemetryOptions.Section) is not { OtlpEndpoint.Length: > 0 } options)
         {
             return;
         }
@@ -42,7 +41,7 @@ public sealed class TelemetryOptions : IValidatedOptions
     /// </summary>
     public string OtlpEndpoint { get; set; } = "";
 
-    internal bool IsValid => Uri.TryCreate(OtlpEndpoint, UriKind.Absolute, out var url) && (url.Scheme is "http" or "https");
+    private bool IsValid => Uri.TryCreate(OtlpEndpoint, UriKind.Absolute, out var url) && (url.Scheme is "http" or "https");
 
     /// <inheritdoc/>
     public IEnumerable<string> Validate() => OtlpEndpoint.Length == 0 || IsValid

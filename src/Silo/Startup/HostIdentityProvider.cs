@@ -31,7 +31,7 @@ public sealed class HostIdentityProvider(
     {
         if (!UsesMetadata)
         {
-            var name = host.Value.InstanceName is { Length: > 0 } configured ? configured : Environment.MachineName;
+            var name = host.Value.LocalName;
             return new HostIdentity(name, name, "local", "local", "local", "127.0.0.1");
         }
 

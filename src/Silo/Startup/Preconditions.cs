@@ -4,12 +4,21 @@ namespace HostService.Silo.Startup;
 
 /// <summary>Checks that need no change of the machine (B2, B4).</summary>
 public sealed partial class Preconditions(
-    RunningEnvironment running, IOptions<HostOptions> host, Leftovers leftovers, ILogger<Preconditions> logger)
+    RunningEnvironment running,
+    IConfiguration configuration,
+    IOptions<HostOptions> host,
+    Leftovers leftovers,
+    ILogger<Preconditions> logger)
 {
     /// <exception cref="StartRefusedException">One of them is not met.</exception>
     public void Check()
     {
         LogVersion(ServiceVersion.Line, running.Value.Name);
+        if (ServiceConfiguration.EnvironmentWarning(configuration) is { } warning)
+        {
+            LogEnvironment(warning);
+        }
+
         if (host.Value.ManageSystem && !Environment.IsPrivilegedProcess)
         {
             throw new StartRefusedException(
@@ -23,4 +32,7 @@ public sealed partial class Preconditions(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Version}, environment {Environment}")]
     private partial void LogVersion(string version, string environment);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Warning}")]
+    private partial void LogEnvironment(string warning);
 }

@@ -41,8 +41,8 @@ public sealed class GatewayCommandTests(EngineFixture engine)
 
         Assert.Equal((2, ""), (code, output));
         Assert.Equal(
-            "host-service: Orleans:ExternalClients is false, so 'host-service run' takes no clients from other processes; "
-                + "set it to true for both commands.",
+            "host-service: The configuration has 1 fault:\n  Orleans:ExternalClients is false, so 'host-service run' takes no clients from "
+                + "other processes; set it to true for both commands.",
             errors.TrimEnd('\n'));
     }
 
@@ -52,7 +52,7 @@ public sealed class GatewayCommandTests(EngineFixture engine)
         await using var service = await TestService.StartAsync(engine.Endpoint, ("Orleans__ExternalClients", "true"));
         using var directory = new ScratchDirectory();
         await using var gateway = await ServiceProcess.LaunchAsync(
-            service.Settings.With(("Gateway__InstanceName", service.Settings.InstanceName), ("Host__PrivateRoot", directory["private"])),
+            service.Settings.With(("Host__PrivateRoot", directory["private"])),
             "gateway");
         var ready = await gateway.Output.LineAsync("host-service gateway ready on ").WaitAsync(TimeSpan.FromSeconds(60));
         using var http = ServiceProcess.NewClient(

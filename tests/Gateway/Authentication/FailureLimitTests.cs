@@ -34,6 +34,20 @@ public sealed class FailureLimitTests
         Assert.Equal(TimeSpan.FromSeconds(20), (await DrainAsync(host, Secret)).Headers.RetryAfter!.Delta);
     }
 
+    [Theory]
+    [InlineData(-3600)]
+    [InlineData(3600)]
+    public async Task A_change_of_the_clock_makes_the_minute_neither_longer_nor_shorter(int seconds)
+    {
+        await using var host = await HostAsync();
+        await ExhaustAsync(host, GatewayHost.Outside);
+        _clock.Set(TimeSpan.FromSeconds(seconds));
+
+        Assert.Equal(TimeSpan.FromMinutes(1), (await DrainAsync(host, Secret)).Headers.RetryAfter!.Delta);
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(HttpStatusCode.OK, (await DrainAsync(host, Secret)).StatusCode);
+    }
+
     [Fact]
     public async Task Each_address_is_counted_by_itself_and_an_ipv6_network_as_one()
     {

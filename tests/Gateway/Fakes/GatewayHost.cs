@@ -53,7 +53,8 @@ public sealed class GatewayHost : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.UseTestServer();
         builder.Configuration.AddInMemoryCollection(
-            settings.Select(s => new KeyValuePair<string, string?>(s.Key, s.Value)).Prepend(new("Gateway:InstanceName", InstanceName)));
+            settings.Select(s => new KeyValuePair<string, string?>(s.Key, s.Value)));
+        builder.Services.AddSingleton<IHostName>(new TestHostName());
         builder.Services.AddSingleton(grains.Factory);
         builder.Services.AddSingleton<IShutdownSignal>(shutdown);
         if (clock is not null)
@@ -97,6 +98,11 @@ public sealed class GatewayHost : IAsyncDisposable
 
     public Task<HttpResponseMessage> SpinUpAsync(object body, string from = Outside) =>
         SendAsync("PUT", "/spin_up_mandelbox", JsonSerializer.Serialize(body), from);
+
+    internal sealed class TestHostName : IHostName
+    {
+        public string InstanceName => GatewayHost.InstanceName;
+    }
 
     private static IPAddress? AddressIn(string? header) => string.IsNullOrEmpty(header) ? null : IPAddress.Parse(header);
 

@@ -59,24 +59,40 @@ public sealed class GatewayServer : IAsyncDisposable
     /// <summary>Where a client sits that the server takes for a stranger; each number is another address.</summary>
     public static IPAddress Stranger(byte number) => new([127, 1, 113, number]);
 
-    public static async Task<GatewayServer> StartAsync(FakeGrains? grains = null, params (string Key, string Value)[] settings)
+    public static Task<GatewayServer> StartAsync(FakeGrains? grains = null, params (string Key, string Value)[] settings) =>
+        StartAsync(Directory.CreateTempSubdirectory("gateway-server-"), grains, settings);
+
+    /// <summary>Another server that keeps its certificate in the same directory.</summary>
+    public Task<GatewayServer> StartAnotherAsync(params (string Key, string Value)[] settings) => StartAsync(_private, null, settings);
+
+    private static async Task<GatewayServer> StartAsync(
+        DirectoryInfo directory, FakeGrains? grains, params (string Key, string Value)[] settings)
     {
-        var directory = Directory.CreateTempSubdirectory("gateway-server-");
         var log = new RecordingLogger<GatewayServer>();
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning).AddProvider(new Logs(log));
         builder.Configuration.AddInMemoryCollection(settings.Select(s => new KeyValuePair<string, string?>(s.Key, s.Value)));
         builder.Configuration["Gateway:Address"] = "127.0.0.1";
-        builder.Configuration["Gateway:Port"] = "0";
+        builder.Configuration["Gateway:Port"] ??= "0";
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.Services.AddGatewayTls(directory.FullName);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureGatewayTls());
         builder.Services.AddSingleton<IConnectionListenerFactory, RelocatingTransport>();
         builder.Services.AddSingleton((grains ?? new FakeGrains().Mandelbox(nameof(IMandelboxGrain.SpinUp), Samples.Ready)).Factory);
+        builder.Services.AddSingleton<IHostName, GatewayHost.TestHostName>();
         builder.Services.AddGateway(HostEnvironment.LocalDev);
         var server = new GatewayServer(builder.Build(), directory) { Log = log };
-        await server._app.StartAsync();
-        return server;
+        try
+        {
+            await server._app.StartAsync();
+            return server;
+        }
+        catch
+        {
+            await server._app.StopAsync();
+            await server._app.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>

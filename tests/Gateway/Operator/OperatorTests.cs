@@ -86,9 +86,9 @@ public sealed class OperatorTests
     }
 
     [Theory]
-    [InlineData("POST", "/v1/host", "GET")]
-    [InlineData("DELETE", "/v1/mandelboxes", "GET")]
-    [InlineData("PUT", "/v1/mandelboxes/box-1", "GET, DELETE")]
+    [InlineData("POST", "/v1/host", "GET, HEAD")]
+    [InlineData("DELETE", "/v1/mandelboxes", "GET, HEAD")]
+    [InlineData("PUT", "/v1/mandelboxes/box-1", "GET, HEAD, DELETE")]
     public async Task Another_method_is_a_405_that_names_the_ones_there_are(string method, string path, string allow)
     {
         await using var host = await GatewayHost.LocalAsync();

@@ -39,11 +39,12 @@ public sealed class CertificateTests : IDisposable
     [Fact]
     public void The_key_is_kept_for_its_owner_alone_and_is_new_each_time()
     {
-        Prepare(new GatewayOptions());
+        Keep().Dispose();
         var first = File.ReadAllText(Path.Combine(Private, "key.pem"));
         // What an earlier run left, readable by all, does not stay so.
         File.SetUnixFileMode(Path.Combine(Private, "key.pem"), (UnixFileMode)0b110_100_100);
-        var second = Prepare(new GatewayOptions());
+        using var second = Prepare(new GatewayOptions());
+        using var files = KeptCertificate.Write(second.Certificate, Private);
 
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(Private, "key.pem")));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Private));
@@ -60,7 +61,7 @@ public sealed class CertificateTests : IDisposable
         File.WriteAllText(file, "");
 
         var fault = Assert.Throws<GatewayCertificateException>(
-            () => GatewayCertificate.Prepare(new GatewayOptions(), [], file, _clock, NullLogger.Instance));
+            () => KeptCertificate.Write(Prepare(new GatewayOptions()).Certificate, file));
         Assert.Contains("Host:PrivateRoot", fault.Message, StringComparison.Ordinal);
         Assert.Contains(file, fault.Message, StringComparison.Ordinal);
     }
@@ -110,6 +111,7 @@ public sealed class CertificateTests : IDisposable
 
         Assert.Contains(expected, fault.Message, StringComparison.Ordinal);
         Assert.Contains("Gateway:Certificate", fault.Message, StringComparison.Ordinal);
+        Assert.Equal([fault.Message], new CertificateCheck(_clock).Validate(null, options).Failures!);
     }
 
     [Theory]
@@ -133,7 +135,7 @@ public sealed class CertificateTests : IDisposable
             _directory.FullName, "soon", _clock.GetUtcNow().AddDays(-1), _clock.GetUtcNow().AddDays(days));
         var log = new WarningCount();
 
-        GatewayCertificate.Prepare(Own(path, keyPath), [], Private, _clock, log);
+        GatewayCertificate.Prepare(Own(path, keyPath), [], _clock, log);
 
         Assert.Equal(warned ? 1 : 0, log.Warnings);
     }
@@ -141,8 +143,10 @@ public sealed class CertificateTests : IDisposable
     private (string Path, string KeyPath, string Thumbprint) Operators() =>
         Certificates.Write(_directory.FullName, "operator", _clock.GetUtcNow().AddDays(-1), _clock.GetUtcNow().AddDays(100));
 
+    private KeptCertificate Keep() => KeptCertificate.Write(Prepare(new GatewayOptions()).Certificate, Private);
+
     private GatewayCertificate Prepare(GatewayOptions options) =>
-        GatewayCertificate.Prepare(options, [], Private, _clock, NullLogger.Instance);
+        GatewayCertificate.Prepare(options, [], _clock, NullLogger.Instance);
 
     private static GatewayOptions Own(string path, string keyPath) => new() { CertificatePath = path, CertificateKeyPath = keyPath };
 

@@ -4,6 +4,7 @@ using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
+using HostService.Gateway.Tls;
 using HostService.Tests.Gateway.Fakes;
 using HostService.Tests.Support;
 
@@ -46,6 +47,29 @@ public sealed class TlsTests
         });
 
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync(new Uri(server.Address, "/healthz"))).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_server_that_does_not_get_its_port_leaves_the_files_of_the_one_that_has_it()
+    {
+        await using var server = await GatewayServer.StartAsync();
+        var before = await FilesAsync(server.PrivateRoot);
+
+        await Assert.ThrowsAnyAsync<IOException>(() => server.StartAnotherAsync(("Gateway:Port", server.Address.Port.ToString())));
+
+        Assert.Equal(before, await FilesAsync(server.PrivateRoot));
+    }
+
+    [Fact]
+    public async Task A_server_on_another_port_refuses_the_directory_of_one_that_runs()
+    {
+        await using var server = await GatewayServer.StartAsync();
+        var before = await FilesAsync(server.PrivateRoot);
+
+        var fault = await Assert.ThrowsAsync<GatewayCertificateException>(() => server.StartAnotherAsync());
+
+        Assert.StartsWith("Host:PrivateRoot: another host service", fault.Message, StringComparison.Ordinal);
+        Assert.Equal(before, await FilesAsync(server.PrivateRoot));
     }
 
     [Fact]
@@ -105,4 +129,7 @@ public sealed class TlsTests
             return true;
         },
     });
+
+    private static async Task<string> FilesAsync(string directory) =>
+        await File.ReadAllTextAsync(Path.Combine(directory, "key.pem")) + await File.ReadAllTextAsync(Path.Combine(directory, "cert.pem"));
 }

@@ -49,6 +49,20 @@ public sealed class SpinUpTests
         Assert.Equal("""{"result":"","error":"no TTY is free: \"54\" of 54 are in use"}""", await response.Content.ReadAsStringAsync());
     }
 
+    [Fact]
+    public async Task A_local_environment_takes_an_app_with_a_tag_and_no_session()
+    {
+        await using var host = await GatewayHost.LocalAsync(Ready());
+        var body = Samples.SpinUp();
+        body["app_name"] = "browsers/chrome:My_tag.1-a";
+        body.Remove("session_id");
+
+        Assert.Equal(HttpStatusCode.OK, (await host.SpinUpAsync(body)).StatusCode);
+
+        var spinUp = Assert.Single(host.Grains.Calls).Argument<SpinUpRequest>();
+        Assert.Equal(("browsers/chrome:My_tag.1-a", 0UL), (spinUp.AppName, spinUp.SessionId));
+    }
+
     [Theory]
     [InlineData("mandelbox_id", "")]
     [InlineData("mandelbox_id", null)]
@@ -69,9 +83,13 @@ public sealed class SpinUpTests
     [InlineData("app_name", "/chrome")]
     [InlineData("app_name", "chrome/")]
     [InlineData("app_name", "chrome\n")]
+    [InlineData("app_name", "chrome:")]
+    [InlineData("app_name", ":tag")]
+    [InlineData("app_name", "chrome:a:b")]
+    [InlineData("app_name", "chrome:../tag")]
+    [InlineData("app_name", "chrome:-tag")]
     [InlineData("config_encryption_token", "")]
     [InlineData("config_encryption_token", "123456789")]
-    [InlineData("session_id", null)]
     [InlineData("dpi", 0)]
     [InlineData("dpi", -1)]
     [InlineData("dpi", 1001)]

@@ -27,7 +27,7 @@ public abstract class S3TestBase : IDisposable
     protected ScratchDirectory Scratch { get; } = new();
 
     /// <summary>Another user for each test.</summary>
-    protected UserConfigKey Key { get; } = new($"auth0|{Guid.NewGuid():N}", "dev", "browsers/chrome");
+    protected UserConfigKey Key { get; } = new($"auth0|jane.doe+{Guid.NewGuid():N}@example.com", "dev", "browsers/chrome");
 
     protected string Source => Scratch.Directory("source");
 

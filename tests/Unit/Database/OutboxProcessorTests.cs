@@ -126,7 +126,10 @@ public sealed class OutboxProcessorTests : IAsyncDisposable
         await Put("a", null);
 
         Assert.Equal(new RowWrite(Row("a"), null), Assert.Single(_processor.Pending));
-        Assert.Contains("the removal of mandelbox a could not be written: a defect", Assert.Single(_log.Lines), StringComparison.Ordinal);
+        Assert.Contains(
+            "the removal of mandelbox a could not be written and will be retried: a defect",
+            Assert.Single(_log.Lines),
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -49,7 +49,11 @@ public sealed class AmiFilesTests : IDisposable
         var ours = File.ReadAllLines(Installed("usr/local/lib/systemd/system/host-service.service"));
         var dropIn = File.ReadAllLines(Installed("usr/local/lib/systemd/system/host-service.service.d/webserver.conf"));
         Assert.Equal(dropIn, ours.Where(dropIn.Contains));
-        string[] taken = ["Requires=docker.service", "After=docker.service", "Restart=no", "TimeoutStopSec=", "KillMode=mixed"];
+        string[] taken =
+        [
+            "Requires=docker.service", "After=docker.service", "Restart=no", "TimeoutStopSec=", "KillMode=mixed",
+            "Environment=Host__RequireEnvironment=true",
+        ];
         foreach (var key in taken)
         {
             Assert.Contains(dropIn, line => line.StartsWith(key, StringComparison.Ordinal));

@@ -54,8 +54,21 @@ public sealed class NamesTests
     [InlineData("google-oauth2|115", true)]
     [InlineData("|a", false)]
     [InlineData("a|../b", false)]
-    [InlineData("a@clients", false)]
-    public void A_user_id_may_hold_auth0s_bar(string id, bool good) => Assert.Equal(good, Names.IsUserId(id));
+    [InlineData("a@clients", true)]
+    [InlineData("jane.doe+boxes@example.com", true)]
+    [InlineData("auth0|jane.doe@example.com", true)]
+    [InlineData(".", false)]
+    [InlineData("..", false)]
+    [InlineData(".a", false)]
+    [InlineData("..a", false)]
+    [InlineData("@a", false)]
+    [InlineData("+a", false)]
+    [InlineData("a/..", false)]
+    [InlineData("a/b", false)]
+    [InlineData("a b", false)]
+    [InlineData("a\n", false)]
+    public void A_user_id_may_hold_what_auth0_and_mail_addresses_do_but_is_one_part_of_a_path(string id, bool good) =>
+        Assert.Equal(good, Names.IsUserId(id));
 
     [Theory]
     [InlineData("abcdef012345", true)]

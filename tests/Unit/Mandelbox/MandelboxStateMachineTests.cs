@@ -31,6 +31,16 @@ public sealed class MandelboxStateMachineTests
         Assert.EndsWith("Allocated -> Leased after 5000 ms", Assert.Single(_log.Lines), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_clock_that_is_set_back_does_not_make_a_state_shorter()
+    {
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        _clock.Set(TimeSpan.FromHours(-1));
+        await _state.MoveToAsync(MandelboxState.Leased);
+
+        Assert.EndsWith("Allocated -> Leased after 5000 ms", Assert.Single(_log.Lines), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(MandelboxState.Allocated)]
     [InlineData(MandelboxState.Started)]

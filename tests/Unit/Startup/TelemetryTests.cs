@@ -50,6 +50,7 @@ public sealed class TelemetryTests
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Services.AddSingleton(DispatchProxy.Create<IGrainFactory, NoGrains>());
         builder.AddTelemetry();
+        builder.Services.AddSingleton<IHostName, NoName>();
         builder.Services.AddGateway(HostEnvironment.LocalDev);
         var app = builder.Build();
         await app.StartAsync();
@@ -79,5 +80,10 @@ public sealed class TelemetryTests
     public class NoGrains : DispatchProxy
     {
         protected override object Invoke(MethodInfo? targetMethod, object?[]? args) => throw new NotSupportedException();
+    }
+
+    private sealed class NoName : IHostName
+    {
+        public string InstanceName => "nobody";
     }
 }

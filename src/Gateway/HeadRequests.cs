@@ -1,0 +1,27 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+
+namespace HostService.Gateway;
+
+/// <summary>
+/// Answers HEAD as GET, without the body. The body is dropped here because Kestrel sends one that is written to its pipe, which is a
+/// protocol error over HTTP/2.
+/// </summary>
+internal sealed class HeadRequests : IStartupFilter
+{
+    public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+    {
+        app.Use((context, inner) =>
+        {
+            if (HttpMethods.IsHead(context.Request.Method))
+            {
+                context.Request.Method = HttpMethods.Get;
+                context.Response.Body = Stream.Null;
+            }
+
+            return inner(context);
+        });
+        next(app);
+    };
+}
