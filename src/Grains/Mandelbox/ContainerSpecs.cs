@@ -75,7 +75,11 @@ public static class ContainerSpecs
             Tmpfs = new Dictionary<string, string> { ["/run"] = TmpfsSize, ["/run/lock"] = TmpfsSize },
             CapDrop = ["ALL"],
             CapAdd = Capabilities,
-            SecurityOptions = capabilities.AppArmorProfile is { } profile ? [$"apparmor:{profile}"] : [],
+            SecurityOptions =
+            [
+                .. capabilities.AppArmorProfile is { } profile ? [$"apparmor:{profile}"] : Array.Empty<string>(),
+                .. capabilities.Seccomp ? [$"seccomp={SeccompProfile.Json}"] : Array.Empty<string>(),
+            ],
             MemoryBytes = Memory,
             CpuShares = CpuShares,
             ShmBytes = Shm,

@@ -1,5 +1,6 @@
 using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox;
+using HostService.Infrastructure.Docker;
 
 namespace HostService.Tests.Unit.Mandelbox;
 
@@ -32,6 +33,7 @@ public sealed class ContainerSpecTests
             new ContainerCapabilities
             {
                 AppArmorProfile = "mandelbox-apparmor-profile",
+                Seccomp = true,
                 Fuse = true,
                 SharedMounts = true,
                 UdevData = true,
@@ -49,7 +51,7 @@ public sealed class ContainerSpecTests
         Assert.All(spec.Tmpfs.Values, size => Assert.Equal("size=52428800", size));
         Assert.Equal(["ALL"], spec.CapDrop);
         Assert.Equal(15, spec.CapAdd.Count);
-        Assert.Equal(["apparmor:mandelbox-apparmor-profile"], spec.SecurityOptions);
+        Assert.Equal(["apparmor:mandelbox-apparmor-profile", $"seccomp={SeccompProfile.Json}"], spec.SecurityOptions);
         Assert.Equal(
             [(32262, Transport.Tcp, 2001), (32263, Transport.Udp, 2002), (32273, Transport.Tcp, 2003)],
             spec.Ports.Select(p => ((int)p.MandelboxPort, p.Transport, (int)p.HostPort)));
