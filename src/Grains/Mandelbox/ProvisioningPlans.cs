@@ -51,7 +51,7 @@ public sealed class ProvisioningPlans(
             new(new MoveTo(MandelboxState.Leased)),
             new(InputDevices()),
             new(
-                new CreateContainer(engine, InstanceName, Environment, capabilities.Current),
+                new CreateContainer(engine, hostInfo.Current.Owner, Environment, capabilities.Current),
                 new WriteResourceMappings(files, Environment.IsLocal ? null : options.Value.ClientTimeout)),
             new(new MoveTo(MandelboxState.Created)),
             new(new StartContainer(engine, options.Value.StopGrace)),

@@ -33,6 +33,9 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     /// <summary>The container engine, once it has been reached.</summary>
     public EngineInfo? Engine { get; set; }
 
+    /// <summary>The ids of mandelboxes whose containers outlived an earlier run.</summary>
+    public IReadOnlyCollection<string> Earlier { get; set; } = [];
+
     /// <summary>The host's own grain.</summary>
     public IHostGrain Grain => Get<IGrainFactory>().GetGrain<IHostGrain>(HostKeys.Host(Identity!.InstanceName));
 

@@ -4,7 +4,7 @@ namespace HostService.Silo.Startup;
 
 /// <summary>Checks that need no change of the machine (B2, B4).</summary>
 public sealed partial class Preconditions(
-    RunningEnvironment running, IOptions<HostOptions> host, Leftovers leftovers, ILogger<Preconditions> logger)
+    RunningEnvironment running, IOptions<HostOptions> host, ExclusiveUse exclusive, Leftovers leftovers, ILogger<Preconditions> logger)
 {
     /// <exception cref="StartRefusedException">One of them is not met.</exception>
     public void Check()
@@ -18,6 +18,7 @@ public sealed partial class Preconditions(
                 + "Host__ManageSystem=false (and Host__Root, Host__PrivateRoot and Host__CloudStorageRoot at places of your own).");
         }
 
+        exclusive.ClaimDirectoriesAndPorts();
         leftovers.Check();
     }
 

@@ -6,6 +6,8 @@ namespace HostService.Tests.Unit.Mandelbox;
 
 public sealed class ContainerSpecTests
 {
+    private static readonly ContainerOwner Owner = new("host-1", "run-1", "/fractal");
+
     private static readonly Lease Lease = new(
         Guid.Parse("11111111-2222-3333-4444-555555555555"),
         "box-1",
@@ -28,7 +30,7 @@ public sealed class ContainerSpecTests
         var context = Context();
         var spec = ContainerSpecs.Build(
             context,
-            "host-1",
+            Owner,
             HostEnvironment.Staging,
             new ContainerCapabilities
             {
@@ -76,7 +78,7 @@ public sealed class ContainerSpecTests
     [Fact]
     public void Capabilities_that_the_machine_lacks_are_left_out()
     {
-        var spec = ContainerSpecs.Build(Context(), "host-1", HostEnvironment.LocalDev, new ContainerCapabilities());
+        var spec = ContainerSpecs.Build(Context(), Owner, HostEnvironment.LocalDev, new ContainerCapabilities());
         Assert.Empty(spec.SecurityOptions);
         Assert.Empty(spec.Devices);
         Assert.DoesNotContain(
@@ -86,12 +88,17 @@ public sealed class ContainerSpecTests
     [Fact]
     public void Labels_record_the_whole_lease()
     {
-        var labels = ContainerLabels.Write("host-1", Lease, Request);
+        var labels = ContainerLabels.Write(Owner, Lease, Request);
         var read = ContainerLabels.Read(labels)!;
         Assert.Equal(Lease with { Ports = read.Ports }, read);
         Assert.Equal(Lease.Ports, read.Ports);
-        Assert.Equal("box-1", ContainerLabels.MandelboxOf(labels, "host-1"));
-        Assert.Null(ContainerLabels.MandelboxOf(labels, "host-2"));
+        Assert.Equal("box-1", ContainerLabels.MandelboxOf(labels, Owner));
+        Assert.Null(ContainerLabels.MandelboxOf(labels, Owner with { InstanceName = "host-2" }));
+        Assert.Null(ContainerLabels.MandelboxOf(labels, Owner with { Run = "run-2" }));
+        Assert.True(ContainerLabels.IsOfEarlierRun(labels, Owner with { Run = "run-2" }));
+        Assert.False(ContainerLabels.IsOfEarlierRun(labels, Owner));
+        Assert.True(ContainerLabels.IsOfRoot(labels, Owner));
+        Assert.False(ContainerLabels.IsOfRoot(labels, Owner with { Root = "/elsewhere" }));
         Assert.DoesNotContain(labels.Values, v => v.Contains("0123456789", StringComparison.Ordinal));
     }
 
@@ -105,7 +112,7 @@ public sealed class ContainerSpecTests
     [InlineData(ContainerLabels.Ports, "32262/tcp=99999")]
     public void Damaged_labels_record_no_lease(string label, string value)
     {
-        var labels = ContainerLabels.Write("host-1", Lease, Request);
+        var labels = ContainerLabels.Write(Owner, Lease, Request);
         labels[label] = value;
         Assert.Null(ContainerLabels.Read(labels));
         labels.Remove(label);
