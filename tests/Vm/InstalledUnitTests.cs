@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HostService.Tests.Support;
 
 namespace HostService.Tests.Vm;
 
@@ -51,6 +52,54 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         Assert.Equal(
             "mandelbox-apparmor-profile (enforce)",
             await machine.MustAsync($"cat /proc/$(docker inspect -f '{{{{.State.Pid}}}}' {mandelbox.Container})/attr/current"));
+    }
+
+    [VmFact]
+    public async Task A_sandbox_and_a_FUSE_mount_work_inside_a_mandelbox_and_what_reaches_into_the_kernel_does_not()
+    {
+        await ServiceAsync();
+        await using var mandelbox = await SpinUpAsync("seccomp");
+        var inside = $"docker exec {mandelbox.Container} busybox";
+
+        // In a user namespace of its own, as an unprivileged program does it. The mount waits for a server that never comes.
+        Assert.Equal("0", await machine.MustAsync($"{inside} unshare -Ur true; echo $?"));
+        Assert.Equal(
+            "fuse",
+            await machine.MustAsync(
+                $$"""
+                {{inside}} unshare -Urm sh -c '
+                  mkdir -p /tmp/mnt; exec 3<>/dev/fuse
+                  mount -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none /tmp/mnt
+                  while read -r _ at type _; do [ $at != /tmp/mnt ] || echo $type; done </proc/mounts; umount -l /tmp/mnt'
+                """));
+        Assert.NotEqual(0, (await machine.RunAsync($"{inside} unshare -Urm mount -t tmpfs none /tmp 2>&1")).Code);
+
+        foreach (var (program, user) in new[]
+        {
+            (SystemCallProgram.Build(SystemCallProgram.KeyctlNumber), "root"),
+            (SystemCallProgram.Build(SystemCallProgram.BpfNumber), "root"),
+
+            // PTRACE_ATTACH to the first process, which is root's.
+            (SystemCallProgram.Build(SystemCallProgram.PtraceNumber, 16, 1), "65534"),
+        })
+        {
+            Assert.Equal(
+                $"{SystemCallProgram.NotPermitted}",
+                await machine.MustAsync(
+                    $"""
+                    printf {Convert.ToHexStringLower(program)} | docker exec -i {mandelbox.Container} busybox sh -c 'xxd -r -p >/tmp/call; chmod 755 /tmp/call'
+                    docker exec -u {user} {mandelbox.Container} /tmp/call; echo $?
+                    """));
+        }
+
+        Assert.Equal(
+            "4096",
+            await machine.MustAsync(
+                $$$"""
+                pid=$(docker inspect -f '{{.State.Pid}}' {{{mandelbox.Container}}})
+                cat /sys/fs/cgroup/$(cut -d: -f3 /proc/$pid/cgroup)/pids.max
+                """));
+        Assert.Equal("local", await machine.MustAsync($"docker inspect -f '{{{{.HostConfig.LogConfig.Type}}}}' {mandelbox.Container}"));
     }
 
     [VmFact]

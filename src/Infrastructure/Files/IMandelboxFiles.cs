@@ -14,6 +14,12 @@ public interface IMandelboxFiles
     Task<bool> WaitForAsync(string directory, string name, TimeSpan timeout, CancellationToken cancellationToken);
 
     /// <summary>
+    /// Keeps the logs of a mandelbox that has ended. They age from now on: the time of this directory, which no mandelbox can write to, says
+    /// since when. Directories without an entry are removed.
+    /// </summary>
+    void KeepLogs(string path);
+
+    /// <summary>
     /// Removes a directory with its content, but nothing on a file system mounted there. An absent one is no error. Blocks: not for a
     /// grain's turn.
     /// </summary>

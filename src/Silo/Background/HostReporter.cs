@@ -7,7 +7,7 @@ using HostService.Infrastructure.Metrics;
 namespace HostService.Silo.Background;
 
 /// <summary>
-/// Reports metrics, GPUs, the firewall and the engine's connection to the host's grain, and the grain's state to systemd. The reading
+/// Reports metrics, GPUs, the firewall, the disk and the engine's connection to the host's grain, and the grain's state to systemd. The reading
 /// happens here, so that it never takes a turn of the grain.
 /// </summary>
 public sealed class HostReporter(
@@ -19,6 +19,7 @@ public sealed class HostReporter(
     MetricsCache cache,
     DaemonReloadMonitor reloads,
     FirewallMonitor firewall,
+    DiskMonitor disk,
     StatusLine statusLine,
     TimeProvider timeProvider,
     ILogger<HostReporter> logger) : BackgroundService
@@ -38,6 +39,7 @@ public sealed class HostReporter(
         _consumer.RunAsync("GPUs", gpus.WatchAsync, statuses => Host.ReportGpus(statuses), stoppingToken),
         _consumer.RunAsync("metrics", metrics.WatchAsync, ReportMetricsAsync, stoppingToken),
         _consumer.RunAsync("firewall", firewall.WatchAsync, reason => Host.SetNotReady("firewall", reason), stoppingToken),
+        _consumer.RunAsync("disk", disk.WatchAsync, reason => Host.SetNotReady("disk", reason), stoppingToken),
         reloads.RunAsync(stoppingToken),
         WatchStatusAsync(stoppingToken));
 

@@ -139,6 +139,7 @@ public static class ServiceHost
         services.AddSingleton<MetricsCache>();
         services.AddSingleton<DaemonReloadMonitor>();
         services.AddSingleton<FirewallMonitor>();
+        services.AddSingleton<DiskMonitor>();
         services.AddSingleton<HostReporter>();
         services.AddSingleton<NoticeMonitor>();
         services.AddSingleton<EngineEventLoop>();

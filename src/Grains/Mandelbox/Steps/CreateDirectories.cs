@@ -3,7 +3,7 @@ using HostService.Infrastructure.Files;
 
 namespace HostService.Grains.Mandelbox.Steps;
 
-/// <summary>Creates the mandelbox's directories on the host.</summary>
+/// <summary>Creates the mandelbox's directories on the host; the undo removes them except its logs (B19).</summary>
 public sealed class CreateDirectories(IMandelboxFiles files) : IStep<MandelboxContext>
 {
     public string Name => "directories";
@@ -39,7 +39,7 @@ public sealed class CreateDirectories(IMandelboxFiles files) : IStep<MandelboxCo
             {
                 files.Remove(context.Paths.Home);
                 files.Remove(context.Paths.Temp);
-                files.Remove(context.Paths.AllLogs);
+                files.KeepLogs(context.Paths.AllLogs);
             },
             cancellationToken);
         context.HasDirectories = false;
