@@ -87,7 +87,8 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
                 $"{SystemCallProgram.NotPermitted}",
                 await machine.MustAsync(
                     $"""
-                    printf {Convert.ToHexStringLower(program)} | docker exec -i {mandelbox.Container} busybox sh -c 'xxd -r -p >/tmp/call; chmod 755 /tmp/call'
+                    printf {Convert.ToHexStringLower(program)} | docker exec -i {mandelbox.Container} \
+                      busybox sh -c 'xxd -r -p >/tmp/call; chmod 755 /tmp/call'
                     docker exec -u {user} {mandelbox.Container} /tmp/call; echo $?
                     """));
         }

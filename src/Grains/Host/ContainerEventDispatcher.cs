@@ -137,7 +137,7 @@ public sealed partial class ContainerEventDispatcher(
     private Task<IReadOnlyList<ContainerDescription>> ListAsync(CancellationToken cancellationToken) =>
         engine.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = Owner.InstanceName }, cancellationToken);
 
-    /// <summary>A container that outlived its run keeps what its labels say until it is removed: it may be running, or be started.</summary>
+    /// <summary>A container that outlived its run keeps what its labels say until it is removed: it may run, or be started.</summary>
     private Task HoldEarlierLeasesAsync(IEnumerable<ContainerDescription> ofThisHost) => Host.HoldLeases(
     [
         .. ofThisHost

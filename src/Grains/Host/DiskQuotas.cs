@@ -5,7 +5,8 @@ using HostService.Infrastructure.Files;
 namespace HostService.Grains.Host;
 
 /// <summary>
-/// How much of the host's disk mandelboxes take, by the directories that they can write to, and which logs are kept (B19). Used by one loop.
+/// How much of the host's disk mandelboxes take, by the directories that they can write to, and which logs are kept (B19). Used by one
+/// loop.
 /// </summary>
 public sealed partial class DiskQuotas(
     IOptions<HostOptions> host, IOptions<DiskOptions> options, IMandelboxFiles files, TimeProvider timeProvider, ILogger<DiskQuotas> logger)
@@ -28,7 +29,7 @@ public sealed partial class DiskQuotas(
 
         var temp = DiskUsage.Measure(paths.Temp, _options.HomeBytes);
         return temp > _options.HomeBytes || DiskUsage.Measure(paths.Home, _options.HomeBytes - temp) > _options.HomeBytes - temp
-            ? $"its sockets, resource mappings and user configs take more than {_options.HomeBytes} bytes of the host's disk (Disk:HomeBytes)"
+            ? $"its sockets, mappings and user configs take more than {_options.HomeBytes} bytes of the host's disk (Disk:HomeBytes)"
             : null;
     }
 

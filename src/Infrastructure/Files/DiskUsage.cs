@@ -6,7 +6,7 @@ namespace HostService.Infrastructure.Files;
 /// <summary>What directories take of the disk in which untrusted programs could create anything.</summary>
 public static class DiskUsage
 {
-    /// <summary>Each entry counts at least this much: ext4 has one inode for 16 KiB, and they can be used up without a byte written.</summary>
+    /// <summary>Each entry counts at least this much: ext4 has an inode for 16 KiB, and empty files use them up, too.</summary>
     public const int BytesPerEntry = 16 << 10;
 
     /// <summary>Deeper ones cannot be counted with a bounded number of open directories.</summary>

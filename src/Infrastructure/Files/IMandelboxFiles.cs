@@ -14,8 +14,8 @@ public interface IMandelboxFiles
     Task<bool> WaitForAsync(string directory, string name, TimeSpan timeout, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Keeps the logs of a mandelbox that has ended. They age from now on: the time of this directory, which no mandelbox can write to, says
-    /// since when. Directories without an entry are removed.
+    /// Keeps the logs of a mandelbox that has ended. They age from now on: the time of this directory, which no mandelbox can write to,
+    /// says since when. Directories without an entry are removed.
     /// </summary>
     void KeepLogs(string path);
 

@@ -7,8 +7,8 @@ using HostService.Infrastructure.Metrics;
 namespace HostService.Silo.Background;
 
 /// <summary>
-/// Reports metrics, GPUs, the firewall, the disk and the engine's connection to the host's grain, and the grain's state to systemd. The reading
-/// happens here, so that it never takes a turn of the grain.
+/// Reports metrics, GPUs, the firewall, the disk and the engine's connection to the host's grain, and the grain's state to systemd. The
+/// reading happens here, so that it never takes a turn of the grain.
 /// </summary>
 public sealed class HostReporter(
     IGrainFactory grains,

@@ -74,8 +74,8 @@ public sealed partial class Leftovers(
     }
 
     /// <summary>
-    /// Logs the containers that are still there. They keep their leases: <see cref="Grains.Host.ContainerEventDispatcher"/>. Returns the ids
-    /// of their mandelboxes.
+    /// Logs the containers that are still there, which keep their leases (<see cref="Grains.Host.ContainerEventDispatcher"/>). Returns the
+    /// ids of their mandelboxes.
     /// </summary>
     public async Task<IReadOnlyCollection<string>> ReportAsync(CancellationToken cancellationToken)
     {
@@ -112,7 +112,7 @@ public sealed partial class Leftovers(
 
     [LoggerMessage(
         Level = LogLevel.Warning,
-        Message = "Container {Name} ({ContainerId}) of an earlier run with root {Root} is still there and keeps its TTY, ports and GPU slot; "
-            + "remove it, or start with that root and Host__OnLeftovers=reclaim to have it removed")]
+        Message = "Container {Name} ({ContainerId}) of an earlier run with root {Root} is still there and keeps its TTY, ports and GPU "
+            + "slot; remove it, or start with that root and Host__OnLeftovers=reclaim to have it removed")]
     private partial void LogLeft(string name, string containerId, string root);
 }

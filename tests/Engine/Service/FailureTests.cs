@@ -129,7 +129,8 @@ public sealed class FailureTests(EngineFixture engine, ServiceFixture fixture) :
             engine.Endpoint, "exec", "--detach", container, "dd", "if=/dev/zero", "of=/var/log/fractal/full.log", "bs=1M", "count=8");
 
         await service.GoneAsync("full");
-        Assert.Contains("Mandelbox full is ended: its logs take more than 4194304 bytes", service.Process.Log.Text, StringComparison.Ordinal);
+        Assert.Contains(
+            "Mandelbox full is ended: its logs take more than 4194304 bytes", service.Process.Log.Text, StringComparison.Ordinal);
         await service.Process.Log.LineAsync("Removed the logs in ").WaitAsync(TimeSpan.FromSeconds(60));
 
         await service.UpAsync("next");

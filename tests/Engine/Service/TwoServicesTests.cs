@@ -26,7 +26,8 @@ public sealed class TwoServicesTests(EngineFixture engine)
         await using (var second = await ServiceProcess.LaunchAsync(settings))
         {
             Assert.Equal(3, await second.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
-            Assert.Contains($"uses the same {key.Replace("__", ":", StringComparison.Ordinal)} (", second.Log.Text, StringComparison.Ordinal);
+            var named = key.Replace("__", ":", StringComparison.Ordinal);
+            Assert.Contains($"uses the same {named} (", second.Log.Text, StringComparison.Ordinal);
             Assert.Equal("", second.Output.Text);
         }
 

@@ -12,7 +12,11 @@ namespace HostService.Tests.Unit.Startup;
 /// <summary>GPUs that are there and do not reach mandelboxes.</summary>
 public sealed class HostCapabilitiesTests
 {
-    private static readonly EngineInfo Plain = new("28.2.2", "1.50", ["runc"], ["seccomp"]) { DefaultRuntime = "runc", CgroupDriver = "cgroupfs" };
+    private static readonly EngineInfo Plain = new("28.2.2", "1.50", ["runc"], ["seccomp"])
+    {
+        DefaultRuntime = "runc",
+        CgroupDriver = "cgroupfs",
+    };
 
     private readonly RecordingLogger<HostCapabilities> _log = new();
 

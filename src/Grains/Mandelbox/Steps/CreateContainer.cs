@@ -5,7 +5,8 @@ namespace HostService.Grains.Mandelbox.Steps;
 
 /// <summary>Creates the container; the undo removes it.</summary>
 public sealed class CreateContainer(
-    IContainerEngine engine, ContainerOwner owner, HostEnvironment environment, ContainerCapabilities capabilities) : IStep<MandelboxContext>
+    IContainerEngine engine, ContainerOwner owner, HostEnvironment environment, ContainerCapabilities capabilities)
+    : IStep<MandelboxContext>
 {
     private string? _name;
     private Task<string>? _creating;

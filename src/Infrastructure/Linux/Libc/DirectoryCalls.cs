@@ -99,7 +99,8 @@ internal static partial class DirectoryCalls
     /// <summary>Null where it is gone or no longer a link.</summary>
     public static string? ReadLink(SafeFileHandle directory, string name)
     {
-        using var link = OpenAt(directory, Encoding.UTF8.GetBytes(name + '\0'), FileCalls.PathOnly | FileCalls.NoFollow | FileCalls.CloseOnExec);
+        const int flags = FileCalls.PathOnly | FileCalls.CloseOnExec;
+        using var link = OpenAt(directory, Encoding.UTF8.GetBytes(name + '\0'), flags | FileCalls.NoFollow);
         if (link.IsInvalid)
         {
             return null;
