@@ -79,6 +79,12 @@ public sealed partial class DiskQuotas(
     /// <summary>Why the host must not take more mandelboxes; null while there is room.</summary>
     public string? WhyNoRoom()
     {
+        if (!Directory.Exists(host.Value.Root))
+        {
+            // The service is ending, and has removed it.
+            return null;
+        }
+
         var free = new DriveInfo(host.Value.Root).AvailableFreeSpace;
         return free < _options.MinFreeBytes
             ? $"{free} bytes are free on the disk of {host.Value.Root}, fewer than {_options.MinFreeBytes} (Disk:MinFreeBytes)"
