@@ -12,6 +12,9 @@ namespace HostService.Silo.Startup;
 public sealed class ExclusiveUse(
     IOptions<HostOptions> host, IOptions<OrleansOptions> orleans, IOptions<GatewayOptions> gateway, ProcessClaims claims)
 {
+    /// <summary>Whether another running service was found.</summary>
+    public bool IsRefused { get; private set; }
+
     /// <exception cref="StartRefusedException">A running service uses one of the directories or ports.</exception>
     public void ClaimDirectoriesAndPorts()
     {
@@ -57,6 +60,7 @@ public sealed class ExclusiveUse(
         var taken = all.Where(claim => !claims.TryTake(claim.Name)).Select(claim => $"{claim.Key} ({claim.Value})").ToList();
         if (taken.Count > 0)
         {
+            IsRefused = true;
             throw new StartRefusedException(
                 ExitCodes.Refused,
                 $"Another running host service on this machine uses the same {string.Join(", ", taken)}: "
