@@ -20,9 +20,10 @@ public interface IHostGrain : IGrainWithStringKey
     Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports);
 
     /// <summary>
-    /// Enters the lease of a container that outlived its service, as read from its labels. Refused where it contradicts another lease.
+    /// Keeps what containers of earlier runs use, as read from their labels, so that no mandelbox gets it; releases what was kept for
+    /// containers that are no longer among them. The owner of each lease is unlike any mandelbox id.
     /// </summary>
-    Task<LeaseAnswer> RestoreLease(Lease lease);
+    Task HoldLeases(IReadOnlyList<Lease> leases);
 
     /// <summary>Releases a lease. Does nothing when it was released before, or when the mandelbox holds another lease by now.</summary>
     Task ReleaseLease(string mandelboxId, Guid leaseId);

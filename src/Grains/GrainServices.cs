@@ -1,6 +1,7 @@
 using HostService.Grains.Host;
 using HostService.Grains.Mandelbox;
 using HostService.Grains.Mandelbox.Ecs;
+using HostService.Infrastructure.Files;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace HostService.Grains;
@@ -12,6 +13,8 @@ public static class GrainServices
     {
         services.AddValidatedOptions<MandelboxOptions>("Mandelbox");
         services.AddValidatedOptions<WarmUpOptions>("WarmUp");
+        services.AddValidatedOptions<DiskOptions>(DiskOptions.Section);
+        services.AddSingleton<DiskQuotas>();
         services.AddSingleton<HostInfoSource>();
         services.AddSingleton<ContainerCapabilitiesSource>();
         services.AddSingleton<AgentContainers>();

@@ -1,3 +1,5 @@
+using HostService.Grains.Mandelbox;
+
 namespace HostService.Grains;
 
 /// <summary>Facts about this host, found at start-up and fixed from then on.</summary>
@@ -5,6 +7,15 @@ public sealed record HostInfo
 {
     public required HostIdentity Identity { get; init; }
     public required HostEnvironment Environment { get; init; }
+
+    /// <summary><c>Host:Root</c>.</summary>
+    public string Root { get; init; } = "/fractal";
+
+    /// <summary>Identifies this run of the service in the labels of its containers.</summary>
+    public string Run { get; init; } = Guid.NewGuid().ToString("N");
+
+    /// <summary>What the labels of its containers say.</summary>
+    public ContainerOwner Owner => new(Identity.InstanceName, Run, Root);
 
     /// <summary>As <c>host-service version</c> prints it.</summary>
     public string Version { get; init; } = "";

@@ -36,6 +36,45 @@ public sealed class RegistrationTests(PostgresFixture postgres)
     }
 
     [PostgresFact]
+    public async Task A_look_at_the_row_says_what_a_registration_would_and_changes_nothing()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        Assert.Equal(RegistrationOutcome.Refused, (await it.Database.CheckRegistrationAsync(it.Registration(), default)).Outcome);
+
+        await it.AddInstanceAsync();
+        Assert.Equal(RegistrationOutcome.Registered, (await it.Database.CheckRegistrationAsync(it.Registration(), default)).Outcome);
+        Assert.Equal("PRE_CONNECTION", await it.InstanceAsync("status"));
+
+        await it.Database.RegisterAsync(it.Registration(), default);
+        Assert.Equal(RegistrationOutcome.Refused, (await it.Database.CheckRegistrationAsync(it.Registration(), default)).Outcome);
+    }
+
+    [PostgresFact]
+    public async Task Rows_that_an_earlier_run_claimed_are_removed_unless_their_mandelbox_exists()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await using var other = new DatabaseUnderTest(postgres.Server);
+        await it.AddInstanceAsync();
+        await other.AddInstanceAsync();
+        var ids = new[] { "ALLOCATED", "CONNECTING", "RUNNING", "DYING" }.ToDictionary(s => s, s => it.NewId(s));
+        foreach (var (status, id) in ids)
+        {
+            await it.AddMandelboxAsync(id, status: status);
+        }
+
+        var (existing, theirs) = (it.NewId("existing"), it.NewId("theirs"));
+        await it.AddMandelboxAsync(existing, status: "RUNNING");
+        await other.AddMandelboxAsync(theirs, status: "RUNNING");
+
+        Assert.Equal(3, await it.Database.RemoveLostMandelboxesAsync(it.Instance, [existing], default));
+
+        Assert.Equal("ALLOCATED", await it.StatusOfAsync(ids["ALLOCATED"]));
+        Assert.Null(await it.StatusOfAsync(ids["RUNNING"]));
+        Assert.Equal("RUNNING", await it.StatusOfAsync(existing));
+        Assert.Equal("RUNNING", await it.StatusOfAsync(theirs));
+    }
+
+    [PostgresFact]
     public async Task A_host_without_a_row_is_refused_and_told_what_is_missing()
     {
         await using var it = new DatabaseUnderTest(postgres.Server);

@@ -160,6 +160,7 @@ public sealed class ContainerEventTests
             Labels = new Dictionary<string, string>
             {
                 [ContainerLabels.Host] = HostCluster.InstanceName,
+                [ContainerLabels.Run] = HostCluster.Run,
                 [ContainerLabels.MandelboxId] = "nobody",
             },
         },

@@ -20,6 +20,7 @@ namespace HostService.Tests.Cluster;
 public sealed class HostCluster : IAsyncDisposable
 {
     public const string InstanceName = "test-host";
+    public const string Run = "this-run";
 
     private const string AgentLabel = "com.amazonaws.ecs.container-name";
 
@@ -94,6 +95,7 @@ public sealed class HostCluster : IAsyncDisposable
             });
             services.AddSingleton(new HostInfoSource(new HostInfo
             {
+                Run = Run,
                 Identity = new HostIdentity(InstanceName, "i-1", "g4dn.xlarge", "ami-1", "us-east-1", "127.0.0.1"),
                 Environment = Environment,
                 Gpus = Gpus,

@@ -69,6 +69,34 @@ public sealed class RegistrationTests(EngineFixture engine, PostgresFixture data
     }
 
     [BackendFact]
+    public async Task After_a_crash_a_row_that_may_not_be_taken_protects_what_is_left_and_one_that_may_clears_lost_rows()
+    {
+        await (await HostRow.ForAsync(_settings)).AddAsync(database.Server);
+        await using var crashed = await RunningService.StartAsync(new ScratchDirectory(), engine.Endpoint, _settings);
+        await _rows.AllocateAsync(crashed.Instance, crashed.LocalUser, ["lost"]);
+        await crashed.UpAsync(RunningService.SpinUp("lost"));
+        await crashed.Process.KillAsync();
+        var reclaim = _settings.With(("Host__OnLeftovers", "reclaim"));
+
+        await using (var refused = await ServiceProcess.LaunchAsync(reclaim))
+        {
+            Assert.Equal(3, await refused.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+            Assert.Contains("column status is \"ACTIVE\"", refused.Log.Text, StringComparison.Ordinal);
+        }
+
+        Assert.True((await crashed.ContainerAsync("lost")).Running);
+        Assert.True(Directory.Exists(Path.Combine(_settings.Root, "lost")));
+        Assert.Equal("RUNNING", (await _rows.OfAsync("lost"))[^1]);
+
+        await database.Server.ExecuteAsync(
+            $"UPDATE hardware.instance_info SET status = 'PRE_CONNECTION' WHERE instance_name = '{_settings.InstanceName}'");
+        await using var next = await ServiceProcess.StartAsync(reclaim);
+        Assert.Equal("gone", (await _rows.OfAsync("lost"))[^1]);
+        Assert.Null(await crashed.Engine.InspectAsync("mandelboxes-demo-lost", default));
+        Assert.Equal(0, await next.EndAsync());
+    }
+
+    [BackendFact]
     public async Task A_host_that_the_webserver_does_not_know_is_refused()
     {
         await using var service = await ServiceProcess.LaunchAsync(_settings);

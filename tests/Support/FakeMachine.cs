@@ -137,6 +137,12 @@ public sealed class FakeDatabase : IBackendDatabase
 
     public Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken) => Task.CompletedTask;
 
+    public Task<RegistrationAnswer> CheckRegistrationAsync(HostRegistration registration, CancellationToken cancellationToken) =>
+        RegisterAsync(registration, cancellationToken);
+
+    public Task<int> RemoveLostMandelboxesAsync(
+        string instanceName, IReadOnlyCollection<string> existing, CancellationToken cancellationToken) => Task.FromResult(0);
+
     public async Task<string?> ClaimMandelboxAsync(
         string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HostService.Tests.Support;
 
 namespace HostService.Tests.Vm;
 
@@ -51,6 +52,64 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         Assert.Equal(
             "mandelbox-apparmor-profile (enforce)",
             await machine.MustAsync($"cat /proc/$(docker inspect -f '{{{{.State.Pid}}}}' {mandelbox.Container})/attr/current"));
+    }
+
+    [VmFact]
+    public async Task A_sandbox_and_a_FUSE_mount_work_inside_a_mandelbox_and_what_reaches_into_the_kernel_does_not()
+    {
+        await ServiceAsync();
+        await using var mandelbox = await SpinUpAsync("seccomp");
+        var inside = $"docker exec {mandelbox.Container} busybox";
+
+        // In namespaces of its own, as an unprivileged program does it. busybox's unshare would change the propagation of all mounts, and
+        // AppArmor allows mounts of FUSE only; so the VM's is brought inside. The mount waits for a server that never comes.
+        await machine.MustAsync(
+            $"""
+            for file in /usr/bin/unshare /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/libc.so.6; do
+              docker exec -i {mandelbox.Container} busybox sh -c "cat >/tmp/$(basename $file); chmod 755 /tmp/$(basename $file)" <$file
+            done
+            """);
+        const string Unshare =
+            "/tmp/ld-linux-x86-64.so.2 --library-path /tmp /tmp/unshare -Urm --propagation unchanged busybox";
+        Assert.Equal("0", await machine.MustAsync($"{inside} unshare -Ur true; echo $?"));
+        Assert.Equal(
+            "fuse",
+            await machine.MustAsync(
+                $$"""
+                docker exec {{mandelbox.Container}} {{Unshare}} sh -c '
+                  mkdir -p /tmp/mnt; exec 3<>/dev/fuse
+                  mount -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none /tmp/mnt
+                  while read -r _ at type _; do [ $at != /tmp/mnt ] || echo $type; done </proc/mounts; umount -l /tmp/mnt'
+                """));
+        Assert.NotEqual(0, (await machine.RunAsync($"docker exec {mandelbox.Container} {Unshare} mount -t tmpfs none /tmp 2>&1")).Code);
+
+        foreach (var (program, user) in new[]
+        {
+            (SystemCallProgram.Build(SystemCallProgram.KeyctlNumber), "root"),
+            (SystemCallProgram.Build(SystemCallProgram.BpfNumber), "root"),
+
+            // PTRACE_ATTACH to the first process, which is root's.
+            (SystemCallProgram.Build(SystemCallProgram.PtraceNumber, 16, 1), "65534"),
+        })
+        {
+            Assert.Equal(
+                $"{SystemCallProgram.NotPermitted}",
+                await machine.MustAsync(
+                    $"""
+                    printf {Convert.ToHexStringLower(program)} | docker exec -i {mandelbox.Container} \
+                      busybox sh -c 'xxd -r -p >/tmp/call; chmod 755 /tmp/call'
+                    docker exec -u {user} {mandelbox.Container} /tmp/call; echo $?
+                    """));
+        }
+
+        Assert.Equal(
+            "4096",
+            await machine.MustAsync(
+                $$$"""
+                pid=$(docker inspect -f '{{.State.Pid}}' {{{mandelbox.Container}}})
+                cat /sys/fs/cgroup/$(cut -d: -f3 /proc/$pid/cgroup)/pids.max
+                """));
+        Assert.Equal("local", await machine.MustAsync($"docker inspect -f '{{{{.HostConfig.LogConfig.Type}}}}' {mandelbox.Container}"));
     }
 
     [VmFact]

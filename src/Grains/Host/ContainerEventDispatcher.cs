@@ -14,9 +14,9 @@ public sealed partial class ContainerEventDispatcher(
 {
     private readonly BackgroundTaskSet _background = new();
 
-    private string InstanceName => hostInfo.Current.Identity.InstanceName;
+    private ContainerOwner Owner => hostInfo.Current.Owner;
 
-    private IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
+    private IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(Owner.InstanceName));
 
     /// <summary>Compares every mandelbox with its container and every container with its mandelbox; throws all failures together.</summary>
     public async Task ReconcileAsync(CancellationToken cancellationToken)
@@ -35,7 +35,7 @@ public sealed partial class ContainerEventDispatcher(
                 waiting.MandelboxId, waiting.ExpectedContainerId!, mandelbox => mandelbox.RegisterContainer(waiting.ExpectedContainerId!));
         }
 
-        await CollectFailureAsync(() => RemoveStrayContainersAsync(failures, cancellationToken), failures);
+        await CollectFailureAsync(() => CompareContainersAsync(failures, cancellationToken), failures);
         cancellationToken.ThrowIfCancellationRequested();
         if (failures.OfType<ContainerEngineException>().FirstOrDefault(f => f.Failure == EngineFailure.Unreachable) is { } unreachable)
         {
@@ -48,14 +48,23 @@ public sealed partial class ContainerEventDispatcher(
         }
     }
 
+    /// <summary>Before the first lease is given: keeps what containers of earlier runs use.</summary>
+    public async Task HoldEarlierLeasesAsync(CancellationToken cancellationToken) =>
+        await HoldEarlierLeasesAsync(await ListAsync(cancellationToken));
+
     public async Task OnEventAsync(ContainerEvent happened, CancellationToken cancellationToken)
     {
+        if (happened.Action == "destroy" && ContainerLabels.IsOfEarlierRun(happened.Labels, Owner))
+        {
+            await HoldEarlierLeasesAsync(await ListAsync(cancellationToken));
+        }
+
         if (happened.Action is not ("create" or "start" or "oom" or "die"))
         {
             return;
         }
 
-        var labelled = ContainerLabels.MandelboxOf(happened.Labels, InstanceName);
+        var labelled = ContainerLabels.MandelboxOf(happened.Labels, Owner);
         if ((labelled ?? await Host.FindByContainer(happened.ContainerId)) is not { } id)
         {
             return;
@@ -121,17 +130,31 @@ public sealed partial class ContainerEventDispatcher(
             containerId, container?.ExitCode, container?.FinishedAt ?? DateTimeOffset.UnixEpoch, container?.OutOfMemory ?? false));
     }
 
-    private async Task RemoveStrayContainersAsync(ConcurrentQueue<Exception> failures, CancellationToken cancellationToken)
+    private async Task CompareContainersAsync(ConcurrentQueue<Exception> failures, CancellationToken cancellationToken)
     {
-        var ours = await engine.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = InstanceName }, cancellationToken);
-        await Task.WhenAll(ours
-            .Where(container => container.CreatedAt >= hostInfo.Current.StartedAt)
-            .Select(container => CollectFailureAsync(() => RemoveIfStrayAsync(container), failures)));
+        var ofThisHost = await ListAsync(cancellationToken);
+        await Task.WhenAll(ofThisHost
+            .Select(container => CollectFailureAsync(() => RemoveIfStrayAsync(container), failures))
+            .Append(CollectFailureAsync(() => HoldEarlierLeasesAsync(ofThisHost), failures)));
     }
+
+    private Task<IReadOnlyList<ContainerDescription>> ListAsync(CancellationToken cancellationToken) =>
+        engine.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = Owner.InstanceName }, cancellationToken);
+
+    /// <summary>A container that outlived its run keeps what its labels say until it is removed: it may run, or be started.</summary>
+    private Task HoldEarlierLeasesAsync(IEnumerable<ContainerDescription> ofThisHost) => Host.HoldLeases(
+    [
+        .. ofThisHost
+            .Where(container => ContainerLabels.IsOfEarlierRun(container.Labels, Owner))
+            .Select(container => ContainerLabels.Read(container.Labels) is { } lease
+                ? lease with { MandelboxId = $"container {container.Id}" }
+                : null)
+            .OfType<Lease>(),
+    ]);
 
     private async Task RemoveIfStrayAsync(ContainerDescription container)
     {
-        if (ContainerLabels.MandelboxOf(container.Labels, InstanceName) is { } id
+        if (ContainerLabels.MandelboxOf(container.Labels, Owner) is { } id
             && await grains.GetGrain<IMandelboxGrain>(id).Describe() is null)
         {
             BeginRemoval(id, container.Id);

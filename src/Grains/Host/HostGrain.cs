@@ -65,7 +65,15 @@ public sealed partial class HostGrain(
     public Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports) =>
         Task.FromResult(ReasonClosed(mandelboxId) is { } closed ? LeaseAnswer.Refused(closed) : _leases.Adopt(leaseId, mandelboxId, ports));
 
-    public Task<LeaseAnswer> RestoreLease(Lease lease) => Task.FromResult(_leases.Restore(lease));
+    public Task HoldLeases(IReadOnlyList<Lease> leases)
+    {
+        foreach (var refusal in _leases.Hold(leases))
+        {
+            LogNotKept(refusal);
+        }
+
+        return Task.CompletedTask;
+    }
 
     public Task ReleaseLease(string mandelboxId, Guid leaseId)
     {
@@ -139,7 +147,7 @@ public sealed partial class HostGrain(
             Metrics = _figures,
             NotReady = [.. _notReady.Values],
             FailedSpinUps = _failedSpinUps,
-            Leaks = _leases.Leases.Count(l => !_mandelboxes.ContainsKey(l.MandelboxId)),
+            Leaks = _leases.Leases.Count(l => !_mandelboxes.ContainsKey(l.MandelboxId)) - _leases.Held,
         });
     }
 
@@ -216,6 +224,9 @@ public sealed partial class HostGrain(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: no lease: {Reason}")]
     private partial void LogRefused(string mandelboxId, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What a container of an earlier run uses cannot be kept for it: {Reason}")]
+    private partial void LogNotKept(string reason);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Mandelbox {MandelboxId} released lease {LeaseId}, which it does not hold")]
     private partial void LogNotHeld(string mandelboxId, Guid leaseId);

@@ -8,6 +8,7 @@ namespace HostService.Grains.Host;
 public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udpPorts, GpuPool gpus)
 {
     private readonly Dictionary<string, Lease> _leases = [];
+    private readonly HashSet<string> _held = [];
 
     public IReadOnlyCollection<Lease> Leases => _leases.Values;
 
@@ -91,8 +92,36 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
         return AdoptPorts(new Lease(leaseId, owner, tty, gpuIndex, ports));
     }
 
-    /// <summary>Enters a lease as read from a running container's labels. Refused where it contradicts another lease.</summary>
-    public LeaseAnswer Restore(Lease lease)
+    /// <summary>Leases kept for containers of earlier runs.</summary>
+    public int Held => _held.Count;
+
+    /// <summary>Keeps exactly these leases of containers of earlier runs. Returns why some cannot be kept.</summary>
+    public IReadOnlyList<string> Hold(IReadOnlyList<Lease> leases)
+    {
+        foreach (var gone in _held.Where(owner => leases.All(l => l.MandelboxId != owner)).ToList())
+        {
+            _held.Remove(gone);
+            Release(gone, _leases[gone].Id);
+        }
+
+        var refusals = new List<string>();
+        foreach (var lease in leases)
+        {
+            if (Restore(lease).Refusal is { } refusal)
+            {
+                refusals.Add(refusal);
+            }
+            else
+            {
+                _held.Add(lease.MandelboxId);
+            }
+        }
+
+        return refusals;
+    }
+
+    /// <summary>Enters a lease as read from a container's labels. Refused where it contradicts another lease.</summary>
+    private LeaseAnswer Restore(Lease lease)
     {
         if (_leases.TryGetValue(lease.MandelboxId, out var held))
         {
@@ -132,7 +161,9 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
 
     /// <summary>The mandelbox that holds this host port, or null.</summary>
     public string? FindByHostPort(int hostPort, Transport transport) =>
-        _leases.Values.FirstOrDefault(l => l.Ports.Any(p => p.HostPort == hostPort && p.Transport == transport))?.MandelboxId;
+        _leases.Values
+            .Where(l => !_held.Contains(l.MandelboxId))
+            .FirstOrDefault(l => l.Ports.Any(p => p.HostPort == hostPort && p.Transport == transport))?.MandelboxId;
 
     private LeaseAnswer AdoptPorts(Lease lease)
     {

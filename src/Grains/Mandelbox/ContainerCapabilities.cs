@@ -9,6 +9,9 @@ public sealed record ContainerCapabilities
     /// <summary>The name of the AppArmor profile; null where the kernel has no AppArmor.</summary>
     public string? AppArmorProfile { get; init; }
 
+    /// <summary>Whether the engine can apply a seccomp profile.</summary>
+    public bool Seccomp { get; init; }
+
     /// <summary>Whether <c>/dev/fuse</c> exists.</summary>
     public bool Fuse { get; init; }
 

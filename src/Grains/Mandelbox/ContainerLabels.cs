@@ -10,6 +10,8 @@ public static class ContainerLabels
     public const string MandelboxId = "host-service.mandelbox-id";
     public const string App = "host-service.app";
     public const string Host = "host-service.host";
+    public const string Run = "host-service.run";
+    public const string Root = "host-service.root";
     public const string User = "host-service.user";
     public const string Session = "host-service.session";
     public const string LeaseId = "host-service.lease";
@@ -18,11 +20,13 @@ public static class ContainerLabels
     public const string Ports = "host-service.ports";
 
     /// <summary>The labels of a mandelbox's container.</summary>
-    public static Dictionary<string, string> Write(string instanceName, Lease lease, SpinUpRequest request) => new()
+    public static Dictionary<string, string> Write(ContainerOwner owner, Lease lease, SpinUpRequest request) => new()
     {
         [MandelboxId] = lease.MandelboxId,
         [App] = request.AppName,
-        [Host] = instanceName,
+        [Host] = owner.InstanceName,
+        [Run] = owner.Run,
+        [Root] = owner.Root,
         [User] = request.UserId,
         [Session] = request.SessionId.ToString(CultureInfo.InvariantCulture),
         [LeaseId] = lease.Id.ToString("N"),
@@ -32,14 +36,23 @@ public static class ContainerLabels
     };
 
     /// <summary>
-    /// The id of the mandelbox that a container belongs to; null when it is not one of this host's, or a throw-away one, which has no
-    /// grain.
+    /// The id of the mandelbox that a container belongs to; null when it is not one of this run's, or a throw-away one, which has no grain.
     /// </summary>
-    public static string? MandelboxOf(IReadOnlyDictionary<string, string> labels, string instanceName) =>
-        labels.TryGetValue(Host, out var owner) && owner == instanceName && labels.TryGetValue(MandelboxId, out var id)
-        && id.Length > 0 && id != MandelboxIds.WarmUp
-            ? id
-            : null;
+    public static string? MandelboxOf(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
+        labels.GetValueOrDefault(Host) == owner.InstanceName && labels.GetValueOrDefault(Run) == owner.Run
+            && labels.GetValueOrDefault(MandelboxId) is { Length: > 0 } id && id != MandelboxIds.WarmUp
+                ? id
+                : null;
+
+    /// <summary>Whether a container is this host's, and outlived the run that made it.</summary>
+    public static bool IsOfEarlierRun(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
+        labels.GetValueOrDefault(Host) == owner.InstanceName && labels.GetValueOrDefault(Run) != owner.Run;
+
+    /// <summary>
+    /// Whether the earlier run used this root. Another root's user configs may not be saved yet. Labels of older versions name no root.
+    /// </summary>
+    public static bool IsOfRoot(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
+        labels.GetValueOrDefault(Root, owner.Root) == owner.Root;
 
     /// <summary>The lease that the labels record; null when they are not ours, or damaged.</summary>
     public static Lease? Read(IReadOnlyDictionary<string, string> labels)
@@ -84,3 +97,8 @@ public static class ContainerLabels
         return new PortBinding(port, inside[1] == "udp" ? Transport.Udp : Transport.Tcp, hostPort);
     }
 }
+
+/// <summary>Who makes a container.</summary>
+/// <param name="Run">Identifies this run of the service.</param>
+/// <param name="Root"><c>Host:Root</c>.</param>
+public sealed record ContainerOwner(string InstanceName, string Run, string Root);

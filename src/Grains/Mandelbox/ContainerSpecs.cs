@@ -26,7 +26,7 @@ public static class ContainerSpecs
     ];
 
     public static ContainerSpec Build(
-        MandelboxContext context, string instanceName, HostEnvironment environment, ContainerCapabilities capabilities)
+        MandelboxContext context, ContainerOwner owner, HostEnvironment environment, ContainerCapabilities capabilities)
     {
         var request = context.RequiredRequest;
         var lease = context.RequiredLease;
@@ -62,7 +62,7 @@ public static class ContainerSpecs
         {
             Name = ContainerNames.Container(request.AppName, context.MandelboxId),
             Image = context.Image ?? throw new InvalidOperationException($"Mandelbox {context.MandelboxId} has no image."),
-            Labels = ContainerLabels.Write(instanceName, lease, request),
+            Labels = ContainerLabels.Write(owner, lease, request),
             Environment =
             [
                 $"FRACTAL_AES_KEY={context.AesKey}",
@@ -75,7 +75,11 @@ public static class ContainerSpecs
             Tmpfs = new Dictionary<string, string> { ["/run"] = TmpfsSize, ["/run/lock"] = TmpfsSize },
             CapDrop = ["ALL"],
             CapAdd = Capabilities,
-            SecurityOptions = capabilities.AppArmorProfile is { } profile ? [$"apparmor:{profile}"] : [],
+            SecurityOptions =
+            [
+                .. capabilities.AppArmorProfile is { } profile ? [$"apparmor:{profile}"] : Array.Empty<string>(),
+                .. capabilities.Seccomp ? [$"seccomp={SeccompProfile.Json}"] : Array.Empty<string>(),
+            ],
             MemoryBytes = Memory,
             CpuShares = CpuShares,
             ShmBytes = Shm,

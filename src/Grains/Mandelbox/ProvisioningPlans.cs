@@ -71,7 +71,7 @@ public sealed class ProvisioningPlans(
                 new(InputDevices()),
                 new(
                     new WriteResourceMappings(files, Environment.IsLocal ? null : options.Value.ClientTimeout),
-                    new CreateContainer(engine, InstanceName, Environment, capabilities.Current)),
+                    new CreateContainer(engine, hostInfo.Current.Owner, Environment, capabilities.Current)),
                 new(new MoveTo(MandelboxState.Created)),
                 new(new StartContainer(engine, options.Value.StopGrace)),
                 new(new MoveTo(MandelboxState.Started)),
@@ -97,7 +97,7 @@ public sealed class ProvisioningPlans(
         new(InputDevices()),
         new(
             new WriteResourceMappings(files, clientTimeout: null),
-            new CreateContainer(engine, InstanceName, Environment, capabilities.Current)),
+            new CreateContainer(engine, hostInfo.Current.Owner, Environment, capabilities.Current)),
         new(new MoveTo(MandelboxState.Created)),
         new(new StartContainer(engine, waitForApp ? warmUp.StopGrace : TimeSpan.Zero)),
         new(new MoveTo(MandelboxState.Started)),

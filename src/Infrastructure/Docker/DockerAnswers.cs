@@ -56,6 +56,7 @@ internal static class DockerAnswers
             .Select(o => o.Split(',')[0])
             .Select(o => o.StartsWith("name=", StringComparison.Ordinal) ? o[5..] : o)])
     {
+        Id = info.ID ?? "",
         DefaultRuntime = info.DefaultRuntime ?? "",
         CgroupDriver = info.CgroupDriver ?? "",
     };

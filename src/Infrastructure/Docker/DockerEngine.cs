@@ -58,7 +58,7 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
         {
             try
             {
-                return (await client.Containers.CreateContainerAsync(DockerRequests.Create(spec), token)).ID;
+                return (await client.Containers.CreateContainerAsync(DockerRequests.Create(spec, _options), token)).ID;
             }
             catch (DockerApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
             {

@@ -39,6 +39,15 @@ public sealed class DockerOptions : IValidatedOptions
     /// </summary>
     public string Unit { get; set; } = "docker.service";
 
+    /// <summary>The most processes and threads in one container (B17); -1 for no limit.</summary>
+    public long PidsLimit { get; set; } = 4096;
+
+    /// <summary>Bytes in one file of a container's log, at least 1024. The engine keeps what the container writes to its terminal.</summary>
+    public long LogFileBytes { get; set; } = 10 << 20;
+
+    /// <summary>Files of a container's log; the oldest is deleted for a new one.</summary>
+    public int LogFiles { get; set; } = 3;
+
     public IEnumerable<string> Validate() => ValidatedOptions.Faults(
         (IsEndpoint(Endpoint), $"Docker:Endpoint must be like unix:///var/run/docker.sock or tcp://127.0.0.1:2375, but is \"{Endpoint}\"."),
         (ImageTemplate.Contains("{app}", StringComparison.Ordinal),
@@ -51,6 +60,9 @@ public sealed class DockerOptions : IValidatedOptions
         UpToOneHour("Docker:MaxReconnectDelay", MaxReconnectDelay),
         UpToOneHour("Docker:GiveUpAfter", GiveUpAfter),
         UpToOneHour("Docker:KeepAlive", KeepAlive),
+        (PidsLimit is > 0 or -1, $"Docker:PidsLimit is {PidsLimit}; it must be over 0, for example 4096, or -1 for no limit."),
+        (LogFileBytes >= 1024, $"Docker:LogFileBytes is {LogFileBytes}; it must be at least 1024."),
+        (LogFiles >= 1, $"Docker:LogFiles is {LogFiles}; it must be at least 1."),
         (ReconnectDelay <= MaxReconnectDelay,
             $"Docker:ReconnectDelay ({ReconnectDelay}) must not be over Docker:MaxReconnectDelay ({MaxReconnectDelay})."));
 

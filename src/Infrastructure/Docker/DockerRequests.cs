@@ -1,3 +1,4 @@
+using System.Globalization;
 using Docker.DotNet.Models;
 using PortBinding = HostService.GrainInterfaces.PortBinding;
 using Wire = Docker.DotNet.Models;
@@ -7,7 +8,7 @@ namespace HostService.Infrastructure.Docker;
 /// <summary>Translates our records into the engine's requests.</summary>
 internal static class DockerRequests
 {
-    public static CreateContainerParameters Create(ContainerSpec spec) => new()
+    public static CreateContainerParameters Create(ContainerSpec spec, DockerOptions options) => new()
     {
         Name = spec.Name,
         Image = spec.Image,
@@ -42,6 +43,19 @@ internal static class DockerRequests
             CPUShares = spec.CpuShares,
             ShmSize = spec.ShmBytes,
             Runtime = spec.Runtime,
+            PidsLimit = options.PidsLimit,
+
+            // The engine's default is a log without a limit. Uncompressed: a container could keep the engine busy compressing.
+            LogConfig = new LogConfig
+            {
+                Type = "local",
+                Config = new Dictionary<string, string>
+                {
+                    ["max-size"] = options.LogFileBytes.ToString(CultureInfo.InvariantCulture),
+                    ["max-file"] = options.LogFiles.ToString(CultureInfo.InvariantCulture),
+                    ["compress"] = "false",
+                },
+            },
         },
     };
 

@@ -83,6 +83,9 @@ public sealed record EngineInfo(string Version, string ApiVersion, IReadOnlyList
     /// <summary>The runtime of containers that name none, for example <c>runc</c>; empty when unknown.</summary>
     public string DefaultRuntime { get; init; } = "";
 
+    /// <summary>The engine's own id, the same by whatever address it is reached; empty when unknown.</summary>
+    public string Id { get; init; } = "";
+
     /// <summary><c>systemd</c> or <c>cgroupfs</c>; empty when unknown.</summary>
     public string CgroupDriver { get; init; } = "";
 }

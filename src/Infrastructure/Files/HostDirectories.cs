@@ -30,18 +30,16 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     /// </summary>
     public IReadOnlyCollection<string> InUseBy { get; set; } = [];
 
-    /// <summary>Removes the directories of a run that did not end cleanly.</summary>
-    /// <exception cref="IOException">The root was not made by this service, so it may hold somebody's files; or a running service uses
-    /// it.</exception>
+    /// <summary>Removes the directories of a run that did not end cleanly; none is no error.</summary>
+    /// <exception cref="IOException">See <see cref="ThrowIfNotReclaimable"/>.</exception>
     public void Reclaim()
     {
-        if (!File.Exists(MarkerPath))
+        if (Leftover is null)
         {
-            throw new IOException(
-                $"{_options.Root} was not made by this service (it has no {Marker}), so it is not removed: move it away.");
+            return;
         }
 
-        ThrowIfInUse();
+        ThrowIfNotReclaimable();
         LogReclaimed(_options.Root);
         var bound = File.ReadLines(MarkerPath).Where(l => l.StartsWith(Bound, StringComparison.Ordinal));
         _bound.UnionWith(bound.Select(l => l[Bound.Length..]));
@@ -49,12 +47,16 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         Release(_options.CloudStorageRoot);
     }
 
-    /// <summary>Throws <see cref="IOException"/> while another running service uses these directories.</summary>
-    public void ThrowIfInUse()
+    /// <summary>Whether <see cref="Reclaim"/> may remove the root.</summary>
+    /// <exception cref="IOException">
+    /// The root was not made by this service, so it may hold somebody's files; or a running service uses it.
+    /// </exception>
+    public void ThrowIfNotReclaimable()
     {
         if (!File.Exists(MarkerPath))
         {
-            return;
+            throw new IOException(
+                $"{_options.Root} was not made by this service (it has no {Marker}), so it is not removed: move it away.");
         }
 
         try
@@ -72,13 +74,23 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     /// <summary>Creates all directories.</summary>
     public void Make()
     {
-        _made = true;
         Directory.CreateDirectory(_options.Root);
-        File.SetUnixFileMode(_options.Root, ForAll);
 
         // Open and locked while this process lives, so that another one can tell a running service from a crashed one. Without a buffer:
         // what a full disk refused would be written, and refused, once more on Dispose.
-        _marker = new FileStream(MarkerPath, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+        try
+        {
+            _marker = new FileStream(MarkerPath, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+        }
+        catch when (!Directory.EnumerateFileSystemEntries(_options.Root).Any())
+        {
+            Directory.Delete(_options.Root);
+            throw;
+        }
+
+        // Only now: before, the tree may be another service's.
+        _made = true;
+        File.SetUnixFileMode(_options.Root, ForAll);
         WriteMarker($"made by process {Environment.ProcessId}");
         if (_options.ManageSystem)
         {

@@ -13,6 +13,12 @@ public interface IMandelboxFiles
     /// <exception cref="IOException">The directory cannot be watched.</exception>
     Task<bool> WaitForAsync(string directory, string name, TimeSpan timeout, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Keeps the logs of a mandelbox that has ended. They age from now on: the time of this directory, which no mandelbox can write to,
+    /// says since when. Directories without an entry are removed.
+    /// </summary>
+    void KeepLogs(string path);
+
     /// <summary>Removes a directory with its content, but nothing on a file system mounted there. An absent one is no error.</summary>
     Task RemoveAsync(string path, CancellationToken cancellationToken);
 }

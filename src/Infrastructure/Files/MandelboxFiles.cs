@@ -23,5 +23,29 @@ public sealed class MandelboxFiles(TimeProvider timeProvider) : IMandelboxFiles
     public Task<bool> WaitForAsync(string directory, string name, TimeSpan timeout, CancellationToken cancellationToken) =>
         DirectoryWatch.WaitAsync(directory, () => File.Exists(Path.Combine(directory, name)), timeout, timeProvider, cancellationToken);
 
+    public void KeepLogs(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            return;
+        }
+
+        foreach (var empty in Directory.GetDirectories(path).Where(IsEmpty))
+        {
+            Directory.Delete(empty);
+        }
+
+        if (IsEmpty(path))
+        {
+            Directory.Delete(path);
+        }
+        else
+        {
+            Directory.SetLastWriteTimeUtc(path, timeProvider.GetUtcNow().UtcDateTime);
+        }
+
+        static bool IsEmpty(string directory) => !Directory.EnumerateFileSystemEntries(directory).Any();
+    }
+
     public Task RemoveAsync(string path, CancellationToken cancellationToken) => RecursiveDelete.RemoveAsync(path, cancellationToken);
 }

@@ -7,8 +7,8 @@ using HostService.Infrastructure.Metrics;
 namespace HostService.Silo.Background;
 
 /// <summary>
-/// Reports metrics, GPUs, the firewall and the engine's connection to the host's grain, and the grain's state to systemd. The reading
-/// happens here, so that it never takes a turn of the grain.
+/// Reports metrics, GPUs, the firewall, the disk and the engine's connection to the host's grain, and the grain's state to systemd. The
+/// reading happens here, so that it never takes a turn of the grain.
 /// </summary>
 public sealed class HostReporter(
     IGrainFactory grains,
@@ -20,6 +20,7 @@ public sealed class HostReporter(
     DaemonReloadMonitor reloads,
     FirewallMonitor firewall,
     SpinUpProbe spinUps,
+    DiskMonitor disk,
     StatusLine statusLine,
     TimeProvider timeProvider,
     ILogger<HostReporter> logger) : BackgroundService
@@ -39,6 +40,7 @@ public sealed class HostReporter(
         _consumer.RunAsync("GPUs", gpus.WatchAsync, statuses => Host.ReportGpus(statuses), stoppingToken),
         _consumer.RunAsync("metrics", metrics.WatchAsync, ReportMetricsAsync, stoppingToken),
         _consumer.RunAsync("firewall", firewall.WatchAsync, reason => Host.SetNotReady("firewall", reason), stoppingToken),
+        _consumer.RunAsync("disk", disk.WatchAsync, reason => Host.SetNotReady("disk", reason), stoppingToken),
         reloads.RunAsync(stoppingToken),
         spinUps.RunAsync(stoppingToken),
         WatchStatusAsync(stoppingToken));

@@ -12,6 +12,7 @@ using HostService.Infrastructure.Gpu;
 using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Linux;
 using HostService.Infrastructure.Linux.Firewall;
+using HostService.Infrastructure.Linux.Processes;
 using HostService.Infrastructure.Metrics;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.UserConfigs;
@@ -117,6 +118,8 @@ public static class ServiceHost
         services.AddHostedService(provider => provider.GetRequiredService<SiloGate>());
 
         // What HostLifecycle starts and stops.
+        services.AddSingleton<ProcessClaims>();
+        services.AddSingleton<ExclusiveUse>();
         services.AddSingleton<Preconditions>();
         services.AddSingleton<Leftovers>();
         services.AddSingleton<HostIdentityProvider>();
@@ -131,6 +134,7 @@ public static class ServiceHost
         services.AddSingleton<MetricsCache>();
         services.AddSingleton<DaemonReloadMonitor>();
         services.AddSingleton<FirewallMonitor>();
+        services.AddSingleton<DiskMonitor>();
         services.AddSingleton<HostReporter>();
         services.AddSingleton<NoticeMonitor>();
         services.AddSingleton<EngineEventLoop>();

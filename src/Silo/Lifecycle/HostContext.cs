@@ -7,6 +7,7 @@ using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Linux.Power;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
+using HostService.Silo.Startup;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace HostService.Silo.Lifecycle;
@@ -32,6 +33,9 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
 
     /// <summary>The container engine, once it has been reached.</summary>
     public EngineInfo? Engine { get; set; }
+
+    /// <summary>The ids of mandelboxes whose containers outlived an earlier run.</summary>
+    public IReadOnlyCollection<string> Earlier { get; set; } = [];
 
     /// <summary>The host's own grain.</summary>
     public IHostGrain Grain => Get<IGrainFactory>().GetGrain<IHostGrain>(HostKeys.Host(Identity!.InstanceName));
@@ -135,7 +139,9 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         }
 
         var root = configuration.ReadOrDefaults<HostOptions>(HostOptions.Section).Root;
-        IsInUse = Application is null ? Path.Exists(root) : Get<HostDirectories>().Leftover is not null;
+        IsInUse = Application is null
+            ? Path.Exists(root)
+            : Get<ExclusiveUse>().IsRefused || Get<HostDirectories>().Leftover is not null;
         if (!IsInUse && Application is not null && Identity is { } identity)
         {
             try

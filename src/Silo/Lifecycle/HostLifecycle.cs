@@ -1,5 +1,6 @@
 using HostService.Gateway;
 using HostService.Grains;
+using HostService.Grains.Host;
 using HostService.Grains.Lifecycle;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Backend.Webserver;
@@ -43,24 +44,26 @@ public static class HostLifecycle
         new(
             Stop("send the dying heartbeat", SendDyingHeartbeatAsync),
             Start("find this host's identity", FindIdentityAsync)),
-        new(Start("take back what the last run left", (host, token) => host.Get<Leftovers>().ReclaimAsync(host.Identity!, token))),
+        new(Start("read the GPUs", async (host, token) =>
+            host.Get<HostIdentityProvider>().Publish(host.Identity!, await host.Get<GpuMonitor>().TakeInventoryAsync(token)))),
         new(Start<FirewallMonitor>("load the firewall", (firewall, token) => firewall.LoadAsync(token))),
         new(Start<HostCapabilities>("load the AppArmor profile", (capabilities, token) => capabilities.LoadProfileAsync(token))),
+        new(Start<Leftovers>("take back what the last run left", (leftovers, token) => leftovers.ReclaimAsync(token))),
         new(
             Stop<HostDirectories>("remove directories", directories => directories.RemoveAll()),
             Start<HostDirectories>("make directories", directories => directories.Make())),
         new(Start<EngineStartup>("start the container engine", (engine, token) => engine.StartAsync(token))),
         new(Start("reach the container engine", async (host, token) => host.Engine = await host.Get<EngineStartup>().ReachAsync(token))),
-        new(Start("clear what the last run left in the engine", (host, token) =>
-            host.Get<Leftovers>().ClearEngineAsync(host.Identity!, token))),
-        new(Start("read the GPUs", async (host, token) =>
-            host.Get<HostIdentityProvider>().Publish(host.Identity!, await host.Get<GpuMonitor>().TakeInventoryAsync(token)))),
+        new(Start("claim this host's name", host => host.Get<ExclusiveUse>().ClaimEngine(host.Engine!, host.Identity!.InstanceName))),
+        new(Start("look for containers of earlier runs", async (host, token) =>
+            host.Earlier = await host.Get<Leftovers>().ReportAsync(token))),
         new(Start("detect capabilities", host =>
             host.Get<HostCapabilities>().Detect(host.Engine!, host.Get<HostInfoSource>().Current.Gpus.Count))),
         new(
             Stop("stop the silo", (host, token) => host.Get<SiloGate>().StopAsync(host.Application!, token), SiloTimeout),
             Start("start the silo", (host, token) => ListenErrors.ExplainAsync(
                 host.Get<SiloGate>().StartSiloAsync(host.Application!, token), host.Get<IOptions<OrleansOptions>>().Value))),
+        new(Start<ContainerEventDispatcher>("keep the leases of earlier runs", (events, token) => events.HoldEarlierLeasesAsync(token))),
         new(Start("warm up", (host, token) =>
             host.Environment.IsDeployed ? host.Get<WarmUp>().RunAsync(token) : Task.CompletedTask)),
         new(
@@ -78,7 +81,7 @@ public static class HostLifecycle
             Stop<IBackendDatabase>("flush database writes", (database, token) => database.FlushAsync(token)),
             Stop<Registration>("remove the host's row", (registration, token) => registration.RemoveAsync(token)),
             Stop<StaleRowSweep>("sweep stale rows", (sweep, token) => sweep.StopAsync(token)),
-            Start<Registration>("register the host", (registration, token) => registration.RegisterAsync(token))),
+            Start("register the host", (host, token) => host.Get<Registration>().RegisterAsync(host.Earlier, token))),
         new(
             Stop<HostDirectories>("remove directories", directories => directories.RemoveAll()),
             Stop<IUserConfigStore>("give up unfinished saves", (store, token) => store.StopAsync(token)),

@@ -73,6 +73,12 @@ public sealed partial class HostCapabilities(
                 + "(nvidia-ctk runtime configure --runtime=docker, then restart the engine)");
         }
 
+        var seccomp = SeccompProfile.IsSupportedBy(engine);
+        if (!seccomp)
+        {
+            missing.Add("seccomp: the container engine cannot apply a profile");
+        }
+
         var shared = MountPoints.IsShared(host.Value.Root);
         var sharedMounts =
             $"shared mounts: {host.Value.Root} is not on one, so drives mounted later cannot be seen inside (mount --make-rshared /)";
@@ -84,6 +90,7 @@ public sealed partial class HostCapabilities(
         source.Current = new ContainerCapabilities
         {
             AppArmorProfile = _profileLoaded ? AppArmorProfile.Name : null,
+            Seccomp = seccomp,
             Fuse = fuse,
             UdevData = Directory.Exists("/run/udev/data"),
             SharedMounts = shared,

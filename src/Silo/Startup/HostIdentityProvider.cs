@@ -64,6 +64,7 @@ public sealed class HostIdentityProvider(
         {
             Identity = identity,
             Environment = running.Value,
+            Root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(host.Value.Root)),
             Version = ServiceVersion.Line,
             StartedAt = timeProvider.GetUtcNow(),
             Gpus = gpus.Gpus,

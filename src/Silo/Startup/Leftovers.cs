@@ -1,3 +1,4 @@
+using HostService.Grains;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
@@ -11,16 +12,28 @@ public sealed partial class Leftovers(
     IOptions<HostOptions> options,
     HostDirectories directories,
     EngineStartup startup,
+    ExclusiveUse exclusive,
+    Registration registration,
+    HostInfoSource info,
     IContainerEngine engine,
     ICloudStorage cloudStorage,
     ILogger<Leftovers> logger)
 {
     private bool Reclaim => options.Value.OnLeftovers == "reclaim";
 
-    /// <exception cref="StartRefusedException">The last run left its directories, and they are not to be reclaimed.</exception>
+    private ContainerOwner Owner => info.Current.Owner;
+
+    /// <exception cref="StartRefusedException">
+    /// The last run left its directories, and they are not to be reclaimed, or were not made by this service.
+    /// </exception>
     public void Check()
     {
-        if (!Reclaim && directories.Leftover is { } directory)
+        if (directories.Leftover is not { } directory)
+        {
+            return;
+        }
+
+        if (!Reclaim)
         {
             throw new StartRefusedException(
                 ExitCodes.Refused,
@@ -28,40 +41,58 @@ public sealed partial class Leftovers(
                 + $"sure that nothing below {directory} is needed (unmount what is mounted there) and remove it; or start with "
                 + "Host__OnLeftovers=reclaim to have it removed.");
         }
+
+        OrRefuse(directories.ThrowIfNotReclaimable);
     }
 
-    /// <summary>Removes what the last run left: first the containers, which still use the directories, then the directories.</summary>
-    public async Task ReclaimAsync(HostIdentity identity, CancellationToken cancellationToken)
+    /// <summary>
+    /// Removes what the last run left, once nothing else is known that keeps this run from starting: first the containers, which still use
+    /// the directories.
+    /// </summary>
+    /// <exception cref="StartRefusedException">This run cannot start; nothing was removed.</exception>
+    public async Task ReclaimAsync(CancellationToken cancellationToken)
     {
-        if (directories.Leftover is null)
+        if (!Reclaim)
         {
             return;
         }
 
-        OrRefuse(directories.ThrowIfInUse);
         await startup.StartAsync(cancellationToken);
-        await startup.ReachAsync(cancellationToken);
-        await ClearEngineAsync(identity, cancellationToken);
-        await cloudStorage.ReclaimAsync(cancellationToken);
-        OrRefuse(directories.Reclaim);
-    }
-
-    /// <summary>Containers of this host that outlived their service: removed where that is configured, otherwise logged.</summary>
-    public async Task ClearEngineAsync(HostIdentity identity, CancellationToken cancellationToken)
-    {
-        var labels = new Dictionary<string, string> { [ContainerLabels.Host] = identity.InstanceName };
-        foreach (var container in await engine.ListAsync(labels, cancellationToken))
+        exclusive.ClaimEngine(await startup.ReachAsync(cancellationToken), Owner.InstanceName);
+        await registration.CheckAsync(info.Current.Identity, cancellationToken);
+        foreach (var container in await ContainersAsync(cancellationToken))
         {
-            if (Reclaim)
+            if (ContainerLabels.IsOfRoot(container.Labels, Owner))
             {
                 LogRemoved(container.Name, container.Id);
                 await engine.RemoveAsync(container.Id, cancellationToken);
             }
-            else
-            {
-                LogLeft(container.Name, container.Id);
-            }
         }
+
+        await cloudStorage.ReclaimAsync(cancellationToken);
+        OrRefuse(directories.Reclaim);
+    }
+
+    /// <summary>
+    /// Logs the containers that are still there, which keep their leases (<see cref="Grains.Host.ContainerEventDispatcher"/>). Returns the
+    /// ids of their mandelboxes.
+    /// </summary>
+    public async Task<IReadOnlyCollection<string>> ReportAsync(CancellationToken cancellationToken)
+    {
+        var containers = await ContainersAsync(cancellationToken);
+        foreach (var container in containers)
+        {
+            LogLeft(container.Name, container.Id, container.Labels.GetValueOrDefault(ContainerLabels.Root, "unknown"));
+        }
+
+        return [.. containers.Select(container => container.Labels.GetValueOrDefault(ContainerLabels.MandelboxId)).OfType<string>()];
+    }
+
+    private async Task<IReadOnlyList<ContainerDescription>> ContainersAsync(CancellationToken cancellationToken)
+    {
+        var labels = new Dictionary<string, string> { [ContainerLabels.Host] = Owner.InstanceName };
+        var all = await engine.ListAsync(labels, cancellationToken);
+        return [.. all.Where(container => ContainerLabels.IsOfEarlierRun(container.Labels, Owner))];
     }
 
     private static void OrRefuse(Action action)
@@ -81,7 +112,7 @@ public sealed partial class Leftovers(
 
     [LoggerMessage(
         Level = LogLevel.Warning,
-        Message = "Container {Name} ({ContainerId}) of an earlier run is still there; remove it, or start with Host__OnLeftovers=reclaim "
-            + "to have it removed")]
-    private partial void LogLeft(string name, string containerId);
+        Message = "Container {Name} ({ContainerId}) of an earlier run with root {Root} is still there and keeps its TTY, ports and GPU "
+            + "slot; remove it, or start with that root and Host__OnLeftovers=reclaim to have it removed")]
+    private partial void LogLeft(string name, string containerId, string root);
 }

@@ -7,6 +7,7 @@ public sealed partial class Preconditions(
     RunningEnvironment running,
     IConfiguration configuration,
     IOptions<HostOptions> host,
+    ExclusiveUse exclusive,
     Leftovers leftovers,
     ILogger<Preconditions> logger)
 {
@@ -27,6 +28,7 @@ public sealed partial class Preconditions(
                 + "Host__ManageSystem=false (and Host__Root, Host__PrivateRoot and Host__CloudStorageRoot at places of your own).");
         }
 
+        exclusive.ClaimDirectoriesAndPorts();
         leftovers.Check();
     }
 

@@ -9,7 +9,7 @@ namespace HostService.Silo.Startup;
 /// <summary>
 /// This host's row in the backend's database: taken over, kept fresh, removed (B23, B26). Does nothing where there is no database.
 /// </summary>
-public sealed class Registration(
+public sealed partial class Registration(
     RunningEnvironment running,
     IBackendDatabase database,
     HeartbeatLoop heartbeat,
@@ -17,17 +17,31 @@ public sealed class Registration(
     IGrainFactory grains,
     HostInfoSource info,
     MetricsCache metrics,
-    ShutdownSignal shutdown)
+    ShutdownSignal shutdown,
+    ILogger<Registration> logger)
 {
     private bool _refused;
 
     private string InstanceName => info.Current.Identity.InstanceName;
 
-    /// <summary>
-    /// Takes the row over and starts heartbeat and sweep. Requests a shutdown instead where the webserver no longer wants this host.
-    /// </summary>
+    /// <summary>Whether <see cref="RegisterAsync"/> would be refused, before anything is removed.</summary>
     /// <exception cref="StartRefusedException">The row is not ours.</exception>
-    public async Task RegisterAsync(CancellationToken cancellationToken)
+    public async Task CheckAsync(HostIdentity identity, CancellationToken cancellationToken)
+    {
+        if (running.Value.HasDatabase)
+        {
+            var ours = new HostRegistration(identity, ServiceVersion.Commit, Capacity: 0, metrics.Latest);
+            ThrowIfRefused(await database.CheckRegistrationAsync(ours, cancellationToken));
+        }
+    }
+
+    /// <summary>
+    /// Takes the row over, removes rows of mandelboxes that a crash has ended, and starts heartbeat and sweep. Requests a
+    /// shutdown instead where the webserver no longer wants this host.
+    /// </summary>
+    /// <param name="existing">Ids of mandelboxes whose containers outlived an earlier run: their rows stay.</param>
+    /// <exception cref="StartRefusedException">The row is not ours.</exception>
+    public async Task RegisterAsync(IReadOnlyCollection<string> existing, CancellationToken cancellationToken)
     {
         if (!running.Value.HasDatabase)
         {
@@ -45,6 +59,11 @@ public sealed class Registration(
         switch (answer.Outcome)
         {
             case RegistrationOutcome.Registered:
+                if (await database.RemoveLostMandelboxesAsync(InstanceName, existing, cancellationToken) is > 0 and var lost)
+                {
+                    LogLost(lost);
+                }
+
                 heartbeat.Start(InstanceName, () => metrics.Latest, EndNotWanted);
                 sweep.Start(InstanceName, AliveAsync, EndNotWanted);
                 break;
@@ -52,8 +71,8 @@ public sealed class Registration(
                 EndNotWanted(answer.Reason ?? "the webserver no longer wants this host");
                 break;
             default:
-                _refused = true;
-                throw new StartRefusedException(ExitCodes.Refused, $"This host's row in the database is not ours to take: {answer.Reason}");
+                ThrowIfRefused(answer);
+                break;
         }
     }
 
@@ -64,6 +83,15 @@ public sealed class Registration(
     public Task RemoveAsync(CancellationToken cancellationToken) =>
         running.Value.HasDatabase && !_refused ? database.RemoveHostAsync(InstanceName, cancellationToken) : Task.CompletedTask;
 
+    private void ThrowIfRefused(RegistrationAnswer answer)
+    {
+        if (answer.Outcome == RegistrationOutcome.Refused)
+        {
+            _refused = true;
+            throw new StartRefusedException(ExitCodes.Refused, $"This host's row in the database is not ours to take: {answer.Reason}");
+        }
+    }
+
     private async Task<IReadOnlyCollection<string>> AliveAsync(CancellationToken cancellationToken)
     {
         var host = grains.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
@@ -72,4 +100,7 @@ public sealed class Registration(
 
     private void EndNotWanted(string reason) =>
         shutdown.Request(new ShutdownRequest(ShutdownReason.NotWanted, reason, Drains: true));
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Removed {Count} rows of mandelboxes that an earlier run lost")]
+    private partial void LogLost(int count);
 }

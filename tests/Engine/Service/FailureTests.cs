@@ -117,6 +117,29 @@ public sealed class FailureTests(EngineFixture engine, ServiceFixture fixture) :
         }
     }
 
+    [EngineFact]
+    public async Task A_mandelbox_that_fills_the_disk_is_ended_with_the_reason_and_the_next_one_starts()
+    {
+        await using var service = await TestService.StartAsync(
+            engine.Endpoint, ("Disk__LogBytes", "4194304"), ("Disk__LogsMaxBytes", "4194304"), ("Disk__CheckInterval", "00:00:00.1"));
+        await service.UpAsync("full");
+        var container = (await service.ContainerAsync("full")).Id;
+
+        await DockerCommand.RunAsync(
+            engine.Endpoint, "exec", "--detach", container, "dd", "if=/dev/zero", "of=/var/log/fractal/full.log", "bs=1M", "count=8");
+
+        await service.GoneAsync("full");
+        Assert.Contains(
+            "Mandelbox full is ended: its logs take more than 4194304 bytes", service.Process.Log.Text, StringComparison.Ordinal);
+        await service.Process.Log.LineAsync("Removed the logs in ").WaitAsync(TimeSpan.FromSeconds(60));
+
+        await service.UpAsync("next");
+        Assert.Equal(HttpStatusCode.NoContent, await service.DeleteAsync("next"));
+        await service.AssertNothingIsLeftAsync();
+        Assert.Contains("demo waits", await File.ReadAllTextAsync(
+            Path.Combine(service.Settings.Root, "temp", "logs", "next", "1", "demo.log")), StringComparison.Ordinal);
+    }
+
     private async Task<string> RefusedAsync(string id, string app = EngineFixture.DemoApp)
     {
         var (status, answer) = await Service.SpinUpAsync(TestService.Body(id, app));

@@ -92,6 +92,29 @@ public sealed class SpinUpTests(EngineFixture engine, ServiceFixture fixture) : 
         await Service.DeleteAsync("made");
     }
 
+    /// <summary>tests/Vm has the same under AppArmor, with FUSE.</summary>
+    [EngineFact]
+    public async Task Its_system_calls_processes_and_log_are_limited_and_sandboxes_inside_work()
+    {
+        await Service.UpAsync("limited");
+        var container = (await Service.ContainerAsync("limited")).Id;
+        var host = JsonNode.Parse(await DockerCommand.RunAsync(engine.Endpoint, "inspect", container))![0]!["HostConfig"]!;
+        Assert.Equal(4096, (int)host["PidsLimit"]!);
+        Assert.Equal(
+            """{"Type":"local","Config":{"compress":"false","max-file":"3","max-size":"10485760"}}""", host["LogConfig"]!.ToJsonString());
+        Assert.Contains(host["SecurityOpt"]!.AsArray(), o => ((string)o!).StartsWith("seccomp={", StringComparison.Ordinal));
+
+        // The engine still shows what the terminal got.
+        Assert.Contains("demo waits", await DockerCommand.RunAsync(engine.Endpoint, "logs", container), StringComparison.Ordinal);
+
+        Assert.Equal("0", await InsideAsync(container, "unshare -Ur true; echo $?"));
+        Assert.Equal("mine", await InsideAsync(
+            container, "unshare -Urm sh -c 'mount -t tmpfs none /tmp && echo mine >/tmp/file && cat /tmp/file && umount /tmp'"));
+        Assert.Equal(SystemCallProgram.NotPermitted, await CallAsync(container, SystemCallProgram.KeyctlNumber));
+        Assert.Equal(SystemCallProgram.NotPermitted, await CallAsync(container, SystemCallProgram.BpfNumber));
+        await Service.DeleteAsync("limited");
+    }
+
     [EngineFact]
     public async Task A_killed_container_gives_everything_back_within_two_seconds()
     {
@@ -183,6 +206,13 @@ public sealed class SpinUpTests(EngineFixture engine, ServiceFixture fixture) : 
 
         // What is sent before the program inside listens is lost.
         Task Answered(TimeSpan within) => answer.WaitAsync(within).ContinueWith(static _ => { }, TaskScheduler.Default);
+    }
+
+    private async Task<int> CallAsync(string container, int number)
+    {
+        var program = Convert.ToHexStringLower(SystemCallProgram.Build(number));
+        return int.Parse(await InsideAsync(
+            container, $"f=/tmp/call-$$; printf {program} | xxd -r -p >$f; chmod 755 $f; $f; echo $?; rm $f"));
     }
 
     private Task<string> InsideAsync(string container, string script) =>

@@ -51,6 +51,20 @@ public sealed class RcloneCrashTests : CloudStorageTestBase
         Assert.Empty(Directory.GetFileSystemEntries(CloudRoot));
     }
 
+    [Fact]
+    public async Task Empty_directories_of_lost_mandelboxes_are_removed_and_files_stay()
+    {
+        Scratch.Directory("cloud/lost-1");
+        Scratch.Directory("cloud/lost-2/Google Drive");
+        var file = Path.Combine(Scratch.Directory("cloud/kept/Dropbox"), "file");
+        await File.WriteAllTextAsync(file, "content");
+
+        await Storage.ReclaimAsync(CancellationToken.None);
+
+        Assert.Equal(["kept"], Directory.GetFileSystemEntries(CloudRoot).Select(Path.GetFileName));
+        Assert.Equal("content", await File.ReadAllTextAsync(file));
+    }
+
     [NeedsFact(Rclone, Fuse, FuseDevice)]
     public async Task What_somebody_else_mounted_there_stays()
     {

@@ -143,7 +143,8 @@ public sealed class DockerEngineTests
             "Binds":["/a:/b:ro"],"PortBindings":{"80/tcp":[{"HostPort":"8080"}]},
             "Devices":[{"PathOnHost":"/dev/fuse","PathInContainer":"/dev/fuse","CgroupPermissions":"rwm"}],
             "Tmpfs":{"/run":"size=1"},"Memory":6552550944,"CpuShares":2,"ShmSize":2147483648,
-            "CapDrop":["ALL"],"CapAdd":[],"SecurityOpt":[]}}
+            "CapDrop":["ALL"],"CapAdd":[],"SecurityOpt":[],"PidsLimit":4096,
+            "LogConfig":{"Type":"local","Config":{"max-size":"10485760","max-file":"3","compress":"false"}}}}
             """);
         Assert.True(JsonElement.DeepEquals(expected.RootElement, sent.RootElement), request.Body);
     }

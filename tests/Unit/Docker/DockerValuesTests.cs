@@ -30,16 +30,30 @@ public sealed class DockerValuesTests
             ApiVersion = "new",
             CallTimeout = TimeSpan.Zero,
             ReconnectDelay = TimeSpan.FromMinutes(2),
+            LogFileBytes = 0,
+            LogFiles = 0,
         }.Validate();
 
-        Assert.Equal(5, faults.Count());
+        Assert.Equal(7, faults.Count());
         Assert.Empty(new DockerOptions().Validate());
+    }
+
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(-1, true)]
+    [InlineData(0, false)]
+    [InlineData(-2, false)]
+    public void A_limit_of_processes_is_over_0_or_minus_1_for_none(long limit, bool valid)
+    {
+        var faults = new DockerOptions { PidsLimit = limit }.Validate().ToList();
+        Assert.Equal(valid, faults.Count == 0);
+        Assert.All(faults, fault => Assert.Contains("-1 for no limit", fault, StringComparison.Ordinal));
     }
 
     [Fact]
     public void A_mandelboxs_container_is_asked_for_as_B17_says()
     {
-        var request = DockerRequests.Create(new Infrastructure.Docker.ContainerSpec
+        var spec = new Infrastructure.Docker.ContainerSpec
         {
             Name = "one",
             Image = "demo",
@@ -49,12 +63,15 @@ public sealed class DockerValuesTests
             MemoryBytes = 6552550944,
             CpuShares = 2,
             ShmBytes = 2147483648,
-        });
+        };
+        var request = DockerRequests.Create(spec, new DockerOptions { PidsLimit = -1, LogFileBytes = 2048, LogFiles = 1 });
 
         Assert.True(request is { Tty: true, OpenStdin: true, AttachStdin: true, AttachStdout: true, AttachStderr: true });
         Assert.Equal(["32262/tcp", "32263/udp"], request.ExposedPorts.Keys);
         Assert.Equal("4000", Assert.Single(request.HostConfig.PortBindings["32263/udp"]).HostPort);
         Assert.Equal("rwm", Assert.Single(request.HostConfig.Devices).CgroupPermissions);
+        Assert.Equal((-1, "local"), (request.HostConfig.PidsLimit, request.HostConfig.LogConfig.Type));
+        Assert.Equal(["2048", "1", "false"], request.HostConfig.LogConfig.Config.Values);
         Assert.Equal((6552550944, 2, 2147483648), (request.HostConfig.Memory, request.HostConfig.CPUShares, request.HostConfig.ShmSize));
     }
 

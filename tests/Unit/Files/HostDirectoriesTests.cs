@@ -48,6 +48,20 @@ public sealed class HostDirectoriesTests : IDisposable
     }
 
     [Fact]
+    public void The_loser_of_two_simultaneous_starts_removes_nothing_of_the_winners()
+    {
+        using var winner = Directories();
+        using var loser = Directories();
+        winner.Make();
+
+        Assert.Throws<IOException>(loser.Make);
+        loser.RemoveAll();
+
+        Assert.True(Directory.Exists(winner.Temp));
+        winner.RemoveAll();
+    }
+
+    [Fact]
     public void A_full_disk_fails_the_start_and_not_the_end()
     {
         Directory.CreateDirectory(Options.Root);

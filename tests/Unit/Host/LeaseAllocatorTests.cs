@@ -136,17 +136,41 @@ public sealed class LeaseAllocatorTests
     }
 
     [Fact]
-    public void A_restored_lease_is_that_of_the_labels_and_a_contradiction_is_refused()
+    public void What_containers_of_earlier_runs_use_is_kept_while_they_exist_and_given_to_nobody()
+    {
+        var earlier = Allocator();
+        List<Lease> kept =
+        [
+            Granted(earlier.Acquire(Request("m"))) with { MandelboxId = "container 1" },
+            Granted(earlier.Acquire(Request("n"))) with { MandelboxId = "container 2" },
+        ];
+        var allocator = Allocator();
+        Assert.Empty(allocator.Hold(kept));
+        Assert.Empty(allocator.Hold(kept));
+        Assert.Equal((2, 4, 2), (allocator.Ttys.Used, allocator.TcpPorts.Used, allocator.UdpPorts.Used));
+
+        // The same mandelbox id gets a lease of its own.
+        var mine = Granted(allocator.Acquire(Request("m")));
+        Assert.DoesNotContain(mine.Tty, kept.Select(l => l.Tty));
+        Assert.Empty(mine.Ports.IntersectBy(kept.SelectMany(l => l.Ports).Select(p => p.HostPort), p => p.HostPort));
+        Assert.Null(allocator.FindByHostPort(kept[0].Ports[0].HostPort, kept[0].Ports[0].Transport));
+
+        Assert.Empty(allocator.Hold([kept[1]]));
+        Assert.Equal((1, 2), (allocator.Held, allocator.Ttys.Used));
+        Assert.Empty(allocator.Hold([]));
+        Assert.Equal((0, 1), (allocator.Held, allocator.Ttys.Used));
+    }
+
+    [Fact]
+    public void What_somebody_else_uses_cannot_be_kept()
     {
         var allocator = Allocator();
-        var lease = Granted(Allocator().Acquire(Request("m")));
-        Assert.Same(lease, Granted(allocator.Restore(lease)));
-        Assert.Same(lease, Granted(allocator.Restore(lease)));
-        Assert.NotNull(allocator.Restore(lease with { MandelboxId = "n" }).Refusal);
-        Assert.NotNull(allocator.Restore(lease with { Id = Guid.NewGuid() }).Refusal);
-        Assert.Equal((1, 2, 1), (allocator.Ttys.Used, allocator.TcpPorts.Used, allocator.UdpPorts.Used));
-        Assert.True(allocator.Release("m", lease.Id));
-        Assert.Equal((0, 0, 0, 0), (allocator.Ttys.Used, allocator.TcpPorts.Used, allocator.UdpPorts.Used, allocator.Gpus.Figures.Used));
+        var mine = Granted(allocator.Acquire(Request("m")));
+        var contradiction = mine with { Id = Guid.NewGuid(), MandelboxId = "container 1" };
+        Assert.Contains($"TTY {mine.Tty}", Assert.Single(allocator.Hold([contradiction])), StringComparison.Ordinal);
+        Assert.Equal((0, 1, 2), (allocator.Held, allocator.Ttys.Used, allocator.TcpPorts.Used));
+        Assert.Empty(allocator.Hold([]));
+        Assert.Equal(1, allocator.Ttys.Used);
     }
 
     [Fact]

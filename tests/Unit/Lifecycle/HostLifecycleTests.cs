@@ -22,11 +22,11 @@ public sealed class HostLifecycleTests
     public void The_start_is_in_the_order_of_the_contract() => Assert.Equal(
         [
             "start error reporting", "build the application", "check the preconditions", "test the database", "find this host's identity",
-            "take back what the last run left", "load the firewall", "load the AppArmor profile", "make directories",
-            "start the container engine", "reach the container engine", "clear what the last run left in the engine", "read the GPUs",
-            "detect capabilities", "start the silo", "warm up", "start metrics", "watch EC2's notices",
-            "start the webserver's heartbeat",
-            "register the host", "watch the engine", "accept spin-ups", "start the HTTPS server", "start the ECS agent", "report readiness",
+            "read the GPUs", "load the firewall", "load the AppArmor profile", "take back what the last run left", "make directories",
+            "start the container engine", "reach the container engine", "claim this host's name", "look for containers of earlier runs",
+            "detect capabilities", "start the silo", "keep the leases of earlier runs", "warm up", "start metrics",
+            "watch EC2's notices", "start the webserver's heartbeat", "register the host", "watch the engine", "accept spin-ups",
+            "start the HTTPS server", "start the ECS agent", "report readiness",
         ],
         Steps().Where(s => !s.IsStop).Select(s => s.Name));
 

@@ -1,10 +1,13 @@
 using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox;
+using HostService.Infrastructure.Docker;
 
 namespace HostService.Tests.Unit.Mandelbox;
 
 public sealed class ContainerSpecTests
 {
+    private static readonly ContainerOwner Owner = new("host-1", "run-1", "/fractal");
+
     private static readonly Lease Lease = new(
         Guid.Parse("11111111-2222-3333-4444-555555555555"),
         "box-1",
@@ -27,11 +30,12 @@ public sealed class ContainerSpecTests
         var context = Context();
         var spec = ContainerSpecs.Build(
             context,
-            "host-1",
+            Owner,
             HostEnvironment.Staging,
             new ContainerCapabilities
             {
                 AppArmorProfile = "mandelbox-apparmor-profile",
+                Seccomp = true,
                 Fuse = true,
                 SharedMounts = true,
                 UdevData = true,
@@ -49,7 +53,7 @@ public sealed class ContainerSpecTests
         Assert.All(spec.Tmpfs.Values, size => Assert.Equal("size=52428800", size));
         Assert.Equal(["ALL"], spec.CapDrop);
         Assert.Equal(15, spec.CapAdd.Count);
-        Assert.Equal(["apparmor:mandelbox-apparmor-profile"], spec.SecurityOptions);
+        Assert.Equal(["apparmor:mandelbox-apparmor-profile", $"seccomp={SeccompProfile.Json}"], spec.SecurityOptions);
         Assert.Equal(
             [(32262, Transport.Tcp, 2001), (32263, Transport.Udp, 2002), (32273, Transport.Tcp, 2003)],
             spec.Ports.Select(p => ((int)p.MandelboxPort, p.Transport, (int)p.HostPort)));
@@ -74,7 +78,7 @@ public sealed class ContainerSpecTests
     [Fact]
     public void Capabilities_that_the_machine_lacks_are_left_out()
     {
-        var spec = ContainerSpecs.Build(Context(), "host-1", HostEnvironment.LocalDev, new ContainerCapabilities());
+        var spec = ContainerSpecs.Build(Context(), Owner, HostEnvironment.LocalDev, new ContainerCapabilities());
         Assert.Empty(spec.SecurityOptions);
         Assert.Empty(spec.Devices);
         Assert.DoesNotContain(
@@ -84,12 +88,17 @@ public sealed class ContainerSpecTests
     [Fact]
     public void Labels_record_the_whole_lease()
     {
-        var labels = ContainerLabels.Write("host-1", Lease, Request);
+        var labels = ContainerLabels.Write(Owner, Lease, Request);
         var read = ContainerLabels.Read(labels)!;
         Assert.Equal(Lease with { Ports = read.Ports }, read);
         Assert.Equal(Lease.Ports, read.Ports);
-        Assert.Equal("box-1", ContainerLabels.MandelboxOf(labels, "host-1"));
-        Assert.Null(ContainerLabels.MandelboxOf(labels, "host-2"));
+        Assert.Equal("box-1", ContainerLabels.MandelboxOf(labels, Owner));
+        Assert.Null(ContainerLabels.MandelboxOf(labels, Owner with { InstanceName = "host-2" }));
+        Assert.Null(ContainerLabels.MandelboxOf(labels, Owner with { Run = "run-2" }));
+        Assert.True(ContainerLabels.IsOfEarlierRun(labels, Owner with { Run = "run-2" }));
+        Assert.False(ContainerLabels.IsOfEarlierRun(labels, Owner));
+        Assert.True(ContainerLabels.IsOfRoot(labels, Owner));
+        Assert.False(ContainerLabels.IsOfRoot(labels, Owner with { Root = "/elsewhere" }));
         Assert.DoesNotContain(labels.Values, v => v.Contains("0123456789", StringComparison.Ordinal));
     }
 
@@ -103,7 +112,7 @@ public sealed class ContainerSpecTests
     [InlineData(ContainerLabels.Ports, "32262/tcp=99999")]
     public void Damaged_labels_record_no_lease(string label, string value)
     {
-        var labels = ContainerLabels.Write("host-1", Lease, Request);
+        var labels = ContainerLabels.Write(Owner, Lease, Request);
         labels[label] = value;
         Assert.Null(ContainerLabels.Read(labels));
         labels.Remove(label);

@@ -12,7 +12,11 @@ namespace HostService.Tests.Unit.Startup;
 /// <summary>GPUs that are there and do not reach mandelboxes.</summary>
 public sealed class HostCapabilitiesTests
 {
-    private static readonly EngineInfo Plain = new("28.2.2", "1.50", ["runc"], []) { DefaultRuntime = "runc", CgroupDriver = "cgroupfs" };
+    private static readonly EngineInfo Plain = new("28.2.2", "1.50", ["runc"], ["seccomp"])
+    {
+        DefaultRuntime = "runc",
+        CgroupDriver = "cgroupfs",
+    };
 
     private readonly RecordingLogger<HostCapabilities> _log = new();
 
@@ -54,6 +58,16 @@ public sealed class HostCapabilitiesTests
         Assert.Equal(take, _log.Lines.Any(
             l => l.StartsWith("Warning", StringComparison.Ordinal) && l.Contains(
                 "native.cgroupdriver=cgroupfs", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData(HostEnvironment.Dev, true)]
+    [InlineData(HostEnvironment.LocalDev, false)]
+    public void An_engine_without_seccomp_makes_a_deployed_host_not_ready(HostEnvironment environment, bool notReady)
+    {
+        var found = Detect(environment, Plain with { SecurityOptions = [] }, 0);
+        Assert.Equal(notReady, found.NotReadyReason?.Contains("seccomp", StringComparison.Ordinal) == true);
+        Assert.Contains(_log.Lines, l => l.Contains("Unavailable to mandelboxes: seccomp", StringComparison.Ordinal));
     }
 
     private HostCapabilities Detect(HostEnvironment environment, EngineInfo engine, int gpus)

@@ -5,7 +5,8 @@ namespace HostService.Grains.Mandelbox.Steps;
 
 /// <summary>Creates the container; the undo removes it.</summary>
 public sealed class CreateContainer(
-    IContainerEngine engine, string instanceName, HostEnvironment environment, ContainerCapabilities capabilities) : IStep<MandelboxContext>
+    IContainerEngine engine, ContainerOwner owner, HostEnvironment environment, ContainerCapabilities capabilities)
+    : IStep<MandelboxContext>
 {
     private string? _name;
     private Task<string>? _creating;
@@ -14,7 +15,7 @@ public sealed class CreateContainer(
 
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
-        var spec = ContainerSpecs.Build(context, instanceName, environment, capabilities);
+        var spec = ContainerSpecs.Build(context, owner, environment, capabilities);
         _name = spec.Name;
         (context.Container.Id, context.Container.MayRun) = (null, true);
 
@@ -50,9 +51,18 @@ public sealed class CreateContainer(
     }
 
     /// <summary>Different apps and ids can map to one container name, for example a/b with c, and a with b-c.</summary>
-    private string DescribeClash(ContainerDescription other) => ContainerLabels.MandelboxOf(other.Labels, instanceName) is { } id
-        ? $"the container name {other.Name} is taken by container {other.Id} of mandelbox {id}; end it, or use another mandelbox id"
-        : $"the container name {other.Name} is taken by container {other.Id}, which is not a mandelbox of this host; remove it";
+    private string DescribeClash(ContainerDescription other)
+    {
+        var taken = $"the container name {other.Name} is taken by container {other.Id}";
+        if (ContainerLabels.MandelboxOf(other.Labels, owner) is { } id)
+        {
+            return $"{taken} of mandelbox {id}; end it, or use another mandelbox id";
+        }
+
+        return ContainerLabels.IsOfEarlierRun(other.Labels, owner)
+            ? $"{taken} of an earlier run of this service; remove it"
+            : $"{taken}, which is not a mandelbox of this host; remove it";
+    }
 
     /// <summary>The container of this name, unless its labels say that it belongs to another lease.</summary>
     private async Task<string?> FindByNameAsync(MandelboxContext context, CancellationToken cancellationToken)

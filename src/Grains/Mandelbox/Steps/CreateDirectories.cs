@@ -3,7 +3,7 @@ using HostService.Infrastructure.Files;
 
 namespace HostService.Grains.Mandelbox.Steps;
 
-/// <summary>Creates the mandelbox's directories on the host.</summary>
+/// <summary>Creates the mandelbox's directories on the host; the undo removes them except its logs (B19).</summary>
 public sealed class CreateDirectories(IMandelboxFiles files) : IStep<MandelboxContext>
 {
     public string Name => "directories";
@@ -36,7 +36,7 @@ public sealed class CreateDirectories(IMandelboxFiles files) : IStep<MandelboxCo
 
         await files.RemoveAsync(context.Paths.Home, cancellationToken);
         await files.RemoveAsync(context.Paths.Temp, cancellationToken);
-        await files.RemoveAsync(context.Paths.AllLogs, cancellationToken);
+        files.KeepLogs(context.Paths.AllLogs);
         context.HasDirectories = false;
     }
 }

@@ -71,19 +71,41 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
         return answer;
     }
 
+    public Task<RegistrationAnswer> CheckRegistrationAsync(HostRegistration registration, CancellationToken cancellationToken) => RunAsync(
+        $"looking at instance {registration.InstanceName}",
+        _options.StartTimeout,
+        async transaction => RegistrationRules.Decide(
+            await FindInstanceAsync(transaction, registration.InstanceName, locking: ""), registration),
+        cancellationToken);
+
+    public Task<int> RemoveLostMandelboxesAsync(
+        string instanceName, IReadOnlyCollection<string> existing, CancellationToken cancellationToken) => RunAsync(
+        $"removing lost mandelboxes of instance {instanceName}",
+        _options.StartTimeout,
+        transaction => transaction.ExecuteAsync(
+            $"""
+            DELETE FROM {_mandelboxes}
+            WHERE instance_name = @instanceName AND status = ANY(@claimed) AND mandelbox_id <> ALL(@existing)
+            """,
+            new { instanceName, claimed = MandelboxStatus.ClaimedUpTo(MandelboxStatus.Dying), existing = existing.ToArray() }),
+        cancellationToken);
+
+    private Task<InstanceRow?> FindInstanceAsync(DatabaseTransaction transaction, string instanceName, string locking) =>
+        transaction.FindAsync<InstanceRow>(
+            $"""
+            SELECT location AS Location, aws_ami_id AS AmiId, aws_instance_type AS InstanceType, commit_hash AS CommitHash,
+                status AS Status, cloud_provider_id AS CloudProviderId
+            FROM {_instances} WHERE instance_name = @instanceName {locking}
+            """,
+            new { instanceName });
+
     private Task<RegistrationAnswer> TakeOverAsync(
         HostRegistration registration, bool mayBeOurs, Attempt attempt, CancellationToken cancellationToken) => RunAsync(
         $"registering instance {registration.InstanceName}",
         _options.StartTimeout,
         async transaction =>
         {
-            var row = await transaction.FindAsync<InstanceRow>(
-                $"""
-                SELECT location AS Location, aws_ami_id AS AmiId, aws_instance_type AS InstanceType, commit_hash AS CommitHash,
-                    status AS Status, cloud_provider_id AS CloudProviderId
-                FROM {_instances} WHERE instance_name = @InstanceName FOR UPDATE
-                """,
-                new { registration.InstanceName });
+            var row = await FindInstanceAsync(transaction, registration.InstanceName, "FOR UPDATE");
             if (mayBeOurs && RegistrationRules.IsOurs(row, registration))
             {
                 return new RegistrationAnswer(RegistrationOutcome.Registered, null);

@@ -11,6 +11,15 @@ public interface IBackendDatabase
     /// <exception cref="BackendDatabaseException">The reason why it cannot be used.</exception>
     Task TestAsync(CancellationToken cancellationToken);
 
+    /// <summary>What <see cref="RegisterAsync"/> would answer; changes nothing.</summary>
+    Task<RegistrationAnswer> CheckRegistrationAsync(HostRegistration registration, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// After the registration: removes rows of this instance that an earlier run claimed and did not remove, except those of mandelboxes
+    /// that still exist. Returns how many were removed.
+    /// </summary>
+    Task<int> RemoveLostMandelboxesAsync(string instanceName, IReadOnlyCollection<string> existing, CancellationToken cancellationToken);
+
     /// <summary>Takes over this host's row (B23).</summary>
     Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken);
 

@@ -8,6 +8,12 @@ public sealed class NoDatabase : IBackendDatabase
     public Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken) =>
         Task.FromResult(new RegistrationAnswer(RegistrationOutcome.Registered, null));
 
+    public Task<RegistrationAnswer> CheckRegistrationAsync(HostRegistration registration, CancellationToken cancellationToken) =>
+        RegisterAsync(registration, cancellationToken);
+
+    public Task<int> RemoveLostMandelboxesAsync(
+        string instanceName, IReadOnlyCollection<string> existing, CancellationToken cancellationToken) => Task.FromResult(0);
+
     public Task<string?> HeartbeatAsync(string instanceName, MachineFigures figures, CancellationToken cancellationToken) =>
         Task.FromResult<string?>(null);
 

@@ -32,7 +32,11 @@ internal static partial class DirectoryCalls
     /// Opens an entry of a directory. Never follows a link, and never waits for the other end of a pipe. Null where it is gone, or is a
     /// link or a socket by now.
     /// </summary>
-    public static SafeFileHandle? OpenBeneath(SafeFileHandle directory, string name)
+    public static SafeFileHandle? OpenBeneath(SafeFileHandle directory, string name) =>
+        OpenBeneath(directory, Encoding.UTF8.GetBytes(name + '\0'));
+
+    /// <param name="name">With the zero at its end.</param>
+    public static SafeFileHandle? OpenBeneath(SafeFileHandle directory, byte[] name)
     {
         var handle = OpenAt(directory, name, FileCalls.NoFollow | FileCalls.NonBlocking | FileCalls.CloseOnExec);
         if (!handle.IsInvalid)
@@ -43,27 +47,60 @@ internal static partial class DirectoryCalls
         handle.Dispose();
         return Marshal.GetLastPInvokeError() is NotFound or NoSuchDevice or NotADirectory or TooManyLinks
             ? null
-            : throw Error($"open {name}");
+            : throw Error($"open {Encoding.UTF8.GetString(name)}");
     }
 
     /// <summary>The status of a directory's entry, links not followed. Null where it is gone.</summary>
-    public static FileStatus? Status(SafeFileHandle directory, string name)
+    public static FileStatus? Status(SafeFileHandle directory, string name) =>
+        Status(directory, Encoding.UTF8.GetBytes(name + '\0'));
+
+    /// <param name="name">With the zero at its end.</param>
+    public static FileStatus? Status(SafeFileHandle directory, byte[] name)
     {
         if (Statx(directory, name, AtSymlinkNoFollow, BasicStats, out var status) == 0)
         {
             return status;
         }
 
-        return Marshal.GetLastPInvokeError() == NotFound ? null : throw Error($"look at {name}");
+        return Marshal.GetLastPInvokeError() == NotFound ? null : throw Error($"look at {Encoding.UTF8.GetString(name)}");
     }
 
     public static FileStatus Status(SafeFileHandle file) =>
-        Statx(file, "", AtEmptyPath, BasicStats, out var status) == 0 ? status : throw Error("look at an open file");
+        Statx(file, [0], AtEmptyPath, BasicStats, out var status) == 0 ? status : throw Error("look at an open file");
+
+    /// <summary>
+    /// The names of a directory's entries as bytes, which need not be valid text, each with the zero at its end. None where it was removed,
+    /// or is no directory.
+    /// </summary>
+    public static IEnumerable<byte[]> Names(SafeFileHandle directory)
+    {
+        var buffer = new byte[32 * 1024];
+        while (ReadEntries(directory, buffer, (nuint)buffer.Length) is var length and not 0)
+        {
+            if (length < 0)
+            {
+                if (Marshal.GetLastPInvokeError() is NotFound or NotADirectory)
+                {
+                    yield break;
+                }
+
+                throw Error("list a directory");
+            }
+
+            // struct linux_dirent64: the record's length at 16, the name from 19 on.
+            for (var at = 0; at < length; at += BitConverter.ToUInt16(buffer, at + 16))
+            {
+                var name = buffer.AsSpan(at + 19);
+                yield return name[..(name.IndexOf((byte)0) + 1)].ToArray();
+            }
+        }
+    }
 
     /// <summary>Null where it is gone or no longer a link.</summary>
     public static string? ReadLink(SafeFileHandle directory, string name)
     {
-        using var link = OpenAt(directory, name, FileCalls.PathOnly | FileCalls.NoFollow | FileCalls.CloseOnExec);
+        const int flags = FileCalls.PathOnly | FileCalls.CloseOnExec;
+        using var link = OpenAt(directory, Encoding.UTF8.GetBytes(name + '\0'), flags | FileCalls.NoFollow);
         if (link.IsInvalid)
         {
             return null;
@@ -114,11 +151,14 @@ internal static partial class DirectoryCalls
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial SafeFileHandle Open(string path, int flags);
 
-    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial SafeFileHandle OpenAt(SafeFileHandle directory, string path, int flags);
+    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
+    private static partial SafeFileHandle OpenAt(SafeFileHandle directory, byte[] path, int flags);
 
-    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Statx(SafeFileHandle directory, string path, int flags, uint mask, out FileStatus status);
+    [LibraryImport("libc", EntryPoint = "getdents64", SetLastError = true)]
+    private static partial nint ReadEntries(SafeFileHandle directory, byte[] buffer, nuint size);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
+    private static partial int Statx(SafeFileHandle directory, byte[] path, int flags, uint mask, out FileStatus status);
 
     [LibraryImport("libc", EntryPoint = "readlinkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint ReadLinkAt(SafeFileHandle directory, string path, Span<byte> buffer, nuint size);
@@ -155,6 +195,10 @@ internal static partial class DirectoryCalls
         [FieldOffset(40)]
         public readonly long Size;
 
+        /// <summary>Of 512 bytes each, whatever the file system's own blocks are.</summary>
+        [FieldOffset(48)]
+        public readonly long Blocks;
+
         [FieldOffset(112)]
         private readonly long _modifiedSeconds;
 
@@ -170,6 +214,8 @@ internal static partial class DirectoryCalls
         public bool IsRegularFile => (_mode & 0xF000) == 0x8000;
 
         public bool IsSymbolicLink => (_mode & 0xF000) == 0xA000;
+
+        public bool IsOnDeviceOf(FileStatus other) => _device == other._device;
 
         /// <summary>Whether both describe the same file.</summary>
         public bool IsSame(FileStatus other) => (_inode, _device) == (other._inode, other._device);

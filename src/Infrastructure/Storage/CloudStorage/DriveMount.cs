@@ -85,7 +85,7 @@ internal sealed partial class DriveMount
             if (IsAlive)
             {
                 await FuseUnmount.SettleAsync(_place.MountPoint, _timeProvider, cancellationToken);
-                await Task.WhenAny(_rclone.Ended, RcloneCache.WaitUntilSavedAsync(_place.Cache, either.Token));
+                await Task.WhenAny(_rclone.Ended, RcloneCache.WaitUntilSavedAsync(_place.Cache, _timeProvider, either.Token));
             }
 
             await FuseUnmount.DetachAsync(_place.MountPoint, _timeProvider, cancellationToken);

@@ -5,6 +5,8 @@ namespace HostService.Infrastructure.Storage.CloudStorage;
 /// <summary>What rclone keeps on disk of a drive, above all files that have not been uploaded yet.</summary>
 internal static class RcloneCache
 {
+    private static readonly TimeSpan SavedInterval = TimeSpan.FromMilliseconds(250);
+
     /// <summary>How many files have not been uploaded. An rclone that starts on the same cache uploads them.</summary>
     public static int CountUnsaved(string cache)
     {
@@ -29,26 +31,16 @@ internal static class RcloneCache
         }
     }
 
-    /// <summary>Waits until everything has been uploaded, which does not happen while a file is open for writing.</summary>
-    public static async Task WaitUntilSavedAsync(string cache, CancellationToken cancellationToken)
+    /// <summary>
+    /// Waits until everything has been uploaded, which does not happen while a file is open for writing. Looks again and again: a watch of
+    /// all directories could be refused, because root inside a mandelbox can use up the watches of this user.
+    /// </summary>
+    public static async Task WaitUntilSavedAsync(string cache, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        using var changed = new SemaphoreSlim(0);
-        using var watcher = new FileSystemWatcher(cache) { IncludeSubdirectories = true };
-        watcher.Changed += OnChange;
-        watcher.Created += OnChange;
-        watcher.Deleted += OnChange;
-        watcher.Renamed += OnChange;
-        watcher.Error += (_, _) => changed.Release();
-        watcher.EnableRaisingEvents = true;
         while (CountUnsaved(cache) > 0)
         {
-            await changed.WaitAsync(cancellationToken);
+            await Task.Delay(SavedInterval, timeProvider, cancellationToken);
         }
-
-        // No event may come after the semaphore is disposed.
-        watcher.EnableRaisingEvents = false;
-
-        void OnChange(object sender, FileSystemEventArgs change) => changed.Release();
     }
 
     /// <summary>

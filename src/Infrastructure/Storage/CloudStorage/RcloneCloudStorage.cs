@@ -149,12 +149,15 @@ internal sealed partial class RcloneCloudStorage(
         return Task.WhenAll(ids.Select(async id =>
         {
             var drives = ours.Where(path => path.StartsWith(DirectoryOf(id) + '/', StringComparison.Ordinal)).ToList();
-            if (drives.Count == 0)
+            if (drives.Count > 0)
+            {
+                LogReclaiming(id, string.Join(", ", drives));
+            }
+            else if (HoldsFiles(DirectoryOf(id)))
             {
                 return;
             }
 
-            LogReclaiming(id, string.Join(", ", drives));
             try
             {
                 await UnmountAllAsync(id, cancellationToken);
@@ -254,6 +257,9 @@ internal sealed partial class RcloneCloudStorage(
             }
         }
     }
+
+    private static bool HoldsFiles(string directory) => Directory.EnumerateFileSystemEntries(directory)
+        .Any(entry => !Directory.Exists(entry) || MountTable.IsMounted(entry) || Directory.EnumerateFileSystemEntries(entry).Any());
 
     private string? WhatIsMissing()
     {

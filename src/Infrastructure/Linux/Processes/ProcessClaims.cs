@@ -1,0 +1,49 @@
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace HostService.Infrastructure.Linux.Processes;
+
+/// <summary>
+/// Names that one process of this machine holds. Each is an abstract unix socket: the kernel gives it to one process of a network namespace
+/// and frees it when that process ends, however it ends. No file is left behind, and no process id can be mistaken for another's.
+/// </summary>
+public sealed class ProcessClaims : IDisposable
+{
+    private readonly Dictionary<string, Socket> _held = new(StringComparer.Ordinal);
+
+    /// <summary>False when another process holds the name. May be repeated.</summary>
+    public bool TryTake(string name)
+    {
+        if (_held.ContainsKey(name))
+        {
+            return true;
+        }
+
+        // Hashed: an address has at most 107 bytes.
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)));
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Bind(new UnixDomainSocketEndPoint($"\0host-service/{hash}"));
+        }
+        catch (SocketException exception) when (exception.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            socket.Dispose();
+            return false;
+        }
+
+        _held.Add(name, socket);
+        return true;
+    }
+
+    public void Dispose()
+    {
+        foreach (var socket in _held.Values)
+        {
+            socket.Dispose();
+        }
+
+        _held.Clear();
+    }
+}
