@@ -85,8 +85,8 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
 
         foreach (var (program, user) in new[]
         {
-            (SystemCallProgram.Build(SystemCallProgram.KeyctlNumber), "root"),
-            (SystemCallProgram.Build(SystemCallProgram.BpfNumber), "root"),
+            (SystemCallProgram.Build(SystemCallProgram.KeyctlNumber), "0"),
+            (SystemCallProgram.Build(SystemCallProgram.BpfNumber), "0"),
 
             // PTRACE_ATTACH to the first process, which is root's.
             (SystemCallProgram.Build(SystemCallProgram.PtraceNumber, 16, 1), "65534"),
