@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Linux.Systemd;
+using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Startup;
 
@@ -27,7 +28,7 @@ public sealed partial class WarmUp
             "host_service.warm_up.duration", Measure, "s", "How long each throw-away mandelbox of the start took, its removal included.");
     }
 
-    /// <exception cref="InvalidOperationException">One did not come up, or could not be taken down.</exception>
+    /// <exception cref="StartRefusedException">One did not come up, or could not be taken down.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         for (var i = 0; i < Times; i++)
@@ -39,8 +40,10 @@ public sealed partial class WarmUp
             cancellationToken.ThrowIfCancellationRequested();
             if (failure is not null)
             {
-                throw new InvalidOperationException(
-                    $"warm-up {i + 1} of {Times} failed in step {failure.Step}: {failure.Reason}", failure.Exception);
+                throw new StartRefusedException(
+                    ExitCodes.Failed,
+                    $"Warm-up {i + 1} of {Times} failed in step {failure.Step}, so no mandelbox would come up here: {failure.Reason}",
+                    failure.Exception);
             }
 
             var took = _timeProvider.GetElapsedTime(began);

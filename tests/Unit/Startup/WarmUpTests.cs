@@ -7,6 +7,7 @@ using HostService.Infrastructure;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
 using HostService.Silo.Background;
+using HostService.Silo.Hosting;
 using HostService.Silo.Startup;
 using HostService.Tests.Gateway.Fakes;
 using HostService.Tests.Support;
@@ -212,7 +213,7 @@ public sealed class WarmUpTests : IDisposable
         Environment = environment,
     };
 
-    private static Task<InvalidOperationException> FailureAsync(Task run) => Assert.ThrowsAsync<InvalidOperationException>(() => run);
+    private static Task<StartRefusedException> FailureAsync(Task run) => Assert.ThrowsAsync<StartRefusedException>(() => run);
 
     private Task WarmUpAsync() =>
         new WarmUp(Mandelbox(), new FakeSystemd(), Options.Create(_options), _clock, _log).RunAsync(CancellationToken.None);
