@@ -24,8 +24,8 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
     private RowHistory _rows = null!;
     private ServiceSettings _settings = null!;
 
-    /// <summary>In a deployed environment no mandelbox comes up without these, and so no host.</summary>
-    private static bool MachineHasAll => File.Exists("/dev/uinput") && File.Exists("/dev/fuse");
+    /// <summary>In a deployed environment no mandelbox comes up without it, and so no host.</summary>
+    private static bool HasFuse => File.Exists("/dev/fuse");
 
     public async Task InitializeAsync()
     {
@@ -46,7 +46,8 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
             ("Docker__ImageTemplate", "fractal/{app}:current-build"),
             ("Gpu__NvmlLibrary", await CompileGpusAsync(2)),
             ("UserConfigs__Enabled", "false"),
-            ("Shutdown__Grace", "00:00:05"));
+            ("Shutdown__Grace", "00:00:05"))
+            .With(await FakeUinputAsync());
     }
 
     public async Task DisposeAsync()
@@ -70,13 +71,13 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
         Assert.Equal(1, await service.Exited.WaitAsync(TimeSpan.FromSeconds(120)));
 
         Assert.Matches(
-            MachineHasAll ? "Warm-up 1 of 2 failed in step app, .*: the app inside did not come up" : "Warm-up 1 of 2 failed in step devices, .*: ",
+            HasFuse ? "Warm-up 1 of 2 failed in step app, .*: the app inside did not come up" : "Warm-up 1 of 2 failed in step devices, .*: ",
             service.Log.Text);
         Assert.Equal(["PRE_CONNECTION"], await _rows.OfAsync(_instance));
         Assert.False(Directory.Exists(_settings.Root));
     }
 
-    [BackendFact("cc", "/dev/uinput", "/dev/fuse")]
+    [BackendFact("cc", "/dev/fuse")]
     public async Task It_starts_in_its_order_takes_tokens_and_ends_with_its_grace()
     {
         await AddRowAsync();
@@ -88,7 +89,8 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
         AssertInOrder(
             service.Process.Log.Text,
             "Starting: test the database", "Starting: find this host's identity", "Starting: make directories",
-            "Starting: reach the container engine", "Starting: start the silo", "Starting: warm up", "Warm-up 1: ", "Warm-up 2: ", "Starting: register the host");
+            "Starting: reach the container engine", "Starting: start the silo", "Starting: warm up", "Warm-up 1: ", "Warm-up 2: ",
+            "Starting: register the host");
         Assert.Equal(["PRE_CONNECTION", "ACTIVE"], await _rows.OfAsync(_instance));
         Assert.Equal(
             ["aws-i-0123456789abcdef0|203.0.113.7|4"],
@@ -113,7 +115,7 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
         Assert.False(Directory.Exists(_settings.Root));
     }
 
-    [BackendFact("cc", "/dev/uinput", "/dev/fuse")]
+    [BackendFact("cc", "/dev/fuse")]
     public async Task Not_wanted_any_more_it_still_takes_what_was_assigned_for_its_grace()
     {
         await AddRowAsync();
@@ -140,7 +142,7 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
         Assert.Equal(["PRE_CONNECTION"], await _rows.OfAsync(_instance));
     }
 
-    [BackendFact("cc", "/dev/uinput", "/dev/fuse")]
+    [BackendFact("cc", "/dev/fuse")]
     public async Task A_spot_instance_that_EC2_is_about_to_end_drains_and_is_gone_before()
     {
         await AddRowAsync();
@@ -152,11 +154,12 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
         var time = DateTimeOffset.UtcNow.AddSeconds(92);
         _metadata.Values["spot/instance-action"] = $$"""{"action":"terminate","time":"{{time:yyyy-MM-ddTHH:mm:ss}}Z"}""";
         Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
-        Assert.Contains("The service ends (Notice): EC2 will terminate this spot instance", service.Process.Log.Text, StringComparison.Ordinal);
+        Assert.Contains(
+            "The service ends (Notice): EC2 will terminate this spot instance", service.Process.Log.Text, StringComparison.Ordinal);
         Assert.Equal(["PRE_CONNECTION", "ACTIVE", "DRAINING", "gone"], await _rows.OfAsync(_instance));
     }
 
-    [BackendTheory("cc", "/dev/uinput", "/dev/fuse")]
+    [BackendTheory("cc", "/dev/fuse")]
     [InlineData(true)]
     [InlineData(false)]
     public async Task A_start_that_is_refused_leaves_the_machine_on_only_where_another_run_s_mandelboxes_are(bool areThere)
@@ -195,7 +198,7 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
     /// <summary>Where this machine can run them, users stay until they leave.</summary>
     private static async Task LeaveAsync(RunningService service, params string[] ids)
     {
-        if (MachineHasAll)
+        if (HasFuse)
         {
             await service.Process.Log.LineAsync("Draining: ").WaitAsync(TimeSpan.FromSeconds(60));
             await Task.WhenAll(ids.Select(service.EndAsync));
@@ -268,12 +271,37 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
     private async Task<string> CompileGpusAsync(int gpus)
     {
         var start = _directory["start.c"];
-        var library = _directory["libnvidia-ml.so.1"];
         await File.WriteAllTextAsync(
             start, $"void fake_set_gpus(unsigned); __attribute__((constructor)) static void start(void) {{ fake_set_gpus({gpus}); }}\n");
-        var source = Directory.EnumerateFiles(AppContext.BaseDirectory, "fake_nvml.c", SearchOption.AllDirectories).First();
-        using var compiler = Process.Start(
-            new ProcessStartInfo("cc", ["-shared", "-fPIC", "-O1", "-pthread", "-o", library, source, start]) { RedirectStandardError = true, UseShellExecute = false })!;
+        return await CompileAsync("libnvidia-ml.so.1", Source("fake_nvml.c"), start);
+    }
+
+    /// <summary>Input devices on a machine without uinput: its ioctl is found in a library before the C library's.</summary>
+    private async Task<(string Key, string Value)[]> FakeUinputAsync()
+    {
+        await File.WriteAllTextAsync(_directory["uinput"], "");
+        Directory.CreateDirectory(_directory["sys"]);
+        Directory.CreateDirectory(_directory["dev"]);
+        await CompileAsync("libc.so", Source("fake_uinput.c"));
+        return
+        [
+            ("FAKE_UINPUT", _directory.Path), ("LD_LIBRARY_PATH", _directory.Path),
+            ("Input__DevicePath", _directory["uinput"]), ("Input__SysRoot", _directory["sys"]), ("Input__NodeRoot", _directory["dev"]),
+        ];
+    }
+
+    private static string Source(string name) =>
+        Directory.EnumerateFiles(AppContext.BaseDirectory, name, SearchOption.AllDirectories).First();
+
+    private async Task<string> CompileAsync(string name, params string[] sources)
+    {
+        var library = _directory[name];
+        var start = new ProcessStartInfo("cc", ["-shared", "-fPIC", "-O1", "-pthread", "-o", library, .. sources])
+        {
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        using var compiler = Process.Start(start)!;
         var errors = await compiler.StandardError.ReadToEndAsync();
         await compiler.WaitForExitAsync();
         Assert.True(compiler.ExitCode == 0, errors);
