@@ -59,7 +59,9 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     /// </summary>
     public bool TurnsMachineOff => !IsInUse && (Environment.IsDeployed
         ? Identity is not null || IsEc2
-        : Identity is not null && (Asked(shutdown.Requested) || Asked(shutdown.Stopped)));
+        : Identity is not null && IsFor(ShutdownReason.Request));
+
+    public bool EngineIsLost => IsFor(ShutdownReason.EngineLost);
 
     /// <summary>A service of the application.</summary>
     public T Get<T>()
@@ -195,8 +197,9 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
 
     public void LogStopFailed(string step, Exception exception) => LogStopFailed(step, exception.Message, exception);
 
-    private static bool Asked(Task<ShutdownRequest> request) =>
-        request is { IsCompletedSuccessfully: true, Result.Reason: ShutdownReason.Request };
+    /// <summary>Whether this is the reason of the shutdown, or of the stop that ended its drain.</summary>
+    private bool IsFor(ShutdownReason reason) => new[] { shutdown.Requested, shutdown.Stopped }
+        .Any(request => request.IsCompletedSuccessfully && request.Result.Reason == reason);
 
     /// <summary>Expected exceptions explain themselves; the stack of any other one is logged, too.</summary>
     private static bool IsExpected(Exception? exception) =>

@@ -88,7 +88,7 @@ public static class HostLifecycle
             StopLoop<EngineEventLoop>("stop watching the engine"),
             StartLoop<EngineEventLoop>("watch the engine")),
         new(Stop("end the mandelboxes", (host, token) =>
-            host.Get<MandelboxShutdown>().RunAsync(host.Grain, token), options.MandelboxTimeout)),
+            host.Get<MandelboxShutdown>().RunAsync(host.Grain, host.EngineIsLost, token), options.MandelboxTimeout)),
         new(Start("accept spin-ups", AcceptAsync)),
         new(
             Stop<IServer>("stop the HTTPS server", (server, token) => server.StopAsync(token)),

@@ -11,7 +11,8 @@ public sealed partial class MandelboxShutdown(
     TimeProvider timeProvider,
     ILogger<MandelboxShutdown> logger)
 {
-    public async Task RunAsync(IHostGrain host, CancellationToken cancellationToken)
+    /// <param name="engineIsLost">Nothing that failed for want of the engine can succeed later: it is not waited for.</param>
+    public async Task RunAsync(IHostGrain host, bool engineIsLost, CancellationToken cancellationToken)
     {
         var all = await host.ListMandelboxes();
 
@@ -20,7 +21,7 @@ public sealed partial class MandelboxShutdown(
         directories.InUseBy = [.. before, .. all.Select(m => m.MandelboxId)];
         try
         {
-            await Task.WhenAll(all.Select(m => EndAsync(m.MandelboxId, cancellationToken))).WaitAsync(cancellationToken);
+            await Task.WhenAll(all.Select(m => EndAsync(m.MandelboxId, engineIsLost, cancellationToken))).WaitAsync(cancellationToken);
         }
         finally
         {
@@ -37,9 +38,10 @@ public sealed partial class MandelboxShutdown(
 
     /// <summary>
     /// A stop answers after <see cref="MandelboxOptions.StopTimeout"/> at the latest, although the clean-up goes on. Here there is more
-    /// time: the stop is repeated until it answers earlier, which means that the clean-up has ended.
+    /// time: the stop is repeated until it answers earlier, which means that each part of the clean-up has been tried. What failed is
+    /// retried by the mandelbox: a fault of a moment must not cost a user's configs.
     /// </summary>
-    private async Task EndAsync(string mandelboxId, CancellationToken cancellationToken)
+    private async Task EndAsync(string mandelboxId, bool engineIsLost, CancellationToken cancellationToken)
     {
         var mandelbox = grains.GetGrain<IMandelboxGrain>(mandelboxId);
         long asked;
@@ -50,6 +52,11 @@ public sealed partial class MandelboxShutdown(
         while (await mandelbox.Stop("the host is shutting down")
             && timeProvider.GetElapsedTime(asked) >= options.Value.StopTimeout
             && !cancellationToken.IsCancellationRequested);
+
+        while (!engineIsLost && await mandelbox.Describe() is not null)
+        {
+            await Task.Delay(options.Value.RetryAfter, timeProvider, cancellationToken);
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "These mandelboxes did not end in time; what they hold is left behind: {Mandelboxes}")]

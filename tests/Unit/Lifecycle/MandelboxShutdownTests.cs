@@ -24,14 +24,7 @@ public sealed class MandelboxShutdownTests : IDisposable
     [InlineData(false)]
     public async Task Directories_stay_exactly_while_a_container_may_still_run(bool mayRun)
     {
-        var left = new MandelboxDescription
-        {
-            MandelboxId = "m1",
-            State = MandelboxState.Dying,
-            Since = _clock.GetUtcNow(),
-            CreatedAt = _clock.GetUtcNow(),
-            ContainerMayRun = mayRun,
-        };
+        var left = Dying(mayRun);
         _grains.Host<IReadOnlyList<MandelboxDescription>>(nameof(IHostGrain.ListMandelboxes), [left])
             .Mandelbox<MandelboxDescription?>(nameof(IMandelboxGrain.Describe), left)
             .Mandelbox(nameof(IMandelboxGrain.Stop), true);
@@ -47,9 +40,42 @@ public sealed class MandelboxShutdownTests : IDisposable
 
         await new MandelboxShutdown(
             _grains.Factory, directories, Options.Create(new MandelboxOptions()), _clock, NullLogger<MandelboxShutdown>.Instance)
-            .RunAsync(_grains.Factory.GetGrain<IHostGrain>("host"), CancellationToken.None);
+            .RunAsync(_grains.Factory.GetGrain<IHostGrain>("host"), engineIsLost: true, CancellationToken.None);
         directories.RemoveAll();
 
         Assert.Equal(mayRun, Directory.Exists(options.Root));
     }
+
+    [Fact]
+    public async Task A_clean_up_that_failed_at_first_is_waited_for_until_a_retry_succeeds()
+    {
+        MandelboxDescription? left = Dying(mayRun: false);
+        _grains.Host<IReadOnlyList<MandelboxDescription>>(
+                nameof(IHostGrain.ListMandelboxes), _ => Task.FromResult<IReadOnlyList<MandelboxDescription>>(left is null ? [] : [left]))
+            .Mandelbox<MandelboxDescription?>(nameof(IMandelboxGrain.Describe), _ => Task.FromResult<MandelboxDescription?>(left))
+            .Mandelbox(nameof(IMandelboxGrain.Stop), true);
+        var options = new MandelboxOptions();
+        using var directories = new HostDirectories(
+            Options.Create(new HostOptions { Root = _scratch["fractal"], ManageSystem = false }), NullLogger<HostDirectories>.Instance);
+
+        var shutdown = new MandelboxShutdown(
+            _grains.Factory, directories, Options.Create(options), _clock, NullLogger<MandelboxShutdown>.Instance)
+            .RunAsync(_grains.Factory.GetGrain<IHostGrain>("host"), engineIsLost: false, CancellationToken.None);
+        await _clock.TimerSetAsync(options.RetryAfter);
+        Assert.False(shutdown.IsCompleted);
+        left = null;
+        _clock.Advance(options.RetryAfter);
+
+        await shutdown;
+        Assert.Empty(directories.InUseBy);
+    }
+
+    private MandelboxDescription Dying(bool mayRun) => new()
+    {
+        MandelboxId = "m1",
+        State = MandelboxState.Dying,
+        Since = _clock.GetUtcNow(),
+        CreatedAt = _clock.GetUtcNow(),
+        ContainerMayRun = mayRun,
+    };
 }
