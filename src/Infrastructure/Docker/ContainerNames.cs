@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace HostService.Infrastructure.Docker;
 
 /// <summary>Names of images and containers (B17).</summary>
@@ -6,6 +8,12 @@ public static class ContainerNames
     /// <summary>Patterns for <see cref="IContainerEngine.FindImageAsync"/>, in the order in which they are tried.</summary>
     public static IReadOnlyList<string> LocalImagePatterns(string app) =>
         [$"{app}:current-build-updated-protocol", $"{app}:current-build", app];
+
+    /// <summary>The first image that contains the first pattern, or else the next one; <c>*</c> is any part of a path.</summary>
+    public static string? FindImage(IReadOnlyCollection<string> images, IEnumerable<string> patterns) => patterns
+        .Select(pattern => Regex.Escape(pattern).Replace(@"\*", "[^/]+", StringComparison.Ordinal))
+        .Select(pattern => images.FirstOrDefault(image => Regex.IsMatch(image, pattern, RegexOptions.NonBacktracking)))
+        .FirstOrDefault(found => found is not null);
 
     /// <summary>The image of a deployed environment, from <see cref="DockerOptions.ImageTemplate"/>.</summary>
     /// <param name="environment">In any case.</param>

@@ -45,10 +45,7 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
         CallAsync("list the images", _options.CallTimeout, async (client, token) =>
         {
             var images = await client.Images.ListImagesAsync(new ImagesListParameters(), token);
-            var tags = images.SelectMany(i => i.RepoTags ?? []).ToArray();
-            return patterns
-                .Select(pattern => Array.Find(tags, tag => tag.Contains(pattern, StringComparison.Ordinal)))
-                .FirstOrDefault(found => found is not null);
+            return ContainerNames.FindImage([.. images.SelectMany(i => i.RepoTags ?? [])], patterns);
         }, cancellationToken);
 
     public Task<string> CreateAsync(ContainerSpec spec, CancellationToken cancellationToken)

@@ -9,7 +9,7 @@ public interface IContainerEngine
     /// <summary>The engine's version and features; throws when it does not answer.</summary>
     Task<EngineInfo> PingAsync(CancellationToken cancellationToken);
 
-    /// <summary>The tag of the first local image that contains a pattern, or null. Patterns are literal and tried in order.</summary>
+    /// <summary>The tag of a local image, as <see cref="ContainerNames.FindImage"/> chooses it, or null.</summary>
     Task<string?> FindImageAsync(IReadOnlyList<string> patterns, CancellationToken cancellationToken);
 
     /// <summary>Creates a container and returns its id.</summary>

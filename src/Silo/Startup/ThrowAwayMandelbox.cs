@@ -23,13 +23,11 @@ public sealed partial class ThrowAwayMandelbox(
 {
     private const int UndoTries = 3;
 
-    /// <summary>As B5 lists them. What stands for any environment's registry path is tried for each.</summary>
+    /// <summary>As B5 lists them.</summary>
     internal static IReadOnlyList<string> ImagePatterns { get; } =
     [
         "fractal/browsers/chrome:current-build",
-        "ghcr.io/fractal/dev/browsers/chrome:current-build",
-        "ghcr.io/fractal/staging/browsers/chrome:current-build",
-        "ghcr.io/fractal/prod/browsers/chrome:current-build",
+        "ghcr.io/fractal/*/browsers/chrome:current-build",
         "ghcr.io/fractal/",
         "fractal",
     ];

@@ -153,9 +153,7 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
         Perform(EngineCall.Ping, "", () => Info, cancellationToken);
 
     public Task<string?> FindImageAsync(IReadOnlyList<string> patterns, CancellationToken cancellationToken) =>
-        Perform(EngineCall.FindImage, string.Join(",", patterns), () => patterns
-            .Select(pattern => Images.FirstOrDefault(image => image.Contains(pattern, StringComparison.Ordinal)))
-            .FirstOrDefault(found => found is not null), cancellationToken);
+        Perform(EngineCall.FindImage, string.Join(",", patterns), () => ContainerNames.FindImage([.. Images], patterns), cancellationToken);
 
     public Task<string> CreateAsync(ContainerSpec spec, CancellationToken cancellationToken) => Perform(EngineCall.Create, spec.Name, () =>
     {

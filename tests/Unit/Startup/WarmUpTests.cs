@@ -121,6 +121,9 @@ public sealed class WarmUpTests : IDisposable
     [Theory]
     [InlineData(Chrome, "ghcr.io/fractal/dev/browsers/chrome:current-build", Chrome)]
     [InlineData("ghcr.io/fractal/dev/x:1", "ghcr.io/fractal/prod/browsers/chrome:current-build", "ghcr.io/fractal/prod/browsers/chrome:current-build")]
+    [InlineData(
+        "ghcr.io/fractal/qa/tools/chrome:current-build", "ghcr.io/fractal/qa/browsers/chrome:current-build",
+        "ghcr.io/fractal/qa/browsers/chrome:current-build")]
     [InlineData("my/fractal:1", "ghcr.io/fractal/dev/x:1", "ghcr.io/fractal/dev/x:1")]
     [InlineData("busybox", "my/fractal:1", "my/fractal:1")]
     public async Task The_image_most_like_what_users_run_is_taken(string one, string other, string taken)
