@@ -36,21 +36,12 @@ public sealed record HostInfo
 
     /// <summary>TCP ports that no mandelbox gets: 4678 and the configured ones.</summary>
     public IReadOnlyList<ushort> ReservedTcpPorts { get; init; } = [4678];
-
-    /// <summary>UDP ports that no mandelbox gets.</summary>
-    public IReadOnlyList<ushort> ReservedUdpPorts { get; init; } = [];
 }
 
 /// <summary>Holds <see cref="HostInfo"/> once start-up has found it.</summary>
-public sealed class HostInfoSource
+public sealed class HostInfoSource(HostInfo? info = null)
 {
-    private HostInfo? _info;
-
-    public HostInfoSource()
-    {
-    }
-
-    public HostInfoSource(HostInfo info) => _info = info;
+    private HostInfo? _info = info;
 
     /// <exception cref="InvalidOperationException">Start-up has not found it yet: a defect.</exception>
     public HostInfo Current => _info ?? throw new InvalidOperationException("The host's identity is not known yet.");

@@ -202,22 +202,18 @@ public sealed partial class ContainerEventDispatcher(
         });
 
     [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "Mandelbox {MandelboxId}: container {ContainerId} ended while the Docker event stream was interrupted")]
+        LogLevel.Warning, "Mandelbox {MandelboxId}: container {ContainerId} ended while the Docker event stream was interrupted")]
     private partial void LogDeathMissed(string mandelboxId, string containerId);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: container {ContainerId} is not expected: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: container {ContainerId} is not expected: {Reason}")]
     private partial void LogNotExpected(string mandelboxId, string containerId, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: container {ContainerId} could not be adopted")]
+    [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId}: container {ContainerId} could not be adopted")]
     private partial void LogAdoptionFailed(string mandelboxId, string containerId, Exception exception);
 
-    [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "Mandelbox {MandelboxId}: removing container {ContainerId}, which belongs to no live mandelbox")]
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: removing container {ContainerId}, which belongs to no live mandelbox")]
     private partial void LogStray(string mandelboxId, string containerId);
 
-    [LoggerMessage(
-        Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: stray container {ContainerId} could not be removed: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId}: stray container {ContainerId} could not be removed: {Reason}")]
     private partial void LogStrayNotRemoved(string mandelboxId, string containerId, string reason, Exception exception);
 }

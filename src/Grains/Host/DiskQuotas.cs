@@ -91,6 +91,6 @@ public sealed partial class DiskQuotas(
             : null;
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Removed the logs in {Directory} ({Bytes} bytes)")]
+    [LoggerMessage(LogLevel.Information, "Removed the logs in {Directory} ({Bytes} bytes)")]
     private partial void LogRemoved(string directory, long bytes);
 }

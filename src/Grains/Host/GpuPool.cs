@@ -46,7 +46,7 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
     /// <summary>Gives a slot to <paramref name="owner"/>, or the one that it already holds.</summary>
     /// <param name="gpuIndex">NVML's index of the GPU at that time, or <see cref="CpuOnly"/>.</param>
     /// <param name="refusal">Why no slot was given.</param>
-    public bool TryPlace(string owner, out int gpuIndex, [NotNullWhen(false)] out GpuRefusal? refusal)
+    public bool TryPlace(string owner, out int gpuIndex, [NotNullWhen(false)] out string? refusal)
     {
         refusal = null;
         if (_gpuByOwner.TryGetValue(owner, out var held))
@@ -166,34 +166,30 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
 
     private bool HasMemory(Slot gpu) => gpu.Gpu.FreeMemoryKb is not { } free || free >= minimumFreeMemoryKb;
 
-    private GpuRefusal Refusal()
+    private string Refusal()
     {
         if (_gpus.Count == 0)
         {
             return _cpuOnlySlots == 0
-                ? new GpuRefusal(GpuRefusalKind.NoGpu, "this host has no GPU, and CPU-only slots exist in local environments only")
-                : new GpuRefusal(GpuRefusalKind.AllInUse, $"all {_cpuOnlySlots} CPU-only slots are in use");
+                ? "this host has no GPU, and CPU-only slots exist in local environments only"
+                : $"all {_cpuOnlySlots} CPU-only slots are in use";
         }
 
         if (_gpus.Values.All(g => !g.Healthy))
         {
-            return new GpuRefusal(GpuRefusalKind.NoneHealthy, $"no GPU is healthy: {List(_gpus.Values, g => g.Gpu.Unhealthy!)}");
+            return $"no GPU is healthy: {List(_gpus.Values, g => g.Gpu.Unhealthy!)}";
         }
 
         var lacking = _gpus.Values.Where(g => g.Healthy && g.Used < _perGpu).ToList();
         if (lacking.Count > 0)
         {
-            return new GpuRefusal(
-                GpuRefusalKind.NotEnoughMemory,
-                $"no GPU with a free slot has {minimumFreeMemoryKb} KB of free video memory: "
-                + List(lacking, g => $"{g.Gpu.FreeMemoryKb} KB free"));
+            return $"no GPU with a free slot has {minimumFreeMemoryKb} KB of free video memory: "
+                + List(lacking, g => $"{g.Gpu.FreeMemoryKb} KB free");
         }
 
         var unhealthy = _gpus.Values.Where(g => !g.Healthy).ToList();
         var also = unhealthy.Count == 0 ? "" : $"; unhealthy: {List(unhealthy, g => g.Gpu.Unhealthy!)}";
-        return new GpuRefusal(
-            GpuRefusalKind.AllInUse,
-            $"all GPU slots are in use ({_gpus.Count - unhealthy.Count} GPUs, {_perGpu} mandelboxes each){also}");
+        return $"all GPU slots are in use ({_gpus.Count - unhealthy.Count} GPUs, {_perGpu} mandelboxes each){also}";
     }
 
     private static string List(IEnumerable<Slot> gpus, Func<Slot, string> describe) =>
@@ -212,26 +208,4 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
 
         public bool Healthy => Gpu.Unhealthy is null;
     }
-}
-
-/// <summary>Why no GPU slot was given.</summary>
-public enum GpuRefusalKind
-{
-    /// <summary>Every slot is in use.</summary>
-    AllInUse,
-
-    /// <summary>Every GPU is unhealthy.</summary>
-    NoneHealthy,
-
-    /// <summary>Slots are free, but their GPUs lack video memory.</summary>
-    NotEnoughMemory,
-
-    /// <summary>The host has no GPU, and its environment requires one.</summary>
-    NoGpu,
-}
-
-/// <summary>Why no GPU slot was given.</summary>
-public sealed record GpuRefusal(GpuRefusalKind Kind, string Reason)
-{
-    public override string ToString() => Reason;
 }

@@ -46,7 +46,7 @@ public sealed partial class HostGrain(
         _leases = new LeaseAllocator(
             new TtyPool(),
             new PortPool(info.ReservedTcpPorts, ports.IsTcpFree, Random.Shared),
-            new PortPool(info.ReservedUdpPorts, ports.IsUdpFree, Random.Shared),
+            new PortPool([], ports.IsUdpFree, Random.Shared),
             gpus);
         return Task.CompletedTask;
     }
@@ -222,15 +222,15 @@ public sealed partial class HostGrain(
         _ => null,
     };
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: no lease: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: no lease: {Reason}")]
     private partial void LogRefused(string mandelboxId, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "What a container of an earlier run uses cannot be kept for it: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "What a container of an earlier run uses cannot be kept for it: {Reason}")]
     private partial void LogNotKept(string reason);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Mandelbox {MandelboxId} released lease {LeaseId}, which it does not hold")]
+    [LoggerMessage(LogLevel.Debug, "Mandelbox {MandelboxId} released lease {LeaseId}, which it does not hold")]
     private partial void LogNotHeld(string mandelboxId, Guid leaseId);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Host: {From} -> {To}")]
+    [LoggerMessage(LogLevel.Information, "Host: {From} -> {To}")]
     private partial void LogStatus(HostStatus from, HostStatus to);
 }

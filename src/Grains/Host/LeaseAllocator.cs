@@ -42,7 +42,7 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
         if (!gpus.TryPlace(owner, out var gpuIndex, out var refusal))
         {
             ttys.Release(owner, tty);
-            return LeaseAnswer.Refused(refusal.Reason);
+            return LeaseAnswer.Refused(refusal);
         }
 
         var ports = new List<PortBinding>();
@@ -86,7 +86,7 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
         if (!gpus.TryPlace(owner, out var gpuIndex, out var refusal))
         {
             ttys.Release(owner, tty);
-            return LeaseAnswer.Refused(refusal.Reason);
+            return LeaseAnswer.Refused(refusal);
         }
 
         return AdoptPorts(new Lease(leaseId, owner, tty, gpuIndex, ports));

@@ -21,29 +21,24 @@ internal static class DockerAnswers
         {
             Id = c.ID,
             Name = (c.Name ?? "").TrimStart('/'),
-            Image = c.Config?.Image ?? c.Image ?? "",
             Labels = Copy(c.Config?.Labels),
             Status = state.Status ?? "",
             ExitCode = ended ? (int)state.ExitCode : null,
             OutOfMemory = state.OOMKilled,
             Pid = state.Pid,
             Ports = live.Length > 0 ? live : Ports(c.HostConfig?.PortBindings),
-            CreatedAt = Utc(c.Created),
-            StartedAt = Moment(state.StartedAt),
             FinishedAt = Moment(state.FinishedAt),
         };
     }
 
-    /// <summary>From a list, which has no exit code, no process id, and no time except that of the creation.</summary>
+    /// <summary>From a list, which has no exit code, no process id and no times.</summary>
     public static ContainerDescription Describe(ContainerListResponse c) => new()
     {
         Id = c.ID,
         Name = (c.Names?.FirstOrDefault() ?? "").TrimStart('/'),
-        Image = c.Image ?? "",
         Labels = Copy(c.Labels),
         Status = c.State ?? "",
         Ports = [.. (c.Ports ?? []).Select(p => Port(p.PrivatePort, p.Type, p.PublicPort)).OfType<PortBinding>().Distinct()],
-        CreatedAt = Utc(c.Created),
     };
 
     public static EngineInfo Describe(string engineVersion, Version apiVersion, SystemInfoResponse info) => new(
@@ -130,10 +125,6 @@ internal static class DockerAnswers
 
     private static Dictionary<string, string> Copy(IDictionary<string, string>? labels) =>
         labels is null ? [] : new Dictionary<string, string>(labels, StringComparer.Ordinal);
-
-    private static DateTimeOffset? Utc(DateTime at) => at == default
-        ? null
-        : new DateTimeOffset(at.Kind == DateTimeKind.Unspecified ? DateTime.SpecifyKind(at, DateTimeKind.Utc) : at.ToUniversalTime());
 
     /// <summary>The engine writes the year 1 for "never".</summary>
     private static DateTimeOffset? Moment(string? text) =>

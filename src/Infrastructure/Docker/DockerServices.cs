@@ -1,6 +1,5 @@
 using HostService.Infrastructure.Linux;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace HostService.Infrastructure.Docker;
 
@@ -13,7 +12,6 @@ public static class DockerServices
     public static IServiceCollection AddDockerEngine(this IServiceCollection services)
     {
         services.AddValidatedOptions<DockerOptions>(DockerOptions.Section);
-        services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IContainerEngine, DockerEngine>();
         services.AddSingleton<ContainerEventStream>();
         services.AddWatchdogProbe(

@@ -131,7 +131,6 @@ public sealed record ContainerDescription
 
     /// <summary>Without the leading slash.</summary>
     public required string Name { get; init; }
-    public required string Image { get; init; }
     public required IReadOnlyDictionary<string, string> Labels { get; init; }
 
     /// <summary><c>created</c>, <c>running</c>, <c>paused</c>, <c>restarting</c>, <c>removing</c>, <c>exited</c>, <c>dead</c>.</summary>
@@ -148,8 +147,6 @@ public sealed record ContainerDescription
     /// <summary>The host's id of its first process; 0 when it does not run.</summary>
     public long Pid { get; init; }
     public IReadOnlyList<PortBinding> Ports { get; init; } = [];
-    public DateTimeOffset? CreatedAt { get; init; }
-    public DateTimeOffset? StartedAt { get; init; }
     public DateTimeOffset? FinishedAt { get; init; }
 }
 

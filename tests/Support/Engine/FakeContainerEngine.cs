@@ -172,11 +172,9 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
         {
             Id = id,
             Name = spec.Name,
-            Image = spec.Image,
             Labels = spec.Labels,
             Status = "created",
             Ports = spec.Ports,
-            CreatedAt = _clock.GetUtcNow(),
         });
         _containers.Add(id, container);
         Publish(container, "create");
@@ -189,7 +187,7 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             ?? throw new ContainerEngineException(EngineFailure.NotFound, $"No such container: {containerId}");
         if (!container.Description.Running)
         {
-            container.Description = container.Description with { Status = "running", Pid = 4242, StartedAt = _clock.GetUtcNow() };
+            container.Description = container.Description with { Status = "running", Pid = 4242 };
             Publish(container, "start");
             if (ExitsAtOnceWith is { } code)
             {

@@ -205,7 +205,6 @@ public sealed class DockerEngineTests
         Assert.Equal("""?all=1&filters={"label":{"k=v":true,"any":true}}""", loopback.Requests.Last().Query);
         Assert.Equal(("abc", "one", "running", "v"), (listed.Id, listed.Name, listed.Status, listed.Labels["k"]));
         Assert.Equal(new PortBinding(80, Transport.Tcp, 8080), Assert.Single(listed.Ports));
-        Assert.Equal(DateTimeOffset.FromUnixTimeSeconds(1700000000), listed.CreatedAt);
     }
 
     [Fact]
@@ -222,11 +221,9 @@ public sealed class DockerEngineTests
 
         var inspected = (await engine.InspectAsync("one", default))!;
 
-        Assert.Equal(
-            ("abc", "one", "demo", "exited", 137), (inspected.Id, inspected.Name, inspected.Image, inspected.Status, inspected.ExitCode));
+        Assert.Equal(("abc", "one", "exited", 137), (inspected.Id, inspected.Name, inspected.Status, inspected.ExitCode));
         Assert.Equal("v", inspected.Labels["k"]);
         Assert.Equal(new PortBinding(80, Transport.Tcp, 8080), Assert.Single(inspected.Ports));
-        Assert.Equal(new DateTimeOffset(2026, 1, 2, 3, 4, 6, 100, TimeSpan.Zero), inspected.StartedAt);
         Assert.Null(inspected.FinishedAt);
     }
 

@@ -135,7 +135,7 @@ public sealed class WarmUpTests : IDisposable
         var run = Mandelbox().RunAsync(waitForApp: false, CancellationToken.None);
         await held.Entered;
 
-        Assert.Equal(taken, Assert.Single(_engine.Containers).Image);
+        Assert.Equal(taken, _engine.SpecOf(Assert.Single(_engine.Containers).Id).Image);
 
         held.Release();
         Assert.Null(await run);
