@@ -52,7 +52,7 @@ public sealed class MandelboxContext
     /// <summary>Set by <see cref="CreateDirectories"/>.</summary>
     public bool HasDirectories { get; set; }
 
-    /// <summary>Set by <see cref="AcquireLease"/> or <see cref="AdoptLease"/>.</summary>
+    /// <summary>Set by <see cref="LeaseStep"/>.</summary>
     public Lease? Lease { get; set; }
 
     /// <summary>Set by <see cref="FindImage"/>.</summary>

@@ -3,32 +3,32 @@ namespace HostService.Grains.Mandelbox;
 /// <summary>Log messages. Moves from state to state are logged by <see cref="MandelboxStateMachine"/>.</summary>
 public sealed partial class MandelboxGrain
 {
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: spin-up failed in step {Step}: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: spin-up failed in step {Step}: {Reason}")]
     private partial void LogSpinUpFailed(string mandelboxId, string step, string reason, Exception? exception);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: retrying with another lease and container: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: retrying with another lease and container: {Reason}")]
     private partial void LogStartRetried(string mandelboxId, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: undo of step {Step} failed and will be retried: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId}: undo of step {Step} failed and will be retried: {Reason}")]
     private partial void LogUndoFailed(string mandelboxId, string step, string reason, Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: undo of step {Step} failed again: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: undo of step {Step} failed again: {Reason}")]
     private partial void LogUndoFailedAgain(string mandelboxId, string step, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: its row could not be set to DYING")]
+    [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId}: its row could not be set to DYING")]
     private partial void LogRowNotMarked(string mandelboxId, Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: its state could not be reported to the host")]
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: its state could not be reported to the host")]
     private partial void LogNotReported(string mandelboxId, Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: unexpected failure of: {What}")]
+    [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId}: unexpected failure of: {What}")]
     private partial void LogUnexpectedFailure(string mandelboxId, string what, Exception exception);
 
     [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "Mandelbox {MandelboxId}: the kernel killed a process of container {ContainerId}, which had used all of its memory")]
+        LogLevel.Warning,
+        "Mandelbox {MandelboxId}: the kernel killed a process of container {ContainerId}, which had used all of its memory")]
     private partial void LogOutOfMemory(string mandelboxId, string containerId);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: container {ContainerId} was not adopted: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: container {ContainerId} was not adopted: {Reason}")]
     private partial void LogNotAdopted(string mandelboxId, string containerId, string reason);
 }

@@ -58,12 +58,12 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
         await Moved();
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Mandelbox {MandelboxId}: {From} -> {To} after {Milliseconds} ms")]
+    [LoggerMessage(LogLevel.Information, "Mandelbox {MandelboxId}: {From} -> {To} after {Milliseconds} ms")]
     private partial void LogMoved(string mandelboxId, MandelboxState from, MandelboxState to, long milliseconds);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Mandelbox {MandelboxId}: {From} -> {To} after {Milliseconds} ms ({Reason})")]
+    [LoggerMessage(LogLevel.Information, "Mandelbox {MandelboxId}: {From} -> {To} after {Milliseconds} ms ({Reason})")]
     private partial void LogEnding(string mandelboxId, MandelboxState from, MandelboxState to, long milliseconds, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: refused to move from {From} to {To}")]
+    [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId}: refused to move from {From} to {To}")]
     private partial void LogRefused(string mandelboxId, MandelboxState from, MandelboxState to);
 }

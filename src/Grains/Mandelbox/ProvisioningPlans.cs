@@ -52,7 +52,7 @@ public sealed class ProvisioningPlans(
     /// </remarks>
     public SpinUpPlan ForRequest(IHostGrain host)
     {
-        var lease = new AcquireLease(host);
+        var lease = new LeaseStep(host);
         return new(
             Preparation:
             [
@@ -91,7 +91,7 @@ public sealed class ProvisioningPlans(
     /// <summary>A mandelbox of the host's own (B5): all that a user's gets, but for the row and the user configs.</summary>
     public IReadOnlyList<Stage> ForThrowAway(IHostGrain host, WarmUpOptions warmUp, bool waitForApp) =>
     [
-        new(new AcquireLease(host)),
+        new(new LeaseStep(host)),
         new(new MoveTo(MandelboxState.Leased)),
         new(new CreateDirectories(files), new PrepareCloudStorage(cloudStorage)),
         new(InputDevices()),
@@ -116,7 +116,7 @@ public sealed class ProvisioningPlans(
     /// <summary>ECS mode: the agent's container has started (B29).</summary>
     public IReadOnlyList<Stage> ForAdoption(IHostGrain host, string containerId, IReadOnlyList<PortBinding> ports) =>
     [
-        new(new AdoptLease(host, ports)),
+        new(new LeaseStep(host, ports)),
         new(new MoveTo(MandelboxState.Leased)),
         new(new WriteResourceMappings(files, clientTimeout: null), Adoption(containerId)),
         new(new MoveTo(MandelboxState.Created)),

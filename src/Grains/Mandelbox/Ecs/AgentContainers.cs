@@ -44,11 +44,9 @@ public sealed partial class AgentContainers(
         }
     }
 
-    [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "Container {ContainerId} ended {After} ago and the ECS agent has not removed it: removing it")]
+    [LoggerMessage(LogLevel.Warning, "Container {ContainerId} ended {After} ago and the ECS agent has not removed it: removing it")]
     private partial void LogLeft(string containerId, TimeSpan after);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Container {ContainerId} of the ECS agent could not be removed: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Container {ContainerId} of the ECS agent could not be removed: {Reason}")]
     private partial void LogNotRemoved(string containerId, string reason, Exception exception);
 }

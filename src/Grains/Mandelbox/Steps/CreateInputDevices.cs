@@ -60,6 +60,6 @@ public sealed partial class CreateInputDevices(IInputDevices inputDevices, bool 
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId} has no input devices: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId} has no input devices: {Reason}")]
     private partial void LogUnavailable(string mandelboxId, string reason);
 }

@@ -25,6 +25,6 @@ public sealed partial class FetchUserConfigs(IUserConfigStore store, HostEnviron
         return StepResult.Done;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId}: user configs were not fetched: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: user configs were not fetched: {Reason}")]
     private partial void LogNotFetched(string mandelboxId, string? reason);
 }

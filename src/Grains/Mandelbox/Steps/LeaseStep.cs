@@ -3,7 +3,8 @@ using HostService.Grains.Lifecycle;
 namespace HostService.Grains.Mandelbox.Steps;
 
 /// <summary>A lease from the host; the undo releases it once the container no longer uses it.</summary>
-public abstract class LeaseStep(IHostGrain host) : IStep<MandelboxContext>
+/// <param name="published">In ECS mode the ports that the container publishes already (B29); null to lease three.</param>
+public sealed class LeaseStep(IHostGrain host, IReadOnlyList<PortBinding>? published = null) : IStep<MandelboxContext>
 {
     private Guid _leaseId;
 
@@ -18,7 +19,9 @@ public abstract class LeaseStep(IHostGrain host) : IStep<MandelboxContext>
 
         // Chosen here: the undo releases the lease even if the answer is lost.
         _leaseId = Guid.NewGuid();
-        var answer = await RequestAsync(host, _leaseId, context);
+        var answer = published is null
+            ? await host.AcquireLease(new LeaseRequest(_leaseId, context.MandelboxId, context.RequiredRequest.RequestedPorts))
+            : await host.AdoptLease(_leaseId, context.MandelboxId, published);
         context.Lease = answer.Lease;
         return answer.Refusal is { } refusal ? StepResult.Failed(refusal) : StepResult.Done;
     }
@@ -29,6 +32,4 @@ public abstract class LeaseStep(IHostGrain host) : IStep<MandelboxContext>
         await host.ReleaseLease(context.MandelboxId, context.Lease?.Id ?? _leaseId);
         context.Lease = null;
     }
-
-    protected abstract Task<LeaseAnswer> RequestAsync(IHostGrain host, Guid leaseId, MandelboxContext context);
 }

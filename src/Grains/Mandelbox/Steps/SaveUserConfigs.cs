@@ -50,11 +50,9 @@ public sealed partial class SaveUserConfigs(IUserConfigStore store, HostEnvironm
     }
 
     [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "Mandelbox {MandelboxId}: user configs were not saved, because the stored ones could not be read at the start")]
+        LogLevel.Warning, "Mandelbox {MandelboxId}: user configs were not saved, because the stored ones could not be read at the start")]
     private partial void LogNotOverwritten(string mandelboxId);
 
-    [LoggerMessage(
-        Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: user configs were not saved, the stored ones stay: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId}: user configs were not saved, the stored ones stay: {Reason}")]
     private partial void LogNotSaved(string mandelboxId, string? reason);
 }
