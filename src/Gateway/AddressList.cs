@@ -23,7 +23,12 @@ internal sealed class AddressList(string text)
     public static string[] Split(string text) =>
         text.Split([',', ' ', ';'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    public static bool TryParseNetwork(string text, out IPNetwork network)
+    /// <summary>What is wrong with such a list under this key.</summary>
+    public static IEnumerable<string> Faults(string key, string text) => Split(text)
+        .Where(network => !TryParseNetwork(network, out _))
+        .Select(network => $"{key} holds '{network}', which is neither an IP address nor a network such as 10.8.0.0/16.");
+
+    private static bool TryParseNetwork(string text, out IPNetwork network)
     {
         if (IPAddress.TryParse(text, out var address))
         {

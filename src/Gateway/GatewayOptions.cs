@@ -73,86 +73,35 @@ public sealed class GatewayOptions : IValidatedOptions
     /// <summary>How long <c>/readyz</c> and <c>/metrics</c> wait for the host's grain.</summary>
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <inheritdoc/>
-    public IEnumerable<string> Validate()
-    {
-        if (Port is < 0 or > 65535)
-        {
-            yield return $"Gateway:Port is {Port}; it must be from 0 to 65535.";
-        }
+    public IEnumerable<string> Validate() =>
+    [
+        .. ValidatedOptions.Faults(
+            (Port is >= 0 and <= 65535, $"Gateway:Port is {Port}; it must be from 0 to 65535."),
+            (Address.Length == 0 || IPAddress.TryParse(Address, out _),
+                $"Gateway:Address is '{Address}'; give an IP address, or leave it empty to listen on all of them."),
+            (CertificateKeyPath.Length == 0 || CertificatePath.Length > 0,
+                "Gateway:CertificateKeyPath is set and Gateway:CertificatePath is not; set both or neither."),
+            LongerThanCall(nameof(MandelboxTimeout), MandelboxTimeout, GrainCallTimeouts.MandelboxCall),
+            LongerThanCall(nameof(Timeout), Timeout, GrainCallTimeouts.OtherCall),
+            ValidatedOptions.Positive("Gateway:ProbeTimeout", ProbeTimeout),
+            ValidatedOptions.Positive("Gateway:BodyTimeout", BodyTimeout),
+            ValidatedOptions.Positive("Gateway:IdleTimeout", IdleTimeout)),
+        .. AddressList.Faults("Gateway:MonitoringNetworks", MonitoringNetworks),
+        .. AddressList.Faults("Gateway:TrustedNetworks", TrustedNetworks),
+        .. AddressList.Split(CertificateNames)
+            .Where(name => Uri.CheckHostName(name) == UriHostNameType.Unknown)
+            .Select(name => $"Gateway:CertificateNames holds '{name}', which is neither an IP address nor a DNS name."),
+        .. FaultsOfLimit(nameof(MaxConnections), MaxConnections, MaxConnectionsPerAddress, 1),
+        .. FaultsOfLimit(nameof(MaxRequests), MaxRequests, MaxRequestsPerAddress, 1),
+        .. FaultsOfLimit(nameof(MaxBodyBytes), MaxBodyBytes, MaxBodyBytesPerAddress, BodyBuffer.Largest),
+    ];
 
-        if (Address.Length > 0 && !IPAddress.TryParse(Address, out _))
-        {
-            yield return $"Gateway:Address is '{Address}'; give an IP address, or leave it empty to listen on all of them.";
-        }
+    private static (bool Holds, string Fault) LongerThanCall(string name, TimeSpan value, TimeSpan call) =>
+        (value > call, $"Gateway:{name} is {value}; it must be longer than the timeout of its grain call ({call}).");
 
-        if (CertificateKeyPath.Length > 0 && CertificatePath.Length == 0)
-        {
-            yield return "Gateway:CertificateKeyPath is set and Gateway:CertificatePath is not; set both or neither.";
-        }
-
-        foreach (var network in AddressList.Split(MonitoringNetworks).Where(n => !AddressList.TryParseNetwork(n, out _)))
-        {
-            yield return $"Gateway:MonitoringNetworks holds '{network}', which is neither an IP address nor a network such as 10.8.0.0/16.";
-        }
-
-        foreach (var name in AddressList.Split(CertificateNames).Where(n => Uri.CheckHostName(n) == UriHostNameType.Unknown))
-        {
-            yield return $"Gateway:CertificateNames holds '{name}', which is neither an IP address nor a DNS name.";
-        }
-
-        if (MandelboxTimeout <= GrainCallTimeouts.MandelboxCall)
-        {
-            yield return $"Gateway:MandelboxTimeout is {MandelboxTimeout}; it must be longer than the timeout of its grain call "
-                + $"({GrainCallTimeouts.MandelboxCall}).";
-        }
-
-        if (Timeout <= GrainCallTimeouts.OtherCall)
-        {
-            yield return $"Gateway:Timeout is {Timeout}; it must be longer than the timeout of its grain call "
-                + $"({GrainCallTimeouts.OtherCall}).";
-        }
-
-        if (ProbeTimeout <= TimeSpan.Zero)
-        {
-            yield return $"Gateway:ProbeTimeout is {ProbeTimeout}; it must be longer than zero.";
-        }
-
-        foreach (var network in AddressList.Split(TrustedNetworks).Where(n => !AddressList.TryParseNetwork(n, out _)))
-        {
-            yield return $"Gateway:TrustedNetworks holds '{network}', which is neither an IP address nor a network such as 10.8.0.0/16.";
-        }
-
-        if (BodyTimeout <= TimeSpan.Zero)
-        {
-            yield return $"Gateway:BodyTimeout is {BodyTimeout}; it must be longer than zero.";
-        }
-
-        if (IdleTimeout <= TimeSpan.Zero)
-        {
-            yield return $"Gateway:IdleTimeout is {IdleTimeout}; it must be longer than zero.";
-        }
-
-        foreach (var fault in ValidateLimit(nameof(MaxConnections), MaxConnections, MaxConnectionsPerAddress, 1)
-            .Concat(ValidateLimit(nameof(MaxRequests), MaxRequests, MaxRequestsPerAddress, 1))
-            .Concat(ValidateLimit(nameof(MaxBodyBytes), MaxBodyBytes, MaxBodyBytesPerAddress, BodyBuffer.Largest)))
-        {
-            yield return fault;
-        }
-    }
-
-    private static IEnumerable<string> ValidateLimit(string name, int total, int perAddress, int least)
-    {
-        if (perAddress < least)
-        {
-            yield return $"Gateway:{name}PerAddress is {perAddress}; it must be at least {least}.";
-        }
-
-        if (total < perAddress)
-        {
-            yield return $"Gateway:{name} is {total}; it must be at least Gateway:{name}PerAddress ({perAddress}).";
-        }
-    }
+    private static IEnumerable<string> FaultsOfLimit(string name, int total, int perAddress, int least) => ValidatedOptions.Faults(
+        (perAddress >= least, $"Gateway:{name}PerAddress is {perAddress}; it must be at least {least}."),
+        (total >= perAddress, $"Gateway:{name} is {total}; it must be at least Gateway:{name}PerAddress ({perAddress})."));
 }
 
 /// <summary>Section <c>Ecs</c>: hosts on which the ECS agent makes the containers.</summary>
@@ -166,12 +115,7 @@ public sealed class EcsOptions : IValidatedOptions
     /// <summary>The agent's own systemd unit; started by the service in deployed environments, once the agent's calls are taken.</summary>
     public string AgentUnit { get; set; } = "ecs.service";
 
-    /// <inheritdoc/>
-    public IEnumerable<string> Validate()
-    {
-        if (Enabled && (AgentUnit.Length == 0 || AgentUnit.StartsWith('-') || AgentUnit.Any(char.IsWhiteSpace)))
-        {
-            yield return $"Ecs:AgentUnit is '{AgentUnit}'; give the name of the agent's systemd unit, for example ecs.service.";
-        }
-    }
+    public IEnumerable<string> Validate() => ValidatedOptions.Faults(
+        (!Enabled || (AgentUnit.Length > 0 && !AgentUnit.StartsWith('-') && !AgentUnit.Any(char.IsWhiteSpace)),
+            $"Ecs:AgentUnit is '{AgentUnit}'; give the name of the agent's systemd unit, for example ecs.service."));
 }

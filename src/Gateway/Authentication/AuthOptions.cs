@@ -58,44 +58,22 @@ public sealed class AuthOptions : IValidatedOptions
         _ => "https://fractal-dev.us.auth0.com/",
     };
 
-    /// <inheritdoc/>
-    public IEnumerable<string> Validate()
-    {
-        if (Issuer.Length > 0 && !IsTrustworthy(Issuer))
-        {
-            yield return $"Auth:Issuer is '{Issuer}'; give an https:// URL as it stands in the tokens (http:// is for loopback only).";
-        }
-
-        if (Audience.Length == 0)
-        {
-            yield return $"Auth:Audience is empty; leave it out for {DefaultAudience}.";
-        }
-
-        if (SharedSecret.Length > 0 && string.IsNullOrWhiteSpace(SharedSecret))
-        {
-            yield return "Auth:SharedSecret is blank; leave it out to accept tokens only.";
-        }
-
-        if (ClockSkew < TimeSpan.Zero || ClockSkew > TimeSpan.FromMinutes(5))
-        {
-            yield return $"Auth:ClockSkew is {ClockSkew}; it must be from 0 to 5 minutes.";
-        }
-
-        if (KeyTimeout <= TimeSpan.Zero || KeyTimeout > TimeSpan.FromMinutes(1))
-        {
-            yield return $"Auth:KeyTimeout is {KeyTimeout}; it must be longer than zero and at most a minute.";
-        }
-
-        if (FailuresPerMinute is < 0 or > 10_000)
-        {
-            yield return $"Auth:FailuresPerMinute is {FailuresPerMinute}; it must be from 0 (no limit) to 10000.";
-        }
-
-        foreach (var network in AddressList.Split(UnlimitedNetworks).Where(n => !AddressList.TryParseNetwork(n, out _)))
-        {
-            yield return $"Auth:UnlimitedNetworks holds '{network}', which is neither an IP address nor a network such as 10.8.0.0/16.";
-        }
-    }
+    public IEnumerable<string> Validate() =>
+    [
+        .. ValidatedOptions.Faults(
+            (Issuer.Length == 0 || IsTrustworthy(Issuer),
+                $"Auth:Issuer is '{Issuer}'; give an https:// URL as it stands in the tokens (http:// is for loopback only)."),
+            (Audience.Length > 0, $"Auth:Audience is empty; leave it out for {DefaultAudience}."),
+            (SharedSecret.Length == 0 || !string.IsNullOrWhiteSpace(SharedSecret),
+                "Auth:SharedSecret is blank; leave it out to accept tokens only."),
+            (ClockSkew >= TimeSpan.Zero && ClockSkew <= TimeSpan.FromMinutes(5),
+                $"Auth:ClockSkew is {ClockSkew}; it must be from 0 to 5 minutes."),
+            (KeyTimeout > TimeSpan.Zero && KeyTimeout <= TimeSpan.FromMinutes(1),
+                $"Auth:KeyTimeout is {KeyTimeout}; it must be longer than zero and at most a minute."),
+            (FailuresPerMinute is >= 0 and <= 10_000,
+                $"Auth:FailuresPerMinute is {FailuresPerMinute}; it must be from 0 (no limit) to 10000.")),
+        .. AddressList.Faults("Auth:UnlimitedNetworks", UnlimitedNetworks),
+    ];
 
     private static bool IsTrustworthy(string issuer) =>
         Uri.TryCreate(issuer, UriKind.Absolute, out var url)

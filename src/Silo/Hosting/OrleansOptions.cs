@@ -18,24 +18,12 @@ public sealed class OrleansOptions : IValidatedOptions
     /// <summary>How long <c>host-service gateway</c> waits for the silo.</summary>
     public TimeSpan WaitForSilo { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Every fault of these settings; empty when there is none.</summary>
-    public IEnumerable<string> Validate()
-    {
-        if (SiloPort is < 1 or > 65535)
-        {
-            yield return $"Orleans:SiloPort is {SiloPort}; it must be from 1 to 65535.";
-        }
-
-        if (GatewayPort is < 1 or > 65535 || GatewayPort == SiloPort)
-        {
-            yield return $"Orleans:GatewayPort is {GatewayPort}; it must be from 1 to 65535 and not the silo's.";
-        }
-
-        if (WaitForSilo <= TimeSpan.Zero || WaitForSilo > TimeSpan.FromHours(1))
-        {
-            yield return $"Orleans:WaitForSilo is {WaitForSilo}; it must be over zero and at most an hour, for example 00:00:30.";
-        }
-    }
+    public IEnumerable<string> Validate() => ValidatedOptions.Faults(
+        (SiloPort is >= 1 and <= 65535, $"Orleans:SiloPort is {SiloPort}; it must be from 1 to 65535."),
+        (GatewayPort is >= 1 and <= 65535 && GatewayPort != SiloPort,
+            $"Orleans:GatewayPort is {GatewayPort}; it must be from 1 to 65535 and not the silo's."),
+        (WaitForSilo > TimeSpan.Zero && WaitForSilo <= TimeSpan.FromHours(1),
+            $"Orleans:WaitForSilo is {WaitForSilo}; it must be over zero and at most an hour, for example 00:00:30."));
 }
 
 /// <summary>Section <c>Dashboard</c>.</summary>
