@@ -9,7 +9,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace HostService.Gateway;
 
@@ -27,8 +26,7 @@ public static class GatewaySetup
         services.AddValidatedOptions<AuthOptions>(AuthOptions.Section);
         services.AddValidatedOptions<EcsOptions>(EcsOptions.Section);
 
-        services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton(new GatewayEnvironment(environment));
+        services.AddSingleton(new RunningEnvironment(environment));
         services.AddSingleton<GrainCalls>();
         services.AddSingleton<MonitoringNetworks>();
         services.AddSingleton<TrustedNetworks>().AddSingleton<GatewayQuotas>().AddSingleton<IStartupFilter, RequestLimit>();

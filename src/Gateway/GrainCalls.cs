@@ -34,6 +34,6 @@ internal sealed partial class GrainCalls(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A grain call failed after its caller had gone")]
+    [LoggerMessage(LogLevel.Warning, "A grain call failed after its caller had gone")]
     private static partial void LogFailedLate(ILogger logger, Exception exception);
 }

@@ -19,7 +19,9 @@ public enum HostEnvironment
     Prod,
 }
 
-/// <summary>Parses and describes environments.</summary>
+/// <summary>The environment of this process, for dependency injection: an enum cannot be a service.</summary>
+public sealed record RunningEnvironment(HostEnvironment Value);
+
 public static class HostEnvironments
 {
     /// <summary>Parses <c>APP_ENV</c>, in any case. Unknown or missing: <see cref="HostEnvironment.LocalDev"/> (B1).</summary>

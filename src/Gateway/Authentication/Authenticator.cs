@@ -37,7 +37,7 @@ internal sealed partial class Authenticator
     private readonly LogLineLimit _lines;
 
     public Authenticator(
-        TokenVerifier tokens, FailureLimiter limiter, IOptions<AuthOptions> options, GatewayEnvironment environment, IHostName host,
+        TokenVerifier tokens, FailureLimiter limiter, IOptions<AuthOptions> options, RunningEnvironment environment, IHostName host,
         IMeterFactory meters, TimeProvider timeProvider, ILogger<Authenticator> logger)
     {
         _tokens = tokens;
@@ -150,14 +150,13 @@ internal sealed partial class Authenticator
 
     private static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Refused a {Kind} credential from {Address}: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Refused a {Kind} credential from {Address}: {Reason}")]
     private static partial void Refused(ILogger logger, CredentialKind kind, IPAddress? address, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} refused credentials before this one were not logged")]
+    [LoggerMessage(LogLevel.Warning, "{Count} refused credentials before this one were not logged")]
     private static partial void LeftOut(ILogger logger, long count);
 
     [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "Too many refused {Kind} credentials from {Address}; further ones are refused unchecked for up to a minute")]
+        LogLevel.Warning, "Too many refused {Kind} credentials from {Address}; further ones are refused unchecked for up to a minute")]
     private static partial void Limited(ILogger logger, CredentialKind kind, IPAddress? address);
 }

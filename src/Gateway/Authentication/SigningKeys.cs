@@ -11,7 +11,7 @@ namespace HostService.Gateway.Authentication;
 internal sealed partial class SigningKeys(
     IHttpClientFactory clients,
     IOptions<AuthOptions> options,
-    GatewayEnvironment environment,
+    RunningEnvironment environment,
     TimeProvider timeProvider,
     ILogger<SigningKeys> logger)
 {
@@ -93,13 +93,13 @@ internal sealed partial class SigningKeys(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Took {Count} signing keys from {Url}")]
+    [LoggerMessage(LogLevel.Information, "Took {Count} signing keys from {Url}")]
     private static partial void Fetched(ILogger logger, int count, Uri url);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} RSA keys from {Url} cannot be read and are left out")]
+    [LoggerMessage(LogLevel.Warning, "{Count} RSA keys from {Url} cannot be read and are left out")]
     private static partial void Unreadable(ILogger logger, int count, Uri url);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Could not take signing keys from {Url}; the {Count} known ones stay")]
+    [LoggerMessage(LogLevel.Error, "Could not take signing keys from {Url}; the {Count} known ones stay")]
     private static partial void FetchFailed(ILogger logger, Exception exception, Uri url, int count);
 
     /// <param name="FetchedAt">A timestamp of the time provider.</param>

@@ -17,7 +17,7 @@ internal sealed record TokenAnswer(VerifiedToken? Token, string? Refusal)
 
 /// <summary>Checks a token in full: RS256 by a key of the issuer's, <c>exp</c>, <c>nbf</c>, <c>iss</c>, <c>aud</c>.</summary>
 internal sealed class TokenVerifier(
-    SigningKeys keys, IOptions<AuthOptions> options, GatewayEnvironment environment, TimeProvider timeProvider)
+    SigningKeys keys, IOptions<AuthOptions> options, RunningEnvironment environment, TimeProvider timeProvider)
 {
     private const int LongestToken = 16 * 1024;
 

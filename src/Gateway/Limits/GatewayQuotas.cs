@@ -50,8 +50,7 @@ internal sealed partial class GatewayQuotas
     }
 
     [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message =
-            "Refused {Address}: the limit on {Limit} is reached, its own or that of all; {LeftOut} refusals since the last such line")]
+        LogLevel.Warning,
+        "Refused {Address}: the limit on {Limit} is reached, its own or that of all; {LeftOut} refusals since the last such line")]
     private static partial void Refused(ILogger logger, IPAddress? address, string limit, long leftOut);
 }

@@ -148,7 +148,7 @@ internal sealed partial class HostMetrics
     private static string Lower<TEnum>(TEnum value)
         where TEnum : struct, Enum => value.ToString().ToLowerInvariant();
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Metrics of the host are left out: its grain does not answer")]
+    [LoggerMessage(LogLevel.Warning, "Metrics of the host are left out: its grain does not answer")]
     private static partial void LogUnanswered(ILogger logger, Exception exception);
 
     private sealed record Snapshot(HostDescription Host, IReadOnlyList<MandelboxDescription> Mandelboxes);

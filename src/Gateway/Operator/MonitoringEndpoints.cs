@@ -44,6 +44,6 @@ internal static partial class MonitoringEndpoints
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Not ready: the host's grain does not answer")]
+    [LoggerMessage(LogLevel.Warning, "Not ready: the host's grain does not answer")]
     private static partial void LogUnanswered(ILogger logger, Exception exception);
 }

@@ -105,6 +105,6 @@ internal static partial class OperatorEndpoints
     private static ILogger Logger(HttpContext context) =>
         context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("HostService.Gateway.Operator");
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Path} failed ({TraceId})")]
+    [LoggerMessage(LogLevel.Error, "{Path} failed ({TraceId})")]
     private static partial void Failed(ILogger logger, Exception exception, PathString path, string traceId);
 }

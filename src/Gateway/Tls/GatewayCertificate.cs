@@ -115,7 +115,7 @@ public sealed partial class GatewayCertificate(X509Certificate2 certificate, X50
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The certificate in {Path} expires on {Until:u}; replace it and restart")]
+    [LoggerMessage(LogLevel.Warning, "The certificate in {Path} expires on {Until:u}; replace it and restart")]
     private static partial void ExpiresSoon(ILogger logger, string path, DateTimeOffset until);
 }
 

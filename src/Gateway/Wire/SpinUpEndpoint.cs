@@ -9,7 +9,7 @@ internal static class SpinUpEndpoint
         routes.MapWire<SpinUpBody, SpinUpResult>("PUT", "/spin_up_mandelbox", "Brings a mandelbox up for a user.", SpinUpAsync);
 
     private static async Task<WireResult> SpinUpAsync(
-        WireRequest<SpinUpBody> request, GrainCalls grains, GatewayEnvironment environment)
+        WireRequest<SpinUpBody> request, GrainCalls grains, RunningEnvironment environment)
     {
         var body = request.Body;
         var fault = FieldRules.First(

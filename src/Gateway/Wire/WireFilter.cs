@@ -64,6 +64,6 @@ internal sealed partial class WireFilter<TBody>(WireReader reader, Authenticator
         return null;
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Path} failed ({TraceId})")]
+    [LoggerMessage(LogLevel.Error, "{Path} failed ({TraceId})")]
     private static partial void LogFailed(ILogger logger, Exception exception, string path, string traceId);
 }

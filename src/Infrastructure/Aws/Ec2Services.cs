@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace HostService.Infrastructure.Aws;
 
@@ -9,7 +8,6 @@ public static class Ec2Services
     public static IServiceCollection AddEc2InstanceMetadata(this IServiceCollection services)
     {
         services.AddValidatedOptions<Ec2Options>(Ec2Options.Section);
-        services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IInstanceMetadata, Ec2InstanceMetadata>();
         services.AddSingleton<Ec2Notices>();
         return services;

@@ -2,7 +2,6 @@ using HostService.Infrastructure.Backend.Connection;
 using HostService.Infrastructure.Backend.Rows;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace HostService.Infrastructure.Backend;
 
@@ -14,7 +13,6 @@ public static class DatabaseServices
     /// </summary>
     public static IServiceCollection AddBackendDatabase(this IServiceCollection services, bool hasDatabase)
     {
-        services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<HeartbeatLoop>();
         services.AddSingleton<StaleRowSweep>();
         if (!hasDatabase)

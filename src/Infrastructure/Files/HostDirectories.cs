@@ -212,11 +212,10 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The last run did not end cleanly: removing {Directory}")]
+    [LoggerMessage(LogLevel.Warning, "The last run did not end cleanly: removing {Directory}")]
     private partial void LogReclaimed(string directory);
 
     [LoggerMessage(
-        Level = LogLevel.Error,
-        Message = "{Directory} is left behind: the containers of these mandelboxes may still run, and use it: {Mandelboxes}")]
+        LogLevel.Error, "{Directory} is left behind: the containers of these mandelboxes may still run, and use it: {Mandelboxes}")]
     private partial void LogInUse(string directory, string mandelboxes);
 }

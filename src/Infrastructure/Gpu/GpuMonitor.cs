@@ -117,18 +117,18 @@ public sealed partial class GpuMonitor(
         }
     }
 
-    [LoggerMessage(1, LogLevel.Information, "GPUs: {Availability}, {Count} found, driver {DriverVersion}. {Detail}")]
+    [LoggerMessage(LogLevel.Information, "GPUs: {Availability}, {Count} found, driver {DriverVersion}. {Detail}")]
     private partial void LogAvailability(GpuAvailability availability, int count, string driverVersion, string detail);
 
-    [LoggerMessage(2, LogLevel.Error, "GPU {GpuIndex} ({Name}, {Uuid}) is unhealthy, no mandelbox is placed on it: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "GPU {GpuIndex} ({Name}, {Uuid}) is unhealthy, no mandelbox is placed on it: {Reason}")]
     private partial void LogUnhealthy(int gpuIndex, string name, string uuid, string reason);
 
-    [LoggerMessage(3, LogLevel.Warning, "GPU {GpuIndex} ({Name}, {Uuid}) had no fault for {HealthyFor} and is used again")]
+    [LoggerMessage(LogLevel.Warning, "GPU {GpuIndex} ({Name}, {Uuid}) had no fault for {HealthyFor} and is used again")]
     private partial void LogHealthy(int gpuIndex, string name, string uuid, TimeSpan healthyFor);
 
-    [LoggerMessage(5, LogLevel.Warning, "GPU {GpuIndex} ({Name}, {Uuid}) is index {NvmlIndex} in NVML and in new mandelboxes now")]
+    [LoggerMessage(LogLevel.Warning, "GPU {GpuIndex} ({Name}, {Uuid}) is index {NvmlIndex} in NVML and in new mandelboxes now")]
     private partial void LogMoved(int gpuIndex, string name, string uuid, int nvmlIndex);
 
-    [LoggerMessage(4, LogLevel.Error, "A reading of the GPUs failed")]
+    [LoggerMessage(LogLevel.Error, "A reading of the GPUs failed")]
     private partial void LogReadingFailed(Exception exception);
 }

@@ -8,7 +8,6 @@ public static class GpuServices
     /// <summary><see cref="IGpuInventory"/> by NVML, and <see cref="GpuMonitor"/> on top of it. Section <c>Gpu</c>.</summary>
     public static IServiceCollection AddGpus(this IServiceCollection services)
     {
-        services.TryAddSingleton(TimeProvider.System);
         services.AddValidatedOptions<GpuOptions>(GpuOptions.Section);
         services.TryAddSingleton<IGpuInventory>(provider =>
         {

@@ -199,18 +199,18 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(1, LogLevel.Debug, "Input devices handed over on {Socket}")]
+    [LoggerMessage(LogLevel.Debug, "Input devices handed over on {Socket}")]
     private partial void LogHandedOver(string socket);
 
-    [LoggerMessage(2, LogLevel.Information, "Another client of {Socket} was refused: the input devices have been handed over already")]
+    [LoggerMessage(LogLevel.Information, "Another client of {Socket} was refused: the input devices have been handed over already")]
     private partial void LogRefused(string socket);
 
-    [LoggerMessage(3, LogLevel.Information, "A client of {Socket} disconnected before it got the input devices: {Reason}")]
+    [LoggerMessage(LogLevel.Information, "A client of {Socket} disconnected before it got the input devices: {Reason}")]
     private partial void LogClientGone(string socket, string reason);
 
-    [LoggerMessage(4, LogLevel.Warning, "A client of {Socket} could not be accepted")]
+    [LoggerMessage(LogLevel.Warning, "A client of {Socket} could not be accepted")]
     private partial void LogAcceptFailed(Exception exception, string socket);
 
-    [LoggerMessage(5, LogLevel.Information, "{Socket} is no longer the socket and is not removed: {Reason}")]
+    [LoggerMessage(LogLevel.Information, "{Socket} is no longer the socket and is not removed: {Reason}")]
     private partial void LogFileLeft(string socket, string reason);
 }

@@ -9,7 +9,6 @@ public static class InputServices
     public static IServiceCollection AddInputDevices(this IServiceCollection services)
     {
         services.AddValidatedOptions<InputOptions>(InputOptions.Section);
-        services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IUinputKernel, UinputKernel>();
         services.TryAddSingleton<IInputDevices, UinputInputDevices>();
         return services;

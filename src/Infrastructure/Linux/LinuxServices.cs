@@ -2,7 +2,6 @@ using HostService.Infrastructure.Linux.AppArmor;
 using HostService.Infrastructure.Linux.Firewall;
 using HostService.Infrastructure.Linux.Systemd;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace HostService.Infrastructure.Linux;
 
@@ -12,7 +11,6 @@ public static class LinuxServices
     public static IServiceCollection AddAppArmor(this IServiceCollection services)
     {
         services.AddValidatedOptions<AppArmorOptions>(AppArmorOptions.Section);
-        services.TryAddSingleton(TimeProvider.System);
         return services.AddSingleton<IAppArmor, ParserAppArmor>();
     }
 
@@ -20,7 +18,6 @@ public static class LinuxServices
     public static IServiceCollection AddFirewall(this IServiceCollection services)
     {
         services.AddValidatedOptions<FirewallOptions>(FirewallOptions.Section);
-        services.TryAddSingleton(TimeProvider.System);
         return services.AddSingleton<IFirewall, ScriptFirewall>();
     }
 
@@ -30,7 +27,6 @@ public static class LinuxServices
     public static IServiceCollection AddSystemd(this IServiceCollection services)
     {
         services.AddValidatedOptions<SystemdOptions>(SystemdOptions.Section);
-        services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ISystemd, SystemdNotifier>();
         services.AddSingleton<ReloadWatch>();
         services.AddSingleton<StatusLine>();

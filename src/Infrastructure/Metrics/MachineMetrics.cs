@@ -139,6 +139,6 @@ internal sealed partial class MachineMetrics(
         return directory;
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "Metrics are missing: {Source} cannot be read")]
+    [LoggerMessage(LogLevel.Warning, "Metrics are missing: {Source} cannot be read")]
     private partial void LogUnreadable(Exception exception, string source);
 }

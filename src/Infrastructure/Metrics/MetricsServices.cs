@@ -12,7 +12,6 @@ public static class MetricsServices
     /// </summary>
     public static IServiceCollection AddMachineMetrics(this IServiceCollection services)
     {
-        services.TryAddSingleton(TimeProvider.System);
         services.AddValidatedOptions<MetricsOptions>(MetricsOptions.Section);
         services.TryAddSingleton<IMachineMetrics>(provider =>
         {

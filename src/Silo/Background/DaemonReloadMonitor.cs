@@ -72,11 +72,9 @@ public sealed partial class DaemonReloadMonitor(
     }
 
     [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "systemd was reloaded within the last {Seconds} s: these mandelboxes may have lost their GPU: {MandelboxIds}")]
+        LogLevel.Warning, "systemd was reloaded within the last {Seconds} s: these mandelboxes may have lost their GPU: {MandelboxIds}")]
     private partial void LogReloaded(long seconds, string mandelboxIds);
 
-    [LoggerMessage(
-        Level = LogLevel.Warning, Message = "systemd was reloaded; which mandelboxes may have lost their GPU is not known: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "systemd was reloaded; which mandelboxes may have lost their GPU is not known: {Reason}")]
     private partial void LogListFailed(string reason, Exception exception);
 }

@@ -37,6 +37,6 @@ public sealed partial class DiskMonitor(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId} is ended: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId} is ended: {Reason}")]
     private partial void LogExcess(string mandelboxId, string reason);
 }

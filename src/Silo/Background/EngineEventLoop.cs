@@ -33,6 +33,6 @@ public sealed partial class EngineEventLoop(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Docker event stream lost")]
+    [LoggerMessage(LogLevel.Error, "Docker event stream lost")]
     private partial void LogLost(Exception exception);
 }

@@ -73,13 +73,12 @@ public sealed partial class FirewallMonitor(
         return _fault;
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Firewall rules loaded: {Rules}")]
+    [LoggerMessage(LogLevel.Information, "Firewall rules loaded: {Rules}")]
     private partial void LogLoaded(IReadOnlyList<string> rules);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Firewall rules were missing and are loaded again: {Rules}")]
+    [LoggerMessage(LogLevel.Warning, "Firewall rules were missing and are loaded again: {Rules}")]
     private partial void LogLoadedAgain(IReadOnlyList<string> rules);
 
-    [LoggerMessage(
-        Level = LogLevel.Warning, Message = "Firewall not loaded, so mandelboxes may reach the host's loopback and credentials: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Firewall not loaded, so mandelboxes may reach the host's loopback and credentials: {Reason}")]
     private partial void LogNotLoaded(string reason);
 }

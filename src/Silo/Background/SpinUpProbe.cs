@@ -55,9 +55,9 @@ public sealed partial class SpinUpProbe(
         return true;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Containers still do not start: {Step}: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Containers still do not start: {Step}: {Reason}")]
     private partial void LogFailed(string step, string reason, Exception? exception);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Containers start again")]
+    [LoggerMessage(LogLevel.Information, "Containers start again")]
     private partial void LogStarts();
 }

@@ -43,6 +43,6 @@ internal sealed partial class StreamConsumer(TimeProvider timeProvider, ILogger 
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Stream} could not be read or reported: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "{Stream} could not be read or reported: {Reason}")]
     private partial void LogFailed(string stream, string reason, Exception exception);
 }

@@ -134,7 +134,7 @@ internal static partial class GatewayCommand
             }
         }
 
-        [LoggerMessage(Level = LogLevel.Error, Message = "The silo could not be asked to shut down")]
+        [LoggerMessage(LogLevel.Error, "The silo could not be asked to shut down")]
         private partial void LogNotAsked(Exception exception);
     }
 }

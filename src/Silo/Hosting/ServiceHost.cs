@@ -107,7 +107,6 @@ public static class ServiceHost
     private static void AddLifecycle(this WebApplicationBuilder builder, HostEnvironment environment, ShutdownSignal shutdown)
     {
         var services = builder.Services;
-        services.AddSingleton(new RunningEnvironment(environment));
         services.AddValidatedOptions<ShutdownOptions>("Shutdown");
         services.AddSingleton(shutdown);
         services.AddSingleton<IShutdownSignal>(shutdown);

@@ -205,26 +205,26 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     private static bool IsExpected(Exception? exception) =>
         exception is null or IOException || exception.GetType().Namespace?.StartsWith("HostService", StringComparison.Ordinal) == true;
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Starting: {Step}")]
+    [LoggerMessage(LogLevel.Information, "Starting: {Step}")]
     private partial void LogStarting(string step);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The service does not start: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "The service does not start: {Reason}")]
     private partial void LogNotStarted(string reason, Exception? exception);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The service ends ({Reason}): {Detail}")]
+    [LoggerMessage(LogLevel.Information, "The service ends ({Reason}): {Detail}")]
     private partial void LogShutdown(ShutdownReason reason, string detail);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The drain is over, mandelboxes are ended now ({Reason}): {Detail}")]
+    [LoggerMessage(LogLevel.Information, "The drain is over, mandelboxes are ended now ({Reason}): {Detail}")]
     private partial void LogTakeover(ShutdownReason reason, string detail);
 
     [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "The machine stays on: {Root} or running containers of this host belong to another run, whose users may still be there")]
+        LogLevel.Warning,
+        "The machine stays on: {Root} or running containers of this host belong to another run, whose users may still be there")]
     private partial void LogInUse(string root);
 
-    [LoggerMessage(Level = LogLevel.Critical, Message = "Unhandled exception")]
+    [LoggerMessage(LogLevel.Critical, "Unhandled exception")]
     private partial void LogUnhandled(Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Shutdown failed to {Step}: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "Shutdown failed to {Step}: {Reason}")]
     private partial void LogStopFailed(string step, string reason, Exception exception);
 }

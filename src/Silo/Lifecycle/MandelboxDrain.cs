@@ -52,9 +52,9 @@ public sealed partial class MandelboxDrain(StatusLine statusLine, TimeProvider t
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Draining: {Count} left: {Mandelboxes}")]
+    [LoggerMessage(LogLevel.Information, "Draining: {Count} left: {Mandelboxes}")]
     private partial void LogLeft(string count, string mandelboxes);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Draining: the host does not say which mandelboxes are left; asking again")]
+    [LoggerMessage(LogLevel.Warning, "Draining: the host does not say which mandelboxes are left; asking again")]
     private partial void LogUnknown(Exception exception);
 }

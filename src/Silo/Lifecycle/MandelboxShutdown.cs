@@ -59,6 +59,6 @@ public sealed partial class MandelboxShutdown(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "These mandelboxes did not end in time; what they hold is left behind: {Mandelboxes}")]
+    [LoggerMessage(LogLevel.Error, "These mandelboxes did not end in time; what they hold is left behind: {Mandelboxes}")]
     private partial void LogLeft(string mandelboxes);
 }

@@ -69,7 +69,6 @@ public sealed class ErrorReportingOptions : IValidatedOptions
     /// <summary>The DSN of the project in Sentry; empty to report nothing.</summary>
     public string Dsn { get; set; } = "";
 
-    /// <inheritdoc/>
     public IEnumerable<string> Validate()
     {
         var isDsn = Dsn.Length == 0 || (Uri.TryCreate(Dsn, UriKind.Absolute, out var url)

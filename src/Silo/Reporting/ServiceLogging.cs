@@ -71,7 +71,6 @@ public sealed class LogFormatOptions : IValidatedOptions
     /// <summary><c>systemd</c>, <c>json</c> or <c>simple</c>; where it is not set, systemd under systemd and simple elsewhere.</summary>
     public string Format { get; set; } = "";
 
-    /// <inheritdoc/>
     public IEnumerable<string> Validate() =>
         Format is "" or "systemd" or "json" or "simple" ? [] : ["Logging:Format must be systemd, json or simple."];
 }

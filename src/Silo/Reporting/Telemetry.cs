@@ -43,7 +43,6 @@ public sealed class TelemetryOptions : IValidatedOptions
 
     private bool IsValid => Uri.TryCreate(OtlpEndpoint, UriKind.Absolute, out var url) && (url.Scheme is "http" or "https");
 
-    /// <inheritdoc/>
     public IEnumerable<string> Validate() => OtlpEndpoint.Length == 0 || IsValid
         ? []
         : [$"Telemetry:OtlpEndpoint is '{OtlpEndpoint}'; give the URL of a collector that takes OTLP over HTTP, "

@@ -33,6 +33,6 @@ public sealed partial class EcsAgent(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The ECS agent runs ({Unit})")]
+    [LoggerMessage(LogLevel.Information, "The ECS agent runs ({Unit})")]
     private partial void LogStarted(string unit);
 }

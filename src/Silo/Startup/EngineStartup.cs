@@ -54,9 +54,9 @@ public sealed partial class EngineStartup(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Unit} was not started; the engine may run without it: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "{Unit} was not started; the engine may run without it: {Reason}")]
     private partial void LogNotStarted(string unit, string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Container engine at {Endpoint}: {Version}, API {ApiVersion}")]
+    [LoggerMessage(LogLevel.Information, "Container engine at {Endpoint}: {Version}, API {ApiVersion}")]
     private partial void LogEngine(string endpoint, string version, string apiVersion);
 }

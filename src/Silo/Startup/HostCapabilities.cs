@@ -106,8 +106,8 @@ public sealed partial class HostCapabilities(
     }
 
     [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "The container engine leaves cgroups to systemd: 'systemctl daemon-reload' can take the GPUs from running mandelboxes. "
+        LogLevel.Warning,
+        "The container engine leaves cgroups to systemd: 'systemctl daemon-reload' can take the GPUs from running mandelboxes. "
             + "Set \"exec-opts\": [\"native.cgroupdriver=cgroupfs\"] in /etc/docker/daemon.json and restart the engine")]
     private partial void LogReloadsTakeGpus();
 

@@ -107,12 +107,12 @@ public sealed partial class Leftovers(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Container {Name} ({ContainerId}) of an earlier run is removed")]
+    [LoggerMessage(LogLevel.Warning, "Container {Name} ({ContainerId}) of an earlier run is removed")]
     private partial void LogRemoved(string name, string containerId);
 
     [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "Container {Name} ({ContainerId}) of an earlier run with root {Root} is still there and keeps its TTY, ports and GPU "
+        LogLevel.Warning,
+        "Container {Name} ({ContainerId}) of an earlier run with root {Root} is still there and keeps its TTY, ports and GPU "
             + "slot; remove it, or start with that root and Host__OnLeftovers=reclaim to have it removed")]
     private partial void LogLeft(string name, string containerId, string root);
 }

@@ -32,9 +32,9 @@ public sealed partial class Preconditions(
         leftovers.Check();
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Version}, environment {Environment}")]
+    [LoggerMessage(LogLevel.Information, "{Version}, environment {Environment}")]
     private partial void LogVersion(string version, string environment);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Warning}")]
+    [LoggerMessage(LogLevel.Warning, "{Warning}")]
     private partial void LogEnvironment(string warning);
 }

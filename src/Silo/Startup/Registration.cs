@@ -101,6 +101,6 @@ public sealed partial class Registration(
     private void EndNotWanted(string reason) =>
         shutdown.Request(new ShutdownRequest(ShutdownReason.NotWanted, reason, Drains: true));
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Removed {Count} rows of mandelboxes that an earlier run lost")]
+    [LoggerMessage(LogLevel.Warning, "Removed {Count} rows of mandelboxes that an earlier run lost")]
     private partial void LogLost(int count);
 }

@@ -115,6 +115,6 @@ public sealed partial class ThrowAwayMandelbox(
             failures[0].Step, $"it could not be taken down: {string.Join("; ", failures.Select(f => $"{f.Step}: {f.Exception.Message}"))}");
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Container {Name} ({ContainerId}), with which an earlier run warmed up, is removed")]
+    [LoggerMessage(LogLevel.Warning, "Container {Name} ({ContainerId}), with which an earlier run warmed up, is removed")]
     private partial void LogCleared(string name, string containerId);
 }

@@ -57,6 +57,6 @@ public sealed partial class WarmUp
         .Where(m => m.took is not null)
         .Select(m => new Measurement<double>(m.took!.Value.TotalSeconds, m.Number));
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Warm-up {Number}: {Milliseconds} ms")]
+    [LoggerMessage(LogLevel.Information, "Warm-up {Number}: {Milliseconds} ms")]
     private partial void LogWarm(int number, long milliseconds);
 }

@@ -110,7 +110,8 @@ public sealed class FirewallTests
     private static async Task<IReadOnlyList<string>> LoadAsync(HostAndContainer network)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Firewall:Shell", network.HostShell)]).Build();
-        await using var services = new ServiceCollection().AddSingleton<IConfiguration>(configuration).AddFirewall().BuildServiceProvider();
+        await using var services = new ServiceCollection().AddSingleton<IConfiguration>(configuration)
+            .AddSingleton(TimeProvider.System).AddFirewall().BuildServiceProvider();
         return await services.GetRequiredService<IFirewall>().LoadAsync(CancellationToken.None);
     }
 

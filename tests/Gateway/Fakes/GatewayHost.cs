@@ -57,11 +57,7 @@ public sealed class GatewayHost : IAsyncDisposable
         builder.Services.AddSingleton<IHostName>(new TestHostName());
         builder.Services.AddSingleton(grains.Factory);
         builder.Services.AddSingleton<IShutdownSignal>(shutdown);
-        if (clock is not null)
-        {
-            builder.Services.AddSingleton(clock);
-        }
-
+        builder.Services.AddSingleton(clock ?? TimeProvider.System);
         builder.Services.AddGateway(environment);
         var app = builder.Build();
         app.Use((context, next) =>

@@ -80,6 +80,7 @@ public sealed class GatewayServer : IAsyncDisposable
         builder.Services.AddSingleton<IConnectionListenerFactory, RelocatingTransport>();
         builder.Services.AddSingleton((grains ?? new FakeGrains().Mandelbox(nameof(IMandelboxGrain.SpinUp), Samples.Ready)).Factory);
         builder.Services.AddSingleton<IHostName, GatewayHost.TestHostName>();
+        builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddGateway(HostEnvironment.LocalDev);
         var server = new GatewayServer(builder.Build(), directory) { Log = log };
         try

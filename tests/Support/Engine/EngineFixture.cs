@@ -35,6 +35,7 @@ public sealed class EngineFixture : IAsyncLifetime
         var services = new ServiceCollection();
         services.AddSingleton<IConfiguration>(new ConfigurationBuilder().Build());
         services.AddLogging();
+        services.AddSingleton(TimeProvider.System);
         services.Configure<HostOptions>(o => o.ManageSystem = false);
         services.AddSystemd();
         services.AddDockerEngine();

@@ -67,8 +67,8 @@ public sealed class CloudStorageTablesTests
         var configuration = new ConfigurationBuilder()
             .AddInMemoryCollection(settings.Select(s => KeyValuePair.Create("CloudStorage:" + s.Key, (string?)s.Value)))
             .Build();
-        using var provider = new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddCloudStorage()
-            .BuildServiceProvider();
+        using var provider = new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddSingleton(TimeProvider.System)
+            .AddCloudStorage().BuildServiceProvider();
         return provider.GetRequiredService<IOptions<CloudStorageOptions>>().Value;
     }
 }

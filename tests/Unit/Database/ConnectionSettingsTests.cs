@@ -71,7 +71,7 @@ public sealed class ConnectionSettingsTests
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", "nonsense")]).Build();
         await using var services = new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration)
-            .AddBackendDatabase(hasDatabase: false).BuildServiceProvider();
+            .AddSingleton(TimeProvider.System).AddBackendDatabase(hasDatabase: false).BuildServiceProvider();
 
         var database = services.GetRequiredService<IBackendDatabase>();
 
@@ -117,7 +117,7 @@ public sealed class ConnectionSettingsTests
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value))
             .Build();
-        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddBackendDatabase(hasDatabase: true)
-            .BuildServiceProvider();
+        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddSingleton(TimeProvider.System)
+            .AddBackendDatabase(hasDatabase: true).BuildServiceProvider();
     }
 }

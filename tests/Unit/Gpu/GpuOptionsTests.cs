@@ -47,6 +47,7 @@ public sealed class GpuOptionsTests
         var services = new ServiceCollection()
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(settings).Build())
             .AddLogging()
+            .AddSingleton(TimeProvider.System)
             .AddGpus();
         using var provider = services.BuildServiceProvider();
         Assert.NotNull(provider.GetRequiredService<GpuMonitor>());

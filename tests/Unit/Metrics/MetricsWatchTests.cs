@@ -60,6 +60,7 @@ public sealed class MetricsWatchTests
     private static ServiceProvider Provider(Dictionary<string, string?> settings) => new ServiceCollection()
         .AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(settings).Build())
         .AddLogging()
+        .AddSingleton(TimeProvider.System)
         .AddOptions<HostOptions>().Services
         .AddGpus()
         .AddMachineMetrics()

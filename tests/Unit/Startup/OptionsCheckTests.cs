@@ -65,7 +65,7 @@ public sealed class OptionsCheckTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value))
             .Build();
         var services = new ServiceCollection();
-        services.AddLogging().AddSingleton<IConfiguration>(configuration).AddBackendDatabase(hasDatabase: true);
+        services.AddLogging().AddSingleton<IConfiguration>(configuration).AddSingleton(TimeProvider.System).AddBackendDatabase(hasDatabase: true);
         services.AddValidatedOptions<ShutdownOptions>("Shutdown");
         return OptionsCheck.Validate(services);
     }

@@ -50,6 +50,7 @@ public sealed class TelemetryTests
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Services.AddSingleton(DispatchProxy.Create<IGrainFactory, NoGrains>());
         builder.AddTelemetry();
+        builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<IHostName, NoName>();
         builder.Services.AddGateway(HostEnvironment.LocalDev);
         var app = builder.Build();

@@ -53,7 +53,7 @@ public sealed class UserConfigsOptionsTests
             .AddInMemoryCollection(
                 settings.Where(s => s.Value is not null).Select(s => KeyValuePair.Create("UserConfigs:" + s.Key, s.Value)))
             .Build();
-        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddUserConfigs(deployed)
-            .BuildServiceProvider();
+        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddSingleton(TimeProvider.System)
+            .AddUserConfigs(deployed).BuildServiceProvider();
     }
 }

@@ -58,7 +58,7 @@ public sealed class WebserverSettingsTests
     private static ServiceProvider Services(params (string Key, string? Value)[] settings)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => s.Value)).Build();
-        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration)
+        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration).AddSingleton(TimeProvider.System)
             .AddWebserver(_ => throw new InvalidOperationException("The facts were asked for."))
             .BuildServiceProvider();
     }

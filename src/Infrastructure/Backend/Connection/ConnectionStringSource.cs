@@ -101,6 +101,6 @@ internal sealed partial class ConnectionStringSource(
         return string.IsNullOrEmpty(result.Host) ? $"{name} names no Host." : null;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Setting} has parameters that have no effect here: {Parameters}")]
+    [LoggerMessage(LogLevel.Warning, "{Setting} has parameters that have no effect here: {Parameters}")]
     private partial void LogParametersUnused(string setting, string parameters);
 }

@@ -254,12 +254,12 @@ internal sealed partial class OutboxProcessor : IAsyncDisposable
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{What} of mandelbox {MandelboxId} could not be written and will be retried: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "{What} of mandelbox {MandelboxId} could not be written and will be retried: {Reason}")]
     private partial void LogMandelboxWriteKept(string what, string mandelboxId, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{What} of instance {InstanceName} could not be written and will be retried: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "{What} of instance {InstanceName} could not be written and will be retried: {Reason}")]
     private partial void LogInstanceWriteKept(string what, string instanceName, string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The database accepts writes again; up to {Count} delayed ones are written")]
+    [LoggerMessage(LogLevel.Information, "The database accepts writes again; up to {Count} delayed ones are written")]
     private partial void LogKeptWritten(int count);
 }

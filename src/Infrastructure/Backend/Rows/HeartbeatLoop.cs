@@ -73,9 +73,9 @@ public sealed partial class HeartbeatLoop(IBackendDatabase database, TimeProvide
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Heartbeat to the database failed")]
+    [LoggerMessage(LogLevel.Error, "Heartbeat to the database failed")]
     private partial void LogHeartbeatFailed(Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The figures for the heartbeat could not be read; it is sent without them")]
+    [LoggerMessage(LogLevel.Warning, "The figures for the heartbeat could not be read; it is sent without them")]
     private partial void LogNoFigures(Exception exception);
 }

@@ -87,12 +87,12 @@ public sealed partial class StaleRowSweep(IBackendDatabase database, TimeProvide
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Stale rows could not be removed; retrying every 10 s")]
+    [LoggerMessage(LogLevel.Error, "Stale rows could not be removed; retrying every 10 s")]
     private partial void LogSweepFailed(Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Stale rows can be removed again")]
+    [LoggerMessage(LogLevel.Information, "Stale rows can be removed again")]
     private partial void LogSweepWorksAgain();
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Removed {Count} stale rows: their users never connected")]
+    [LoggerMessage(LogLevel.Information, "Removed {Count} stale rows: their users never connected")]
     private partial void LogSwept(int count);
 }

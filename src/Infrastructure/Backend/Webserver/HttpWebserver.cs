@@ -77,9 +77,9 @@ internal sealed partial class HttpWebserver(
         HeartbeatRequest Heartbeat(string token) => HeartbeatRequest.Of(now, token, timeProvider.GetUtcNow(), number, isDying);
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The {Kind} to the webserver failed")]
+    [LoggerMessage(LogLevel.Error, "The {Kind} to the webserver failed")]
     private partial void LogHeartbeatFailed(string kind, Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The webserver no longer accepts the token; authenticating again")]
+    [LoggerMessage(LogLevel.Warning, "The webserver no longer accepts the token; authenticating again")]
     private partial void LogTokenRefused();
 }

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace HostService.Infrastructure.Backend.Webserver;
 
@@ -11,7 +10,6 @@ public static class WebserverServices
     /// </param>
     public static IServiceCollection AddWebserver(this IServiceCollection services, Func<IServiceProvider, WebserverFacts> facts)
     {
-        services.TryAddSingleton(TimeProvider.System);
         services.AddValidatedOptions<WebserverOptions>(WebserverOptions.Section);
         services.AddSingleton<IWebserver>(provider =>
         {

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
@@ -10,7 +9,6 @@ public static class CloudStorageServices
     /// </summary>
     public static IServiceCollection AddCloudStorage(this IServiceCollection services)
     {
-        services.TryAddSingleton(TimeProvider.System);
         services.AddValidatedOptions<CloudStorageOptions>(CloudStorageOptions.Section);
         services.AddSingleton<ICloudStorage, RcloneCloudStorage>();
         return services;

@@ -180,14 +180,12 @@ internal sealed partial class DriveMount
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{MandelboxId}: rclone's output for {Provider}: {Line}")]
+    [LoggerMessage(LogLevel.Warning, "{MandelboxId}: rclone's output for {Provider}: {Line}")]
     private static partial void LogRcloneOutput(ILogger logger, string mandelboxId, string provider, string line);
 
-    [LoggerMessage(
-        Level = LogLevel.Error,
-        Message = "{MandelboxId}: {Provider} was lost: rclone ended by itself with {ExitCode}: {LastLines}")]
+    [LoggerMessage(LogLevel.Error, "{MandelboxId}: {Provider} was lost: rclone ended by itself with {ExitCode}: {LastLines}")]
     private partial void LogRcloneEnded(string mandelboxId, string provider, int exitCode, string lastLines);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{MandelboxId}: {Provider} is lost and could not be unmounted")]
+    [LoggerMessage(LogLevel.Error, "{MandelboxId}: {Provider} is lost and could not be unmounted")]
     private partial void LogNotUnmounted(string mandelboxId, string provider, Exception exception);
 }

@@ -15,7 +15,7 @@ public static class UserConfigsServices
             return options.Value.Enabled ?? (onByDefault || options.Value.ServiceUrl is not null)
                 ? new S3UserConfigStore(
                     options,
-                    provider.GetService<TimeProvider>() ?? TimeProvider.System,
+                    provider.GetRequiredService<TimeProvider>(),
                     provider.GetRequiredService<ILogger<S3UserConfigStore>>())
                 : new NoUserConfigs();
         });
