@@ -1,6 +1,8 @@
 using System.Collections.Frozen;
 using System.Globalization;
+using System.Text.Json;
 using Npgsql;
+using Setter = System.Func<Npgsql.NpgsqlConnectionStringBuilder, string, string?>;
 
 namespace HostService.Infrastructure.Backend.Connection;
 
@@ -20,86 +22,55 @@ internal static class PostgresParameters
         "oauth_client_id", "oauth_client_secret", "oauth_scope",
     ]);
 
+    /// <summary>Each sets its parameter, and returns what is wrong with the value, or null.</summary>
+    private static readonly FrozenDictionary<string, Setter> Used = new Dictionary<string, Setter>
+    {
+        ["host"] = Text((builder, value) => builder.Host = value),
+        ["port"] = Port,
+        ["user"] = Text((builder, value) => builder.Username = value),
+        ["password"] = Text((builder, value) => builder.Password = value),
+        ["dbname"] = Text((builder, value) => builder.Database = value),
+        ["sslmode"] = OneOf("an sslmode", (builder, value) => builder.SslMode = value, Names<SslMode>()),
+        ["sslnegotiation"] = OneOf("an sslnegotiation", (builder, value) => builder.SslNegotiation = value, Names<SslNegotiation>()),
+        ["channel_binding"] = OneOf("a channel_binding", (builder, value) => builder.ChannelBinding = value, Names<ChannelBinding>()),
+        ["gssencmode"] = OneOf("a gssencmode", (builder, value) => builder.GssEncryptionMode = value, Names<GssEncryptionMode>()),
+        ["keepalives"] = OneOf("a keepalives", (builder, value) => builder.TcpKeepAlive = value, ("0", false), ("1", true)),
+        ["keepalives_idle"] = Seconds("keepalives_idle", (builder, value) => builder.TcpKeepAliveTime = value),
+        ["keepalives_interval"] = Seconds("keepalives_interval", (builder, value) => builder.TcpKeepAliveInterval = value),
+        // libpq's name for the certificates that the machine trusts, which is Npgsql's default.
+        ["sslrootcert"] = Text((builder, value) => builder.RootCertificate = value == "system" ? null : value),
+        ["sslcert"] = Text((builder, value) => builder.SslCertificate = value),
+        ["sslkey"] = Text((builder, value) => builder.SslKey = value),
+        ["sslpassword"] = Text((builder, value) => builder.SslPassword = value),
+        ["passfile"] = Text((builder, value) => builder.Passfile = value),
+        ["require_auth"] = RequireAuth,
+        ["krbsrvname"] = Text((builder, value) => builder.KerberosServiceName = value),
+        ["options"] = Text((builder, value) => builder.Options = value),
+        ["application_name"] = Text((builder, value) => builder.ApplicationName = value),
+    }.ToFrozenDictionary(StringComparer.Ordinal);
+
     /// <summary>Returns the fault, or null. The fault never contains the value, which may be a secret.</summary>
     /// <param name="isUsed">False where the parameter is valid and has no effect.</param>
     public static string? Set(NpgsqlConnectionStringBuilder builder, string key, string value, out bool isUsed)
     {
-        isUsed = true;
-        switch (key)
+        isUsed = !Unused.Contains(key);
+        if (Used.TryGetValue(key, out var set))
         {
-            case "sslmode":
-                return Choose(
-                    key,
-                    value,
-                    mode => builder.SslMode = mode,
-                    ("disable", SslMode.Disable),
-                    ("allow", SslMode.Allow),
-                    ("prefer", SslMode.Prefer),
-                    ("require", SslMode.Require),
-                    ("verify-ca", SslMode.VerifyCA),
-                    ("verify-full", SslMode.VerifyFull));
-            case "channel_binding":
-                return Choose(
-                    key,
-                    value,
-                    binding => builder.ChannelBinding = binding,
-                    ("disable", ChannelBinding.Disable),
-                    ("prefer", ChannelBinding.Prefer),
-                    ("require", ChannelBinding.Require));
-            case "gssencmode":
-                return Choose(
-                    key,
-                    value,
-                    mode => builder.GssEncryptionMode = mode,
-                    ("disable", GssEncryptionMode.Disable),
-                    ("prefer", GssEncryptionMode.Prefer),
-                    ("require", GssEncryptionMode.Require));
-            case "sslnegotiation":
-                return Choose(
-                    key,
-                    value,
-                    negotiation => builder.SslNegotiation = negotiation,
-                    ("postgres", SslNegotiation.Postgres),
-                    ("direct", SslNegotiation.Direct));
-            case "keepalives":
-                return Choose(key, value, on => builder.TcpKeepAlive = on, ("0", false), ("1", true));
-            case "keepalives_idle":
-                return Seconds(key, value, s => builder.TcpKeepAliveTime = s);
-            case "keepalives_interval":
-                return Seconds(key, value, s => builder.TcpKeepAliveInterval = s);
-            case "sslrootcert":
-                // libpq's name for the certificates that the machine trusts, which is Npgsql's default.
-                builder.RootCertificate = value == "system" ? null : value;
-                return null;
-            case "sslcert":
-                builder.SslCertificate = value;
-                return null;
-            case "sslkey":
-                builder.SslKey = value;
-                return null;
-            case "sslpassword":
-                builder.SslPassword = value;
-                return null;
-            case "passfile":
-                builder.Passfile = value;
-                return null;
-            case "require_auth":
-                return RequireAuth(builder, value);
-            case "krbsrvname":
-                builder.KerberosServiceName = value;
-                return null;
-            case "options":
-                builder.Options = value;
-                return null;
-            case "application_name":
-                builder.ApplicationName = value;
-                return null;
-            case "port":
-                return "has a port that is not a number from 1 to 65535.";
-            default:
-                isUsed = !Unused.Contains(key);
-                return isUsed ? "has a parameter that PostgreSQL's own clients do not know either." : null;
+            return set(builder, value);
         }
+
+        return isUsed ? "has a parameter that PostgreSQL's own clients do not know either." : null;
+    }
+
+    private static string? Port(NpgsqlConnectionStringBuilder builder, string value)
+    {
+        if (!ushort.TryParse(value, out var port) || port == 0)
+        {
+            return "has a port that is not a number from 1 to 65535.";
+        }
+
+        builder.Port = port;
+        return null;
     }
 
     private static string? RequireAuth(NpgsqlConnectionStringBuilder builder, string value)
@@ -123,34 +94,43 @@ internal static class PostgresParameters
         }
     }
 
-    private static string? Choose<T>(string key, string value, Action<T> set, params (string Name, T Value)[] choices)
-    {
-        foreach (var (name, choice) in choices)
+    private static Setter Text(Action<NpgsqlConnectionStringBuilder, string> set) =>
+        (builder, value) =>
         {
-            if (name == value)
+            set(builder, value);
+            return null;
+        };
+
+    private static Setter OneOf<T>(
+        string what, Action<NpgsqlConnectionStringBuilder, T> set, params (string Name, T Value)[] choices) => (builder, value) =>
+        {
+            if (Array.FindIndex(choices, choice => choice.Name == value) is not (>= 0 and var at))
             {
-                set(choice);
-                return null;
+                return $"has {what} that is not one of {string.Join(", ", choices.Select(c => c.Name))}.";
             }
-        }
 
-        var article = key.StartsWith("ssl", StringComparison.Ordinal) ? "an" : "a";
-        return $"has {article} {key} that is not one of {string.Join(", ", choices.Select(c => c.Name))}.";
-    }
+            set(builder, choices[at].Value);
+            return null;
+        };
 
-    private static string? Seconds(string key, string value, Action<int> set)
-    {
-        if (!int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+    /// <summary>Npgsql's names in libpq's spelling: <c>VerifyCA</c> is <c>verify-ca</c>.</summary>
+    private static (string Name, T Value)[] Names<T>()
+        where T : struct, Enum => [.. Enum.GetValues<T>().Select(v => (JsonNamingPolicy.KebabCaseLower.ConvertName(v.ToString()), v))];
+
+    private static Setter Seconds(
+        string key, Action<NpgsqlConnectionStringBuilder, int> set) => (builder, value) =>
         {
-            return $"has a {key} that is not a number of seconds.";
-        }
+            if (!int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+            {
+                return $"has a {key} that is not a number of seconds.";
+            }
 
-        // 0 means the system's default, as without the parameter.
-        if (seconds > 0)
-        {
-            set(seconds);
-        }
+            // 0 means the system's default, as without the parameter.
+            if (seconds > 0)
+            {
+                set(builder, seconds);
+            }
 
-        return null;
-    }
+            return null;
+        };
 }

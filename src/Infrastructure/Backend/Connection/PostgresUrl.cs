@@ -59,11 +59,6 @@ internal static class PostgresUrl
         {
             var (key, encoded) = Cut(pair, pair.IndexOf('=', StringComparison.Ordinal));
             var setting = Uri.UnescapeDataString(encoded.Replace('+', ' '));
-            if (SetPlace(builder, key, setting))
-            {
-                continue;
-            }
-
             if (PostgresParameters.Set(builder, key, setting, out var isUsed) is { } fault)
             {
                 return fault;
@@ -113,31 +108,6 @@ internal static class PostgresUrl
         }
 
         return null;
-    }
-
-    /// <summary>Parameters that can also be written in the URL's other parts.</summary>
-    private static bool SetPlace(NpgsqlConnectionStringBuilder builder, string key, string value)
-    {
-        switch (key)
-        {
-            case "host":
-                builder.Host = value;
-                return true;
-            case "port" when ushort.TryParse(value, out var port) && port > 0:
-                builder.Port = port;
-                return true;
-            case "user":
-                builder.Username = value;
-                return true;
-            case "password":
-                builder.Password = value;
-                return true;
-            case "dbname":
-                builder.Database = value;
-                return true;
-            default:
-                return false;
-        }
     }
 
     private static bool IsThisMachine(string host) =>
