@@ -30,14 +30,7 @@ internal sealed class EngineConnection : IDisposable
     }
 
     public async ValueTask<IDockerClient> ClientAsync(CancellationToken cancellationToken) =>
-        (_current ?? await NegotiateAsync(cancellationToken)).Client;
-
-    /// <summary>Asks the engine for its version again.</summary>
-    public async Task<(IDockerClient Client, string EngineVersion, Version ApiVersion)> RenewAsync(CancellationToken cancellationToken)
-    {
-        var (client, engine, api) = await NegotiateAsync(cancellationToken);
-        return (client, engine, api);
-    }
+        (_current ?? await RenewAsync(cancellationToken)).Client;
 
     public void Dispose()
     {
@@ -72,7 +65,8 @@ internal sealed class EngineConnection : IDisposable
         return theirs < Newest ? theirs : Newest;
     }
 
-    private async Task<Negotiated> NegotiateAsync(CancellationToken cancellationToken)
+    /// <summary>Asks the engine for its version again.</summary>
+    public async Task<Negotiated> RenewAsync(CancellationToken cancellationToken)
     {
         var engine = await _anyVersion.System.GetVersionAsync(cancellationToken);
         var version = Choose(engine, _configured);
@@ -99,5 +93,5 @@ internal sealed class EngineConnection : IDisposable
         }
     }
 
-    private sealed record Negotiated(DockerClient Client, string Engine, Version Api);
+    internal sealed record Negotiated(DockerClient Client, string Engine, Version Api);
 }

@@ -6,14 +6,7 @@ namespace HostService.Infrastructure.Docker;
 /// </summary>
 public static class SeccompProfile
 {
-    public static string Json { get; } = Read();
+    public static string Json { get; } = EmbeddedFile.Read("mandelbox-seccomp-profile.json");
 
     public static bool IsSupportedBy(EngineInfo engine) => engine.SecurityOptions.Contains("seccomp", StringComparer.Ordinal);
-
-    private static string Read()
-    {
-        using var reader = new StreamReader(
-            typeof(SeccompProfile).Assembly.GetManifestResourceStream("mandelbox-seccomp-profile.json")!);
-        return reader.ReadToEnd();
-    }
 }

@@ -5,20 +5,11 @@ using Microsoft.Win32.SafeHandles;
 namespace HostService.Infrastructure.Input;
 
 /// <summary>One virtual device in the kernel.</summary>
-internal sealed class UinputDevice
+internal sealed class UinputDevice(IUinputKernel kernel, VirtualDevice description, SafeFileHandle file)
 {
-    private readonly IUinputKernel _kernel;
-    private readonly VirtualDevice _description;
     private bool _created;
 
-    private UinputDevice(IUinputKernel kernel, VirtualDevice description, SafeFileHandle file)
-    {
-        _kernel = kernel;
-        _description = description;
-        File = file;
-    }
-
-    public SafeFileHandle File { get; }
+    public SafeFileHandle File => file;
 
     /// <summary>The kernel's name for it, for example <c>input12</c>.</summary>
     public string Sysname { get; private set; } = "";
@@ -61,33 +52,33 @@ internal sealed class UinputDevice
             if (_created)
             {
                 _created = false;
-                _kernel.Control(File, Uinput.DevDestroy, 0);
+                kernel.Control(file, Uinput.DevDestroy, 0);
             }
 
             return null;
         }
         catch (Win32Exception e)
         {
-            return $"'{_description.Name}' ({Sysname}) could not be removed: {e.Message}";
+            return $"'{description.Name}' ({Sysname}) could not be removed: {e.Message}";
         }
         finally
         {
-            File.Dispose();
+            file.Dispose();
         }
     }
 
     private void Announce()
     {
-        Bits(Uinput.EvKey, Uinput.SetKeyBit, _description.Keys);
-        Bits(Uinput.EvRel, Uinput.SetRelBit, _description.RelativeAxes);
-        Bits(Uinput.EvAbs, Uinput.SetAbsBit, _description.AbsoluteAxes);
-        if (_description.IsPointer)
+        Bits(Uinput.EvKey, Uinput.SetKeyBit, description.Keys);
+        Bits(Uinput.EvRel, Uinput.SetRelBit, description.RelativeAxes);
+        Bits(Uinput.EvAbs, Uinput.SetAbsBit, description.AbsoluteAxes);
+        if (description.IsPointer)
         {
             Control(Uinput.SetPropBit, Uinput.PropPointer);
         }
 
-        Control(Uinput.DevSetup, Uinput.Setup(_description));
-        foreach (var axis in _description.AbsoluteAxes)
+        Control(Uinput.DevSetup, Uinput.Setup(description));
+        foreach (var axis in description.AbsoluteAxes)
         {
             Control(Uinput.AbsSetup, Uinput.AxisSetup(axis, 0, VirtualDevice.AbsoluteMaximum));
         }
@@ -112,30 +103,20 @@ internal sealed class UinputDevice
         return Encoding.UTF8.GetString(name.AsSpan(0, Math.Max(0, Array.IndexOf(name, (byte)0))));
     }
 
-    private void Control(uint request, int argument)
+    private void Control(uint request, int argument) => Attempt(request, () => kernel.Control(file, request, argument));
+
+    private void Control(uint request, byte[] argument) => Attempt(request, () => kernel.Control(file, request, argument));
+
+    private void Attempt(uint request, Action call)
     {
         try
         {
-            _kernel.Control(File, request, argument);
+            call();
         }
         catch (Win32Exception e)
         {
-            throw Refused(request, e);
+            throw new InputDeviceException(
+                $"'{description.Name}' could not be made: the kernel refused {Uinput.NameOf(request)}: {e.Message}", e);
         }
     }
-
-    private void Control(uint request, byte[] argument)
-    {
-        try
-        {
-            _kernel.Control(File, request, argument);
-        }
-        catch (Win32Exception e)
-        {
-            throw Refused(request, e);
-        }
-    }
-
-    private InputDeviceException Refused(uint request, Win32Exception exception) =>
-        new($"'{_description.Name}' could not be made: the kernel refused {Uinput.NameOf(request)}: {exception.Message}", exception);
 }

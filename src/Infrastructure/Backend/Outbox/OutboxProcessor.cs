@@ -7,29 +7,17 @@ namespace HostService.Infrastructure.Backend.Outbox;
 /// row has at most one write in progress, so that no write overtakes an older one of the same row; different rows do not wait for each
 /// other.
 /// </summary>
-internal sealed partial class OutboxProcessor : IAsyncDisposable
+/// <param name="carryOut">Carries out one write; throws when it failed.</param>
+internal sealed partial class OutboxProcessor(
+    Func<RowWrite, CancellationToken, Task> carryOut, DatabaseOptions options, TimeProvider timeProvider, ILogger logger) : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly OutboxQueue _queue = new();
     private readonly Dictionary<RowKey, Task<Exception?>> _writers = [];
     private readonly CancellationTokenSource _stop = new();
-    private readonly Func<RowWrite, CancellationToken, Task> _write;
-    private readonly DatabaseOptions _options;
-    private readonly TimeProvider _timeProvider;
-    private readonly ILogger _logger;
     private TaskCompletionSource _wake = NewSignal();
     private Task _retrying = Task.CompletedTask;
     private bool _unreachable;
-
-    /// <param name="write">Carries out one write; throws when it failed.</param>
-    public OutboxProcessor(
-        Func<RowWrite, CancellationToken, Task> write, DatabaseOptions options, TimeProvider timeProvider, ILogger logger)
-    {
-        _write = write;
-        _options = options;
-        _timeProvider = timeProvider;
-        _logger = logger;
-    }
 
     /// <summary>What is not in the database yet, oldest first.</summary>
     public IReadOnlyList<RowWrite> Pending => _queue.Pending;
@@ -140,7 +128,7 @@ internal sealed partial class OutboxProcessor : IAsyncDisposable
 
             try
             {
-                await _write(write, _stop.Token);
+                await carryOut(write, _stop.Token);
                 _queue.Complete(write);
             }
             catch (Exception exception)
@@ -196,7 +184,7 @@ internal sealed partial class OutboxProcessor : IAsyncDisposable
 
     private async Task RetryAsync()
     {
-        var delay = _options.RetryDelay;
+        var delay = options.RetryDelay;
         var kept = 0;
         while (!_stop.IsCancellationRequested)
         {
@@ -237,11 +225,11 @@ internal sealed partial class OutboxProcessor : IAsyncDisposable
         }
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-        await Task.WhenAny(Task.Delay(delay, _timeProvider, stop.Token), wake);
+        await Task.WhenAny(Task.Delay(delay, timeProvider, stop.Token), wake);
         await stop.CancelAsync();
         if (!wake.IsCompleted)
         {
-            return delay * 2 < _options.MaxRetryDelay ? delay * 2 : _options.MaxRetryDelay;
+            return delay * 2 < options.MaxRetryDelay ? delay * 2 : options.MaxRetryDelay;
         }
 
         lock (_gate)
@@ -249,7 +237,7 @@ internal sealed partial class OutboxProcessor : IAsyncDisposable
             _wake = NewSignal();
         }
 
-        return _options.RetryDelay;
+        return options.RetryDelay;
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -19,13 +19,7 @@ public static class AppArmorProfile
     public const string Name = "mandelbox-apparmor-profile";
 
     /// <summary>The content of the file in <c>deploy/apparmor</c>.</summary>
-    public static string Text { get; } = Read();
-
-    private static string Read()
-    {
-        using var reader = new StreamReader(typeof(AppArmorProfile).Assembly.GetManifestResourceStream(Name)!);
-        return reader.ReadToEnd();
-    }
+    public static string Text { get; } = EmbeddedFile.Read(Name);
 }
 
 /// <summary>The profile could not be loaded; the message has the parser's error output.</summary>

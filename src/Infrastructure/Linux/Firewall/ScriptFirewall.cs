@@ -7,7 +7,7 @@ namespace HostService.Infrastructure.Linux.Firewall;
 /// </summary>
 internal sealed class ScriptFirewall(IOptions<FirewallOptions> options, TimeProvider timeProvider) : IFirewall
 {
-    private static readonly string Script = ReadScript();
+    private static readonly string Script = EmbeddedFile.Read("firewall.sh");
 
     public async Task<IReadOnlyList<string>> LoadAsync(CancellationToken cancellationToken)
     {
@@ -21,11 +21,5 @@ internal sealed class ScriptFirewall(IOptions<FirewallOptions> options, TimeProv
         {
             throw new FirewallException($"firewall.sh failed: {exception.Message}", exception);
         }
-    }
-
-    private static string ReadScript()
-    {
-        using var reader = new StreamReader(typeof(ScriptFirewall).Assembly.GetManifestResourceStream("firewall.sh")!);
-        return reader.ReadToEnd();
     }
 }

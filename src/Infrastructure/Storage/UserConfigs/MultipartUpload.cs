@@ -14,7 +14,8 @@ internal sealed record UploadTarget(IAmazonS3 S3, string Bucket, string Key, boo
 /// multipart upload verifies what the store received before it replaces the old object: each part carries its MD5, each answer's ETag is
 /// compared with it, and completing is atomic.
 /// </summary>
-internal sealed class MultipartUpload(UploadTarget target, string uploadId, string mark, PartBuffers buffers) : WriteOnlyStream
+internal sealed class MultipartUpload(UploadTarget target, string uploadId, string mark, PartBuffers buffers)
+    : ForwardStream(isRead: false)
 {
     /// <summary>Metadata by which an upload recognises its own object, also where encryption makes the ETag useless.</summary>
     private const string Mark = "upload";

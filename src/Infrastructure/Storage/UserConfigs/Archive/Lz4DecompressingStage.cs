@@ -4,7 +4,7 @@ using K4os.Compression.LZ4.Streams.Frames;
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
 /// <summary>Decompresses LZ4 frames and checks their checksums. Input that ends inside a frame, or holds no frame, is an error.</summary>
-internal sealed class Lz4DecompressingStage(Stream source) : ReadStage
+internal sealed class Lz4DecompressingStage(Stream source) : ForwardStream(isRead: true)
 {
     private readonly StreamLZ4FrameReader _frames = LZ4Frame.Decode(source, leaveOpen: true);
     private bool _hasFrame;

@@ -8,7 +8,7 @@ namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 /// reader agree on where the next header is (<c>tar --format=pax</c> writes them for files above 8 GiB; our format and <c>tar</c>'s default
 /// have none). Refuses sparse files, which the reader would unpack as if they were ordinary.
 /// </summary>
-internal sealed class TarGuard(Stream source, long maxBytes) : ReadStage
+internal sealed class TarGuard(Stream source, long maxBytes) : ForwardStream(isRead: true)
 {
     private const int Block = 512;
     private const int MaxExtendedHeader = 64 * 1024;
