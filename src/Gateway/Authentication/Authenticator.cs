@@ -19,45 +19,28 @@ internal readonly record struct Caller(string? Id, TimeSpan? RetryAfter = null)
 /// Authenticates callers. A deployed environment verifies every credential. A local one verifies no user tokens, and backend credentials
 /// only if an issuer or a shared secret is configured.
 /// </summary>
-internal sealed partial class Authenticator
+internal sealed partial class Authenticator(
+    TokenVerifier tokens, FailureLimiter limiter, IOptions<AuthOptions> options, RunningEnvironment environment, IHostName host,
+    IMeterFactory meters, TimeProvider timeProvider, ILogger<Authenticator> logger)
 {
     private const string BackendScope = "backend";
 
     /// <summary>Bounds the log lines of all addresses together; the limiter bounds those of one.</summary>
     private const int LinesPerMinute = 100;
 
-    private readonly TokenVerifier _tokens;
-    private readonly FailureLimiter _limiter;
-    private readonly HostEnvironment _environment;
-    private readonly IHostName _host;
-    private readonly ILogger<Authenticator> _logger;
-    private readonly byte[]? _secretHash;
-    private readonly bool _checksBackend;
-    private readonly Counter<long> _failures;
-    private readonly LogLineLimit _lines;
-
-    public Authenticator(
-        TokenVerifier tokens, FailureLimiter limiter, IOptions<AuthOptions> options, RunningEnvironment environment, IHostName host,
-        IMeterFactory meters, TimeProvider timeProvider, ILogger<Authenticator> logger)
-    {
-        _tokens = tokens;
-        _limiter = limiter;
-        _environment = environment.Value;
-        _host = host;
-        _logger = logger;
-        _secretHash = options.Value.SharedSecret is { Length: > 0 } secret ? Hash(secret) : null;
-        _checksBackend = options.Value.BackendIsChecked(environment.Value);
-        _lines = new LogLineLimit(LinesPerMinute, timeProvider);
-        _failures = meters.Create("HostService.Gateway").CreateCounter<long>(
-            "host_service.authentication.failures", description: "Credentials that were refused, by kind.");
-    }
+    private readonly HostEnvironment _environment = environment.Value;
+    private readonly byte[]? _secretHash = options.Value.SharedSecret is { Length: > 0 } secret ? Hash(secret) : null;
+    private readonly bool _checksBackend = options.Value.BackendIsChecked(environment.Value);
+    private readonly LogLineLimit _lines = new(LinesPerMinute, timeProvider);
+    private readonly Counter<long> _failures = meters.Create("HostService.Gateway").CreateCounter<long>(
+        "host_service.authentication.failures", description: "Credentials that were refused, by kind.");
 
     /// <summary>The user whom this token names.</summary>
     public async ValueTask<Caller> UserAsync(IPAddress? from, string? token, CancellationToken cancellationToken)
     {
         if (_environment.IsLocal)
         {
-            return new Caller($"localdev_host_service_user_{_host.InstanceName}");
+            return new Caller($"localdev_host_service_user_{host.InstanceName}");
         }
 
         if (string.IsNullOrEmpty(token))
@@ -65,12 +48,12 @@ internal sealed partial class Authenticator
             return Caller.Nobody;
         }
 
-        if (_limiter.BlockedFor(from, CredentialKind.User) is { } wait)
+        if (limiter.BlockedFor(from, CredentialKind.User) is { } wait)
         {
             return new Caller(null, wait);
         }
 
-        var answer = await _tokens.VerifyAsync(token, cancellationToken);
+        var answer = await tokens.VerifyAsync(token, cancellationToken);
         return answer.Token switch
         {
             { Subject: { } user } => new Caller(user),
@@ -94,7 +77,7 @@ internal sealed partial class Authenticator
         }
 
         const string Reason = "without Auth:SharedSecret or Auth:Issuer, backend calls are taken from loopback only";
-        return _limiter.BlockedFor(from, CredentialKind.Backend) is { } wait
+        return limiter.BlockedFor(from, CredentialKind.Backend) is { } wait
             ? new Caller(null, wait)
             : Refuse(from, CredentialKind.Backend, Reason);
     }
@@ -107,7 +90,7 @@ internal sealed partial class Authenticator
             return Caller.Nobody;
         }
 
-        if (_limiter.BlockedFor(from, CredentialKind.Backend) is { } wait)
+        if (limiter.BlockedFor(from, CredentialKind.Backend) is { } wait)
         {
             return new Caller(null, wait);
         }
@@ -117,7 +100,7 @@ internal sealed partial class Authenticator
             return Caller.Backend;
         }
 
-        var answer = await _tokens.VerifyAsync(credential, cancellationToken);
+        var answer = await tokens.VerifyAsync(credential, cancellationToken);
         if (answer.Token is not { } token)
         {
             return Refuse(from, CredentialKind.Backend, answer.Refusal!);
@@ -130,18 +113,18 @@ internal sealed partial class Authenticator
     private Caller Refuse(IPAddress? from, CredentialKind kind, string reason)
     {
         _failures.Add(1, new KeyValuePair<string, object?>("kind", kind == CredentialKind.User ? "user" : "backend"));
-        var isLimited = _limiter.Failed(from, kind);
+        var isLimited = limiter.Failed(from, kind);
         if (_lines.TryTake(out var leftOut))
         {
             if (leftOut > 0)
             {
-                LeftOut(_logger, leftOut);
+                LeftOut(logger, leftOut);
             }
 
-            Refused(_logger, kind, from, reason);
+            Refused(logger, kind, from, reason);
             if (isLimited)
             {
-                Limited(_logger, kind, from);
+                Limited(logger, kind, from);
             }
         }
 

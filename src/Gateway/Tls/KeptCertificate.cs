@@ -6,19 +6,12 @@ namespace HostService.Gateway.Tls;
 /// Key and certificate of a self-signed certificate in files, readable by the owner only. The key's file is locked while the server runs,
 /// so that another server with the same directory notices.
 /// </summary>
-internal sealed class KeptCertificate : IDisposable
+internal sealed class KeptCertificate(string privateRoot) : IDisposable
 {
     public const string KeyFile = "key.pem";
     public const string CertificateFile = "cert.pem";
 
-    private readonly string _privateRoot;
-    private readonly FileStream _inUse;
-
-    private KeptCertificate(string privateRoot)
-    {
-        _privateRoot = privateRoot;
-        _inUse = File.OpenRead(KeyPath(privateRoot));
-    }
+    private readonly FileStream _inUse = File.OpenRead(KeyPath(privateRoot));
 
     /// <exception cref="GatewayCertificateException">The directory cannot be written to, or is another server's.</exception>
     public static KeptCertificate Write(X509Certificate2 certificate, string privateRoot)
@@ -46,16 +39,16 @@ internal sealed class KeptCertificate : IDisposable
     public void Remove()
     {
         Dispose();
-        if (!Directory.Exists(_privateRoot))
+        if (!Directory.Exists(privateRoot))
         {
             return;
         }
 
-        File.Delete(KeyPath(_privateRoot));
-        File.Delete(Path.Combine(_privateRoot, CertificateFile));
-        if (!Directory.EnumerateFileSystemEntries(_privateRoot).Any())
+        File.Delete(KeyPath(privateRoot));
+        File.Delete(Path.Combine(privateRoot, CertificateFile));
+        if (!Directory.EnumerateFileSystemEntries(privateRoot).Any())
         {
-            Directory.Delete(_privateRoot);
+            Directory.Delete(privateRoot);
         }
     }
 

@@ -7,26 +7,13 @@ using Microsoft.AspNetCore.Http;
 namespace HostService.Gateway.Wire;
 
 /// <summary>The answers that existing callers know, byte for byte.</summary>
-internal sealed class WireResult : IResult
+internal sealed class WireResult(int status, string contentType, byte[] body, TimeSpan? retryAfter = null) : IResult
 {
     private const string Json = "application/json";
     private const string PlainText = "text/plain; charset=utf-8";
 
     // Callers read JSON, not HTML: quotes inside the devices' JSON text come out as \" and not as \u0022.
     private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
-    private readonly int _status;
-    private readonly string _contentType;
-    private readonly byte[] _body;
-    private readonly TimeSpan? _retryAfter;
-
-    private WireResult(int status, string contentType, byte[] body, TimeSpan? retryAfter = null)
-    {
-        _status = status;
-        _contentType = contentType;
-        _body = body;
-        _retryAfter = retryAfter;
-    }
 
     public static WireResult Malformed { get; } = new(StatusCodes.Status400BadRequest, PlainText, "Malformed body"u8.ToArray());
 
@@ -56,19 +43,19 @@ internal sealed class WireResult : IResult
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
-        response.StatusCode = _status;
-        response.ContentLength = _body.Length;
-        if (_retryAfter is { } wait)
+        response.StatusCode = status;
+        response.ContentLength = body.Length;
+        if (retryAfter is { } wait)
         {
             response.Headers.RetryAfter = ((long)Math.Ceiling(wait.TotalSeconds)).ToString();
         }
 
-        if (_body.Length == 0)
+        if (body.Length == 0)
         {
             return;
         }
 
-        response.ContentType = _contentType;
-        await response.Body.WriteAsync(_body, httpContext.RequestAborted);
+        response.ContentType = contentType;
+        await response.Body.WriteAsync(body, httpContext.RequestAborted);
     }
 }
