@@ -45,9 +45,7 @@ public static class GatewaySetup
         return services;
     }
 
-    /// <summary>
-    /// Maps every endpoint of the gateway. The host's own pages for operators need <see cref="OperatorAccess.RequireOperator"/>.
-    /// </summary>
+    /// <summary>Maps every endpoint. The host's own operator pages need <see cref="OperatorAccess.RequireOperator"/>.</summary>
     public static void MapGateway(this IEndpointRouteBuilder routes)
     {
         routes.MapWire();

@@ -1,8 +1,6 @@
 namespace HostService.Gateway;
 
-/// <summary>
-/// The instance's name, which is the key of the host's grain. Read at each request, so it may become known after the start.
-/// </summary>
+/// <summary>The instance's name, the key of the host's grain. Read at each request: it may become known after the start.</summary>
 public interface IHostName
 {
     string InstanceName { get; }

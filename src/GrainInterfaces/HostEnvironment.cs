@@ -9,13 +9,10 @@ public enum HostEnvironment
     /// <summary>A developer's machine with a database.</summary>
     LocalDevWithDb,
 
-    /// <summary>EC2, development stage.</summary>
     Dev,
 
-    /// <summary>EC2, staging stage.</summary>
     Staging,
 
-    /// <summary>EC2, production stage.</summary>
     Prod,
 }
 

@@ -8,9 +8,7 @@ namespace HostService.GrainInterfaces;
 /// </summary>
 public interface IHostGrain : IGrainWithStringKey
 {
-    /// <summary>
-    /// Gives a TTY, three host ports and a GPU slot, all or nothing. A second request for the same mandelbox gets the first lease.
-    /// </summary>
+    /// <summary>Gives a TTY, three host ports and a GPU slot, or nothing. Repeated for one mandelbox, it gives the first lease.</summary>
     Task<LeaseAnswer> AcquireLease(LeaseRequest request);
 
     /// <summary>
@@ -52,9 +50,7 @@ public interface IHostGrain : IGrainWithStringKey
     /// <summary>While draining: refuses also what was assigned before (B30).</summary>
     Task RefuseSpinUps();
 
-    /// <summary>
-    /// Sets why the host takes no work although it is active: one sentence per cause, under a stable key. Null removes the cause.
-    /// </summary>
+    /// <summary>Sets why an active host takes no work: one sentence per cause, under a stable key. Null removes the cause.</summary>
     Task SetNotReady(string cause, string? why);
 
     /// <summary>
@@ -164,9 +160,7 @@ public sealed record GpuDescription
     [Id(8)] public int? MemoryUtilisationPercent { get; init; }
     [Id(9)] public int? EncoderSessions { get; init; }
 
-    /// <summary>
-    /// NVML's current index, where it differs from <see cref="Index"/> because a GPU before it vanished. Mandelboxes are told this one.
-    /// </summary>
+    /// <summary>NVML's current index, which mandelboxes get, where it differs from <see cref="Index"/>: a GPU before it vanished.</summary>
     [Id(10)] public int? NvmlIndex { get; init; }
 }
 

@@ -2,9 +2,7 @@ using Orleans.Concurrency;
 
 namespace HostService.GrainInterfaces;
 
-/// <summary>
-/// One mandelbox. Key: the mandelbox id. Every call interleaves, so that a query, a stop and an event are served while a spin-up runs.
-/// </summary>
+/// <summary>One mandelbox. Key: the mandelbox id. Calls interleave: a query, a stop and an event are served during a spin-up.</summary>
 public interface IMandelboxGrain : IGrainWithStringKey
 {
     /// <summary>

@@ -4,10 +4,8 @@ namespace HostService.GrainInterfaces;
 [GenerateSerializer]
 public enum Transport
 {
-    /// <summary>TCP.</summary>
     Tcp,
 
-    /// <summary>UDP.</summary>
     Udp,
 }
 

@@ -6,7 +6,6 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace HostService.Grains;
 
-/// <summary>Registers the services of the grains.</summary>
 public static class GrainServices
 {
     public static IServiceCollection AddMandelboxes(this IServiceCollection services)

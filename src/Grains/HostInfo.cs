@@ -14,7 +14,6 @@ public sealed record HostInfo
     /// <summary>Identifies this run of the service in the labels of its containers.</summary>
     public string Run { get; init; } = Guid.NewGuid().ToString("N");
 
-    /// <summary>What the labels of its containers say.</summary>
     public ContainerOwner Owner => new(Identity.InstanceName, Run, Root);
 
     /// <summary>As <c>host-service version</c> prints it.</summary>
@@ -31,7 +30,6 @@ public sealed record HostInfo
     /// <summary>Video memory that must be free before a mandelbox is placed on a GPU; 0 for no check.</summary>
     public long MinimumFreeGpuMemoryKb { get; init; }
 
-    /// <summary>Mandelboxes on a host without a GPU.</summary>
     public int CpuOnlySlots { get; init; } = 54;
 
     /// <summary>TCP ports that no mandelbox gets: 4678 and the configured ones.</summary>

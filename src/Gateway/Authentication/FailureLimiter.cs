@@ -9,12 +9,9 @@ internal enum CredentialKind
     Backend,
 }
 
-/// <summary>
-/// Counts refused credentials by address over a sliding minute, in bounded memory. Keeps timestamps, which no change of the clock moves.
-/// </summary>
+/// <summary>Counts refused credentials by address over a sliding minute, in bounded memory and by monotonic timestamps.</summary>
 internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider timeProvider)
 {
-    /// <summary>Most callers that are remembered.</summary>
     internal const int MostCallers = 10_000;
 
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
@@ -24,7 +21,6 @@ internal sealed class FailureLimiter(IOptions<AuthOptions> options, TimeProvider
     private readonly AddressList _unlimited = new(options.Value.UnlimitedNetworks);
     private readonly Dictionary<(IPAddress, CredentialKind), Queue<long>> _failures = [];
 
-    /// <summary>Callers that are remembered now.</summary>
     internal int Callers
     {
         get

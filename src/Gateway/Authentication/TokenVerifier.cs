@@ -4,7 +4,6 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace HostService.Gateway.Authentication;
 
-/// <summary>What a verified token says.</summary>
 /// <param name="Subject">The user id, or null when there is none or it may not be used in a path.</param>
 /// <param name="Scopes">What its bearer may do.</param>
 internal sealed record VerifiedToken(string? Subject, IReadOnlyCollection<string> Scopes);

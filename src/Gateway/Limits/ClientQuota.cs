@@ -15,9 +15,7 @@ internal sealed class ClientQuota(long total, long perAddress, TrustedNetworks t
     /// <summary>How much is held now, by everybody together.</summary>
     public long Held => _strangers.Held + _trusted.Held;
 
-    /// <summary>
-    /// Takes an amount and holds it until the lease is disposed; null when there is not that much left for the remote address.
-    /// </summary>
+    /// <summary>Takes an amount until the lease is disposed; null when there is not that much left for the remote address.</summary>
     public Lease? TryTake(IPAddress? remote, IPAddress? local, long amount)
     {
         var lease = new Lease(trusted.Contains(remote, local) ? _trusted : _strangers, remote, refused);

@@ -5,9 +5,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace HostService.Gateway.Limits;
 
-/// <summary>
-/// Answers 503 before anything else of a request is looked at when its address, or all together, have too many under way.
-/// </summary>
+/// <summary>Answers 503 before looking at a request whose address, or all together, have too many under way.</summary>
 internal sealed class RequestLimit(GatewayQuotas quotas) : IStartupFilter
 {
     /// <summary>When a caller that was refused may try again.</summary>

@@ -27,9 +27,7 @@ public static class GatewayTls
         return services;
     }
 
-    /// <summary>
-    /// Listens as configured in <see cref="GatewayOptions"/>. Needs <c>AddGateway</c> and <see cref="AddGatewayTls"/>.
-    /// </summary>
+    /// <summary>Listens as configured in <see cref="GatewayOptions"/>. Needs <c>AddGateway</c> and <see cref="AddGatewayTls"/>.</summary>
     public static void ConfigureGatewayTls(this KestrelServerOptions kestrel)
     {
         var services = kestrel.ApplicationServices;

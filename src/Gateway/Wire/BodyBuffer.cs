@@ -3,14 +3,10 @@ using HostService.Gateway.Limits;
 
 namespace HostService.Gateway.Wire;
 
-/// <summary>
-/// Holds a body while it arrives, and grows with it. Not pooled: a pool would keep what a flood of large bodies made it allocate.
-/// </summary>
+/// <summary>Holds a body while it arrives. Not pooled: a pool would keep what a flood of large bodies made it allocate.</summary>
 internal sealed class BodyBuffer(ClientQuota.Lease quota) : IDisposable
 {
-    /// <summary>
-    /// Every request has this much, whatever others hold: any body that our callers send fits. More than this counts against the quota.
-    /// </summary>
+    /// <summary>Every request has this much: any body that our callers send fits. More counts against the quota.</summary>
     public const int Free = 16 * 1024;
 
     /// <summary>What the largest body needs: the buffer doubles, and one byte of room is needed to read that the body has ended.</summary>

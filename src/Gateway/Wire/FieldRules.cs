@@ -1,8 +1,6 @@
 namespace HostService.Gateway.Wire;
 
-/// <summary>
-/// Rules for fields: each returns null, or why the value is refused. A refusal never repeats the value, which may be long or secret.
-/// </summary>
+/// <summary>Each returns null, or why the value is refused. A refusal never repeats the value, which may be long or secret.</summary>
 internal static class FieldRules
 {
     private const int ShortestConfigToken = 10;

@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Routing;
 
 namespace HostService.Gateway.Wire;
 
-/// <summary>The user's call.</summary>
 internal static class SpinUpEndpoint
 {
     public static void MapSpinUp(this IEndpointRouteBuilder routes) =>

@@ -3,9 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace HostService.Gateway.Wire;
 
-/// <summary>
-/// Runs before every wire endpoint: reads the body and authenticates the caller. Turns exceptions into answers.
-/// </summary>
+/// <summary>Runs before every wire endpoint: reads the body and authenticates the caller. Turns exceptions into answers.</summary>
 internal sealed partial class WireFilter<TBody>(WireReader reader, Authenticator authenticator, ILoggerFactory loggers) : IEndpointFilter
     where TBody : class
 {

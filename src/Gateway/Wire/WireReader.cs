@@ -6,9 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace HostService.Gateway.Wire;
 
-/// <summary>
-/// Reads a body: at most 1 MiB, one JSON object, each known field of its type. Unknown fields are ignored. A duplicate field is malformed.
-/// </summary>
+/// <summary>Reads one JSON object of at most 1 MiB, each known field of its type, no field twice. Ignores unknown fields.</summary>
 internal sealed class WireReader(GatewayQuotas quotas, IOptions<GatewayOptions> options, TimeProvider timeProvider)
 {
     /// <summary>Largest body, in bytes.</summary>

@@ -3,9 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace HostService.Gateway.Wire;
 
-/// <summary>
-/// The argument of a wire endpoint: the body and its sender. <see cref="WireFilter{TBody}"/> fills it in before the endpoint runs.
-/// </summary>
+/// <summary>The argument of an endpoint: body and sender. <see cref="WireFilter{TBody}"/> fills it in before the endpoint runs.</summary>
 internal sealed class WireRequest<TBody> : IBindableFromHttpContext<WireRequest<TBody>>
     where TBody : class
 {

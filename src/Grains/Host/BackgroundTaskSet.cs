@@ -1,17 +1,13 @@
 namespace HostService.Grains.Host;
 
-/// <summary>
-/// Tasks begun by events that later events must not wait for (B9), at most one of each name at a time. Safe from any thread.
-/// </summary>
+/// <summary>Tasks that later events must not wait for (B9), at most one of each name at a time. Safe from any thread.</summary>
 internal sealed class BackgroundTaskSet : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Task> _running = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
 
-    /// <summary>
-    /// Begins a task, unless one of this name runs or <see cref="StopAsync"/> has completed. The task handles its own failures.
-    /// </summary>
+    /// <summary>Begins a task unless one of this name runs or <see cref="StopAsync"/> has completed. It handles its own failures.</summary>
     public void Begin(string name, Func<CancellationToken, Task> work)
     {
         lock (_gate)
@@ -23,7 +19,6 @@ internal sealed class BackgroundTaskSet : IDisposable
         }
     }
 
-    /// <summary>Waits for all tasks begun so far.</summary>
     public Task WhenIdleAsync()
     {
         lock (_gate)
@@ -32,9 +27,7 @@ internal sealed class BackgroundTaskSet : IDisposable
         }
     }
 
-    /// <summary>
-    /// Waits for the running tasks until the token is cancelled, and cancels those that are left. No task begins afterwards.
-    /// </summary>
+    /// <summary>Waits for the running tasks until the token is cancelled, then cancels the rest. No task begins afterwards.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         try

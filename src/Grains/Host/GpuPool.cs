@@ -16,7 +16,6 @@ namespace HostService.Grains.Host;
 /// </param>
 public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnlySlots, long minimumFreeMemoryKb = 0)
 {
-    /// <summary>The index of a CPU-only slot.</summary>
     public const int CpuOnly = -1;
 
     private readonly Dictionary<string, Placement> _gpuByOwner = new(StringComparer.Ordinal);
@@ -31,9 +30,7 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
 
     private int _cpuOnlyUsed;
 
-    /// <summary>
-    /// The slots of healthy GPUs, and the used ones of unhealthy GPUs, so that every free slot can be given out, video memory permitting.
-    /// </summary>
+    /// <summary>The slots of healthy GPUs and the used ones of others: every free slot can be given, video memory permitting.</summary>
     public PoolFigures Figures
     {
         get

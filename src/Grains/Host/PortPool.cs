@@ -1,15 +1,12 @@
 namespace HostService.Grains.Host;
 
-/// <summary>Why a port could not be given.</summary>
 public enum PortRefusal
 {
-    /// <summary>No refusal.</summary>
     None,
 
     /// <summary>Outside [1025, 49151).</summary>
     OutOfRange,
 
-    /// <summary>Reserved for the host.</summary>
     Reserved,
 
     /// <summary>Held by another mandelbox.</summary>
@@ -18,7 +15,6 @@ public enum PortRefusal
     /// <summary>Bound by another program of this machine.</summary>
     InUse,
 
-    /// <summary>No port is free.</summary>
     Exhausted,
 }
 

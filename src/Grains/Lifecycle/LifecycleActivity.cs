@@ -2,9 +2,7 @@ using System.Diagnostics;
 
 namespace HostService.Grains.Lifecycle;
 
-/// <summary>
-/// Traces: one for each spin-up and each clean-up of a mandelbox, with a span per step. A failed spin-up includes its clean-up.
-/// </summary>
+/// <summary>One trace for each spin-up and each clean-up, with a span per step. A failed spin-up includes its clean-up.</summary>
 public static class LifecycleActivity
 {
     /// <summary>Listen to this name, for example with OpenTelemetry.</summary>

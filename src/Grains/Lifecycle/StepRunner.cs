@@ -31,7 +31,6 @@ public sealed class StepRunner<TContext>(
         }
     }
 
-    /// <summary>Whether anything is left to undo.</summary>
     public bool HasUndo => _begun.Count > 0;
 
     /// <summary>Runs until the first failure.</summary>

@@ -2,9 +2,7 @@ using System.Globalization;
 
 namespace HostService.Grains.Mandelbox;
 
-/// <summary>
-/// The labels of our containers (B18). They record the whole lease, so that after a crash the engine still knows who holds what.
-/// </summary>
+/// <summary>Labels of our containers (B18). They record the whole lease: after a crash the engine still knows who holds what.</summary>
 public static class ContainerLabels
 {
     public const string MandelboxId = "host-service.mandelbox-id";
@@ -19,7 +17,6 @@ public static class ContainerLabels
     public const string Gpu = "host-service.gpu";
     public const string Ports = "host-service.ports";
 
-    /// <summary>The labels of a mandelbox's container.</summary>
     public static Dictionary<string, string> Write(ContainerOwner owner, Lease lease, SpinUpRequest request) => new()
     {
         [MandelboxId] = lease.MandelboxId,
@@ -35,9 +32,7 @@ public static class ContainerLabels
         [Ports] = string.Join(',', lease.Ports.Select(Write)),
     };
 
-    /// <summary>
-    /// The id of the mandelbox that a container belongs to; null when it is not one of this run's, or a throw-away one, which has no grain.
-    /// </summary>
+    /// <summary>The mandelbox of a container; null when it is not of this run, or a throw-away one, which has no grain.</summary>
     public static string? MandelboxOf(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
         labels.GetValueOrDefault(Host) == owner.InstanceName && labels.GetValueOrDefault(Run) == owner.Run
             && labels.GetValueOrDefault(MandelboxId) is { Length: > 0 } id && id != MandelboxIds.WarmUp
@@ -48,9 +43,7 @@ public static class ContainerLabels
     public static bool IsOfEarlierRun(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
         labels.GetValueOrDefault(Host) == owner.InstanceName && labels.GetValueOrDefault(Run) != owner.Run;
 
-    /// <summary>
-    /// Whether the earlier run used this root. Another root's user configs may not be saved yet. Labels of older versions name no root.
-    /// </summary>
+    /// <summary>Whether the earlier run used this root; another's user configs may be unsaved. Older versions' labels name none.</summary>
     public static bool IsOfRoot(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
         labels.GetValueOrDefault(Root, owner.Root) == owner.Root;
 

@@ -64,9 +64,7 @@ public sealed class MandelboxContext
     /// <summary>Set by the steps that create, start or adopt the container.</summary>
     public MandelboxContainer Container { get; } = new();
 
-    /// <summary>
-    /// The outcome of <see cref="FetchUserConfigs"/>; null before it, and again after the undo of <see cref="SaveUserConfigs"/>.
-    /// </summary>
+    /// <summary>Outcome of <see cref="FetchUserConfigs"/>; null before it, and after the undo of <see cref="SaveUserConfigs"/>.</summary>
     public FetchOutcome? UserConfigs { get; set; }
 
     /// <summary>Faults that did not end the mandelbox.</summary>
@@ -111,7 +109,6 @@ public sealed class MandelboxContext
     };
 }
 
-/// <summary>The webserver's row of one mandelbox.</summary>
 public sealed class BackendRow
 {
     /// <summary>Whether this life has claimed it, and so has to delete it.</summary>
@@ -124,7 +121,6 @@ public sealed class BackendRow
     public Task MarkedDying { get; set; } = Task.CompletedTask;
 }
 
-/// <summary>The container of one mandelbox.</summary>
 public sealed class MandelboxContainer
 {
     public string? Id { get; set; }

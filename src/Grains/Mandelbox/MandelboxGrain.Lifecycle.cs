@@ -10,7 +10,6 @@ namespace HostService.Grains.Mandelbox;
 /// <summary>The spin-up, and the one way in which a mandelbox ends.</summary>
 public sealed partial class MandelboxGrain
 {
-    /// <summary>How often a start is retried.</summary>
     private const int StartRetries = 2;
 
     /// <summary>Of a container whose first process was ended by KILL.</summary>
@@ -91,9 +90,7 @@ public sealed partial class MandelboxGrain
     private Task<StepFailure?> RunStagesAsync(MandelboxContext context, IReadOnlyList<Stage> stages) =>
         RunAsync(context, token => context.Steps.RunAsync(stages, token));
 
-    /// <summary>
-    /// Runs steps within the time-out of a spin-up. When the mandelbox is ended meanwhile, the reason is that of its end.
-    /// </summary>
+    /// <summary>Runs steps within the timeout of a spin-up. When the mandelbox is ended meanwhile, the reason is that of its end.</summary>
     private async Task<StepFailure?> RunAsync(MandelboxContext context, Func<CancellationToken, Task<StepFailure?>> run)
     {
         var timeout = options.Value.SpinUpTimeout;
@@ -117,9 +114,7 @@ public sealed partial class MandelboxGrain
         return context.Tasks.End ??= TearDownAsync(context);
     }
 
-    /// <summary>
-    /// As <see cref="EndAsync(MandelboxContext, string)"/>, but returns after <paramref name="timeout"/> at the latest; the end goes on.
-    /// </summary>
+    /// <summary>As <see cref="EndAsync(MandelboxContext, string)"/>, but returns after the timeout at the latest.</summary>
     private async Task EndAsync(MandelboxContext context, string reason, TimeSpan timeout)
     {
         var end = EndAsync(context, reason);

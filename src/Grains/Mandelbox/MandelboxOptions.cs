@@ -1,7 +1,7 @@
 namespace HostService.Grains.Mandelbox;
 
 /// <summary>
-/// Section <c>Mandelbox</c>: time-outs of one mandelbox. They nest: a step ends before the spin-up, the spin-up before the grain call, the
+/// Section <c>Mandelbox</c>: timeouts of one mandelbox. They nest: a step ends before the spin-up, the spin-up before the grain call, the
 /// grain call before the gateway's answer.
 /// </summary>
 public sealed class MandelboxOptions : IValidatedOptions
@@ -13,7 +13,7 @@ public sealed class MandelboxOptions : IValidatedOptions
     public TimeSpan SpinUpTimeout { get; set; } = TimeSpan.FromSeconds(100);
 
     /// <summary>
-    /// The longest that the undo of one step may take, such as uploading a drive's files or saving user configs. Both have time-outs of
+    /// The longest that the undo of one step may take, such as uploading a drive's files or saving user configs. Both have timeouts of
     /// their own, which must be shorter.
     /// </summary>
     public TimeSpan CleanUpTimeout { get; set; } = TimeSpan.FromSeconds(120);

@@ -24,9 +24,7 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
     /// <summary>Decides the end. The first reason counts.</summary>
     public void BeginEnd(string reason) => EndReason ??= reason;
 
-    /// <summary>
-    /// Moves to the next state. A mandelbox that is ending drops moves that would keep it alive: a step that was running may still succeed.
-    /// </summary>
+    /// <summary>Moves on. A mandelbox that is ending drops moves that keep it alive: a step that was running may still succeed.</summary>
     /// <exception cref="InvalidOperationException"><see cref="MandelboxStates"/> forbids the move.</exception>
     public async Task MoveToAsync(MandelboxState next)
     {

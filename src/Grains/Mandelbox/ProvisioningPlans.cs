@@ -11,7 +11,6 @@ using Stage = HostService.Grains.Lifecycle.Stage<HostService.Grains.Mandelbox.Ma
 
 namespace HostService.Grains.Mandelbox;
 
-/// <summary>The parts of a spin-up.</summary>
 /// <param name="Preparation">What can refuse the request at once, and what is done once.</param>
 /// <param name="LeaseToStart">Undone and retried when <see cref="StartContainer.CanRetry"/>.</param>
 /// <param name="BesideStart">Runs beside <paramref name="LeaseToStart"/>.</param>

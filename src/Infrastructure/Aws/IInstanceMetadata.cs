@@ -3,9 +3,7 @@ namespace HostService.Infrastructure.Aws;
 /// <summary>The identity of this machine (B34).</summary>
 public interface IInstanceMetadata
 {
-    /// <summary>
-    /// Throws <see cref="InstanceMetadataException"/>, which names the value that could not be read. Values that were read once are kept.
-    /// </summary>
+    /// <summary>Keeps what it has read. Throws <see cref="InstanceMetadataException"/>, which names the value that failed.</summary>
     Task<HostIdentity> ReadAsync(CancellationToken cancellationToken);
 }
 

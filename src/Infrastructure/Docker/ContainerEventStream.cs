@@ -32,9 +32,7 @@ public sealed partial class ContainerEventStream(
     /// <summary>Time since the last event, answer of the engine, or try to connect.</summary>
     public TimeSpan SinceProgress => timeProvider.GetElapsedTime(Interlocked.Read(ref _progressAt));
 
-    /// <summary>
-    /// The longest normal time without progress: an idle engine that answers a ping slowly, or systemctl's timeout while the unit starts.
-    /// </summary>
+    /// <summary>The longest normal time without progress: a slow answer to a ping, or systemctl's timeout while the unit starts.</summary>
     public TimeSpan LongestPause =>
         _options.CallTimeout
         + (_startingEngine ? systemdOptions.Value.StartTimeout : Longer(_options.KeepAlive, _options.MaxReconnectDelay));

@@ -13,7 +13,6 @@ internal sealed class EventDeduplicator(TimeSpan overlap)
     /// <summary>Where to resume after a reconnect; null before the first event.</summary>
     public DateTimeOffset? ResumeFrom => _latest - overlap;
 
-    /// <summary>How many events are remembered.</summary>
     internal int Remembered => _order.Count;
 
     /// <summary>True the first time for each event.</summary>

@@ -15,7 +15,6 @@ public interface IContainerEngine
     /// <summary>Creates a container and returns its id.</summary>
     Task<string> CreateAsync(ContainerSpec spec, CancellationToken cancellationToken);
 
-    /// <summary>Starts a created container.</summary>
     Task StartAsync(string containerId, CancellationToken cancellationToken);
 
     /// <summary>Sends TERM, and KILL after <paramref name="grace"/>. Returns once the container has ended.</summary>
@@ -27,9 +26,7 @@ public interface IContainerEngine
     /// <summary>A container by id or name; null when there is none.</summary>
     Task<ContainerDescription?> InspectAsync(string containerIdOrName, CancellationToken cancellationToken);
 
-    /// <summary>
-    /// All containers, running or not, with all of these labels (an empty value matches any value; no labels: every container).
-    /// </summary>
+    /// <summary>All containers, running or not, that have all of these labels. An empty value matches any value.</summary>
     Task<IReadOnlyList<ContainerDescription>> ListAsync(IReadOnlyDictionary<string, string> labels, CancellationToken cancellationToken);
 
     /// <summary>
@@ -46,7 +43,6 @@ public interface IContainerEventSubscription : IAsyncDisposable
     Task<ContainerEvent> NextAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>Why a call to the engine failed.</summary>
 public enum EngineFailure
 {
     /// <summary>Any other error answer of the engine.</summary>
@@ -58,7 +54,6 @@ public enum EngineFailure
     /// <summary>No such container or image.</summary>
     NotFound,
 
-    /// <summary>A container of that name exists.</summary>
     NameTaken,
 
     /// <summary>Another program or container has bound a host port of the container.</summary>

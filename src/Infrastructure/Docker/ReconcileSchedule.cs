@@ -15,7 +15,6 @@ internal sealed class ReconcileSchedule(TimeSpan minimum, TimeSpan maximum, Time
     /// <summary>An event may be lost: a reconciliation is needed.</summary>
     public void Request() => _neededSince ??= timeProvider.GetTimestamp();
 
-    /// <summary>A reconciliation has ended.</summary>
     public void Completed(bool succeeded)
     {
         _delay = succeeded || _neededSince is null ? _minimum : _delay * 2 < maximum ? _delay * 2 : maximum;

@@ -25,9 +25,7 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     /// <summary>The directory that the last run did not remove; null when it did, or when this run has made it.</summary>
     public string? Leftover => !_made && Path.Exists(_options.Root) ? _options.Root : null;
 
-    /// <summary>
-    /// Mandelboxes whose containers may still run: while there are any, <see cref="RemoveAll"/> leaves what containers use.
-    /// </summary>
+    /// <summary>Mandelboxes whose containers may still run: <see cref="RemoveAll"/> leaves what these use.</summary>
     public IReadOnlyCollection<string> InUseBy { get; set; } = [];
 
     /// <summary>Removes the directories of a run that did not end cleanly; none is no error.</summary>
@@ -71,7 +69,6 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         }
     }
 
-    /// <summary>Creates all directories.</summary>
     public void Make()
     {
         Directory.CreateDirectory(_options.Root);

@@ -12,9 +12,7 @@ internal static class RecursiveDelete
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(10);
 
-    /// <summary>
-    /// Removes the directory and nothing outside of it; what is mounted below it is detached first. An absent one is no error.
-    /// </summary>
+    /// <summary>Removes the directory and nothing outside of it; detaches mounts below it first. An absent one is no error.</summary>
     /// <exception cref="IOException">Something is left; the message says why.</exception>
     public static Task RemoveAsync(string path, CancellationToken cancellationToken) => Task.Run(
         async () =>

@@ -12,7 +12,6 @@ public sealed class GpuHealth(GpuOptions options, TimeProvider timeProvider)
     private readonly SortedDictionary<int, TrackedGpu> _gpus = [];
     private readonly FrozenSet<int> _fatal = (options.FatalXids ?? Xids.Fatal).ToFrozenSet();
 
-    /// <summary>Evaluates a reading.</summary>
     /// <returns>Every GPU seen so far, by its index.</returns>
     public IReadOnlyList<GpuDescription> Observe(GpuReading reading)
     {
@@ -90,9 +89,7 @@ public sealed class GpuHealth(GpuOptions options, TimeProvider timeProvider)
         }
     }
 
-    /// <summary>
-    /// By UUID. A GPU without a readable UUID is the one seen last at its NVML index, unless that one is listed elsewhere.
-    /// </summary>
+    /// <summary>By UUID. A GPU without one is the GPU last seen at its NVML index, unless that is listed elsewhere.</summary>
     private TrackedGpu Find(GpuInfo gpu, GpuReading reading)
     {
         var known = gpu.Uuid is null

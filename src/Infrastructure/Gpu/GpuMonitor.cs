@@ -29,9 +29,7 @@ public sealed partial class GpuMonitor(
         }
     }
 
-    /// <summary>
-    /// Takes the first reading, with <see cref="GpuOptions.FirstReadingTimeout"/>. The result tells why there are no GPUs, if so.
-    /// </summary>
+    /// <summary>Takes the first reading, with <see cref="GpuOptions.FirstReadingTimeout"/>. Tells why there are no GPUs, if so.</summary>
     public async Task<GpuInventorySnapshot> TakeInventoryAsync(CancellationToken cancellationToken)
     {
         var (statuses, failure) = await ReadAsync(_options.FirstReadingTimeout, cancellationToken);

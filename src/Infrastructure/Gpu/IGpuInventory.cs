@@ -12,7 +12,6 @@ public enum GpuAvailability
     /// <summary>NVML works; there may still be no GPU.</summary>
     Available,
 
-    /// <summary>The library is not installed.</summary>
     NoLibrary,
 
     /// <summary>The library is installed, but the driver is not loaded or does not answer.</summary>
@@ -45,7 +44,6 @@ public sealed record GpuInfo
     /// <summary>0..100: the share of time in which video memory was read or written.</summary>
     public int? MemoryUtilisationPercent { get; init; }
 
-    /// <summary>Open video encoders.</summary>
     public int? EncoderSessions { get; init; }
 
     /// <summary>XIDs since the last reading, including those caused by applications; empty where the GPU does not report them.</summary>

@@ -11,9 +11,7 @@ namespace HostService.Infrastructure.Gpu;
 /// <param name="reopenAfter">As <see cref="GpuOptions.ReopenAfter"/>.</param>
 public sealed class NvmlGpuInventory(string libraryPath, TimeSpan reopenAfter, TimeProvider timeProvider) : IGpuInventory
 {
-    /// <summary>
-    /// More events than can occur between two readings: bounds the loop should the driver never report that there are no more.
-    /// </summary>
+    /// <summary>More events than can occur between two readings; ends the loop if the driver never reports an end.</summary>
     private const int MaxEvents = 4096;
 
     private readonly Lock _gate = new();

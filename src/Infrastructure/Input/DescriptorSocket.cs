@@ -179,9 +179,7 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// The kernel reports "connection reset" where a peer closed its end without reading everything; otherwise it reports a normal end.
-    /// </summary>
+    /// <summary>The kernel reports "connection reset" where a peer closed its end without reading everything, else a normal end.</summary>
     private static bool LeftWithoutReading(Socket holder)
     {
         try

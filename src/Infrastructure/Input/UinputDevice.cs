@@ -4,7 +4,6 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HostService.Infrastructure.Input;
 
-/// <summary>One virtual device in the kernel.</summary>
 internal sealed class UinputDevice(IUinputKernel kernel, VirtualDevice description, SafeFileHandle file)
 {
     private bool _created;
@@ -42,9 +41,7 @@ internal sealed class UinputDevice(IUinputKernel kernel, VirtualDevice descripti
         }
     }
 
-    /// <summary>
-    /// Removes the device, even while a program in the mandelbox has it open, and closes it. May be repeated. Null, or what failed.
-    /// </summary>
+    /// <summary>Removes the device, even while a program has it open, and closes it. May be repeated. Null, or what failed.</summary>
     public string? Remove()
     {
         try

@@ -21,9 +21,7 @@ public static class LinuxServices
         return services.AddSingleton<IFirewall, ScriptFirewall>();
     }
 
-    /// <summary>
-    /// <see cref="ISystemd"/> and the watchdog, which runs only when the unit has <c>WatchdogSec=</c>. Section <c>Systemd</c>.
-    /// </summary>
+    /// <summary><see cref="ISystemd"/> and the watchdog, which runs only with <c>WatchdogSec=</c>. Section <c>Systemd</c>.</summary>
     public static IServiceCollection AddSystemd(this IServiceCollection services)
     {
         services.AddValidatedOptions<SystemdOptions>(SystemdOptions.Section);

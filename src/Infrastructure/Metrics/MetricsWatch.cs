@@ -5,9 +5,7 @@ namespace HostService.Infrastructure.Metrics;
 /// <summary>Reads the machine's metrics at intervals (B33), off the caller's thread.</summary>
 public sealed class MetricsWatch(IMachineMetrics metrics, IOptions<MetricsOptions> options, TimeProvider timeProvider)
 {
-    /// <summary>
-    /// One reading at once, then one every <see cref="MetricsOptions.Interval"/> ± <see cref="MetricsOptions.Jitter"/>, until cancelled.
-    /// </summary>
+    /// <summary>One reading at once, then one every <c>Interval</c> ± <c>Jitter</c>, until cancelled.</summary>
     public async IAsyncEnumerable<MachineFigures> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)

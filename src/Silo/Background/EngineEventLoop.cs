@@ -10,9 +10,7 @@ public sealed partial class EngineEventLoop(
     ContainerEventStream stream, ContainerEventDispatcher dispatcher, ShutdownSignal shutdown, ILogger<EngineEventLoop> logger)
     : BackgroundService
 {
-    /// <summary>
-    /// No event is dispatched after this. Waits for the work that the last events began, until the token is cancelled.
-    /// </summary>
+    /// <summary>No event is dispatched after this. Waits for the work that the last events began, until the token is cancelled.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);

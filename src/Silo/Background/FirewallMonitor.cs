@@ -36,9 +36,7 @@ public sealed partial class FirewallMonitor(
         }
     }
 
-    /// <summary>
-    /// Checks the rules until cancelled and loads those that are missing. After each check yields why the host is not ready, or null.
-    /// </summary>
+    /// <summary>Checks the rules until cancelled, and loads missing ones. Yields why the host is not ready, or null.</summary>
     public async IAsyncEnumerable<string?> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)

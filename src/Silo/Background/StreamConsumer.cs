@@ -1,8 +1,6 @@
 namespace HostService.Silo.Background;
 
-/// <summary>
-/// Consumes a stream until cancelled; logs faults, and subscribes again <see cref="Pause"/> after one that ended the stream.
-/// </summary>
+/// <summary>Consumes a stream until cancelled; logs faults, and resubscribes <see cref="Pause"/> after one that ended it.</summary>
 internal sealed partial class StreamConsumer(TimeProvider timeProvider, ILogger logger)
 {
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);

@@ -38,9 +38,7 @@ internal sealed class ServiceClient : IDisposable
         }
     }
 
-    /// <summary>
-    /// Sends a request; the body is JSON or null. Throws <see cref="ServiceClientException"/> with a reason for the reader.
-    /// </summary>
+    /// <summary>Sends a request; body: JSON or null. Throws <see cref="ServiceClientException"/>, whose message is for the user.</summary>
     public async Task<(HttpStatusCode Status, string Body)> SendAsync(
         HttpMethod method, string path, object? body, CancellationToken cancellationToken)
     {

@@ -15,7 +15,6 @@ public static class ExitCodes
     /// <summary>Refused to start: leftovers, not root, not on EC2, row not ours.</summary>
     public const int Refused = 3;
 
-    /// <summary>The container engine was lost.</summary>
     public const int EngineLost = 4;
 }
 

@@ -5,7 +5,6 @@ namespace HostService.Silo.Hosting;
 /// <summary>Says which setting names a port or an address that the service cannot listen on.</summary>
 internal static class ListenErrors
 {
-    /// <summary>The HTTPS server's.</summary>
     public static Task ExplainAsync(Task listening, Gateway.GatewayOptions options) =>
         ExplainAsync(listening, $"Gateway:Port is {options.Port}", $"Gateway:Address is {options.Address}");
 

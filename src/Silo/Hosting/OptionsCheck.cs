@@ -3,9 +3,7 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace HostService.Silo.Hosting;
 
-/// <summary>
-/// Validates every options class before anything else happens, so that all faults of all sections are reported together.
-/// </summary>
+/// <summary>Validates every options class before anything else happens, so that all faults of all sections are reported together.</summary>
 public static class OptionsCheck
 {
     private static readonly Type[] Kinds = [typeof(IConfigureOptions<>), typeof(IValidateOptions<>)];
@@ -19,9 +17,7 @@ public static class OptionsCheck
     };
 
     /// <summary>Every fault; empty when there is none.</summary>
-    /// <remarks>
-    /// Uses a provider of its own: building the application builds the HTTPS server, which stops at the first fault of its options.
-    /// </remarks>
+    /// <remarks>With a provider of its own: building the application builds the HTTPS server, which stops at its first fault.</remarks>
     public static IReadOnlyList<string> Validate(IServiceCollection services)
     {
         using var provider = services.BuildServiceProvider();

@@ -2,14 +2,11 @@ using HostService.Silo.Reporting;
 
 namespace HostService.Silo.Hosting;
 
-/// <summary>
-/// Where settings come from, in rising order: two files beside the program, one in /etc, the environment, the command line.
-/// </summary>
+/// <summary>Sources of settings, in rising order: two files beside the program, one in /etc, environment, command line.</summary>
 public static class ServiceConfiguration
 {
     private const string EnvironmentRemedy = "Set it to LOCALDEV, LOCALDEVWITHDB, DEV, STAGING or PROD.";
 
-    /// <summary>Reads all sources.</summary>
     /// <param name="arguments"><c>--Section:Key=value</c>.</param>
     public static IConfigurationRoot Read(IReadOnlyList<string> arguments)
     {

@@ -10,7 +10,6 @@ namespace HostService.Silo.Hosting;
 /// <summary>The keys of our sections. A key that nothing reads is a fault: a typing mistake would otherwise go unnoticed.</summary>
 internal static class SettingKeys
 {
-    /// <summary>The options class of each section.</summary>
     private static readonly Dictionary<string, Type> Sections =
         new[] { typeof(HostOptions), typeof(MandelboxOptions), typeof(GatewayOptions), typeof(SettingKeys) }
             .SelectMany(type => type.Assembly.GetTypes())

@@ -37,7 +37,6 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     /// <summary>The ids of mandelboxes whose containers outlived an earlier run.</summary>
     public IReadOnlyCollection<string> Earlier { get; set; } = [];
 
-    /// <summary>The host's own grain.</summary>
     public IHostGrain Grain => Get<IGrainFactory>().GetGrain<IHostGrain>(HostKeys.Host(Identity!.InstanceName));
 
     /// <summary>Outlives the application: the machine is turned off last.</summary>
@@ -63,7 +62,6 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
 
     public bool EngineIsLost => IsFor(ShutdownReason.EngineLost);
 
-    /// <summary>A service of the application.</summary>
     public T Get<T>()
         where T : notnull
     {
@@ -110,7 +108,6 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         }
     }
 
-    /// <summary>Logs why the service does not start.</summary>
     public ShutdownRequest StartFailed(StepFailure failure)
     {
         var refusal = failure.Exception as StartRefusedException ?? failure.Exception?.InnerException as StartRefusedException;

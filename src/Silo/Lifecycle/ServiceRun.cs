@@ -4,9 +4,7 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Lifecycle;
 
-/// <summary>
-/// One run of the service: starts it, waits for a request to shut down, and undoes the start from wherever it has come to.
-/// </summary>
+/// <summary>One run of the service: starts it, waits for a request to shut down, and undoes what the start has done.</summary>
 public static class ServiceRun
 {
     /// <returns>The exit code.</returns>

@@ -2,7 +2,6 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Lifecycle;
 
-/// <summary>Why the service ends.</summary>
 public enum ShutdownReason
 {
     /// <summary>TERM, INT, HUP or QUIT.</summary>
@@ -20,7 +19,6 @@ public enum ShutdownReason
     /// <summary>The container engine stays away.</summary>
     EngineLost,
 
-    /// <summary>An unhandled exception.</summary>
     Crash,
 
     /// <summary>The host's row says that the webserver no longer wants this host.</summary>

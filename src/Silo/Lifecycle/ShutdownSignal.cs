@@ -13,9 +13,7 @@ public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal
     private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(1);
     private static readonly PosixSignal[] Signals = [PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
 
-    /// <summary>
-    /// Never disposed: without its handler, a TERM that systemd sends while the process exits would make the exit code 143.
-    /// </summary>
+    /// <summary>Never disposed: without its handler, a TERM that systemd sends while the process exits makes the exit code 143.</summary>
     private static readonly List<PosixSignalRegistration> Registrations = [];
 
     private readonly TaskCompletionSource<ShutdownRequest> _requested = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -7,9 +7,7 @@ using OpenTelemetry.Resources;
 
 namespace HostService.Silo.Reporting;
 
-/// <summary>
-/// Sends metrics, logs and traces to an OpenTelemetry collector. A trace is one spin-up or one clean-up, with a span per step.
-/// </summary>
+/// <summary>Sends metrics, logs and traces to an OpenTelemetry collector. A trace is a spin-up or a clean-up, a span a step.</summary>
 public static class Telemetry
 {
     public static void AddTelemetry(this WebApplicationBuilder builder)

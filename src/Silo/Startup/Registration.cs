@@ -6,9 +6,7 @@ using HostService.Silo.Lifecycle;
 
 namespace HostService.Silo.Startup;
 
-/// <summary>
-/// This host's row in the backend's database: taken over, kept fresh, removed (B23, B26). Does nothing where there is no database.
-/// </summary>
+/// <summary>This host's row in the database: taken over, kept fresh, removed (B23, B26). Does nothing where there is no database.</summary>
 public sealed partial class Registration(
     RunningEnvironment running,
     IBackendDatabase database,

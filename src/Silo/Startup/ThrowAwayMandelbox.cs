@@ -6,9 +6,7 @@ using HostService.Infrastructure.Files;
 
 namespace HostService.Silo.Startup;
 
-/// <summary>
-/// A mandelbox that nobody uses: from the lease to the container, by the steps of every other one, and away again. One at a time.
-/// </summary>
+/// <summary>A mandelbox that nobody uses, taken through the steps of every other one and down again. One at a time.</summary>
 public sealed partial class ThrowAwayMandelbox(
     IGrainFactory grains,
     IContainerEngine engine,

@@ -5,9 +5,7 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Startup;
 
-/// <summary>
-/// The first start of an app on a fresh host takes up to two minutes. Two throw-away mandelboxes take them before users come (B5).
-/// </summary>
+/// <summary>The first start of an app on a fresh host takes up to two minutes: two throw-away mandelboxes take them (B5).</summary>
 public sealed partial class WarmUp
 {
     private const int Times = 2;

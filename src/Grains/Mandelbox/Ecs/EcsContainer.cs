@@ -2,9 +2,7 @@ using HostService.Grains.Lifecycle;
 
 namespace HostService.Grains.Mandelbox.Ecs;
 
-/// <summary>
-/// ECS mode: what is known of the agent's container before and while it is adopted. It belongs to the grain; steps do not use it.
-/// </summary>
+/// <summary>ECS mode: what is known of the agent's container until it is adopted. It belongs to the grain; steps do not use it.</summary>
 public sealed class EcsContainer
 {
     /// <summary>The container that was registered or has started.</summary>

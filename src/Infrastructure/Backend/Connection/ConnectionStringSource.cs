@@ -2,7 +2,6 @@ using Npgsql;
 
 namespace HostService.Infrastructure.Backend.Connection;
 
-/// <summary>Finds the connection string (B27).</summary>
 internal interface IConnectionStringSource
 {
     /// <exception cref="BackendDatabaseException">Says what to set or what is wrong, never the value.</exception>

@@ -3,9 +3,7 @@ using Npgsql;
 
 namespace HostService.Infrastructure.Backend.Connection;
 
-/// <summary>
-/// Runs work in a transaction, with one timeout on our side and on the server's. Every failure is a <see cref="BackendDatabaseException"/>.
-/// </summary>
+/// <summary>Runs work in a transaction, with a timeout here and on the server. Fails with <see cref="BackendDatabaseException"/>.</summary>
 internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<DatabaseOptions> options, TimeProvider timeProvider)
     : IAsyncDisposable
 {
@@ -163,9 +161,7 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         }
     }
 
-    /// <summary>
-    /// Errors under which no other statement would do better: connection, resources, shutdown, credentials, read-only standby.
-    /// </summary>
+    /// <summary>Errors that any statement would meet: connection, resources, shutdown, credentials, read-only standby.</summary>
     private static bool IsOutage(string sqlState) =>
         sqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InvalidCatalogName
         || sqlState.StartsWith("08", StringComparison.Ordinal) || sqlState.StartsWith("28", StringComparison.Ordinal)
@@ -180,9 +176,7 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
 
         public bool Committing { get; set; }
 
-        /// <summary>
-        /// After a lost connection, but not where none was opened, for then the server is away; and never once the commit was sent.
-        /// </summary>
+        /// <summary>After a lost connection, but not where none was opened, and never once the commit was sent.</summary>
         public bool MayBeRepeatedAfter(Exception exception) => !Committing && exception switch
         {
             ObjectDisposedException => true,

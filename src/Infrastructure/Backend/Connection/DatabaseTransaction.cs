@@ -10,11 +10,9 @@ internal sealed class DatabaseTransaction(NpgsqlConnection connection, NpgsqlTra
     public Task<T?> FindAsync<T>(string sql, object parameters)
         where T : class => connection.QuerySingleOrDefaultAsync<T>(Command(sql, parameters));
 
-    /// <summary>All rows.</summary>
     public async Task<IReadOnlyList<T>> ListAsync<T>(string sql, object parameters) =>
         [.. await connection.QueryAsync<T>(Command(sql, parameters))];
 
-    /// <summary>Returns the number of rows it touched.</summary>
     public Task<int> ExecuteAsync(string sql, object? parameters = null) => connection.ExecuteAsync(Command(sql, parameters));
 
     private CommandDefinition Command(string sql, object? parameters) =>

@@ -22,9 +22,7 @@ internal sealed partial class OutboxProcessor(
     /// <summary>What is not in the database yet, oldest first.</summary>
     public IReadOnlyList<RowWrite> Pending => _queue.Pending;
 
-    /// <summary>
-    /// Writes, or keeps the write for later. Returns at once during a known outage. Cancelling only ends the waiting: the write stays.
-    /// </summary>
+    /// <summary>Writes, or at once during a known outage keeps the write for later. Cancelling ends only the waiting.</summary>
     public Task PutAsync(RowWrite write, CancellationToken cancellationToken)
     {
         _queue.Put(write);
@@ -94,9 +92,7 @@ internal sealed partial class OutboxProcessor(
         _stop.Dispose();
     }
 
-    /// <summary>
-    /// The one task that writes this row, started if none runs. Its result is the failure that left a write pending; it never throws.
-    /// </summary>
+    /// <summary>The one task that writes this row, started if none runs. Returns the failure that left a write pending.</summary>
     private Task<Exception?> WriterOf(RowKey row)
     {
         lock (_gate)

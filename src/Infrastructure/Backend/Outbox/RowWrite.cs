@@ -1,6 +1,5 @@
 namespace HostService.Infrastructure.Backend.Outbox;
 
-/// <summary>The row that a write goes to.</summary>
 internal readonly record struct RowKey(RowKind Kind, string Id)
 {
     public override string ToString() => Kind == RowKind.Mandelbox ? $"mandelbox {Id}" : $"instance {Id}";

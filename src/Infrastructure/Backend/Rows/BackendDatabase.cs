@@ -210,9 +210,7 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
         string Unreachable() => $"The database with the row of mandelbox {mandelboxId} cannot be reached right now; try again later.";
     }
 
-    /// <summary>
-    /// Where it fails and the row may be <c>CONNECTING</c> all the same, the row is removed later; the next claim waits for that.
-    /// </summary>
+    /// <summary>Where it fails and the row may be <c>CONNECTING</c>, the row is removed later; the next claim waits for that.</summary>
     private async Task<string?> ClaimOrTakeBackAsync(
         string instanceName, string mandelboxId, string userId, CancellationToken cancellationToken)
     {
@@ -345,9 +343,7 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
         return result;
     }
 
-    /// <summary>
-    /// Why the webserver no longer wants this host, by the row's status; a status that this service has set itself does not count.
-    /// </summary>
+    /// <summary>Why the webserver no longer wants this host, by the row's status; one that this service has set does not count.</summary>
     private string? WhyNotWanted(string instanceName, string status) => RegistrationRules.SaysNotWanted(status) && !_leaving
         ? RegistrationRules.NotWanted(instanceName, status, InstanceStatus.Active)
         : null;

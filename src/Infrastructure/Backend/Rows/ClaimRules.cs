@@ -11,9 +11,7 @@ internal sealed record MandelboxRow
 /// <summary>Decides whether a mandelbox may be spun up here for this user (B7).</summary>
 internal static class ClaimRules
 {
-    /// <summary>
-    /// Null when it may, else the reason. The user is compared first: a request for another user's mandelbox learns nothing of its state.
-    /// </summary>
+    /// <summary>Null, or the reason. The user is compared first: nobody learns the state of another user's mandelbox.</summary>
     public static string? Refusal(MandelboxRow? row, string mandelboxId, string instanceName, string userId)
     {
         if (row is null)

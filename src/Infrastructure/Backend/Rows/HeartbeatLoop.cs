@@ -1,8 +1,6 @@
 namespace HostService.Infrastructure.Backend.Rows;
 
-/// <summary>
-/// The heartbeat to the database: at once and then every 55 to 65 s (B24). Goes on while the host drains and is stopped last.
-/// </summary>
+/// <summary>The heartbeat to the database: at once, then every 55 to 65 s (B24), also while the host drains. Stopped last.</summary>
 public sealed partial class HeartbeatLoop(IBackendDatabase database, TimeProvider timeProvider, ILogger<HeartbeatLoop> logger)
     : IAsyncDisposable
 {

@@ -2,9 +2,7 @@ using HostService.Infrastructure.Backend.Connection;
 
 namespace HostService.Infrastructure.Backend.Rows;
 
-/// <summary>
-/// The web backend's database (B23–B27). Every call has a timeout; statuses and removals that cannot be written are kept and written later.
-/// </summary>
+/// <summary>The web backend's database (B23–B27). Calls time out; statuses and removals that fail are kept for later.</summary>
 public interface IBackendDatabase
 {
     /// <summary>Opens the connection and looks for the tables.</summary>

@@ -12,7 +12,6 @@ public static class MandelboxStatus
     /// <summary>The user can connect.</summary>
     public const string Running = "RUNNING";
 
-    /// <summary>Being taken down.</summary>
     public const string Dying = "DYING";
 
     private static readonly string[] InOrder = [Allocated, Connecting, Running, Dying];

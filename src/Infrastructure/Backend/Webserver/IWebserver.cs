@@ -3,9 +3,7 @@ namespace HostService.Infrastructure.Backend.Webserver;
 /// <summary>Heartbeats to the webserver's HTTP API (B28). Off unless configured.</summary>
 public interface IWebserver
 {
-    /// <summary>
-    /// Authenticates, then sends a heartbeat at once and every 55 to 65 s until cancelled. Failures are logged, never thrown.
-    /// </summary>
+    /// <summary>Authenticates, then sends a heartbeat at once and every 55 to 65 s until cancelled. Logs failures; never throws.</summary>
     Task RunAsync(CancellationToken cancellationToken);
 
     /// <summary>

@@ -17,18 +17,18 @@ internal sealed unsafe class NvmlLibrary : SafeHandleZeroOrMinusOneIsInvalid
     private readonly delegate* unmanaged<int> _shutdown;
     private readonly delegate* unmanaged<int, byte*> _errorString;
     private readonly delegate* unmanaged<byte*, uint, int> _driverVersion;
-    private readonly delegate* unmanaged<uint*, int> _deviceCount;
-    private readonly delegate* unmanaged<uint, nint*, int> _handleByIndex;
+    private readonly delegate* unmanaged<ref uint, int> _deviceCount;
+    private readonly delegate* unmanaged<uint, ref nint, int> _handleByIndex;
     private readonly delegate* unmanaged<nint, byte*, uint, int> _name;
     private readonly delegate* unmanaged<nint, byte*, uint, int> _uuid;
-    private readonly delegate* unmanaged<nint, NvmlMemory*, int> _memory;
-    private readonly delegate* unmanaged<nint, NvmlMemoryV2*, int> _memoryV2;
-    private readonly delegate* unmanaged<nint, NvmlUtilization*, int> _utilization;
-    private readonly delegate* unmanaged<nint, uint*, uint*, uint*, int> _encoderStats;
-    private readonly delegate* unmanaged<nint*, int> _eventSetCreate;
+    private readonly delegate* unmanaged<nint, ref NvmlMemory, int> _memory;
+    private readonly delegate* unmanaged<nint, ref NvmlMemoryV2, int> _memoryV2;
+    private readonly delegate* unmanaged<nint, ref NvmlUtilization, int> _utilization;
+    private readonly delegate* unmanaged<nint, ref uint, ref uint, ref uint, int> _encoderStats;
+    private readonly delegate* unmanaged<ref nint, int> _eventSetCreate;
     private readonly delegate* unmanaged<nint, int> _eventSetFree;
     private readonly delegate* unmanaged<nint, ulong, nint, int> _registerEvents;
-    private readonly delegate* unmanaged<nint, NvmlEventData*, uint, int> _eventSetWait;
+    private readonly delegate* unmanaged<nint, ref NvmlEventData, uint, int> _eventSetWait;
 
     private NvmlLibrary(nint library)
         : base(ownsHandle: true)
@@ -38,20 +38,20 @@ internal sealed unsafe class NvmlLibrary : SafeHandleZeroOrMinusOneIsInvalid
         _shutdown = (delegate* unmanaged<int>)Symbol("nvmlShutdown");
         _errorString = (delegate* unmanaged<int, byte*>)Symbol("nvmlErrorString");
         _driverVersion = (delegate* unmanaged<byte*, uint, int>)Symbol("nvmlSystemGetDriverVersion");
-        _deviceCount = (delegate* unmanaged<uint*, int>)Symbol("nvmlDeviceGetCount_v2");
-        _handleByIndex = (delegate* unmanaged<uint, nint*, int>)Symbol("nvmlDeviceGetHandleByIndex_v2");
+        _deviceCount = (delegate* unmanaged<ref uint, int>)Symbol("nvmlDeviceGetCount_v2");
+        _handleByIndex = (delegate* unmanaged<uint, ref nint, int>)Symbol("nvmlDeviceGetHandleByIndex_v2");
         _name = (delegate* unmanaged<nint, byte*, uint, int>)Symbol("nvmlDeviceGetName");
         _uuid = (delegate* unmanaged<nint, byte*, uint, int>)Symbol("nvmlDeviceGetUUID");
-        _memory = (delegate* unmanaged<nint, NvmlMemory*, int>)Symbol("nvmlDeviceGetMemoryInfo");
-        _memoryV2 = (delegate* unmanaged<nint, NvmlMemoryV2*, int>)Symbol("nvmlDeviceGetMemoryInfo_v2");
-        _utilization = (delegate* unmanaged<nint, NvmlUtilization*, int>)Symbol("nvmlDeviceGetUtilizationRates");
-        _encoderStats = (delegate* unmanaged<nint, uint*, uint*, uint*, int>)Symbol("nvmlDeviceGetEncoderStats");
-        _eventSetCreate = (delegate* unmanaged<nint*, int>)Symbol("nvmlEventSetCreate");
+        _memory = (delegate* unmanaged<nint, ref NvmlMemory, int>)Symbol("nvmlDeviceGetMemoryInfo");
+        _memoryV2 = (delegate* unmanaged<nint, ref NvmlMemoryV2, int>)Symbol("nvmlDeviceGetMemoryInfo_v2");
+        _utilization = (delegate* unmanaged<nint, ref NvmlUtilization, int>)Symbol("nvmlDeviceGetUtilizationRates");
+        _encoderStats = (delegate* unmanaged<nint, ref uint, ref uint, ref uint, int>)Symbol("nvmlDeviceGetEncoderStats");
+        _eventSetCreate = (delegate* unmanaged<ref nint, int>)Symbol("nvmlEventSetCreate");
         _eventSetFree = (delegate* unmanaged<nint, int>)Symbol("nvmlEventSetFree");
         _registerEvents = (delegate* unmanaged<nint, ulong, nint, int>)Symbol("nvmlDeviceRegisterEvents");
 
         // The older function fills the first part of the same structure.
-        _eventSetWait = (delegate* unmanaged<nint, NvmlEventData*, uint, int>)Symbol("nvmlEventSetWait_v2", "nvmlEventSetWait");
+        _eventSetWait = (delegate* unmanaged<nint, ref NvmlEventData, uint, int>)Symbol("nvmlEventSetWait_v2", "nvmlEventSetWait");
     }
 
     /// <summary>Loads the library; false, with the reason, when it is missing or is not NVML.</summary>
@@ -98,18 +98,14 @@ internal sealed unsafe class NvmlLibrary : SafeHandleZeroOrMinusOneIsInvalid
 
     public NvmlReturn DeviceCount(out uint count)
     {
-        uint value = 0;
-        var result = (NvmlReturn)_deviceCount(&value);
-        count = value;
-        return result;
+        count = 0;
+        return (NvmlReturn)_deviceCount(ref count);
     }
 
     public NvmlReturn DeviceByIndex(uint index, out nint device)
     {
-        nint value = 0;
-        var result = (NvmlReturn)_handleByIndex(index, &value);
-        device = value;
-        return result;
+        device = 0;
+        return (NvmlReturn)_handleByIndex(index, ref device);
     }
 
     public NvmlReturn Name(nint device, out string? name)
@@ -126,46 +122,37 @@ internal sealed unsafe class NvmlLibrary : SafeHandleZeroOrMinusOneIsInvalid
 
     public NvmlReturn Memory(nint device, out NvmlMemory memory)
     {
-        NvmlMemory value = default;
-        var result = _memory is null ? NvmlReturn.FunctionNotFound : (NvmlReturn)_memory(device, &value);
-        memory = value;
-        return result;
+        memory = default;
+        return _memory is null ? NvmlReturn.FunctionNotFound : (NvmlReturn)_memory(device, ref memory);
     }
 
     public NvmlReturn MemoryV2(nint device, out NvmlMemoryV2 memory)
     {
-        var value = new NvmlMemoryV2 { Version = MemoryVersion2 };
-        var result = _memoryV2 is null ? NvmlReturn.FunctionNotFound : (NvmlReturn)_memoryV2(device, &value);
-        memory = value;
-        return result;
+        memory = new NvmlMemoryV2 { Version = MemoryVersion2 };
+        return _memoryV2 is null ? NvmlReturn.FunctionNotFound : (NvmlReturn)_memoryV2(device, ref memory);
     }
 
     public NvmlReturn Utilization(nint device, out NvmlUtilization utilization)
     {
-        NvmlUtilization value = default;
-        var result = _utilization is null ? NvmlReturn.FunctionNotFound : (NvmlReturn)_utilization(device, &value);
-        utilization = value;
-        return result;
+        utilization = default;
+        return _utilization is null ? NvmlReturn.FunctionNotFound : (NvmlReturn)_utilization(device, ref utilization);
     }
 
     public NvmlReturn EncoderSessions(nint device, out uint sessions)
     {
-        uint count = 0, framesPerSecond = 0, latency = 0;
-        var result = _encoderStats is null
+        uint framesPerSecond = 0, latency = 0;
+        sessions = 0;
+        return _encoderStats is null
             ? NvmlReturn.FunctionNotFound
-            : (NvmlReturn)_encoderStats(device, &count, &framesPerSecond, &latency);
-        sessions = count;
-        return result;
+            : (NvmlReturn)_encoderStats(device, ref sessions, ref framesPerSecond, ref latency);
     }
 
     public NvmlReturn CreateEventSet(out nint eventSet)
     {
-        nint value = 0;
-        var result = _eventSetCreate is null || _eventSetWait is null || _registerEvents is null
+        eventSet = 0;
+        return _eventSetCreate is null || _eventSetWait is null || _registerEvents is null
             ? NvmlReturn.FunctionNotFound
-            : (NvmlReturn)_eventSetCreate(&value);
-        eventSet = value;
-        return result;
+            : (NvmlReturn)_eventSetCreate(ref eventSet);
     }
 
     public NvmlReturn FreeEventSet(nint eventSet) =>
@@ -177,10 +164,8 @@ internal sealed unsafe class NvmlLibrary : SafeHandleZeroOrMinusOneIsInvalid
     /// <summary>The next event; <see cref="NvmlReturn.Timeout"/> when there is none. Does not wait.</summary>
     public NvmlReturn NextEvent(nint eventSet, out NvmlEventData data)
     {
-        NvmlEventData value = default;
-        var result = (NvmlReturn)_eventSetWait(eventSet, &value, 0);
-        data = value;
-        return result;
+        data = default;
+        return (NvmlReturn)_eventSetWait(eventSet, ref data, 0);
     }
 
     protected override bool ReleaseHandle()

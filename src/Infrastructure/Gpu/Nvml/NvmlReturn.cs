@@ -25,7 +25,6 @@ internal static class NvmlReturns
         public bool IsNotSupported => result is NvmlReturn.NotSupported or NvmlReturn.FunctionNotFound or NvmlReturn.NoPermission
             or NvmlReturn.NoData or NvmlReturn.ArgumentVersionMismatch or NvmlReturn.Deprecated or NvmlReturn.NotReady;
 
-        /// <summary>The GPU is gone.</summary>
         public bool IsLost => result is NvmlReturn.GpuIsLost or NvmlReturn.GpuNotFound;
     }
 }

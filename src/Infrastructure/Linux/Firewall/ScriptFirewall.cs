@@ -2,9 +2,7 @@ using HostService.Infrastructure.Linux.Processes;
 
 namespace HostService.Infrastructure.Linux.Firewall;
 
-/// <summary>
-/// Runs <c>deploy/firewall.sh</c>, which is embedded here: one list of rules for the service and for the unit that loads them at boot.
-/// </summary>
+/// <summary>Runs the embedded <c>deploy/firewall.sh</c>: one list of rules, here and in the unit that loads them at boot.</summary>
 internal sealed class ScriptFirewall(IOptions<FirewallOptions> options, TimeProvider timeProvider) : IFirewall
 {
     private static readonly string Script = EmbeddedFile.Read("firewall.sh");

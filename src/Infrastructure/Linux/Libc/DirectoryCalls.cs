@@ -217,7 +217,6 @@ internal static partial class DirectoryCalls
 
         public bool IsOnDeviceOf(FileStatus other) => _device == other._device;
 
-        /// <summary>Whether both describe the same file.</summary>
         public bool IsSame(FileStatus other) => (_inode, _device) == (other._inode, other._device);
 
         /// <summary>Without set-uid, set-gid and sticky, which settings do not need.</summary>

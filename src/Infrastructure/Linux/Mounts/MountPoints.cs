@@ -3,15 +3,12 @@ using HostService.Infrastructure.Linux.Libc;
 
 namespace HostService.Infrastructure.Linux.Mounts;
 
-/// <summary>The mounts below a directory.</summary>
 public static class MountPoints
 {
     /// <summary>Whether containers that have the path bound see mounts made below it later.</summary>
     public static bool IsShared(string path) => MountTable.Of(Path.GetFullPath(path)).Shared;
 
-    /// <summary>
-    /// Detaches everything mounted below a directory before it is removed: a mandelbox may have mounted a user's drive there.
-    /// </summary>
+    /// <summary>Detaches everything mounted below a directory, such as a user's drive, before it is removed.</summary>
     /// <exception cref="IOException">Something is still mounted.</exception>
     public static void DetachBelow(string directory)
     {

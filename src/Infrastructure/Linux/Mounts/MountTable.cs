@@ -11,13 +11,11 @@ internal static partial class MountTable
 
     public static bool IsMounted(string path) => Read().Any(mount => mount.Path == path);
 
-    /// <summary>The mount that a path lies on.</summary>
     public static Mount Of(string path) => Read()
         .Where(mount => path == mount.Path || path.StartsWith(mount.Path.TrimEnd('/') + '/', StringComparison.Ordinal))
         .OrderBy(mount => mount.Path.Length)
         .Last();
 
-    /// <summary>The mount points below a path.</summary>
     public static IReadOnlyList<string> Below(string path) =>
         [.. Read().Select(mount => mount.Path).Where(mounted => mounted.StartsWith(path + '/', StringComparison.Ordinal))];
 

@@ -37,9 +37,7 @@ public static class SharedMount
         return bind;
     }
 
-    /// <summary>
-    /// Removes the mount that <see cref="Ensure"/> made; only for directories where it made one. Does nothing where it is gone already.
-    /// </summary>
+    /// <summary>Removes the mount that <see cref="Ensure"/> made; only where it made one. A missing one is no error.</summary>
     public static void Release(string directory)
     {
         var path = Normalize(directory);

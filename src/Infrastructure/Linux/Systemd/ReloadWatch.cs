@@ -2,9 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace HostService.Infrastructure.Linux.Systemd;
 
-/// <summary>
-/// Detects that systemd has reloaded its units (<c>systemctl daemon-reload</c>, which the installation of a package runs too).
-/// </summary>
+/// <summary>Detects that systemd has reloaded its units: <c>systemctl daemon-reload</c>, or the installation of a package.</summary>
 public sealed partial class ReloadWatch(
     ISystemd systemd, IOptions<SystemdOptions> options, TimeProvider timeProvider, ILogger<ReloadWatch> logger)
 {

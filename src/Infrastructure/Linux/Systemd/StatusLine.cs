@@ -9,7 +9,6 @@ public sealed class StatusLine(ISystemd systemd)
     private string? _shutdown;
     private string _sent = "";
 
-    /// <summary>The normal status.</summary>
     public void SetNormal(string line) => Change(() => _normal = line);
 
     /// <summary>An error, shown instead of the normal status until it is null again.</summary>

@@ -4,9 +4,7 @@ using System.Text;
 
 namespace HostService.Infrastructure.Linux.Systemd;
 
-/// <summary>
-/// sd_notify: one datagram a message to the socket in <c>NOTIFY_SOCKET</c>. A message that cannot be sent is logged, never an exception.
-/// </summary>
+/// <summary>sd_notify: one datagram a message to the socket in <c>NOTIFY_SOCKET</c>. A failure is logged, never thrown.</summary>
 public sealed partial class SystemdNotifier : ISystemd, IDisposable
 {
     private readonly Systemctl _systemctl;

@@ -1,6 +1,5 @@
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
-/// <summary>A kind of drive.</summary>
 public sealed class CloudProvider
 {
     /// <summary>rclone's name of the backend: <c>drive</c>, <c>dropbox</c>, <c>alias</c> …</summary>

@@ -3,7 +3,6 @@ using HostService.Infrastructure.Linux.Mounts;
 
 namespace HostService.Infrastructure.Storage.CloudStorage;
 
-/// <summary>Where a drive is mounted and for whom.</summary>
 /// <param name="Cache">An existing directory for files on their way to the drive, readable by root only.</param>
 internal sealed record DrivePlace(string MandelboxId, string Provider, string MountPoint, string Cache);
 

@@ -211,9 +211,7 @@ internal sealed partial class RcloneCloudStorage(
 
     private string DirectoryOf(string mandelboxId) => Path.Combine(Root, mandelboxId);
 
-    /// <summary>
-    /// Not below the host's root, which is removed at the end: what was not uploaded exists only here. No mandelbox id begins with a dot.
-    /// </summary>
+    /// <summary>Not below the host's root, which is removed at the end. No mandelbox id begins with a dot.</summary>
     private string CacheRoot => Path.GetFullPath(_options.CacheRoot ?? Path.Combine(host.Value.CloudStorageRoot, ".cache"));
 
     private string CacheOf(string mandelboxId) => Path.Combine(CacheRoot, mandelboxId);

@@ -2,9 +2,7 @@ using System.Security.Cryptography;
 
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
-/// <summary>
-/// S3's ETags that depend on the content: MD5 for a part; MD5 of the MD5s, and a count, for a multipart object.
-/// </summary>
+/// <summary>S3's ETags that depend on the content: MD5 for a part; MD5 of the MD5s, and a count, for a multipart object.</summary>
 internal static class ETags
 {
     public static byte[] Md5(ReadOnlySpan<byte> content)

@@ -35,7 +35,6 @@ public sealed record UserConfigKey(string UserId, string Environment, string App
 
 public enum FetchOutcome
 {
-    /// <summary>Unpacked.</summary>
     Restored,
 
     /// <summary>Nothing stored yet: no error.</summary>

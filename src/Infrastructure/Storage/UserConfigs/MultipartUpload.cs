@@ -4,7 +4,6 @@ using Amazon.S3.Model;
 
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
-/// <summary>The destination of an upload.</summary>
 /// <param name="OnlyIfAbsent">Complete only where nothing is stored under this key, which the store itself has to check.</param>
 internal sealed record UploadTarget(IAmazonS3 S3, string Bucket, string Key, bool OnlyIfAbsent);
 
@@ -27,7 +26,6 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
     private byte[]? _buffer;
     private int _filled;
 
-    /// <summary>Bytes sent.</summary>
     public long Total { get; private set; }
 
     public static async Task<MultipartUpload> BeginAsync(UploadTarget target, PartBuffers buffers, CancellationToken cancellationToken)
@@ -119,7 +117,6 @@ internal sealed class MultipartUpload(UploadTarget target, string uploadId, stri
         base.Dispose(disposing);
     }
 
-    /// <summary>Where the next bytes go.</summary>
     private async ValueTask<Memory<byte>> RoomAsync(CancellationToken cancellationToken)
     {
         _buffer ??= await TakeAsync(cancellationToken);

@@ -24,7 +24,6 @@ internal sealed class PartBuffers(int shared)
     private long _bytes;
     private long _most;
 
-    /// <summary>Bytes that uploads hold now.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 
     /// <summary>The most that uploads ever held at once.</summary>

@@ -59,9 +59,7 @@ internal sealed partial class S3UserConfigStore(
                 new UploadTarget(_s3.Value, _options.Bucket, key.ObjectKey, onlyIfAbsent), encryptionToken, directory, token),
             cancellationToken);
 
-    /// <summary>
-    /// Runs on the thread pool, because encryption and compression would block a grain's turn. Turns every failure into an answer.
-    /// </summary>
+    /// <summary>On the thread pool: encryption and compression would block a grain's turn. Turns every failure into an answer.</summary>
     private async Task<T> RunWithTimeoutAsync<T>(
         TimeSpan timeout, Func<string, T> failed, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {

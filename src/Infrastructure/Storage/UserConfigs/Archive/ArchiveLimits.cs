@@ -8,6 +8,5 @@ internal sealed record ArchiveLimits(long MaxBytes, int MaxEntries)
     /// <summary>Of nested directories. Packing holds one descriptor for each level.</summary>
     public const int MaxDepth = 128;
 
-    /// <summary>PATH_MAX.</summary>
     public const int MaxPathLength = 4096;
 }

@@ -51,9 +51,7 @@ internal static class ConfigArchive
         await encrypting.FlushFinalBlockAsync(cancellationToken);
     }
 
-    /// <summary>
-    /// Decrypts and unpacks into an empty directory that nobody else writes to. The whole archive has been checked when this returns.
-    /// </summary>
+    /// <summary>Unpacks into an empty directory that nobody else writes to. On return the whole archive has been checked.</summary>
     /// <returns>The number of entries left out (<see cref="TarUnpacker.LeftOut"/>).</returns>
     /// <exception cref="DamagedArchiveException">Why the archive was refused; what was unpacked so far is of no use.</exception>
     public static async Task<int> ReadAsync(

@@ -37,9 +37,7 @@ internal static class TarNames
         return target is null ? new GnuTarEntry(type, name) : new GnuTarEntry(type, name) { LinkName = target };
     }
 
-    /// <summary>
-    /// Whether the name's bytes were not valid UTF-8. Such a file exists, but .NET cannot open it.
-    /// </summary>
+    /// <summary>Whether the name's bytes were not valid UTF-8. Such a file exists, but .NET cannot open it.</summary>
     public static bool IsMangled(string name) => name.Contains('\uFFFD');
 
     private static bool IsPlain(string name) => name.AsSpan().IndexOfAny('\n', '=') < 0;
