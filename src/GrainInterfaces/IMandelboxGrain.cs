@@ -119,14 +119,12 @@ public sealed record SpinUpFailure(
 /// <summary>The end of a container, as the engine reports it.</summary>
 /// <param name="ContainerId">Docker's id.</param>
 /// <param name="ExitCode">Null when the engine did not say.</param>
-/// <param name="At">When it ended.</param>
 /// <param name="OutOfMemory">Whether the engine said that a process of it was killed for want of memory.</param>
 [GenerateSerializer, Immutable]
 public sealed record ContainerDeath(
     [property: Id(0)] string ContainerId,
     [property: Id(1)] int? ExitCode,
-    [property: Id(2)] DateTimeOffset At,
-    [property: Id(3)] bool OutOfMemory = false);
+    [property: Id(2)] bool OutOfMemory = false);
 
 /// <summary>A mandelbox as operators see it, without secrets.</summary>
 [GenerateSerializer, Immutable]

@@ -79,7 +79,7 @@ public sealed partial class ContainerEventDispatcher(
                 await grains.GetGrain<IMandelboxGrain>(id).ContainerOutOfMemory(happened.ContainerId);
                 break;
             case "die":
-                await ReportDeathAsync(id, new ContainerDeath(happened.ContainerId, happened.ExitCode, happened.At));
+                await ReportDeathAsync(id, new ContainerDeath(happened.ContainerId, happened.ExitCode));
                 break;
             case "start" when labelled is null:
                 BeginAdoption(id, happened.ContainerId, mandelbox => mandelbox.ContainerStarted(happened.ContainerId));
@@ -126,8 +126,7 @@ public sealed partial class ContainerEventDispatcher(
             LogDeathMissed(id, containerId);
         }
 
-        await ReportDeathAsync(id, new ContainerDeath(
-            containerId, container?.ExitCode, container?.FinishedAt ?? DateTimeOffset.UnixEpoch, container?.OutOfMemory ?? false));
+        await ReportDeathAsync(id, new ContainerDeath(containerId, container?.ExitCode, container?.OutOfMemory ?? false));
     }
 
     private async Task CompareContainersAsync(ConcurrentQueue<Exception> failures, CancellationToken cancellationToken)

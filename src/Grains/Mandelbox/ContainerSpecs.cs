@@ -52,10 +52,10 @@ public static class ContainerSpecs
             binds.Add($"{drives}:/fractal/cloudStorage:ro{(capabilities.SharedMounts ? ",rslave" : "")}");
         }
 
-        List<DeviceMapping> devices = [.. (context.InputDevices?.DeviceNodes ?? []).Select(node => new DeviceMapping(node, node, "rwm"))];
+        List<string> devices = [.. context.InputDevices?.DeviceNodes ?? []];
         if (capabilities.Fuse)
         {
-            devices.Add(new DeviceMapping("/dev/fuse", "/dev/fuse", "rwm"));
+            devices.Add("/dev/fuse");
         }
 
         return new ContainerSpec

@@ -27,7 +27,6 @@ internal static class DockerAnswers
             OutOfMemory = state.OOMKilled,
             Pid = state.Pid,
             Ports = live.Length > 0 ? live : Ports(c.HostConfig?.PortBindings),
-            FinishedAt = Moment(state.FinishedAt),
         };
     }
 
@@ -125,8 +124,4 @@ internal static class DockerAnswers
 
     private static Dictionary<string, string> Copy(IDictionary<string, string>? labels) =>
         labels is null ? [] : new Dictionary<string, string>(labels, StringComparer.Ordinal);
-
-    /// <summary>The engine writes the year 1 for "never".</summary>
-    private static DateTimeOffset? Moment(string? text) =>
-        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) && at.Year > 1 ? at : null;
 }

@@ -27,14 +27,7 @@ internal static class DockerRequests
                 g => g.Key,
                 g => (IList<Wire.PortBinding>)[.. g.Select(p => new Wire.PortBinding { HostPort = p.HostPort.ToString() })]),
             Devices =
-            [
-                .. spec.Devices.Select(d => new Wire.DeviceMapping
-                {
-                    PathOnHost = d.PathOnHost,
-                    PathInContainer = d.PathInContainer,
-                    CgroupPermissions = d.Permissions,
-                }),
-            ],
+                [.. spec.Devices.Select(d => new DeviceMapping { PathOnHost = d, PathInContainer = d, CgroupPermissions = "rwm" })],
             Tmpfs = spec.Tmpfs.ToDictionary(),
             CapDrop = [.. spec.CapDrop],
             CapAdd = [.. spec.CapAdd],

@@ -95,7 +95,9 @@ public sealed record ContainerSpec
 
     /// <summary><c>host:container[:options]</c>.</summary>
     public IReadOnlyList<string> Binds { get; init; } = [];
-    public IReadOnlyList<DeviceMapping> Devices { get; init; } = [];
+
+    /// <summary>Paths of device nodes, the same inside, to be read, written and made there.</summary>
+    public IReadOnlyList<string> Devices { get; init; } = [];
     public IReadOnlyDictionary<string, string> Tmpfs { get; init; } = new Dictionary<string, string>();
     public IReadOnlyList<string> CapDrop { get; init; } = [];
     public IReadOnlyList<string> CapAdd { get; init; } = [];
@@ -116,9 +118,6 @@ public sealed record ContainerSpec
     /// <summary>Allocate a TTY, attach standard input, output and error, and keep standard input open.</summary>
     public bool Tty { get; init; }
 }
-
-/// <param name="Permissions">A subset of <c>rwm</c>.</param>
-public sealed record DeviceMapping(string PathOnHost, string PathInContainer, string Permissions);
 
 public sealed record ContainerDescription
 {
@@ -142,7 +141,6 @@ public sealed record ContainerDescription
     /// <summary>The host's id of its first process; 0 when it does not run.</summary>
     public long Pid { get; init; }
     public IReadOnlyList<PortBinding> Ports { get; init; } = [];
-    public DateTimeOffset? FinishedAt { get; init; }
 }
 
 /// <param name="Action"><c>create</c>, <c>start</c>, <c>die</c>, <c>destroy</c>, ….</param>

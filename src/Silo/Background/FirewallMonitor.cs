@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using HostService.Infrastructure.Linux.Firewall;
-using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Background;
 

@@ -42,7 +42,7 @@ public static class ServiceHost
         builder.Services.AddMandelboxes();
         builder.Services.AddSingleton<IValidateOptions<MandelboxOptions>, TimeoutNesting>();
         builder.AddSilo(environment);
-        builder.AddLifecycle(environment, shutdown);
+        builder.AddLifecycle(shutdown);
         builder.Services.AddSingleton<IHostName, HostNameFromInfo>();
         builder.AddServiceGateway(environment);
 
@@ -104,7 +104,7 @@ public static class ServiceHost
         });
     }
 
-    private static void AddLifecycle(this WebApplicationBuilder builder, HostEnvironment environment, ShutdownSignal shutdown)
+    private static void AddLifecycle(this WebApplicationBuilder builder, ShutdownSignal shutdown)
     {
         var services = builder.Services;
         services.AddValidatedOptions<ShutdownOptions>("Shutdown");

@@ -3,7 +3,6 @@ using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Linux.AppArmor;
 using HostService.Infrastructure.Linux.Mounts;
-using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Startup;
 

@@ -297,7 +297,7 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
         if (container.Description.Running)
         {
             var description = container.Description;
-            container.Description = description with { Status = "exited", Pid = 0, ExitCode = exitCode, FinishedAt = _clock.GetUtcNow() };
+            container.Description = description with { Status = "exited", Pid = 0, ExitCode = exitCode };
             Publish(container, "die", exitCode);
         }
     }

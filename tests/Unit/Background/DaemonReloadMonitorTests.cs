@@ -5,7 +5,6 @@ using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Background;
-using HostService.Silo.Hosting;
 using HostService.Silo.Startup;
 using HostService.Tests.Gateway.Fakes;
 using HostService.Tests.Support;

@@ -1,7 +1,6 @@
 using HostService.GrainInterfaces;
 using HostService.Infrastructure.Linux.Firewall;
 using HostService.Silo.Background;
-using HostService.Silo.Hosting;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;
 

@@ -5,7 +5,6 @@ using HostService.Gateway;
 using HostService.Grains;
 using HostService.Infrastructure;
 using HostService.Silo.Background;
-using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
 using HostService.Silo.Startup;
 using HostService.Tests.Support;

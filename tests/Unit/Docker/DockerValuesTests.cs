@@ -59,7 +59,7 @@ public sealed class DockerValuesTests
             Image = "demo",
             Tty = true,
             Ports = [new PortBinding(32262, Transport.Tcp, 4000), new PortBinding(32263, Transport.Udp, 4000)],
-            Devices = [new Infrastructure.Docker.DeviceMapping("/dev/fuse", "/dev/fuse", "rwm")],
+            Devices = ["/dev/fuse"],
             MemoryBytes = 6552550944,
             CpuShares = 2,
             ShmBytes = 2147483648,
@@ -90,7 +90,6 @@ public sealed class DockerValuesTests
         Assert.Equal([new PortBinding(80, Transport.Tcp, 32768)], described.Ports);
         Assert.Equal(("one", true, 7L), (described.Name, described.Running, described.Pid));
         Assert.Null(described.ExitCode);
-        Assert.Null(described.FinishedAt);
     }
 
     [Fact]

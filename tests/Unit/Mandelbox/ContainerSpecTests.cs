@@ -68,7 +68,7 @@ public sealed class ContainerSpecTests
                 "/fractalCloudStorage/box-1:/fractal/cloudStorage:ro,rslave",
             ],
             spec.Binds);
-        Assert.Equal([("/dev/fuse", "/dev/fuse", "rwm")], spec.Devices.Select(d => (d.PathOnHost, d.PathInContainer, d.Permissions)));
+        Assert.Equal(["/dev/fuse"], spec.Devices);
         Assert.True(spec.Tty);
     }
 

@@ -1,7 +1,6 @@
 using HostService.GrainInterfaces;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Linux.Systemd;
-using HostService.Silo.Hosting;
 using HostService.Silo.Startup;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;

@@ -2,7 +2,6 @@ using HostService.GrainInterfaces;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Docker;
-using HostService.Silo.Hosting;
 using HostService.Silo.Startup;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Options;

@@ -103,7 +103,7 @@ public sealed partial class MandelboxGrain
             case { Running: true }:
                 return await ContainerStarted(containerId);
             case { Ended: true } container:
-                await ContainerDied(new ContainerDeath(containerId, container.ExitCode, container.FinishedAt ?? DateTimeOffset.UnixEpoch));
+                await ContainerDied(new ContainerDeath(containerId, container.ExitCode));
                 return $"container {containerId} has ended already";
             default:
                 return null;

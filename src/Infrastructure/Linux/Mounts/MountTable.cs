@@ -26,7 +26,6 @@ internal static partial class MountTable
         var separator = Array.IndexOf(fields, "-", 6);
         return new Mount(
             OctalEscape().Replace(fields[4], static match => ((char)Convert.ToInt32(match.Groups["octal"].Value, 8)).ToString()),
-            fields[separator + 1],
             fields[separator + 2],
             fields[6..separator].Any(field => field.StartsWith("shared:", StringComparison.Ordinal)));
     }
@@ -36,4 +35,4 @@ internal static partial class MountTable
 }
 
 /// <param name="Shared">Whether mounts made below it appear in its copies too, for example a container's.</param>
-internal sealed record Mount(string Path, string Type, string Source, bool Shared);
+internal sealed record Mount(string Path, string Source, bool Shared);
