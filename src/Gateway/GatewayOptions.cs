@@ -20,7 +20,9 @@ public sealed class GatewayOptions : IValidatedOptions
     /// <summary>Its private key (PEM, not encrypted); empty when the key is in the certificate's file.</summary>
     public string CertificateKeyPath { get; set; } = "";
 
-    /// <summary>More addresses and names for the self-signed certificate, separated by commas.</summary>
+    /// <summary>
+    /// More addresses and names for the self-signed certificate, separated by commas, that no interface of this machine has.
+    /// </summary>
     public string CertificateNames { get; set; } = "";
 
     /// <summary>Addresses and networks (<c>10.1.2.3, 10.8.0.0/16</c>) that may read health and metrics; loopback always may.</summary>

@@ -12,10 +12,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace HostService.Gateway;
 
-/// <summary>
-/// Adds the gateway to an ASP.NET host, which provides <see cref="IGrainFactory"/>, <see cref="IShutdownSignal"/> and
-/// <see cref="IHostName"/>.
-/// </summary>
+/// <summary>Needs <see cref="IGrainFactory"/>, <see cref="IShutdownSignal"/> and <see cref="IHostName"/> from its host.</summary>
 public static class GatewaySetup
 {
     /// <summary>Binds the sections Gateway, Auth and Ecs.</summary>

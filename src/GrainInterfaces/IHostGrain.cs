@@ -11,10 +11,7 @@ public interface IHostGrain : IGrainWithStringKey
     /// <summary>Gives a TTY, three host ports and a GPU slot, or nothing. Repeated for one mandelbox, it gives the first lease.</summary>
     Task<LeaseAnswer> AcquireLease(LeaseRequest request);
 
-    /// <summary>
-    /// ECS mode: gives a TTY and a GPU slot to a container that the agent created and that already publishes these host ports, in any
-    /// range.
-    /// </summary>
+    /// <summary>ECS mode: gives a TTY and a GPU slot to the agent's container, which publishes these host ports already.</summary>
     Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports);
 
     /// <summary>
@@ -53,10 +50,7 @@ public interface IHostGrain : IGrainWithStringKey
     /// <summary>Sets why an active host takes no work: one sentence per cause, under a stable key. Null removes the cause.</summary>
     Task SetNotReady(string cause, string? why);
 
-    /// <summary>
-    /// Null after a spin-up that succeeded, else why one failed through this host or its engine. The host is not ready after several
-    /// failures in a row.
-    /// </summary>
+    /// <summary>Null after a spin-up that succeeded, else how this host failed it. After several in a row it is not ready.</summary>
     Task ReportSpinUp(SpinUpFailure? failure);
 
     /// <summary>Identity, status, pools, GPUs.</summary>

@@ -3,10 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace HostService.GrainInterfaces;
 
-/// <summary>
-/// Checks app names, user ids and container ids, which become part of image names, paths and storage keys.
-/// Mandelbox ids: <see cref="MandelboxIds"/>.
-/// </summary>
+/// <summary>Checks names that become part of images, paths and keys. Mandelbox ids: <see cref="MandelboxIds"/>.</summary>
 public static partial class Names
 {
     /// <summary>Longest app name, in characters.</summary>

@@ -8,7 +8,9 @@ public sealed class AuthOptions : IValidatedOptions
     /// <summary>The audience that the web backend's tokens name.</summary>
     public const string DefaultAudience = "https://api.fractal.co";
 
-    /// <summary>The issuer of tokens, exactly as in <c>iss</c>; empty for the environment's <see cref="DefaultIssuer"/>.</summary>
+    /// <summary>
+    /// The issuer of tokens, exactly as in <c>iss</c>; empty for the environment's default (<see cref="DefaultIssuer"/>).
+    /// </summary>
     public string Issuer { get; set; } = "";
 
     /// <summary>What a token's <c>aud</c> must hold.</summary>

@@ -3,14 +3,8 @@ using Microsoft.AspNetCore.Connections;
 
 namespace HostService.Gateway.Limits;
 
-/// <summary>
-/// Ends a connection at once when its address, or all together, have too many. Goes before TLS, whose handshake costs more than all the
-/// rest.
-/// </summary>
-/// <remarks>
-/// Kestrel's own limit (MaxConcurrentConnections) does not look at addresses, so strangers could lock everybody out; and it logs each
-/// refusal.
-/// </remarks>
+/// <summary>Ends a connection when its address, or all together, have too many; before TLS, whose handshake costs most.</summary>
+/// <remarks>Kestrel's own limit ignores addresses, so strangers could lock everybody out; and it logs each refusal.</remarks>
 internal static class ConnectionLimit
 {
     public static void UseConnectionLimit(this IConnectionBuilder builder, ClientQuota quota) => builder.Use(next => async connection =>

@@ -3,10 +3,7 @@ using Microsoft.OpenApi;
 
 namespace HostService.Gateway.Wire;
 
-/// <summary>
-/// Describes the wire's bodies in the OpenAPI document. Accepts metadata would also make the server refuse callers that send no content
-/// type.
-/// </summary>
+/// <summary>Describes the bodies in the OpenAPI document. Accepts metadata would refuse callers that send no content type.</summary>
 internal static class RequestBodies
 {
     public static async Task Describe<TBody>(

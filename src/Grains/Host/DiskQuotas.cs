@@ -4,10 +4,7 @@ using HostService.Infrastructure.Files;
 
 namespace HostService.Grains.Host;
 
-/// <summary>
-/// How much of the host's disk mandelboxes take, by the directories that they can write to, and which logs are kept (B19). Used by one
-/// loop.
-/// </summary>
+/// <summary>How much disk mandelboxes take, by the directories they can write to, and which logs stay (B19). For one loop.</summary>
 public sealed partial class DiskQuotas(
     IOptions<HostOptions> host, IOptions<DiskOptions> options, IMandelboxFiles files, TimeProvider timeProvider, ILogger<DiskQuotas> logger)
 {

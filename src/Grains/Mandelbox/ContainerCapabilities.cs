@@ -1,9 +1,6 @@
 namespace HostService.Grains.Mandelbox;
 
-/// <summary>
-/// What this machine can give to containers. Found at start-up: in a local environment containers go without what is missing, in a deployed
-/// one that is a failure.
-/// </summary>
+/// <summary>What this machine gives to containers, found at start-up. What is missing fails a deployed environment only.</summary>
 public sealed record ContainerCapabilities
 {
     /// <summary>The name of the AppArmor profile; null where the kernel has no AppArmor.</summary>

@@ -125,10 +125,7 @@ public sealed class MandelboxContainer
 {
     public string? Id { get; set; }
 
-    /// <summary>
-    /// Whether a process of it may still run and use what the mandelbox was given. False before it is created, and again once the engine
-    /// has reported its end.
-    /// </summary>
+    /// <summary>Whether a process of it may still run. False before it is created, and once the engine has reported its end.</summary>
     public bool MayRun { get; set; }
 
     /// <summary>Whether it ended before anybody asked for it.</summary>

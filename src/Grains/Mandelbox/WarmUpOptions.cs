@@ -1,6 +1,8 @@
 namespace HostService.Grains.Mandelbox;
 
-/// <summary>Section <c>WarmUp</c>: the throw-away mandelboxes of a deployed host (B5) and of the spin-up probe.</summary>
+/// <summary>
+/// Section <c>WarmUp</c>: the throw-away mandelboxes of a deployed host (B5), and those that try whether containers can start.
+/// </summary>
 public sealed class WarmUpOptions : IValidatedOptions
 {
     /// <summary>The longest that each step but the app's may take. The first container on a fresh host takes over a minute.</summary>

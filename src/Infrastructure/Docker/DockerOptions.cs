@@ -8,7 +8,9 @@ public sealed class DockerOptions : IValidatedOptions
     /// <summary><c>unix:///path</c> or <c>tcp://host:port</c>.</summary>
     public string Endpoint { get; set; } = "unix:///var/run/docker.sock";
 
-    /// <summary>Image of an app in a deployed environment (B17); <c>{env}</c> is its name in lower case, <c>{app}</c> the app.</summary>
+    /// <summary>
+    /// Image of an app in a deployed environment (B17); <c>{env}</c> is the environment in lower case, <c>{app}</c> the app.
+    /// </summary>
     public string ImageTemplate { get; set; } = "ghcr.io/fractal/{env}/{app}:current-build";
 
     /// <summary>The API version to use, for example <c>1.41</c>; empty: the newest that both sides support.</summary>
@@ -32,7 +34,9 @@ public sealed class DockerOptions : IValidatedOptions
     /// <summary>After this long without an event the engine is pinged.</summary>
     public TimeSpan KeepAlive { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Started at start-up, and when the engine does not answer, if the service manages the system; empty: none.</summary>
+    /// <summary>
+    /// The unit to start at start-up, and when the engine does not answer, if the service manages the system; empty: none.
+    /// </summary>
     public string Unit { get; set; } = "docker.service";
 
     /// <summary>The most processes and threads in one container (B17); -1 for no limit.</summary>

@@ -29,7 +29,9 @@ public sealed class GpuOptions : IValidatedOptions
     /// <summary>An unhealthy GPU is used again after this long without a fault.</summary>
     public TimeSpan HealthyFor { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>While a GPU fails or is missing, NVML is reopened this often: only then it sees one that was reset or came back.</summary>
+    /// <summary>
+    /// While a GPU fails or is missing, NVML is reopened this often: only then it sees a GPU that was reset or came back on the bus.
+    /// </summary>
     public TimeSpan ReopenAfter { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>XIDs that make a GPU unhealthy, instead of <see cref="Xids.Fatal"/>.</summary>

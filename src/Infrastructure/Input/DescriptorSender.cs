@@ -9,10 +9,7 @@ namespace HostService.Infrastructure.Input;
 /// <summary>Passes open files to another process over a unix socket.</summary>
 internal static unsafe class DescriptorSender
 {
-    /// <summary>
-    /// Sends one message of one byte with these descriptors, in this order. The receiver gets its own copies. Throws
-    /// <see cref="Win32Exception"/>.
-    /// </summary>
+    /// <summary>Sends one byte with these descriptors; the receiver gets copies. Throws <see cref="Win32Exception"/>.</summary>
     public static void Send(Socket socket, IReadOnlyList<SafeFileHandle> files)
     {
         var rights = files.Count * sizeof(int);

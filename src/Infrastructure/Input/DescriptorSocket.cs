@@ -108,10 +108,7 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// A mandelbox id has up to 128 characters, so the path can be too long for a socket. Then the directory is named by an open
-    /// descriptor.
-    /// </summary>
+    /// <summary>A path too long for a socket (an id has up to 128 characters) goes through a descriptor of its directory.</summary>
     private static string ShortPath(string path, out SafeFileHandle? directory)
     {
         directory = null;

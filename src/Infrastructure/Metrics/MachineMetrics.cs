@@ -2,10 +2,7 @@ using HostService.Infrastructure.Gpu;
 
 namespace HostService.Infrastructure.Metrics;
 
-/// <summary>
-/// The machine's metrics (B33) from /proc, statvfs and the last reading of the GPUs. Safe from any thread. The first CPU % is the average
-/// since boot.
-/// </summary>
+/// <summary>Metrics from /proc, statvfs and the GPUs' last reading. Safe from any thread. The first CPU % is since boot.</summary>
 /// <param name="procRoot">As <see cref="MetricsOptions.ProcRoot"/>.</param>
 /// <param name="diskPath">A path on the file system whose space is reported; it need not exist yet.</param>
 /// <param name="gpus">The last reading of the GPUs; null while there is none.</param>

@@ -4,10 +4,7 @@ using HostService.Silo.Startup;
 
 namespace HostService.Silo.Background;
 
-/// <summary>
-/// While the host is not ready because its spin-ups fail, tries with growing pauses whether a container can be started, and reports that it
-/// can.
-/// </summary>
+/// <summary>While the host is not ready because spin-ups fail, tries with growing pauses whether a container starts.</summary>
 public sealed partial class SpinUpProbe(
     IGrainFactory grains,
     HostInfoSource info,

@@ -46,10 +46,7 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     /// <summary>Whether this machine is an EC2 instance, by its firmware: known before the instance metadata are read.</summary>
     public bool IsEc2 { get; init; } = Ec2Firmware.IsPresent();
 
-    /// <summary>
-    /// Whether a start that failed found the host in use: another run's mandelboxes may still have users. Set by
-    /// <see cref="LookWhetherInUseAsync"/>.
-    /// </summary>
+    /// <summary>Whether a failed start found the host in use, by <see cref="LookWhetherInUseAsync"/>: it may have users.</summary>
     public bool IsInUse { get; private set; }
 
     /// <summary>
@@ -126,10 +123,7 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         return new ShutdownRequest(ShutdownReason.StartFailed, why, refusal?.ExitCode ?? otherwise);
     }
 
-    /// <summary>
-    /// After a start that failed in a deployed environment: looks for directories that this run did not make, and for running containers
-    /// of this host.
-    /// </summary>
+    /// <summary>After a failed deployed start: are there directories of another run, or running containers of this host?</summary>
     public async Task LookWhetherInUseAsync()
     {
         if (!Environment.IsDeployed)

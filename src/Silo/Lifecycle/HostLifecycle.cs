@@ -103,10 +103,7 @@ public static class HostLifecycle
         new(Start<ReadyLine>("report readiness", (line, _) => line.WriteAsync())),
     ];
 
-    /// <summary>
-    /// The longest that a shutdown may take when every row needs all of its timeout, without the wait of a drain. The unit's
-    /// <c>TimeoutStopSec</c> must be longer.
-    /// </summary>
+    /// <summary>The sum of all timeouts but the drain's: the unit's <c>TimeoutStopSec</c> must be longer.</summary>
     public static TimeSpan LongestShutdown(ShutdownOptions options) => Stages(options)
         .SelectMany(stage => stage.Steps)
         .Where(step => ((HostStep)step).IsStop && step.UndoTimeout != Timeout.InfiniteTimeSpan)

@@ -2,10 +2,7 @@ using HostService.Grains.Lifecycle;
 
 namespace HostService.Silo.Lifecycle;
 
-/// <summary>
-/// One row of <see cref="HostLifecycle"/>: an action of the start, or one of the shutdown. A shutdown action is due as soon as its stage
-/// has begun.
-/// </summary>
+/// <summary>A row of <see cref="HostLifecycle"/>, of the start or the shutdown. The latter is due once its stage has begun.</summary>
 /// <param name="Name">As the status line and the log show it, after "starting: " or "shutting down: ".</param>
 /// <param name="Action">What it does.</param>
 /// <param name="IsStop">Whether it belongs to the shutdown.</param>

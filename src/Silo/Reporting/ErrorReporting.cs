@@ -8,10 +8,7 @@ public static class ErrorReporting
 {
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>
-    /// Starts reporting. Nothing is ever sent without a DSN, or with one that is none: <see cref="OptionsCheck"/> reports that together
-    /// with all other faults.
-    /// </summary>
+    /// <summary>Does nothing without a DSN, or with one that is none, which <see cref="OptionsCheck"/> reports.</summary>
     public static IDisposable? Start(IConfiguration configuration)
     {
         var dsn = configuration.ReadOrDefaults<ErrorReportingOptions>(ErrorReportingOptions.Section).Dsn;

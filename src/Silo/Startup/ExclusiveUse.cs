@@ -5,10 +5,7 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Startup;
 
-/// <summary>
-/// Refuses to start beside a running service with which this one would share a directory, a port or containers. Held until this process
-/// ends.
-/// </summary>
+/// <summary>Refuses to start beside a running service that uses the same directory, port or containers. Held until exit.</summary>
 public sealed class ExclusiveUse(
     IOptions<HostOptions> host, IOptions<OrleansOptions> orleans, IOptions<GatewayOptions> gateway, ProcessClaims claims)
 {

@@ -6,10 +6,7 @@ using HostService.Infrastructure.Linux.Mounts;
 
 namespace HostService.Silo.Startup;
 
-/// <summary>
-/// What mandelboxes can be given on this machine (B13, B17). A local host leaves out what is missing, with a warning; a deployed host is
-/// not ready without it.
-/// </summary>
+/// <summary>What mandelboxes get on this machine (B13, B17). Local: a warning without it. Deployed: the host is not ready.</summary>
 public sealed partial class HostCapabilities(
     RunningEnvironment running,
     IOptions<HostOptions> host,

@@ -45,10 +45,7 @@ public sealed partial class Leftovers(
         OrRefuse(directories.ThrowIfNotReclaimable);
     }
 
-    /// <summary>
-    /// Removes what the last run left, once nothing else is known that keeps this run from starting: first the containers, which still use
-    /// the directories.
-    /// </summary>
+    /// <summary>Removes what the last run left, once this run can start: first the containers, which use the directories.</summary>
     /// <exception cref="StartRefusedException">This run cannot start; nothing was removed.</exception>
     public async Task ReclaimAsync(CancellationToken cancellationToken)
     {
@@ -73,10 +70,7 @@ public sealed partial class Leftovers(
         OrRefuse(directories.Reclaim);
     }
 
-    /// <summary>
-    /// Logs the containers that are still there, which keep their leases (<see cref="Grains.Host.ContainerEventDispatcher"/>). Returns the
-    /// ids of their mandelboxes.
-    /// </summary>
+    /// <summary>Logs the containers that are still there and keep their leases. Returns the ids of their mandelboxes.</summary>
     public async Task<IReadOnlyCollection<string>> ReportAsync(CancellationToken cancellationToken)
     {
         var containers = await ContainersAsync(cancellationToken);

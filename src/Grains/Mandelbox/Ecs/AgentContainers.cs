@@ -2,10 +2,7 @@ using HostService.Infrastructure.Docker;
 
 namespace HostService.Grains.Mandelbox.Ecs;
 
-/// <summary>
-/// Containers of the ECS agent that have ended. The agent removes them once it has read how they ended; those that it leaves behind are
-/// removed here (B19).
-/// </summary>
+/// <summary>Ended containers of the ECS agent. It removes them once it has read their end; those it leaves go here (B19).</summary>
 public sealed partial class AgentContainers(
     IContainerEngine engine, IOptions<MandelboxOptions> options, TimeProvider timeProvider, ILogger<AgentContainers> logger) : IDisposable
 {

@@ -3,10 +3,7 @@ using HostService.Infrastructure.Docker;
 
 namespace HostService.Grains.Mandelbox.Steps;
 
-/// <summary>
-/// Finds the image of the app (B17): among the local images in a local environment, where a name with a tag is the image itself; by its
-/// name in a deployed one.
-/// </summary>
+/// <summary>Finds the image (B17): locally among the local images, or a name with a tag itself; deployed by its name.</summary>
 public sealed class FindImage(IContainerEngine engine, HostEnvironment environment, string imageTemplate) : IStep<MandelboxContext>
 {
     public string Name => "image";

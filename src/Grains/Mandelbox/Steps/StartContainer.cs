@@ -11,10 +11,7 @@ public sealed class StartContainer(IContainerEngine engine, TimeSpan stopGrace) 
 
     public string Name => StepName;
 
-    /// <summary>
-    /// Whether another lease and another container may help: a port was taken since it was leased, or the container was removed since it
-    /// was created.
-    /// </summary>
+    /// <summary>Whether another lease and container may help: the port was taken, or the container removed, in the meantime.</summary>
     public static bool CanRetry([NotNullWhen(true)] StepFailure? failure) => failure is
     {
         Step: StepName, Exception: ContainerEngineException { Failure: EngineFailure.PortTaken or EngineFailure.NotFound }

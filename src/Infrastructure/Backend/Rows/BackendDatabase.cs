@@ -348,10 +348,7 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
         ? RegistrationRules.NotWanted(instanceName, status, InstanceStatus.Active)
         : null;
 
-    /// <summary>
-    /// The statements only move a status forward and never touch a row that is still <c>ALLOCATED</c>: one that takes effect late, or
-    /// twice, does no harm.
-    /// </summary>
+    /// <summary>Moves a status only forward and never touches an <c>ALLOCATED</c> row: late or twice, it does no harm.</summary>
     private async Task WriteRowAsync(RowWrite write, CancellationToken cancellationToken)
     {
         var id = write.Row.Id;

@@ -30,16 +30,10 @@ public interface IBackendDatabase
     /// <summary>Returns the same as <see cref="HeartbeatAsync"/> without writing; null also where the row is missing.</summary>
     Task<string?> WhyNotWantedAsync(string instanceName, CancellationToken cancellationToken);
 
-    /// <summary>
-    /// Sets the host's status, for example <c>DRAINING</c>; kept and written later during an outage. Writes nothing where
-    /// <see cref="RegisterAsync"/> was refused.
-    /// </summary>
+    /// <summary>Sets the host's status, during an outage later; not where <see cref="RegisterAsync"/> was refused.</summary>
     Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken);
 
-    /// <summary>
-    /// Removes the host's row (B26), and with it its mandelboxes' rows; kept and written later during an outage. Writes nothing where
-    /// <see cref="RegisterAsync"/> was refused.
-    /// </summary>
+    /// <summary>Removes the host's row (B26) and its mandelboxes', as <see cref="SetHostStatusAsync"/> writes.</summary>
     Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken);
 
     /// <summary>

@@ -3,10 +3,7 @@ namespace HostService.Infrastructure.Linux.AppArmor;
 /// <summary>AppArmor confinement of mandelboxes (B3).</summary>
 public interface IAppArmor
 {
-    /// <summary>
-    /// Null where this machine can confine, else why not (no AppArmor in the kernel, no parser). A container that names a profile would not
-    /// start then.
-    /// </summary>
+    /// <summary>Null, or why this machine cannot confine; then a container that names a profile would not start.</summary>
     string? Unavailable { get; }
 
     /// <summary>Loads the mandelboxes' profile into the kernel, replacing an earlier one. Throws <see cref="AppArmorException"/>.</summary>

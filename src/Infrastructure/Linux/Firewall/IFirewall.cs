@@ -3,10 +3,7 @@ namespace HostService.Infrastructure.Linux.Firewall;
 /// <summary>The packet filter that keeps mandelboxes from the host's loopback and from credentials (B35).</summary>
 public interface IFirewall
 {
-    /// <summary>
-    /// Loads the missing rules, while the others stay in force. Returns the rules that it loaded. Throws <see cref="FirewallException"/>
-    /// when not all are loaded afterwards.
-    /// </summary>
+    /// <summary>Loads missing rules and returns them. Throws <see cref="FirewallException"/> when not all are loaded.</summary>
     Task<IReadOnlyList<string>> LoadAsync(CancellationToken cancellationToken);
 }
 

@@ -28,10 +28,7 @@ internal static partial class DirectoryCalls
         return handle.IsInvalid ? throw Error($"open {path}") : handle;
     }
 
-    /// <summary>
-    /// Opens an entry of a directory. Never follows a link, and never waits for the other end of a pipe. Null where it is gone, or is a
-    /// link or a socket by now.
-    /// </summary>
+    /// <summary>Never follows a link or waits for a pipe's other end. Null where it is gone, or is a link or socket by now.</summary>
     public static SafeFileHandle? OpenBeneath(SafeFileHandle directory, string name) =>
         OpenBeneath(directory, Encoding.UTF8.GetBytes(name + '\0'));
 
@@ -68,10 +65,7 @@ internal static partial class DirectoryCalls
     public static FileStatus Status(SafeFileHandle file) =>
         Statx(file, [0], AtEmptyPath, BasicStats, out var status) == 0 ? status : throw Error("look at an open file");
 
-    /// <summary>
-    /// The names of a directory's entries as bytes, which need not be valid text, each with the zero at its end. None where it was removed,
-    /// or is no directory.
-    /// </summary>
+    /// <summary>Entries' names as bytes, perhaps no valid text, each with its zero. None for what is gone or no directory.</summary>
     public static IEnumerable<byte[]> Names(SafeFileHandle directory)
     {
         var buffer = new byte[32 * 1024];

@@ -24,10 +24,7 @@ internal static class FuseUnmount
         cancellationToken.ThrowIfCancellationRequested();
     }
 
-    /// <summary>
-    /// Afterwards the path no longer leads to the mount; open files stay usable until they are closed. Does nothing where nothing is
-    /// mounted.
-    /// </summary>
+    /// <summary>Detaches the mount, if there is one; open files stay usable until they are closed.</summary>
     /// <exception cref="IOException">It is still mounted, and why.</exception>
     public static async Task DetachAsync(string path, TimeProvider timeProvider, CancellationToken cancellationToken)
     {

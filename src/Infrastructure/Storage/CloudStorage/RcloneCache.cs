@@ -43,10 +43,7 @@ internal static class RcloneCache
         }
     }
 
-    /// <summary>
-    /// A metadata file that cannot be read counts as unsaved: better one cache too many is kept. One that is gone belongs to a file that
-    /// rclone has finished with.
-    /// </summary>
+    /// <summary>One that cannot be read counts as unsaved. One that is gone belongs to a file that rclone has finished with.</summary>
     internal static bool IsDirty(string path)
     {
         try

@@ -18,10 +18,7 @@ internal static class ETags
     /// <summary>Compares without quotes and case.</summary>
     public static bool IsSame(string? one, string? other) => Bare(one) == Bare(other);
 
-    /// <summary>
-    /// Whether this ETag depends on the content and is another one. With some encryption (KMS) it does not depend on the content and proves
-    /// nothing.
-    /// </summary>
+    /// <summary>Whether it depends on the content and is another one. With some encryption (KMS) an ETag proves nothing.</summary>
     public static bool Contradicts(string? etag, string expected)
     {
         var bare = Bare(etag);

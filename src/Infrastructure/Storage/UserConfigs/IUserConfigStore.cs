@@ -40,10 +40,7 @@ public enum FetchOutcome
     /// <summary>Nothing stored yet: no error.</summary>
     FirstRun,
 
-    /// <summary>
-    /// 403: without <c>s3:ListBucket</c>, missing and forbidden look alike. Save only by
-    /// <see cref="IUserConfigStore.SaveIfAbsentAsync"/>.
-    /// </summary>
+    /// <summary>403: missing and forbidden look alike. Save only by <see cref="IUserConfigStore.SaveIfAbsentAsync"/>.</summary>
     Unknown,
 
     /// <summary>There is, or may be, a stored archive that could not be read. Do not overwrite it.</summary>

@@ -13,10 +13,14 @@ public sealed class UserConfigsOptions : IValidatedOptions
     /// <summary>An S3-compatible server, addressed path-style. Null: AWS.</summary>
     public string? ServiceUrl { get; set; }
 
-    /// <summary>Null: found by the AWS SDK; <c>us-east-1</c> for a <see cref="ServiceUrl"/>.</summary>
+    /// <summary>
+    /// Null: found by the AWS SDK (environment, profile, instance metadata); <c>us-east-1</c> for a <see cref="ServiceUrl"/>.
+    /// </summary>
     public string? Region { get; set; }
 
-    /// <summary>With <see cref="SecretKey"/>, for servers outside AWS. Null: the AWS SDK's chain, on EC2 the instance's role.</summary>
+    /// <summary>
+    /// With <see cref="SecretKey"/>, for servers outside AWS. Null: the AWS SDK's chain, which on EC2 ends at the instance's role.
+    /// </summary>
     public string? AccessKey { get; set; }
 
     public string? SecretKey { get; set; }
@@ -27,13 +31,17 @@ public sealed class UserConfigsOptions : IValidatedOptions
     /// </summary>
     public bool? ConditionalWrites { get; set; }
 
-    /// <summary>A larger archive is refused and a larger directory not saved: nothing is stored that cannot be fetched again.</summary>
+    /// <summary>
+    /// An archive that unpacks to more is refused, and a larger directory is not saved: nothing is stored that could not be fetched again.
+    /// </summary>
     public long MaxUnpackedBytes { get; set; } = 4L << 30;
 
     /// <summary>Files, directories and links together.</summary>
     public int MaxEntries { get; set; } = 200_000;
 
-    /// <summary>For a whole fetch; the mandelbox then starts without its settings. Shorter than <c>Mandelbox:StepTimeout</c>.</summary>
+    /// <summary>
+    /// For a whole fetch. A mandelbox starts without its settings after it; so it must be shorter than <c>Mandelbox:StepTimeout</c>.
+    /// </summary>
     public TimeSpan FetchTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>

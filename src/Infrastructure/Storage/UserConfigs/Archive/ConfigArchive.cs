@@ -4,10 +4,7 @@ using K4os.Compression.LZ4.Streams;
 
 namespace HostService.Infrastructure.Storage.UserConfigs.Archive;
 
-/// <summary>
-/// The archive of a user's configs: tar → LZ4 frame → AES-256-CBC, in the formats of the programs <c>tar</c>, <c>lz4</c> and
-/// <c>openssl enc</c> (B22).
-/// </summary>
+/// <summary>A user's configs: tar → LZ4 frame → AES-256-CBC, as <c>tar</c>, <c>lz4</c> and <c>openssl enc</c> do (B22).</summary>
 internal static class ConfigArchive
 {
     /// <summary>As the <c>lz4</c> program: linked blocks and a checksum of the content.</summary>

@@ -117,10 +117,7 @@ internal sealed class TarGuard(Stream source, long maxBytes) : ForwardStream(isR
         }
     }
 
-    /// <summary>
-    /// Records of <c>LENGTH KEY=VALUE</c>, one for each line, read as the tar reader does: it ignores the length, and ends a value at a
-    /// line feed.
-    /// </summary>
+    /// <summary>Lines of <c>LENGTH KEY=VALUE</c>, read as the tar reader does: without the length, a value ends with its line.</summary>
     private static void ReadExtended(ReadOnlySpan<byte> records)
     {
         foreach (var line in records.Split((byte)'\n'))
