@@ -1,9 +1,9 @@
-using HostService.GrainInterfaces;
-using HostService.Infrastructure.Aws;
-using HostService.Infrastructure.Gpu;
 using HostService.Gateway;
+using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Infrastructure;
+using HostService.Infrastructure.Aws;
+using HostService.Infrastructure.Gpu;
 using HostService.Silo.Background;
 using HostService.Silo.Lifecycle;
 using HostService.Silo.Startup;
