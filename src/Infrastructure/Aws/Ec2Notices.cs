@@ -28,81 +28,84 @@ public sealed partial class Ec2Notices(IOptions<Ec2Options> options, TimeProvide
         var isSpot = false;
         while (true)
         {
-            List<InstanceNotice> notices = [];
-            var hasEvents = false;
-            try
+            Exception? failure = null;
+            isSpot = isSpot || await ReadAsync("instance-life-cycle", text => text.Trim() == "spot");
+            var notices = await ReadAsync(Events, OfEvents) ?? [];
+            var readsAll = isSpot || notices.Count > 0 || failure is not null;
+            if (readsAll)
             {
-                isSpot = isSpot || (await metadata.GetAsync("instance-life-cycle", cancellationToken))?.Trim() == "spot";
-                notices.AddRange(OfEvents(await metadata.GetAsync(Events, cancellationToken)));
-                hasEvents = notices.Count > 0;
-                if (isSpot || hasEvents)
-                {
-                    notices.AddRange(OfSpot(await metadata.GetAsync("spot/instance-action", cancellationToken)));
-                    notices.AddRange(OfRebalance(await metadata.GetAsync("events/recommendations/rebalance", cancellationToken)));
-                    notices.AddRange(OfAutoscaling(await metadata.GetAsync("autoscaling/target-lifecycle-state", cancellationToken)));
-                }
-
-                _failing = false;
-            }
-            catch (Exception exception) when (exception is InstanceMetadataException or JsonException && !_failing)
-            {
-                // Only the first of a row is logged: the next try is seconds away.
-                _failing = true;
-                LogUnreadable(exception.Message, exception);
-            }
-            catch (Exception exception) when (exception is InstanceMetadataException or JsonException)
-            {
-                // Logged before.
+                notices.AddRange(await ReadAsync("spot/instance-action", OfSpot) ?? []);
+                notices.AddRange(await ReadAsync("events/recommendations/rebalance", OfRebalance) ?? []);
+                notices.AddRange(await ReadAsync("autoscaling/target-lifecycle-state", OfAutoscaling) ?? []);
             }
 
+            // Only the first failure of a row is logged: the next try is seconds away.
+            if (failure is not null && !_failing)
+            {
+                LogUnreadable(failure.Message, failure);
+            }
+
+            _failing = failure is not null;
             foreach (var notice in notices.Where(_seen.Add))
             {
                 yield return notice;
             }
 
-            var interval = isSpot || hasEvents || _failing ? options.Value.NoticeInterval : options.Value.EventInterval;
+            var interval = readsAll ? options.Value.NoticeInterval : options.Value.EventInterval;
             await Task.Delay(interval, timeProvider, cancellationToken);
+
+            // One path that cannot be read never costs the notices of the others.
+            async Task<T?> ReadAsync<T>(string path, Func<string, T> parse)
+            {
+                try
+                {
+                    return await metadata.GetAsync(path, cancellationToken) is { } text ? parse(text) : default;
+                }
+                catch (Exception exception) when (exception is InstanceMetadataException or JsonException)
+                {
+                    failure = exception;
+                    return default;
+                }
+            }
         }
     }
 
     public void Dispose() => _http.Dispose();
 
     /// <summary>Two minutes before a spot instance ends.</summary>
-    private static IEnumerable<InstanceNotice> OfSpot(string? json)
+    private static List<InstanceNotice> OfSpot(string json)
     {
-        if (json is not null)
-        {
-            using var document = JsonDocument.Parse(json);
-            var action = Text(document.RootElement, "action");
-            yield return new InstanceNotice($"EC2 will {action} this spot instance", Time(Text(document.RootElement, "time")));
-        }
+        using var document = JsonDocument.Parse(json);
+        return Text(document.RootElement, "action") is var action and ("terminate" or "stop" or "hibernate")
+            ? [new InstanceNotice($"EC2 will {action} this spot instance", Time(Text(document.RootElement, "time")))]
+            : throw new JsonException("spot/instance-action names no action");
     }
 
-    private static IEnumerable<InstanceNotice> OfRebalance(string? json) =>
-        json is null ? [] : [new InstanceNotice("EC2 recommends to leave this spot instance, which it may soon interrupt", null)];
+    private static List<InstanceNotice> OfRebalance(string json)
+    {
+        using var document = JsonDocument.Parse(json);
+        return Text(document.RootElement, "noticeTime").Length > 0
+            ? [new InstanceNotice("EC2 recommends to leave this spot instance, which it may soon interrupt", null)]
+            : throw new JsonException("events/recommendations/rebalance names no time");
+    }
 
     /// <summary>What stops or restarts the instance. An event that is over or does neither leaves mandelboxes alone.</summary>
-    private static IEnumerable<InstanceNotice> OfEvents(string? json)
+    private static List<InstanceNotice> OfEvents(string json)
     {
-        if (json is null)
+        using var document = JsonDocument.Parse(json);
+        if (document.RootElement.ValueKind != JsonValueKind.Array)
         {
-            yield break;
+            throw new JsonException($"{Events} is no list");
         }
 
-        using var document = JsonDocument.Parse(json);
-        foreach (var happening in document.RootElement.EnumerateArray())
-        {
-            var code = Text(happening, "Code");
-            if (Text(happening, "State") == "active"
-                && code is "instance-stop" or "instance-retirement" or "instance-reboot" or "system-reboot")
-            {
-                yield return new InstanceNotice(
-                    $"EC2 has scheduled {code} ({Text(happening, "EventId")})", Time(Text(happening, "NotBefore")));
-            }
-        }
+        return [.. document.RootElement.EnumerateArray()
+            .Where(happening => Text(happening, "State") == "active"
+                && Text(happening, "Code") is "instance-stop" or "instance-retirement" or "instance-reboot" or "system-reboot")
+            .Select(happening => new InstanceNotice(
+                $"EC2 has scheduled {Text(happening, "Code")} ({Text(happening, "EventId")})", Time(Text(happening, "NotBefore"))))];
     }
 
-    private static IEnumerable<InstanceNotice> OfAutoscaling(string? state) => state?.Trim() == "Terminated"
+    private static List<InstanceNotice> OfAutoscaling(string state) => state.Trim() == "Terminated"
         ? [new InstanceNotice("its autoscaling group is about to terminate this instance", null)]
         : [];
 

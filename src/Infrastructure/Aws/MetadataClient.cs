@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Text;
 
 namespace HostService.Infrastructure.Aws;
 
@@ -124,7 +125,8 @@ internal sealed partial class MetadataClient(HttpMessageInvoker http, Ec2Options
             {
                 using var response = await http.SendAsync(request, token);
                 await response.Content.LoadIntoBufferAsync(LongestAnswer, token);
-                return (response.StatusCode, await response.Content.ReadAsStringAsync(token));
+                // Whatever the header names, which may be an encoding that does not exist.
+                return (response.StatusCode, Encoding.UTF8.GetString(await response.Content.ReadAsByteArrayAsync(token)));
             },
             cancellationToken);
 

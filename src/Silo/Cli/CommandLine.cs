@@ -10,7 +10,8 @@ public static partial class CommandLine
     /// <summary>Runs what the arguments ask for and returns the exit code (<see cref="ExitCodes"/>).</summary>
     public static async Task<int> InvokeAsync(string[] arguments)
     {
-        var result = Root().Parse(arguments);
+        // Settings first: behind a command that takes an argument, the parser would take one for that.
+        var result = Root().Parse([.. arguments.OrderBy(argument => ServiceConfiguration.Fault(argument) is not null)]);
         List<string> faults = [.. result.Errors.Select(e => InPlainWords(e.Message))];
         if (result.CommandResult.Command.TreatUnmatchedTokensAsErrors)
         {

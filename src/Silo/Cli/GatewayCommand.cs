@@ -26,8 +26,12 @@ internal static partial class GatewayCommand
         {
             TreatUnmatchedTokensAsErrors = false,
         };
-        command.SetAction((parsed, cancellationToken) =>
-            RunAsync(ServiceConfigurationReader.Read(parsed.UnmatchedTokens), cancellationToken));
+        command.SetAction(async (parsed, _) =>
+        {
+            // As in 'run': from here on a signal is a request to end cleanly.
+            var shutdown = ShutdownSignal.OfThisProcess();
+            return await RunAsync(ServiceConfigurationReader.Read(parsed.UnmatchedTokens), shutdown.Token);
+        });
         return command;
     }
 
@@ -40,6 +44,7 @@ internal static partial class GatewayCommand
         builder.AddServiceLogging();
         builder.AddTelemetry();
         builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<IHostLifetime, NoConsoleLifetime>();
         builder.Services.AddValidatedOptions<OrleansOptions>("Orleans").Validate(o => o.ExternalClients, NoClients);
         builder.Services.AddValidatedOptions<HostOptions>(HostOptions.Section);
         builder.Services.AddSingleton<IHostName, ConfiguredHostName>();

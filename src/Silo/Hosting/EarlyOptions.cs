@@ -22,13 +22,13 @@ internal static class EarlyOptions
     }
 
     /// <summary>Binds one section, for commands that need only this one.</summary>
-    /// <exception cref="StartRefusedException">It has faults; the message names them all.</exception>
-    public static TOptions ReadValid<TOptions>(this IConfiguration configuration, string section)
+    /// <exception cref="StartRefusedException">It has faults, or a key that nothing reads is set; the message names them all.</exception>
+    public static TOptions ReadValid<TOptions>(this IConfigurationRoot configuration, string section)
         where TOptions : class, IValidatedOptions, new()
     {
-        var services = new ServiceCollection().AddSingleton(configuration);
+        var services = new ServiceCollection().AddSingleton<IConfiguration>(configuration);
         services.AddValidatedOptions<TOptions>(section);
-        StartRefusedException.ThrowIfAny(OptionsCheck.Validate(services));
+        StartRefusedException.ThrowIfAny([.. OptionsCheck.Validate(services), .. SettingKeys.Validate(configuration)]);
         return configuration.ReadOrDefaults<TOptions>(section);
     }
 }

@@ -6,15 +6,21 @@ namespace HostService.Silo.Lifecycle;
 /// </summary>
 public sealed class SiloGate : IHostedService, IDisposable
 {
+    /// <summary>A silo starts in well under a second.</summary>
+    private static readonly TimeSpan SiloStartTimeout = TimeSpan.FromSeconds(10);
+
     private readonly TaskCompletionSource _siloRuns = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _cancel = new();
     private Task _start = Task.CompletedTask;
 
-    /// <summary>Starts the application and returns when the silo runs.</summary>
+    /// <summary>
+    /// Starts the application and returns when the silo runs. When cancelled, it waits for that, too, as long as it does not hang: a silo
+    /// whose start is cancelled reports errors and cannot be stopped.
+    /// </summary>
     public async Task StartSiloAsync(IHost application, CancellationToken cancellationToken)
     {
-        await using var cancellation = cancellationToken.Register(_cancel.Cancel);
+        await using var cancellation = cancellationToken.Register(() => _cancel.CancelAfter(SiloStartTimeout));
         _start = application.StartAsync(_cancel.Token);
         await await Task.WhenAny(_start, _siloRuns.Task);
     }
@@ -27,12 +33,18 @@ public sealed class SiloGate : IHostedService, IDisposable
         await _start;
     }
 
-    /// <summary>Stops the application, also one whose start has not finished.</summary>
+    /// <summary>
+    /// Stops the application, also one whose start has not finished. Orleans refuses to stop a silo that does not run; it is disposed of with
+    /// the application.
+    /// </summary>
     public async Task StopAsync(IHost application, CancellationToken cancellationToken)
     {
         await _cancel.CancelAsync();
         await _start.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await application.StopAsync(cancellationToken);
+        if (_siloRuns.Task.IsCompleted)
+        {
+            await application.StopAsync(cancellationToken);
+        }
     }
 
     public void Dispose() => _cancel.Dispose();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -29,6 +30,24 @@ public sealed class GatewayCommandTests(EngineFixture engine)
                     + "is 'host-service run' up, with Orleans:ExternalClients=true and the same Orleans:GatewayPort?",
             ],
             lines);
+    }
+
+    [Theory]
+    [InlineData("TERM")]
+    [InlineData("INT")]
+    [InlineData("HUP")]
+    [InlineData("QUIT")]
+    public async Task A_signal_ends_it_while_it_waits_for_the_silo(string signal)
+    {
+        using var directory = new ScratchDirectory();
+        var settings = ServiceSettings.Local(new Uri("unix:///nowhere"), directory).With(("Orleans__ExternalClients", "true"));
+        await using var gateway = await ServiceProcess.LaunchAsync(settings, "gateway");
+        var waiting = await gateway.Log.LineAsync("waiting for the silo").WaitAsync(TimeSpan.FromSeconds(60));
+
+        await SignalAsync(gateway, signal);
+
+        Assert.Equal(0, await gateway.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Equal(("", waiting), (gateway.Output.Text, gateway.Log.Text));
     }
 
     [Fact]
@@ -72,8 +91,15 @@ public sealed class GatewayCommandTests(EngineFixture engine)
             new JsonObject { ["auth_secret"] = ServiceProcess.Secret, ["force"] = true });
         Assert.Equal((HttpStatusCode.OK, "request successful"), (drained, (string)answer["result"]!));
         Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
-        Assert.Equal(0, await gateway.EndAsync());
+        await SignalAsync(gateway, "HUP");
+        Assert.Equal(0, await gateway.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.Equal(ready, gateway.Output.Text);
+    }
+
+    private static async Task SignalAsync(ServiceProcess process, string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{process.Pid}"]);
+        await kill.WaitForExitAsync();
     }
 
     /// <summary>A failure within the silo comes back as the reason that it is.</summary>

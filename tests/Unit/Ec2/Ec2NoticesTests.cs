@@ -81,7 +81,7 @@ public sealed class Ec2NoticesTests : IAsyncLifetime
         _service.Values["instance-life-cycle"] = "spot";
         var next = NextAsync();
         await PassAsync(5);
-        await _clock.TimerSetAsync(TimeSpan.FromSeconds(5));
+        await _clock.TimerSetAsync(TimeSpan.FromSeconds(5)).WaitAsync(TimeSpan.FromSeconds(10));
         Assert.False(next.IsCompleted);
         _service.Values[path] = text;
         _clock.Advance(TimeSpan.FromSeconds(5));
@@ -91,7 +91,7 @@ public sealed class Ec2NoticesTests : IAsyncLifetime
 
         next = NextAsync();
         await PassAsync(5);
-        await _clock.TimerSetAsync(TimeSpan.FromSeconds(5));
+        await _clock.TimerSetAsync(TimeSpan.FromSeconds(5)).WaitAsync(TimeSpan.FromSeconds(10));
         Assert.False(next.IsCompleted);
     }
 
@@ -108,6 +108,61 @@ public sealed class Ec2NoticesTests : IAsyncLifetime
         Assert.False(next.IsCompleted);
     }
 
+    [Theory]
+    [InlineData(Scheduled, "{}")]
+    [InlineData(Scheduled, "<html>")]
+    [InlineData(Scheduled, "\"\"")]
+    [InlineData(Rebalance, "<html>")]
+    [InlineData(Rebalance, "{}")]
+    [InlineData("instance-life-cycle", null)]
+    [InlineData(Scheduled, null)]
+    public async Task What_cannot_be_read_of_one_path_neither_is_a_notice_nor_costs_those_of_the_others(string path, string? text)
+    {
+        _service.Values["instance-life-cycle"] = "spot";
+        if (text is null)
+        {
+            _service.Broken = path;
+        }
+        else
+        {
+            _service.Values[path] = text;
+        }
+
+        var next = NextAsync();
+        await PassAsync(5);
+        await _clock.TimerSetAsync(TimeSpan.FromSeconds(5)).WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.False(next.IsCompleted);
+        _service.Values[Spot] = """{"action":"terminate","time":"2026-01-01T00:02:00Z"}""";
+        _clock.Advance(TimeSpan.FromSeconds(5));
+
+        Assert.Equal("EC2 will terminate this spot instance", (await next.WaitAsync(TimeSpan.FromSeconds(30))).What);
+        Assert.Single(_log.Lines, l => l.Contains("EC2's notices cannot be read", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("[]")]
+    [InlineData("""{"action":"none","time":"2026-01-01T00:02:00Z"}""")]
+    public async Task An_answer_that_is_no_interruption_drains_nothing(string text)
+    {
+        _service.Values["instance-life-cycle"] = "spot";
+        _service.Values[Spot] = text;
+        var next = NextAsync();
+        await PassAsync(5);
+        await _clock.TimerSetAsync(TimeSpan.FromSeconds(5)).WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.False(next.IsCompleted);
+    }
+
+    [Fact]
+    public async Task The_text_counts_whatever_encoding_its_header_names()
+    {
+        _service.ContentType = "text/plain; charset=nonsense";
+        _service.Values["instance-life-cycle"] = "spot";
+        _service.Values[Autoscaling] = "Terminated";
+
+        Assert.Contains("autoscaling", (await NextAsync().WaitAsync(TimeSpan.FromSeconds(30))).What, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_metadata_service_that_fails_or_talks_nonsense_is_reported_once_and_asked_again()
     {
@@ -116,12 +171,12 @@ public sealed class Ec2NoticesTests : IAsyncLifetime
         var next = NextAsync();
         await PassAsync(5);
         await PassAsync(5);
-        await _clock.TimerSetAsync(TimeSpan.FromSeconds(5));
+        await _clock.TimerSetAsync(TimeSpan.FromSeconds(5)).WaitAsync(TimeSpan.FromSeconds(10));
         Assert.Single(_log.Lines, l => l.Contains("EC2's notices cannot be read", StringComparison.Ordinal));
 
         _service.Next(FakeMetadataService.Status(500));
         await PassAsync(5);
-        await _clock.TimerSetAsync(TimeSpan.FromSeconds(5));
+        await _clock.TimerSetAsync(TimeSpan.FromSeconds(5)).WaitAsync(TimeSpan.FromSeconds(10));
         _service.Values[Spot] = """{"action":"terminate","time":"2026-01-01T00:02:00Z"}""";
         _clock.Advance(TimeSpan.FromSeconds(5));
         Assert.NotNull((await next.WaitAsync(TimeSpan.FromSeconds(30))).At);
@@ -132,7 +187,7 @@ public sealed class Ec2NoticesTests : IAsyncLifetime
 
     private async Task PassAsync(int seconds)
     {
-        await _clock.TimerSetAsync(TimeSpan.FromSeconds(seconds));
+        await _clock.TimerSetAsync(TimeSpan.FromSeconds(seconds)).WaitAsync(TimeSpan.FromSeconds(10));
         _clock.Advance(TimeSpan.FromSeconds(seconds));
     }
 }

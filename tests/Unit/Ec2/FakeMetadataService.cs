@@ -40,6 +40,12 @@ internal sealed class FakeMetadataService : IAsyncDisposable
 
     public bool TokensRequired { get; set; } = true;
 
+    /// <summary>Of the values.</summary>
+    public string? ContentType { get; set; }
+
+    /// <summary>The path that is answered with 500.</summary>
+    public string? Broken { get; set; }
+
     /// <summary>What the EC2 API answers.</summary>
     public Func<HttpContext, Task> Api { get; set; } = context => Text(context, 500, "");
 
@@ -127,7 +133,14 @@ internal sealed class FakeMetadataService : IAsyncDisposable
             return Text(context, 401, "");
         }
 
-        return Values.TryGetValue(name["GET ".Length..], out var value) ? Text(context, 200, value) : Text(
+        var key = name["GET ".Length..];
+        if (key == Broken)
+        {
+            return Text(context, 500, "");
+        }
+
+        context.Response.ContentType = ContentType;
+        return Values.TryGetValue(key, out var value) ? Text(context, 200, value) : Text(
             context, 404, "<html>404</html>");
     }
 

@@ -44,6 +44,7 @@ public sealed class SiloGateTests : IDisposable
                 () => _gate.StartSiloAsync(application, CancellationToken.None));
             Assert.Equal("silo", failure.Message);
             await _gate.StopAsync(application, CancellationToken.None);
+            Assert.Equal(0, _silo.Stopped);
         }
 
         using var gate = new SiloGate();
@@ -56,6 +57,21 @@ public sealed class SiloGateTests : IDisposable
             Assert.Equal("port in use", failure.Message);
             await gate.StopAsync(application, CancellationToken.None);
         }
+    }
+
+    [Fact]
+    public async Task A_silo_that_is_starting_when_the_start_is_cancelled_is_started_and_stopped()
+    {
+        _silo.Gate = new TaskCompletionSource();
+        using var application = Build();
+        using var cancel = new CancellationTokenSource();
+        var start = _gate.StartSiloAsync(application, cancel.Token);
+        await cancel.CancelAsync();
+        _silo.Gate.SetResult();
+
+        await start;
+        await _gate.StopAsync(application, CancellationToken.None);
+        Assert.Equal((1, 1, 0), (_silo.Started, _silo.Stopped, _server.Started));
     }
 
     [Fact]
@@ -83,14 +99,25 @@ public sealed class SiloGateTests : IDisposable
     {
         public Exception? Failure { get; set; }
 
+        /// <summary>Holds the start until it is completed.</summary>
+        public TaskCompletionSource? Gate { get; set; }
+
         public int Started { get; private set; }
 
         public int Stopped { get; private set; }
 
-        public Task StartAsync(CancellationToken cancellationToken)
+        public async Task StartAsync(CancellationToken cancellationToken)
         {
+            if (Gate is { } gate)
+            {
+                await gate.Task.WaitAsync(cancellationToken);
+            }
+
             Started++;
-            return Failure is null ? Task.CompletedTask : Task.FromException(Failure);
+            if (Failure is { } failure)
+            {
+                throw failure;
+            }
         }
 
         public Task StopAsync(CancellationToken cancellationToken)

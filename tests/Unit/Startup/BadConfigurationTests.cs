@@ -36,6 +36,8 @@ public sealed class BadConfigurationTests
     [InlineData("status", "Gateway__Port=abc", "Gateway:Port is 'abc'; it must be a whole number.")]
     [InlineData("status", "Gateway__Port=0", "Gateway:Port is 0", "--address")]
     [InlineData("gpus", "Gpu__MandelboxesPerGpu=many", "Gpu:MandelboxesPerGpu is 'many'; it must be a whole number.")]
+    [InlineData("drain --Gatway:Port=1", "", "did you mean Gateway:Port?")]
+    [InlineData("gpus --Gpu:Nvml=x", "Gateway__Prot=1", "Gpu:Nvml is no setting", "did you mean Gateway:Port?")]
     [InlineData("spin-up --dpi abc", "", "Cannot parse argument 'abc' for option '--dpi': it takes a whole number")]
     [InlineData("stop --hots", "", "'--hots' is no option of this command")]
     public async Task Every_fault_is_named_in_plain_words_with_exit_code_2(string command, string settings, params string[] expected)
@@ -70,10 +72,11 @@ public sealed class BadConfigurationTests
     [Theory]
     [InlineData("status", "--Gateway:Port=1", "https://127.0.0.1:1/")]
     [InlineData("status", "--Gateway:Address=127.0.0.2", "https://127.0.0.2:2/")]
+    [InlineData("stop --host", "--Gateway:Port=1", "https://127.0.0.1:1/")]
     public async Task A_command_finds_the_service_by_the_settings_that_run_takes(string command, string setting, string address)
     {
         var (code, _, errors) = await ServiceProcess.CommandAsync(
-            new Dictionary<string, string> { ["Gateway__Port"] = "2" }, command, setting);
+            new Dictionary<string, string> { ["Gateway__Port"] = "2" }, [.. command.Split(' '), setting]);
 
         Assert.Equal(1, code);
         Assert.Contains($"No host service answers at {address}", errors, StringComparison.Ordinal);

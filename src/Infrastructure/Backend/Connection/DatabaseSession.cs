@@ -8,7 +8,7 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
     : IAsyncDisposable
 {
     private readonly SemaphoreSlim _opening = new(1, 1);
-    private NpgsqlDataSource? _dataSource;
+    private ConnectionPool? _pool;
 
     /// <param name="what">Begins the message of a failure.</param>
     /// <remarks>When only the answer to the commit is lost, the work may have taken effect although this fails.</remarks>
@@ -27,7 +27,7 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
             catch (Exception exception) when (!both.IsCancellationRequested && attempt.MayBeRepeatedAfter(exception))
             {
                 // A pooled connection that died while it lay idle, as they all do when the server restarts (Npgsql has emptied the pool by
-                // now); or a data source that another query has replaced.
+                // now); or credentials that another query has dropped.
                 attempt = new Attempt();
                 return await RunOnceAsync(attempt, timeout, work, both.Token);
             }
@@ -46,14 +46,14 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         }
         catch (PostgresException exception)
         {
-            await DropRefusedCredentialsAsync(exception, attempt.DataSource);
+            await DropRefusedCredentialsAsync(exception, attempt.Pool);
             throw new BackendDatabaseException($"{what}: the database answered {exception.SqlState}: {exception.MessageText}", exception)
             {
                 Unreachable = IsOutage(exception.SqlState),
             };
         }
         catch (Exception exception)
-            when (exception is NpgsqlException or IOException or SocketException or TimeoutException or ObjectDisposedException)
+            when (exception is NpgsqlException or IOException or SocketException or TimeoutException or CredentialsDroppedException)
         {
             throw Unreachable(exception.Message, exception);
         }
@@ -64,9 +64,9 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
 
     public async ValueTask DisposeAsync()
     {
-        if (_dataSource is { } dataSource)
+        if (_pool is { } pool)
         {
-            await dataSource.DisposeAsync();
+            await pool.DropAsync();
         }
 
         _opening.Dispose();
@@ -79,7 +79,7 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
     private async Task<T> RunOnceAsync<T>(
         Attempt attempt, TimeSpan timeout, Func<DatabaseTransaction, Task<T>> work, CancellationToken cancellationToken)
     {
-        attempt.DataSource = await OpenSourceAsync(cancellationToken);
+        attempt.Pool = await OpenPoolAsync(cancellationToken);
         var running = ExecuteAsync(attempt, timeout, work, cancellationToken);
         try
         {
@@ -97,7 +97,7 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
     private static async Task<T> ExecuteAsync<T>(
         Attempt attempt, TimeSpan timeout, Func<DatabaseTransaction, Task<T>> work, CancellationToken cancellationToken)
     {
-        await using var connection = await attempt.DataSource!.OpenConnectionAsync(cancellationToken);
+        await using var connection = await attempt.Pool!.OpenConnectionAsync(cancellationToken);
         attempt.Opened = true;
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var session = new DatabaseTransaction(connection, transaction, cancellationToken);
@@ -116,9 +116,9 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         return result;
     }
 
-    private async Task<NpgsqlDataSource> OpenSourceAsync(CancellationToken cancellationToken)
+    private async Task<ConnectionPool> OpenPoolAsync(CancellationToken cancellationToken)
     {
-        if (_dataSource is { } open)
+        if (_pool is { } open)
         {
             return open;
         }
@@ -126,7 +126,7 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         await _opening.WaitAsync(cancellationToken);
         try
         {
-            return _dataSource ??= NpgsqlDataSource.Create(Complete(await source.ResolveAsync(cancellationToken)));
+            return _pool ??= new ConnectionPool(Complete(await source.ResolveAsync(cancellationToken)));
         }
         finally
         {
@@ -152,25 +152,28 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
     }
 
     /// <summary>Heroku may change the password at any time: after a refusal the connection string is read again.</summary>
-    private async Task DropRefusedCredentialsAsync(PostgresException exception, NpgsqlDataSource? refused)
+    private async Task DropRefusedCredentialsAsync(PostgresException exception, ConnectionPool? refused)
     {
-        if (exception.SqlState.StartsWith("28", StringComparison.Ordinal) && refused is not null
-            && ReferenceEquals(Interlocked.CompareExchange(ref _dataSource, null, refused), refused))
+        if (IsRefusal(exception.SqlState) && refused is not null
+            && ReferenceEquals(Interlocked.CompareExchange(ref _pool, null, refused), refused))
         {
-            await refused.DisposeAsync();
+            await refused.DropAsync();
         }
     }
 
     /// <summary>Errors that any statement would meet: connection, resources, shutdown, credentials, read-only standby.</summary>
     private static bool IsOutage(string sqlState) =>
         sqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InvalidCatalogName
-        || sqlState.StartsWith("08", StringComparison.Ordinal) || sqlState.StartsWith("28", StringComparison.Ordinal)
+        || sqlState.StartsWith("08", StringComparison.Ordinal) || IsRefusal(sqlState)
         || sqlState.StartsWith("53", StringComparison.Ordinal) || sqlState.StartsWith("57P", StringComparison.Ordinal);
+
+    /// <summary>The server does not accept the credentials.</summary>
+    private static bool IsRefusal(string sqlState) => sqlState.StartsWith("28", StringComparison.Ordinal);
 
     /// <summary>How far an attempt came.</summary>
     private sealed class Attempt
     {
-        public NpgsqlDataSource? DataSource { get; set; }
+        public ConnectionPool? Pool { get; set; }
 
         public bool Opened { get; set; }
 
@@ -179,8 +182,8 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         /// <summary>After a lost connection, but not where none was opened, and never once the commit was sent.</summary>
         public bool MayBeRepeatedAfter(Exception exception) => !Committing && exception switch
         {
-            ObjectDisposedException => true,
-            PostgresException postgres => Opened && IsOutage(postgres.SqlState),
+            CredentialsDroppedException => true,
+            PostgresException postgres => Opened && IsOutage(postgres.SqlState) && !IsRefusal(postgres.SqlState),
             _ => Opened && exception is NpgsqlException or IOException or SocketException,
         };
     }
