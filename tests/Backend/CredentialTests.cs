@@ -68,7 +68,7 @@ public sealed class CredentialTests(PostgresFixture postgres)
     public async Task A_query_that_takes_a_connection_just_after_the_credentials_were_replaced_is_told_so()
     {
         var pool = new ConnectionPool(new NpgsqlConnectionStringBuilder("Host=/nowhere;Username=last_month"));
-        await pool.DropAsync();
+        await pool.DisposeAsync();
 
         await Assert.ThrowsAsync<CredentialsDroppedException>(() => pool.OpenConnectionAsync(default));
     }

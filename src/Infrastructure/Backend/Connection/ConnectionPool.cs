@@ -3,18 +3,18 @@ using Npgsql;
 namespace HostService.Infrastructure.Backend.Connection;
 
 /// <summary>The connections of one connection string.</summary>
-internal sealed class ConnectionPool(NpgsqlConnectionStringBuilder settings)
+internal sealed class ConnectionPool(NpgsqlConnectionStringBuilder settings) : IAsyncDisposable
 {
     private readonly NpgsqlDataSource _dataSource = NpgsqlDataSource.Create(settings);
     private readonly CancellationTokenSource _dropped = new();
 
-    /// <exception cref="CredentialsDroppedException">Before or during this call, <see cref="DropAsync"/> was called.</exception>
+    /// <exception cref="CredentialsDroppedException">Before or during this call, it was disposed of.</exception>
     public async Task<NpgsqlConnection> OpenConnectionAsync(CancellationToken cancellationToken)
     {
-        // A data source that is disposed of does not wake those that wait for one of its connections.
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _dropped.Token);
         try
         {
+            // A data source that is disposed of does not wake those that wait for one of its connections.
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _dropped.Token);
             return await _dataSource.OpenConnectionAsync(either.Token);
         }
         catch (Exception exception)
@@ -25,10 +25,11 @@ internal sealed class ConnectionPool(NpgsqlConnectionStringBuilder settings)
     }
 
     /// <summary>Connections in use stay until their queries have ended.</summary>
-    public async Task DropAsync()
+    public async ValueTask DisposeAsync()
     {
         await _dropped.CancelAsync();
         await _dataSource.DisposeAsync();
+        _dropped.Dispose();
     }
 }
 

@@ -66,7 +66,7 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
     {
         if (_pool is { } pool)
         {
-            await pool.DropAsync();
+            await pool.DisposeAsync();
         }
 
         _opening.Dispose();
@@ -157,7 +157,7 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         if (IsRefusal(exception.SqlState) && refused is not null
             && ReferenceEquals(Interlocked.CompareExchange(ref _pool, null, refused), refused))
         {
-            await refused.DropAsync();
+            await refused.DisposeAsync();
         }
     }
 
