@@ -29,7 +29,7 @@ internal sealed class TokenVerifier(
     {
         if (text.Length > LongestToken)
         {
-            return TokenAnswer.Refused("the token is too long");
+            return TokenAnswer.Refused($"it is longer than {LongestToken} characters");
         }
 
         try
@@ -43,18 +43,18 @@ internal sealed class TokenVerifier(
 
             if (await keys.FindAsync(token.Kid, cancellationToken) is not { } key)
             {
-                return TokenAnswer.Refused("the issuer has no such key");
+                return TokenAnswer.Refused("the issuer has no key with its key id");
             }
 
             var result = await _handler.ValidateTokenAsync(token, Parameters(key));
             return result.IsValid
                 ? new TokenAnswer(Read(token), null)
-                : TokenAnswer.Refused(result.Exception?.GetType().Name ?? "not valid");
+                : TokenAnswer.Refused(FaultBeforeKey(token) ?? "the issuer's key did not sign it");
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
             // The text is a stranger's: any failure to parse it means that it is no token.
-            return TokenAnswer.Refused($"not a token ({exception.GetType().Name})");
+            return TokenAnswer.Refused("it is not a JSON web token");
         }
     }
 
@@ -62,27 +62,27 @@ internal sealed class TokenVerifier(
     {
         if (token.Alg != SecurityAlgorithms.RsaSha256 || token.IsEncrypted)
         {
-            return "the algorithm is not RS256";
+            return "its algorithm is not RS256";
         }
 
         if (string.IsNullOrEmpty(token.Kid))
         {
-            return "the token names no key";
+            return "it names no key id";
         }
 
         if (token.TryGetHeaderValue<object>("crit", out _))
         {
-            return "the token asks for an extension";
+            return "it requires an extension (crit)";
         }
 
         if (token.Issuer != _issuer)
         {
-            return "another issuer";
+            return $"its issuer is not {_issuer}";
         }
 
         if (!token.Audiences.Contains(_audience, StringComparer.Ordinal))
         {
-            return "another audience";
+            return $"its audience is not {_audience}";
         }
 
         return FaultOfLifetime(token);
@@ -93,11 +93,11 @@ internal sealed class TokenVerifier(
         var now = timeProvider.GetUtcNow().UtcDateTime;
         if (!token.TryGetPayloadValue<long>(JwtRegisteredClaimNames.Exp, out _) || now >= token.ValidTo + _skew)
         {
-            return "the token has expired";
+            return "it has expired";
         }
 
         return token.TryGetPayloadValue<object>(JwtRegisteredClaimNames.Nbf, out _) && now < token.ValidFrom - _skew
-            ? "the token is not yet valid"
+            ? "it is not yet valid"
             : null;
     }
 

@@ -56,14 +56,14 @@ internal sealed class ServiceClient : IDisposable
         catch (HttpRequestException exception) when (exception.HttpRequestError == HttpRequestError.SecureConnectionError)
         {
             throw new ServiceClientException(
-                $"The certificate of {_address} is not accepted: {exception.GetBaseException().Message} Copy cert.pem from the service's "
-                + "Host:PrivateRoot and name it with --cacert, or skip the check with --insecure.",
+                $"The certificate of {_address} is not accepted: {exception.GetBaseException().Message.TrimEnd('.')}. "
+                + "Copy cert.pem from the service's Host:PrivateRoot and name it with --cacert, or skip the check with --insecure.",
                 exception);
         }
         catch (HttpRequestException exception)
         {
             throw new ServiceClientException(
-                $"No host service answers at {_address}: {exception.Message} Is it running ('host-service run')? "
+                $"No host service answers at {_address}: {exception.Message.TrimEnd('.')}. Is it running ('host-service run')? "
                 + "Name another one with --address.",
                 exception);
         }

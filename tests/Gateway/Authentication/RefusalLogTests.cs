@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using HostService.Gateway.Authentication;
 using HostService.GrainInterfaces;
 using HostService.Tests.Gateway.Fakes;
@@ -24,6 +25,29 @@ public sealed class RefusalLogTests
         await RefuseAsync(authenticator, 1);
         Assert.Equal(102, log.Lines.Count);
         Assert.Contains("200 refused credentials", log.Lines[100], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_refusal_is_logged_with_its_reason_in_plain_words()
+    {
+        var clock = new ManualClock();
+        var log = new RecordingLogger<Authenticator>();
+        await using var issuer = await Issuer.StartAsync();
+        await using var host = await GatewayHost.StartAsync(HostEnvironment.Prod, null, clock, ("Auth:Issuer", issuer.Url));
+        var authenticator = ActivatorUtilities.CreateInstance<Authenticator>(host.Services, log);
+        var claims = issuer.Claims(clock.GetUtcNow());
+        using var other = RSA.Create(2048);
+
+        foreach (var token in new[] { "rubbish", issuer.Sign(claims, key: other), issuer.Sign(claims, "unknown", other) })
+        {
+            await authenticator.BackendAsync(IPAddress.Loopback, token, CancellationToken.None);
+        }
+
+        Assert.Collection(
+            log.Lines,
+            line => Assert.EndsWith("it is not a JSON web token", line, StringComparison.Ordinal),
+            line => Assert.EndsWith("the issuer's key did not sign it", line, StringComparison.Ordinal),
+            line => Assert.EndsWith("the issuer has no key with its key id", line, StringComparison.Ordinal));
     }
 
     private static async Task RefuseAsync(Authenticator authenticator, int times)

@@ -11,10 +11,10 @@ internal sealed class ConnectionPool(NpgsqlConnectionStringBuilder settings) : I
     /// <exception cref="CredentialsDroppedException">Before or during this call, the pool was disposed of.</exception>
     public async Task<NpgsqlConnection> OpenConnectionAsync(CancellationToken cancellationToken)
     {
-        // A data source that is disposed of does not wake those that wait for one of its connections.
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _dropped.Token);
         try
         {
+            // A data source that is disposed of does not wake those that wait for one of its connections.
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _dropped.Token);
             return await _dataSource.OpenConnectionAsync(either.Token);
         }
         catch (Exception exception)
@@ -29,6 +29,7 @@ internal sealed class ConnectionPool(NpgsqlConnectionStringBuilder settings) : I
     {
         await _dropped.CancelAsync();
         await _dataSource.DisposeAsync();
+        _dropped.Dispose();
     }
 }
 
