@@ -132,19 +132,19 @@ public sealed partial class ContainerEventDispatcher(
 
     private async Task CompareContainersAsync(ConcurrentQueue<Exception> failures, CancellationToken cancellationToken)
     {
-        var ofThisHost = await ListAsync(cancellationToken);
-        await Task.WhenAll(ofThisHost
+        var ofAnyHost = await ListAsync(cancellationToken);
+        await Task.WhenAll(ofAnyHost
             .Select(container => CollectFailureAsync(() => RemoveIfStrayAsync(container), failures))
-            .Append(CollectFailureAsync(() => HoldEarlierLeasesAsync(ofThisHost), failures)));
+            .Append(CollectFailureAsync(() => HoldEarlierLeasesAsync(ofAnyHost), failures)));
     }
 
     private Task<IReadOnlyList<ContainerDescription>> ListAsync(CancellationToken cancellationToken) =>
-        engine.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = Owner.InstanceName }, cancellationToken);
+        engine.ListAsync(ContainerLabels.OfAnyHost, cancellationToken);
 
     /// <summary>A container that outlived its run keeps what its labels say until it is removed: it may run, or be started.</summary>
-    private Task HoldEarlierLeasesAsync(IEnumerable<ContainerDescription> ofThisHost) => Host.HoldLeases(
+    private Task HoldEarlierLeasesAsync(IEnumerable<ContainerDescription> ofAnyHost) => Host.HoldLeases(
     [
-        .. ofThisHost
+        .. ofAnyHost
             .Where(container => ContainerLabels.IsOfEarlierRun(container.Labels, Owner))
             .Select(container => ContainerLabels.Read(container.Labels) is { } lease
                 ? lease with { MandelboxId = $"container {container.Id}" }

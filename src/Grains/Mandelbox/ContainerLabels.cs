@@ -19,6 +19,9 @@ public static class ContainerLabels
     public const string Gpu = "host-service.gpu";
     public const string Ports = "host-service.ports";
 
+    /// <summary>Lists mandelboxes' containers, those of other services on this engine included.</summary>
+    public static IReadOnlyDictionary<string, string> OfAnyHost { get; } = new Dictionary<string, string> { [Host] = "" };
+
     /// <summary>The labels of a mandelbox's container.</summary>
     public static Dictionary<string, string> Write(ContainerOwner owner, Lease lease, SpinUpRequest request) => new()
     {
@@ -44,9 +47,13 @@ public static class ContainerLabels
                 ? id
                 : null;
 
-    /// <summary>Whether a container is this host's, and outlived the run that made it.</summary>
+    /// <summary>
+    /// Whether a container is this host's, and outlived the run that made it. By the root as well as by the name: the host may have been
+    /// renamed since, and no other running service has this root.
+    /// </summary>
     public static bool IsOfEarlierRun(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
-        labels.GetValueOrDefault(Host) == owner.InstanceName && labels.GetValueOrDefault(Run) != owner.Run;
+        (labels.GetValueOrDefault(Host) == owner.InstanceName || labels.GetValueOrDefault(Root) == owner.Root)
+            && labels.GetValueOrDefault(Run) != owner.Run;
 
     /// <summary>
     /// Whether the earlier run used this root. Another root's user configs may not be saved yet. Labels of older versions name no root.

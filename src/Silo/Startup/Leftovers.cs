@@ -90,8 +90,7 @@ public sealed partial class Leftovers(
 
     private async Task<IReadOnlyList<ContainerDescription>> ContainersAsync(CancellationToken cancellationToken)
     {
-        var labels = new Dictionary<string, string> { [ContainerLabels.Host] = Owner.InstanceName };
-        var all = await engine.ListAsync(labels, cancellationToken);
+        var all = await engine.ListAsync(ContainerLabels.OfAnyHost, cancellationToken);
         return [.. all.Where(container => ContainerLabels.IsOfEarlierRun(container.Labels, Owner))];
     }
 
