@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using HostService.Grains.Mandelbox;
+using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
 
 namespace HostService.Grains.Host;
@@ -9,8 +10,11 @@ namespace HostService.Grains.Host;
 /// (B19–B21). Slow work runs in the background, so that no event waits for another.
 /// </summary>
 public sealed partial class ContainerEventDispatcher(
-    IContainerEngine engine, IGrainFactory grains, HostInfoSource hostInfo, ILogger<ContainerEventDispatcher> logger)
-    : IContainerEventHandler, IDisposable
+    IContainerEngine engine,
+    IGrainFactory grains,
+    IBackendDatabase database,
+    HostInfoSource hostInfo,
+    ILogger<ContainerEventDispatcher> logger) : IContainerEventHandler, IDisposable
 {
     private readonly BackgroundTaskSet _background = new();
 
@@ -54,9 +58,14 @@ public sealed partial class ContainerEventDispatcher(
 
     public async Task OnEventAsync(ContainerEvent happened, CancellationToken cancellationToken)
     {
-        if (happened.Action == "destroy" && ContainerLabels.IsOfEarlierRun(happened.Labels, Owner))
+        switch (happened.Action)
         {
-            await HoldEarlierLeasesAsync(await ListAsync(cancellationToken));
+            case "die" when ContainerLabels.IsOfEarlierRun(happened.Labels, Owner):
+                BeginRowRemoval(happened.Labels);
+                break;
+            case "destroy" when ContainerLabels.IsOfEarlierRun(happened.Labels, Owner):
+                await HoldEarlierLeasesAsync(await ListAsync(cancellationToken));
+                break;
         }
 
         if (happened.Action is not ("create" or "start" or "oom" or "die"))
@@ -201,6 +210,33 @@ public sealed partial class ContainerEventDispatcher(
             }
         });
 
+    /// <summary>In the background: no step of this run removes the row of a mandelbox that outlived its run.</summary>
+    private void BeginRowRemoval(IReadOnlyDictionary<string, string> labels)
+    {
+        if (labels.GetValueOrDefault(ContainerLabels.Host) != Owner.InstanceName
+            || labels.GetValueOrDefault(ContainerLabels.MandelboxId) is not { Length: > 0 } id)
+        {
+            return;
+        }
+
+        _background.Begin($"remove the row of {id}", async cancellationToken =>
+        {
+            try
+            {
+                // One of this run may have the id of the old one by now, and its row.
+                if (await grains.GetGrain<IMandelboxGrain>(id).Describe() is null)
+                {
+                    await database.RemoveMandelboxAsync(id, cancellationToken);
+                }
+            }
+            catch (Exception exception)
+            {
+                // Nobody awaits this.
+                LogRowNotRemoved(id, exception);
+            }
+        });
+    }
+
     [LoggerMessage(
         Level = LogLevel.Warning,
         Message = "Mandelbox {MandelboxId}: container {ContainerId} ended while the Docker event stream was interrupted")]
@@ -216,6 +252,9 @@ public sealed partial class ContainerEventDispatcher(
         Level = LogLevel.Warning,
         Message = "Mandelbox {MandelboxId}: removing container {ContainerId}, which belongs to no live mandelbox")]
     private partial void LogStray(string mandelboxId, string containerId);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Mandelbox {MandelboxId} of an earlier run has ended; its row could not be removed")]
+    private partial void LogRowNotRemoved(string mandelboxId, Exception exception);
 
     [LoggerMessage(
         Level = LogLevel.Error, Message = "Mandelbox {MandelboxId}: stray container {ContainerId} could not be removed: {Reason}")]

@@ -75,7 +75,7 @@ public sealed partial class Leftovers(
 
     /// <summary>
     /// Logs the containers that are still there, which keep their leases (<see cref="Grains.Host.ContainerEventDispatcher"/>). Returns the
-    /// ids of their mandelboxes.
+    /// ids of the mandelboxes whose containers run; the others have ended, after a reboot for example.
     /// </summary>
     public async Task<IReadOnlyCollection<string>> ReportAsync(CancellationToken cancellationToken)
     {
@@ -85,7 +85,10 @@ public sealed partial class Leftovers(
             LogLeft(container.Name, container.Id, container.Labels.GetValueOrDefault(ContainerLabels.Root, "unknown"));
         }
 
-        return [.. containers.Select(container => container.Labels.GetValueOrDefault(ContainerLabels.MandelboxId)).OfType<string>()];
+        return [.. containers
+            .Where(container => container.Running)
+            .Select(container => container.Labels.GetValueOrDefault(ContainerLabels.MandelboxId))
+            .OfType<string>()];
     }
 
     private async Task<IReadOnlyList<ContainerDescription>> ContainersAsync(CancellationToken cancellationToken)
