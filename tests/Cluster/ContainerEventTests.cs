@@ -1,6 +1,7 @@
 using HostService.GrainInterfaces;
 using HostService.Grains.Host;
 using HostService.Grains.Mandelbox;
+using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
 using HostService.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
@@ -118,6 +119,25 @@ public sealed class ContainerEventTests
     }
 
     [Fact]
+    public async Task The_row_of_a_mandelbox_that_outlived_its_run_goes_with_its_container()
+    {
+        await using var cluster = await StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        var earlier = await MakeEarlierAsync(cluster, "earlier", HostCluster.InstanceName, "old");
+        var ofOurId = await MakeEarlierAsync(cluster, "of-our-id", HostCluster.InstanceName, "m1");
+        var another = await MakeEarlierAsync(cluster, "of-another-host", "another-host", "theirs");
+        cluster.Database.Rows["old"] = cluster.Database.Rows["theirs"] = MandelboxStatus.Running;
+
+        foreach (var container in new[] { earlier, ofOurId, another })
+        {
+            await cluster.OnEventAsync("die", container);
+        }
+
+        await cluster.Events.WhenIdleAsync();
+        Assert.Equal(["m1", "theirs"], cluster.Database.Rows.Keys.Order());
+    }
+
+    [Fact]
     public async Task A_comparison_that_fails_is_reported_and_the_others_are_made()
     {
         await using var cluster = await StartAsync();
@@ -165,6 +185,21 @@ public sealed class ContainerEventTests
             },
         },
         CancellationToken.None);
+
+    private static Task<string> MakeEarlierAsync(HostCluster cluster, string name, string host, string mandelboxId) =>
+        cluster.Engine.CreateAsync(
+            new ContainerSpec
+            {
+                Name = name,
+                Image = FakeContainerEngine.DemoImage,
+                Labels = new Dictionary<string, string>
+                {
+                    [ContainerLabels.Host] = host,
+                    [ContainerLabels.Run] = "an earlier run",
+                    [ContainerLabels.MandelboxId] = mandelboxId,
+                },
+            },
+            CancellationToken.None);
 
     private Task<HostCluster> StartAsync() =>
         new HostCluster { Replace = services => services.AddSingleton<ILogger<ContainerEventDispatcher>>(_log) }.StartAsync();

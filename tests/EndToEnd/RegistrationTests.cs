@@ -97,6 +97,31 @@ public sealed class RegistrationTests(EngineFixture engine, PostgresFixture data
     }
 
     [BackendFact]
+    public async Task After_a_crash_the_row_of_a_mandelbox_stays_while_its_container_runs_and_no_longer()
+    {
+        await (await HostRow.ForAsync(_settings)).AddAsync(database.Server);
+        await using var crashed = await RunningService.StartAsync(new ScratchDirectory(), engine.Endpoint, _settings);
+        await _rows.AllocateAsync(crashed.Instance, crashed.LocalUser, ["ended", "running"]);
+        await crashed.UpAsync(RunningService.SpinUp("ended"));
+        await crashed.UpAsync(RunningService.SpinUp("running"));
+        await crashed.Process.KillAsync();
+        Directory.Delete(_settings.Root, recursive: true);
+        var (ended, running) = (await crashed.ContainerAsync("ended"), await crashed.ContainerAsync("running"));
+        await crashed.Engine.StopAsync(ended.Id, TimeSpan.Zero, default);
+        await database.Server.ExecuteAsync(
+            $"UPDATE hardware.instance_info SET status = 'PRE_CONNECTION' WHERE instance_name = '{_settings.InstanceName}'");
+
+        await using var next = await ServiceProcess.StartAsync(_settings);
+        Assert.Equal("gone", (await _rows.OfAsync("ended"))[^1]);
+        Assert.Equal("RUNNING", (await _rows.OfAsync("running"))[^1]);
+
+        await crashed.Engine.RemoveAsync(running.Id, default);
+        await _rows.GoneAsync("running");
+        await crashed.Engine.RemoveAsync(ended.Id, default);
+        Assert.Equal(0, await next.EndAsync());
+    }
+
+    [BackendFact]
     public async Task A_host_that_the_webserver_does_not_know_is_refused()
     {
         await using var service = await ServiceProcess.LaunchAsync(_settings);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using HostService.Grains.Mandelbox;
+using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
 
 namespace HostService.Grains.Host;
@@ -9,8 +10,11 @@ namespace HostService.Grains.Host;
 /// (B19–B21). Slow work runs in the background, so that no event waits for another.
 /// </summary>
 public sealed partial class ContainerEventDispatcher(
-    IContainerEngine engine, IGrainFactory grains, HostInfoSource hostInfo, ILogger<ContainerEventDispatcher> logger)
-    : IContainerEventHandler, IDisposable
+    IContainerEngine engine,
+    IGrainFactory grains,
+    IBackendDatabase database,
+    HostInfoSource hostInfo,
+    ILogger<ContainerEventDispatcher> logger) : IContainerEventHandler, IDisposable
 {
     private readonly BackgroundTaskSet _background = new();
 
@@ -54,9 +58,14 @@ public sealed partial class ContainerEventDispatcher(
 
     public async Task OnEventAsync(ContainerEvent happened, CancellationToken cancellationToken)
     {
-        if (happened.Action == "destroy" && ContainerLabels.IsOfEarlierRun(happened.Labels, Owner))
+        switch (happened.Action)
         {
-            await HoldEarlierLeasesAsync(await ListAsync(cancellationToken));
+            case "die" when ContainerLabels.IsOfEarlierRun(happened.Labels, Owner):
+                BeginRowRemoval(happened.Labels);
+                break;
+            case "destroy" when ContainerLabels.IsOfEarlierRun(happened.Labels, Owner):
+                await HoldEarlierLeasesAsync(await ListAsync(cancellationToken));
+                break;
         }
 
         if (happened.Action is not ("create" or "start" or "oom" or "die"))
@@ -131,19 +140,19 @@ public sealed partial class ContainerEventDispatcher(
 
     private async Task CompareContainersAsync(ConcurrentQueue<Exception> failures, CancellationToken cancellationToken)
     {
-        var ofThisHost = await ListAsync(cancellationToken);
-        await Task.WhenAll(ofThisHost
+        var ofAnyHost = await ListAsync(cancellationToken);
+        await Task.WhenAll(ofAnyHost
             .Select(container => CollectFailureAsync(() => RemoveIfStrayAsync(container), failures))
-            .Append(CollectFailureAsync(() => HoldEarlierLeasesAsync(ofThisHost), failures)));
+            .Append(CollectFailureAsync(() => HoldEarlierLeasesAsync(ofAnyHost), failures)));
     }
 
     private Task<IReadOnlyList<ContainerDescription>> ListAsync(CancellationToken cancellationToken) =>
-        engine.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = Owner.InstanceName }, cancellationToken);
+        engine.ListAsync(ContainerLabels.OfAnyHost, cancellationToken);
 
     /// <summary>A container that outlived its run keeps what its labels say until it is removed: it may run, or be started.</summary>
-    private Task HoldEarlierLeasesAsync(IEnumerable<ContainerDescription> ofThisHost) => Host.HoldLeases(
+    private Task HoldEarlierLeasesAsync(IEnumerable<ContainerDescription> ofAnyHost) => Host.HoldLeases(
     [
-        .. ofThisHost
+        .. ofAnyHost
             .Where(container => ContainerLabels.IsOfEarlierRun(container.Labels, Owner))
             .Select(container => ContainerLabels.Read(container.Labels) is { } lease
                 ? lease with { MandelboxId = $"container {container.Id}" }
@@ -200,6 +209,33 @@ public sealed partial class ContainerEventDispatcher(
             }
         });
 
+    /// <summary>In the background: no step of this run removes the row of a mandelbox that outlived its run.</summary>
+    private void BeginRowRemoval(IReadOnlyDictionary<string, string> labels)
+    {
+        if (labels.GetValueOrDefault(ContainerLabels.Host) != Owner.InstanceName
+            || labels.GetValueOrDefault(ContainerLabels.MandelboxId) is not { Length: > 0 } id)
+        {
+            return;
+        }
+
+        _background.Begin($"remove the row of {id}", async cancellationToken =>
+        {
+            try
+            {
+                // One of this run may have the id of the old one by now, and its row.
+                if (await grains.GetGrain<IMandelboxGrain>(id).Describe() is null)
+                {
+                    await database.RemoveMandelboxAsync(id, cancellationToken);
+                }
+            }
+            catch (Exception exception)
+            {
+                // Nobody awaits this.
+                LogRowNotRemoved(id, exception);
+            }
+        });
+    }
+
     [LoggerMessage(
         LogLevel.Warning, "Mandelbox {MandelboxId}: container {ContainerId} ended while the Docker event stream was interrupted")]
     private partial void LogDeathMissed(string mandelboxId, string containerId);
@@ -212,6 +248,9 @@ public sealed partial class ContainerEventDispatcher(
 
     [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: removing container {ContainerId}, which belongs to no live mandelbox")]
     private partial void LogStray(string mandelboxId, string containerId);
+
+    [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId} of an earlier run has ended; its row could not be removed")]
+    private partial void LogRowNotRemoved(string mandelboxId, Exception exception);
 
     [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId}: stray container {ContainerId} could not be removed: {Reason}")]
     private partial void LogStrayNotRemoved(string mandelboxId, string containerId, string reason, Exception exception);

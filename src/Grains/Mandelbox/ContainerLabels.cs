@@ -17,6 +17,9 @@ public static class ContainerLabels
     public const string Gpu = "host-service.gpu";
     public const string Ports = "host-service.ports";
 
+    /// <summary>Lists mandelboxes' containers, those of other services on this engine included.</summary>
+    public static IReadOnlyDictionary<string, string> OfAnyHost { get; } = new Dictionary<string, string> { [Host] = "" };
+
     public static Dictionary<string, string> Write(ContainerOwner owner, Lease lease, SpinUpRequest request) => new()
     {
         [MandelboxId] = lease.MandelboxId,
@@ -39,9 +42,13 @@ public static class ContainerLabels
                 ? id
                 : null;
 
-    /// <summary>Whether a container is this host's, and outlived the run that made it.</summary>
+    /// <summary>
+    /// Whether a container is this host's, and outlived the run that made it. By the root as well as by the name: the host may have been
+    /// renamed since, and no other running service has this root.
+    /// </summary>
     public static bool IsOfEarlierRun(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
-        labels.GetValueOrDefault(Host) == owner.InstanceName && labels.GetValueOrDefault(Run) != owner.Run;
+        (labels.GetValueOrDefault(Host) == owner.InstanceName || labels.GetValueOrDefault(Root) == owner.Root)
+            && labels.GetValueOrDefault(Run) != owner.Run;
 
     /// <summary>Whether the earlier run used this root; another's user configs may be unsaved. Older versions' labels name none.</summary>
     public static bool IsOfRoot(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>

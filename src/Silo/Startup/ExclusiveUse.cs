@@ -54,7 +54,17 @@ public sealed class ExclusiveUse(
 
     private void Claim(IEnumerable<(string Key, string Value, string Name)> all)
     {
-        var taken = all.Where(claim => !claims.TryTake(claim.Name)).Select(claim => $"{claim.Key} ({claim.Value})").ToList();
+        // Nothing is taken after the first that is taken already: of two that start at the same time and share several, each could get one
+        // that the other needs, and both would be refused.
+        var taken = new List<string>();
+        foreach (var (key, value, name) in all)
+        {
+            if (taken.Count == 0 ? !claims.TryTake(name) : ProcessClaims.IsTaken(name))
+            {
+                taken.Add($"{key} ({value})");
+            }
+        }
+
         if (taken.Count > 0)
         {
             IsRefused = true;

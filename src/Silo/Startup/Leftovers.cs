@@ -70,7 +70,10 @@ public sealed partial class Leftovers(
         OrRefuse(directories.Reclaim);
     }
 
-    /// <summary>Logs the containers that are still there and keep their leases. Returns the ids of their mandelboxes.</summary>
+    /// <summary>
+    /// Logs the containers that are still there, which keep their leases (<see cref="Grains.Host.ContainerEventDispatcher"/>). Returns the
+    /// ids of the mandelboxes whose containers run; the others have ended, after a reboot for example.
+    /// </summary>
     public async Task<IReadOnlyCollection<string>> ReportAsync(CancellationToken cancellationToken)
     {
         var containers = await ContainersAsync(cancellationToken);
@@ -79,13 +82,15 @@ public sealed partial class Leftovers(
             LogLeft(container.Name, container.Id, container.Labels.GetValueOrDefault(ContainerLabels.Root, "unknown"));
         }
 
-        return [.. containers.Select(container => container.Labels.GetValueOrDefault(ContainerLabels.MandelboxId)).OfType<string>()];
+        return [.. containers
+            .Where(container => container.Running)
+            .Select(container => container.Labels.GetValueOrDefault(ContainerLabels.MandelboxId))
+            .OfType<string>()];
     }
 
     private async Task<IReadOnlyList<ContainerDescription>> ContainersAsync(CancellationToken cancellationToken)
     {
-        var labels = new Dictionary<string, string> { [ContainerLabels.Host] = Owner.InstanceName };
-        var all = await engine.ListAsync(labels, cancellationToken);
+        var all = await engine.ListAsync(ContainerLabels.OfAnyHost, cancellationToken);
         return [.. all.Where(container => ContainerLabels.IsOfEarlierRun(container.Labels, Owner))];
     }
 

@@ -129,4 +129,26 @@ public sealed class TwoServicesTests(EngineFixture engine)
         Assert.Equal(0, await next.EndAsync());
         Assert.True((await crashed.ContainerAsync("elsewhere")).Running);
     }
+
+    [EngineFact]
+    public async Task A_host_that_was_renamed_knows_what_its_crashed_run_left()
+    {
+        await using var crashed = await TestService.StartAsync(engine.Endpoint);
+        await crashed.UpAsync("before");
+        await crashed.Process.KillAsync();
+        Directory.Move(crashed.Settings.Root, $"{crashed.Settings.Root}-aside");
+        var renamed = crashed.Settings.With(("Host__InstanceName", $"{crashed.Settings.InstanceName}-renamed"));
+
+        await using (var next = await ServiceProcess.StartAsync(renamed))
+        {
+            using var http = next.Http;
+            Assert.Equal(1, (int)JsonNode.Parse(await http.GetStringAsync("/v1/host"))!["ttys"]!["used"]!);
+            Assert.Equal(0, await next.EndAsync());
+        }
+
+        Directory.Move($"{crashed.Settings.Root}-aside", crashed.Settings.Root);
+        await using var reclaiming = await ServiceProcess.StartAsync(renamed.With(("Host__OnLeftovers", "reclaim")));
+        Assert.Empty(await crashed.ContainersAsync());
+        Assert.Equal(0, await reclaiming.EndAsync());
+    }
 }

@@ -96,6 +96,8 @@ public sealed class ContainerSpecTests
         Assert.Null(ContainerLabels.MandelboxOf(labels, Owner with { InstanceName = "host-2" }));
         Assert.Null(ContainerLabels.MandelboxOf(labels, Owner with { Run = "run-2" }));
         Assert.True(ContainerLabels.IsOfEarlierRun(labels, Owner with { Run = "run-2" }));
+        Assert.True(ContainerLabels.IsOfEarlierRun(labels, Owner with { Run = "run-2", InstanceName = "renamed" }));
+        Assert.False(ContainerLabels.IsOfEarlierRun(labels, Owner with { Run = "run-2", InstanceName = "another", Root = "/elsewhere" }));
         Assert.False(ContainerLabels.IsOfEarlierRun(labels, Owner));
         Assert.True(ContainerLabels.IsOfRoot(labels, Owner));
         Assert.False(ContainerLabels.IsOfRoot(labels, Owner with { Root = "/elsewhere" }));

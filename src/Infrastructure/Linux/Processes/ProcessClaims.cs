@@ -20,12 +20,10 @@ public sealed class ProcessClaims : IDisposable
             return true;
         }
 
-        // Hashed: an address has at most 107 bytes.
-        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)));
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            socket.Bind(new UnixDomainSocketEndPoint($"\0host-service/{hash}"));
+            socket.Bind(new UnixDomainSocketEndPoint($"\0{Address(name)}"));
         }
         catch (SocketException exception) when (exception.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
@@ -37,6 +35,10 @@ public sealed class ProcessClaims : IDisposable
         return true;
     }
 
+    /// <summary>Whether a process holds the name; it is not taken.</summary>
+    public static bool IsTaken(string name) =>
+        File.ReadLines("/proc/net/unix").Any(line => line.EndsWith($" @{Address(name)}", StringComparison.Ordinal));
+
     public void Dispose()
     {
         foreach (var socket in _held.Values)
@@ -46,4 +48,8 @@ public sealed class ProcessClaims : IDisposable
 
         _held.Clear();
     }
+
+    /// <summary>Hashed: an address has at most 107 bytes.</summary>
+    private static string Address(string name) =>
+        $"host-service/{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))}";
 }
