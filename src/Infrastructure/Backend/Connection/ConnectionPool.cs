@@ -24,12 +24,11 @@ internal sealed class ConnectionPool(NpgsqlConnectionStringBuilder settings) : I
         }
     }
 
-    /// <summary>Connections in use stay until their queries have ended.</summary>
+    /// <summary>Connections in use stay until their queries have ended. May be repeated, as the application does at its end.</summary>
     public async ValueTask DisposeAsync()
     {
         await _dropped.CancelAsync();
         await _dataSource.DisposeAsync();
-        _dropped.Dispose();
     }
 }
 
