@@ -70,7 +70,6 @@ public sealed class BadInputTests(ServiceFixture fixture) : IClassFixture<Servic
     [InlineData("app_name", "\"../demo\"")]
     [InlineData("app_name", "\"Mandelboxes/demo\"")]
     [InlineData("config_encryption_token", "\"123456789\"")]
-    [InlineData("session_id", "null")]
     [InlineData("dpi", "0")]
     [InlineData("dpi", "1001")]
     public async Task A_value_that_may_not_be_is_refused_with_the_name_of_its_field(string field, string value)
