@@ -161,7 +161,8 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
             wait
             read='import struct,sys; d=sys.stdin.buffer.read(); print(*(struct.unpack_from("llHHi", d, i)[2:] for i in range(0, len(d), 24)))'
             for n in {{string.Join(' ', nodes)}}; do python3 -c "$read" </tmp/$(basename $n); done
-            """);
+            """,
+            SlowTimeout);
 
         Assert.Equal(["(3, 0, 1234) (3, 1, 567)", "(2, 0, 5) (2, 1, -3)", "(1, 30, 1) (0, 0, 0)"], seen.Split('\n'));
     }
@@ -448,9 +449,15 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
     private static string UntilGone(string id) =>
         $"while curl -fsSk https://127.0.0.1:4678/v1/mandelboxes | grep -q '\"{id}\"'; do :; done";
 
-    /// <summary>Waits until each device has a reader: dd takes a moment to start in an emulated container.</summary>
+    /// <summary>
+    /// Waits until each device has its reader: dd takes a moment to start in an emulated container. Others, such as udev, open a new device,
+    /// too, so only dd counts.
+    /// </summary>
     private static string ReadersAreOpen(IEnumerable<string> nodes) =>
-        $"for n in {string.Join(' ', nodes)}; do until ls -l /proc/[0-9]*/fd 2>/dev/null | grep -q \" $n\\$\"; do :; done; done";
+        $$"""
+        opened() { for p in $(grep -lszx "if=$1" /proc/[0-9]*/cmdline); do ls -l ${p%cmdline}fd; done 2>/dev/null | grep -q " $1\$"; }
+        for n in {{string.Join(' ', nodes)}}; do until opened $n; do :; done; done
+        """;
 
     /// <summary>Starts the unit if it does not run.</summary>
     private async Task ServiceAsync()
