@@ -160,9 +160,10 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
     }
 
     [BackendTheory("cc", "/dev/fuse")]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task A_start_that_is_refused_leaves_the_machine_on_only_where_another_run_s_mandelboxes_are(bool areThere)
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    public async Task A_start_that_is_refused_leaves_the_machine_on_only_where_another_run_s_mandelboxes_are(bool areThere, bool wasRenamed)
     {
         using var directory = _directory;
         await AddRowAsync();
@@ -174,7 +175,11 @@ public sealed class DeployedTests(EngineFixture engine, PostgresFixture database
             {
                 Name = $"user-{_instance}",
                 Image = FakeContainerEngine.DemoImage,
-                Labels = new Dictionary<string, string> { [ContainerLabels.Host] = _instance },
+                Labels = new Dictionary<string, string>
+                {
+                    [ContainerLabels.Host] = wasRenamed ? "former-name" : _instance,
+                    [ContainerLabels.Root] = _settings.Root,
+                },
                 Tty = true,
             },
             default);

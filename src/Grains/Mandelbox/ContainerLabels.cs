@@ -43,12 +43,15 @@ public static class ContainerLabels
                 : null;
 
     /// <summary>
-    /// Whether a container is this host's, and outlived the run that made it. By the root as well as by the name: the host may have been
-    /// renamed since, and no other running service has this root.
+    /// Whether a container is this host's, of whichever run. By the root as well as by the name: the host may have been renamed since, and
+    /// no other running service has this root.
     /// </summary>
+    public static bool IsOfHost(IReadOnlyDictionary<string, string> labels, string instanceName, string root) =>
+        labels.GetValueOrDefault(Host) == instanceName || labels.GetValueOrDefault(Root) == root;
+
+    /// <summary>Whether a container is this host's, and outlived the run that made it.</summary>
     public static bool IsOfEarlierRun(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
-        (labels.GetValueOrDefault(Host) == owner.InstanceName || labels.GetValueOrDefault(Root) == owner.Root)
-            && labels.GetValueOrDefault(Run) != owner.Run;
+        IsOfHost(labels, owner.InstanceName, owner.Root) && labels.GetValueOrDefault(Run) != owner.Run;
 
     /// <summary>Whether the earlier run used this root; another's user configs may be unsaved. Older versions' labels name none.</summary>
     public static bool IsOfRoot(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>

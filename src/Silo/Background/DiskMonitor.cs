@@ -14,13 +14,18 @@ public sealed partial class DiskMonitor(
     TimeProvider timeProvider,
     ILogger<DiskMonitor> logger)
 {
+    /// <summary>A check reads every directory of every mandelbox. It takes at most a twentieth of a core, however large they are.</summary>
+    private const int PauseTimesDuration = 20;
+
     /// <summary>Checks until cancelled. After each check yields why the host is not ready, or null.</summary>
     public async IAsyncEnumerable<string?> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var host = grains.GetGrain<IHostGrain>(HostKeys.Host(info.Current.Identity.InstanceName));
+        var pause = options.Value.CheckInterval;
         while (true)
         {
-            await Task.Delay(options.Value.CheckInterval, timeProvider, cancellationToken);
+            await Task.Delay(pause, timeProvider, cancellationToken);
+            var began = timeProvider.GetTimestamp();
             foreach (var mandelbox in (await host.ListMandelboxes()).Where(m => m.State.IsAlive))
             {
                 if (quotas.Excess(mandelbox.MandelboxId) is { } excess)
@@ -33,6 +38,8 @@ public sealed partial class DiskMonitor(
             }
 
             await quotas.RemoveOldLogsAsync([.. (await host.ListMandelboxes()).Select(m => m.MandelboxId)], cancellationToken);
+            var longest = timeProvider.GetElapsedTime(began) * PauseTimesDuration;
+            pause = longest > options.Value.CheckInterval ? longest : options.Value.CheckInterval;
             yield return quotas.WhyNoRoom();
         }
     }

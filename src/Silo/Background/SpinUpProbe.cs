@@ -32,7 +32,7 @@ public sealed partial class SpinUpProbe(
             }
             catch (Exception exception)
             {
-                // Boundary: the next try is due later.
+                // The next try is due later.
                 LogFailed("probe", exception.Message, exception);
             }
         }

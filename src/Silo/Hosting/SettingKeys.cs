@@ -14,7 +14,7 @@ internal static class SettingKeys
         new[] { typeof(HostOptions), typeof(MandelboxOptions), typeof(GatewayOptions), typeof(SettingKeys) }
             .SelectMany(type => type.Assembly.GetTypes())
             .Where(type => type is { IsClass: true, IsAbstract: false } && type.Name.EndsWith("Options", StringComparison.Ordinal)
-                && type.GetConstructor(Type.EmptyTypes) is not null)
+                && type.GetConstructor(Type.EmptyTypes) is not null && Properties(type).Any())
             .Concat([typeof(UnsupportedSettings.Queue), typeof(UnsupportedSettings.WarmPool)])
             .ToDictionary(SectionOf, StringComparer.OrdinalIgnoreCase);
 

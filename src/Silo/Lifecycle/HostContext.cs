@@ -46,7 +46,7 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     /// <summary>Whether this machine is an EC2 instance, by its firmware: known before the instance metadata are read.</summary>
     public bool IsEc2 { get; init; } = Ec2Firmware.IsPresent();
 
-    /// <summary>Whether a failed start found the host in use, by <see cref="LookWhetherInUseAsync"/>: it may have users.</summary>
+    /// <summary>Whether <see cref="CheckUseAsync"/> found that another run may have users on this machine.</summary>
     public bool IsInUse { get; private set; }
 
     /// <summary>
@@ -124,7 +124,7 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     }
 
     /// <summary>After a failed deployed start: are there directories of another run, or running containers of this host?</summary>
-    public async Task LookWhetherInUseAsync()
+    public async Task CheckUseAsync()
     {
         if (!Environment.IsDeployed)
         {
@@ -140,13 +140,13 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
             try
             {
                 using var timeout = new CancellationTokenSource(options.StepTimeout);
-                var labels = new Dictionary<string, string> { [ContainerLabels.Host] = identity.InstanceName };
-                IsInUse = (await Get<IContainerEngine>().ListAsync(labels, timeout.Token)).Any(container => container.Running);
+                IsInUse = (await Get<IContainerEngine>().ListAsync(ContainerLabels.OfAnyHost, timeout.Token)).Any(
+                    container => container.Running && ContainerLabels.IsOfHost(container.Labels, identity.InstanceName, root));
             }
-            catch (Exception)
+            catch (Exception exception)
             {
                 // Without its engine the host has no users, and that may be why it did not start. The shutdown must run in any case.
-                IsInUse = false;
+                LogUseUnknown(exception.Message);
             }
         }
 
@@ -212,6 +212,9 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         LogLevel.Warning,
         "The machine stays on: {Root} or running containers of this host belong to another run, whose users may still be there")]
     private partial void LogInUse(string root);
+
+    [LoggerMessage(LogLevel.Warning, "Whether mandelboxes of an earlier run are here is not known, so the machine does not stay on: {Reason}")]
+    private partial void LogUseUnknown(string reason);
 
     [LoggerMessage(LogLevel.Critical, "Unhandled exception")]
     private partial void LogUnhandled(Exception exception);

@@ -32,7 +32,7 @@ public static class ServiceRun
                 shutdown.Request(context.StartFailed(failure));
             }
 
-            await context.LookWhetherInUseAsync();
+            await context.CheckUseAsync();
             context.TellSystemd();
         }
 

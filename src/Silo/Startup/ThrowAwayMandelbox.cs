@@ -40,7 +40,7 @@ public sealed partial class ThrowAwayMandelbox(
             return new StepFailure("image", "the engine has no image of a mandelbox: its tag must contain fractal");
         }
 
-        await ClearAsync(instanceName, cancellationToken);
+        await ClearAsync(cancellationToken);
         var host = grains.GetGrain<IHostGrain>(HostKeys.Host(instanceName));
         var request = new SpinUpRequest("host-service", MandelboxIds.WarmUp, ConfigEncryptionToken: "", SessionId: 0);
         var timeouts = new MandelboxOptions
@@ -73,10 +73,12 @@ public sealed partial class ThrowAwayMandelbox(
     }
 
     /// <summary>Removes the container of a run that crashed meanwhile: it has the name that is needed now.</summary>
-    private async Task ClearAsync(string instanceName, CancellationToken cancellationToken)
+    private async Task ClearAsync(CancellationToken cancellationToken)
     {
-        var labels = new Dictionary<string, string> { [ContainerLabels.Host] = instanceName, [ContainerLabels.App] = MandelboxIds.WarmUp };
-        foreach (var container in await engine.ListAsync(labels, cancellationToken))
+        var labels = new Dictionary<string, string> { [ContainerLabels.App] = MandelboxIds.WarmUp };
+        var (instanceName, root) = (info.Current.Identity.InstanceName, hostOptions.Value.Root);
+        var all = await engine.ListAsync(labels, cancellationToken);
+        foreach (var container in all.Where(container => ContainerLabels.IsOfHost(container.Labels, instanceName, root)))
         {
             await engine.RemoveAsync(container.Id, cancellationToken);
             LogCleared(container.Name, container.Id);

@@ -52,7 +52,7 @@ public sealed class HostContextTests
     {
         using var directory = new ScratchDirectory();
         var context = Context("PROD", ShutdownReason.StartFailed, ("Host:Root", isThere ? directory.Path : directory["nothing"]));
-        await context.LookWhetherInUseAsync();
+        await context.CheckUseAsync();
         Assert.Equal(!isThere, context.TurnsMachineOff);
     }
 

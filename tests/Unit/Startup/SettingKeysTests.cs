@@ -45,6 +45,7 @@ public sealed class SettingKeysTests
     [InlineData("Kestrel:Limits:MaxConcurrentConnections")]
     [InlineData("AllowedHosts")]
     [InlineData("Fleet:Anything")]
+    [InlineData("Service:Name")]
     [InlineData("APP_ENV")]
     [InlineData("DATABASE_URL")]
     [InlineData("GATEWAY_PROT")]

@@ -145,11 +145,13 @@ public sealed class WarmUpTests : IDisposable
     public async Task What_a_run_that_crashed_while_it_warmed_up_has_left_is_removed_first_and_nothing_else()
     {
         await MakeAsync("host-service-warmup-host-service-warmup", MandelboxIds.WarmUp);
+        await MakeAsync("before-the-host-was-renamed", MandelboxIds.WarmUp, "host-6");
+        await MakeAsync("another-host's", MandelboxIds.WarmUp, "host-6", "/elsewhere");
         await MakeAsync("somebody-elses", "browsers/chrome");
 
         Assert.Null(await Mandelbox().RunAsync(waitForApp: false, CancellationToken.None));
 
-        Assert.Equal("somebody-elses", Assert.Single(_engine.Containers).Name);
+        Assert.Equal(["another-host's", "somebody-elses"], _engine.Containers.Select(c => c.Name).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -251,12 +253,17 @@ public sealed class WarmUpTests : IDisposable
             NullLogger<ThrowAwayMandelbox>.Instance);
     }
 
-    private Task<string> MakeAsync(string name, string app) => _engine.CreateAsync(
+    private Task<string> MakeAsync(string name, string app, string host = "host-7", string? root = null) => _engine.CreateAsync(
         new ContainerSpec
         {
             Name = name,
             Image = FakeContainerEngine.DemoImage,
-            Labels = new Dictionary<string, string> { [ContainerLabels.Host] = "host-7", [ContainerLabels.App] = app },
+            Labels = new Dictionary<string, string>
+            {
+                [ContainerLabels.App] = app,
+                [ContainerLabels.Host] = host,
+                [ContainerLabels.Root] = root ?? _scratch.Path,
+            },
         },
         CancellationToken.None);
 }

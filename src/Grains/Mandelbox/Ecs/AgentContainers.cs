@@ -36,7 +36,7 @@ public sealed partial class AgentContainers(
         }
         catch (Exception exception)
         {
-            // Boundary: nobody awaits this.
+            // Nobody awaits this.
             LogNotRemoved(containerId, exception.Message, exception);
         }
     }

@@ -25,10 +25,15 @@ public sealed class ProcessClaims : IDisposable
         {
             socket.Bind(new UnixDomainSocketEndPoint($"\0{Address(name)}"));
         }
-        catch (SocketException exception) when (exception.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        catch (SocketException exception)
         {
             socket.Dispose();
-            return false;
+            if (exception.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                return false;
+            }
+
+            throw;
         }
 
         _held.Add(name, socket);

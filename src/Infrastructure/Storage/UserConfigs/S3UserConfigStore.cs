@@ -79,7 +79,7 @@ internal sealed partial class S3UserConfigStore(
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
-            // Boundary, as the interface promises: the caller logs the reason, and a mandelbox starts or ends without its configs.
+            // As the interface promises: the caller logs the reason, and a mandelbox starts or ends without its configs.
             return failed(Explain(exception));
         }
     }
