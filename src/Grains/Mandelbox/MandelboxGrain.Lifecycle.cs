@@ -191,7 +191,7 @@ public sealed partial class MandelboxGrain
     /// <summary>Retries failed undos with growing pauses, and at once when the engine reports the container's end.</summary>
     private async Task RetryUndoAsync(MandelboxContext context)
     {
-        for (var pause = options.Value.RetryAfter; context.Steps.HasUndo; pause = Longer(pause))
+        for (var pause = options.Value.RetryAfter; context.Steps.HasUndo; pause = Backoff.Next(pause, options.Value.RetryAtMost))
         {
             await Task.WhenAny(Task.Delay(pause, timeProvider), context.Tasks.RetryUndo.Task);
             context.Tasks.ResetRetryUndo();
@@ -203,8 +203,6 @@ public sealed partial class MandelboxGrain
 
         await CompleteAsync(context);
     }
-
-    private TimeSpan Longer(TimeSpan pause) => pause * 2 < options.Value.RetryAtMost ? pause * 2 : options.Value.RetryAtMost;
 
     private async Task CompleteAsync(MandelboxContext context)
     {
@@ -221,7 +219,7 @@ public sealed partial class MandelboxGrain
     /// <summary>Reports the state to the host. The last report is retried until the host has it.</summary>
     private async Task ReportAsync(MandelboxContext context)
     {
-        for (var pause = options.Value.RetryAfter; !await TryReportAsync(context.Describe()); pause = Longer(pause))
+        for (var pause = options.Value.RetryAfter; !await TryReportAsync(context.Describe()); pause = Backoff.Next(pause, options.Value.RetryAtMost))
         {
             if (context.State.Current != MandelboxState.Gone)
             {

@@ -81,7 +81,7 @@ public sealed partial class ContainerEventStream(
 
                 var left = _options.GiveUpAfter - outage;
                 await Task.Delay(delay < left ? delay : left, timeProvider, cancellationToken);
-                delay = delay * 2 < _options.MaxReconnectDelay ? delay * 2 : _options.MaxReconnectDelay;
+                delay = Backoff.Next(delay, _options.MaxReconnectDelay);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

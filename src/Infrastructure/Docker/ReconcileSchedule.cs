@@ -17,7 +17,7 @@ internal sealed class ReconcileSchedule(TimeSpan minimum, TimeSpan maximum, Time
 
     public void Completed(bool succeeded)
     {
-        _delay = succeeded || _neededSince is null ? _minimum : _delay * 2 < maximum ? _delay * 2 : maximum;
+        _delay = succeeded || _neededSince is null ? _minimum : Backoff.Next(_delay, maximum);
         _neededSince = succeeded ? null : timeProvider.GetTimestamp();
     }
 }

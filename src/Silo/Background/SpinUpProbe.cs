@@ -28,7 +28,7 @@ public sealed partial class SpinUpProbe(
                 var isNeeded = !cancellationToken.IsCancellationRequested
                     && await Host.Describe() is { Status: HostStatus.Active, FailedSpinUps: var failed }
                     && failed >= options.Value.FailedSpinUps;
-                pause = !isNeeded || await TryAsync(cancellationToken) ? first : pause * 2 < longest ? pause * 2 : longest;
+                pause = !isNeeded || await TryAsync(cancellationToken) ? first : Backoff.Next(pause, longest);
             }
             catch (Exception exception)
             {

@@ -225,7 +225,7 @@ internal sealed partial class OutboxProcessor(
         await stop.CancelAsync();
         if (!wake.IsCompleted)
         {
-            return delay * 2 < options.MaxRetryDelay ? delay * 2 : options.MaxRetryDelay;
+            return Backoff.Next(delay, options.MaxRetryDelay);
         }
 
         lock (_gate)
