@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace HostService.Gateway;
 
-/// <summary>Answers HEAD as GET. Drops the body: Kestrel sends one that is written to its pipe, an error over HTTP/2.</summary>
+/// <summary>Answers HEAD as GET, without the body: Kestrel would send what is written to its pipe, which is an error over HTTP/2.</summary>
 internal sealed class HeadRequests : IStartupFilter
 {
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>

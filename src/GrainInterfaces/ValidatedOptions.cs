@@ -13,7 +13,7 @@ public interface IValidatedOptions
 /// <summary>The one way in which settings are registered.</summary>
 public static class ValidatedOptions
 {
-    /// <summary>Timers take no longer time than 49 days; no setting needs one.</summary>
+    /// <summary>Timers take at most 49 days; no setting needs as long.</summary>
     private static readonly TimeSpan LongestTime = TimeSpan.FromDays(24);
 
     /// <summary>Binds the options to a section of the configuration and validates them at start.</summary>

@@ -38,7 +38,7 @@ internal static partial class MonitoringEndpoints
         }
         catch (Exception exception)
         {
-            // Not ready is the answer, whatever keeps the host from telling.
+            // A host that does not answer is not ready, whatever the cause.
             LogUnanswered(loggers.CreateLogger("HostService.Gateway.Monitoring"), exception);
             return Problems.NotReady(["The host's grain does not answer."]);
         }

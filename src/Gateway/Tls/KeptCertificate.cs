@@ -65,7 +65,7 @@ internal sealed class KeptCertificate(string privateRoot) : IDisposable
         }
         catch (FileNotFoundException)
         {
-            // Nobody's.
+            // No server has its key here.
         }
         catch (IOException exception) when (exception is not DirectoryNotFoundException)
         {

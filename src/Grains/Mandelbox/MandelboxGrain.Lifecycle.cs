@@ -37,7 +37,7 @@ public sealed partial class MandelboxGrain
             return SpinUpAnswer.Ready(context.Access);
         }
 
-        // Who asked for its end did not find a fault; a container that ended by itself is one.
+        // An end that somebody asked for is no fault of the host; a container that ended by itself is.
         if (SpinUpFaults.IsHosts(failure) && (context.State.EndReason is null || context.Container.HasDied))
         {
             await ReportSpinUpAsync(new SpinUpFailure(failure.Step, failure.Reason));

@@ -2,7 +2,7 @@ using HostService.Infrastructure.Docker;
 
 namespace HostService.Grains.Mandelbox.Ecs;
 
-/// <summary>Ended containers of the ECS agent. It removes them once it has read their end; those it leaves go here (B19).</summary>
+/// <summary>Removes ended containers that the ECS agent has left behind (B19).</summary>
 public sealed partial class AgentContainers(
     IContainerEngine engine, IOptions<MandelboxOptions> options, TimeProvider timeProvider, ILogger<AgentContainers> logger) : IDisposable
 {
@@ -32,7 +32,7 @@ public sealed partial class AgentContainers(
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
-            // The service ends before; the container is the agent's.
+            // The service ends first; the agent removes its container.
         }
         catch (Exception exception)
         {
