@@ -29,6 +29,7 @@ forbid() { # name, pattern, paths…
   bad=1
 }
 forbid 'conditional compilation' '^\s*#(if|elif)\b' 'src/*.cs' 'tests/*.cs'
+forbid 'a line of over 140 columns' '^.{141,}$' 'src/*.cs'
 forbid 'a stub' 'throw new NotImplementedException' '*.cs'
 forbid 'unfinished' '\b(TODO|FIXME|HACK)\b' '*.cs' '*.sh' Makefile ':!eng/lint.sh'
 forbid 'an end of the process beside the shutdown sequence' 'Environment\.(Exit|FailFast)' 'src/*.cs'

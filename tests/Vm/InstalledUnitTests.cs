@@ -19,7 +19,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
 
         var shown = await machine.MustAsync(
             """
-            until systemctl status --no-pager host-service | tee /tmp/status | grep 'Status: "0 mandelboxes, 4 of 4 slots free"$' >/dev/null; do :; done
+            until systemctl status --no-pager host-service | tee /tmp/status | grep 'Status: "0 mandelboxes, 4 of 4 slots free"$' >/dev/null; do sleep 1; done
             cat /tmp/status
             """,
             SlowTimeout);
@@ -149,14 +149,21 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
                 done
                 """)).Split('\n'));
 
-        // Readers inside the container first, then the descriptors from the socket. A reader ends after its report.
+        // Readers inside the container first, then the descriptors from the socket. A reader says when it has opened its device, and ends
+        // after its report.
         var seen = await machine.MustAsync(
             $$"""
             set -e
+            mkfifo /tmp/readers
+            exec 3<>/tmp/readers
             for n in {{string.Join(' ', nodes)}}; do
-              docker exec {{mandelbox.Container}} busybox dd if=$n bs=24 count=2 2>/dev/null >/tmp/$(basename $n) &
+              docker exec {{mandelbox.Container}} busybox sh -c "exec <$n; echo open >&2; exec busybox dd bs=24 count=2 2>/dev/null" \
+                2>&3 >/tmp/$(basename $n) &
             done
-            {{ReadersAreOpen(nodes)}}
+            for n in {{string.Join(' ', nodes)}}; do
+              read -r said <&3
+              [ "$said" = open ] || { echo "$n: $said" >&2; exit 1; }
+            done
             echo go | uinput-client /fractal/temp/{{mandelbox.Id}}/sockets/uinput.sock >/dev/null
             wait
             read='import struct,sys; d=sys.stdin.buffer.read(); print(*(struct.unpack_from("llHHi", d, i)[2:] for i in range(0, len(d), 24)))'
@@ -196,7 +203,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         await machine.MustAsync(
             $"""
             docker start {container}
-            until curl -fsSk https://127.0.0.1:4678/v1/mandelboxes/agent | grep -q '"state":"Started"'; do :; done
+            until curl -fsSk https://127.0.0.1:4678/v1/mandelboxes/agent | grep -q '"state":"Started"'; do sleep 1; done
             """,
             SlowTimeout);
         var port = await machine.MustAsync($"docker port {container} 32262/tcp | sed 's/.*://;q'");
@@ -268,7 +275,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         await machine.MustAsync(
             """
             iptables -w -t raw -F
-            until journalctl -u host-service --no-pager -o cat | grep 'Firewall rules were missing and are loaded again' >/dev/null; do :; done
+            until journalctl -u host-service --no-pager -o cat | grep 'Firewall rules were missing and are loaded again' >/dev/null; do sleep 1; done
             """,
             SlowTimeout);
 
@@ -310,7 +317,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         await machine.MustAsync(
             """
             systemctl stop host-service
-            while [ "$(systemctl show -P ActiveState host-service-firewall)" != inactive ]; do :; done
+            while [ "$(systemctl show -P ActiveState host-service-firewall)" != inactive ]; do sleep 1; done
             """,
             SlowTimeout);
 
@@ -431,7 +438,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         await machine.MustAsync(
             """
             kill -9 $(systemctl show -P MainPID docker)
-            while [ "$(systemctl show -P ActiveState docker)" != active ]; do :; done
+            while [ "$(systemctl show -P ActiveState docker)" != active ]; do sleep 1; done
             """,
             SlowTimeout);
         await machine.MustAsync(UntilGone("lost"), SlowTimeout);
@@ -447,17 +454,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         $"docker exec {container} ls -1 /dev/input | grep event | sed 's|^|/dev/input/|' | LC_ALL=C sort";
 
     private static string UntilGone(string id) =>
-        $"while curl -fsSk https://127.0.0.1:4678/v1/mandelboxes | grep -q '\"{id}\"'; do :; done";
-
-    /// <summary>
-    /// Waits until each device has its reader: dd takes a moment to start in an emulated container. Others, such as udev, open a new device,
-    /// too, so only dd counts.
-    /// </summary>
-    private static string ReadersAreOpen(IEnumerable<string> nodes) =>
-        $$"""
-        opened() { for p in $(grep -lszx "if=$1" /proc/[0-9]*/cmdline); do ls -l ${p%cmdline}fd; done 2>/dev/null | grep -q " $1\$"; }
-        for n in {{string.Join(' ', nodes)}}; do until opened $n; do :; done; done
-        """;
+        $"while curl -fsSk https://127.0.0.1:4678/v1/mandelboxes | grep -q '\"{id}\"'; do sleep 1; done";
 
     /// <summary>Starts the unit if it does not run.</summary>
     private async Task ServiceAsync()

@@ -27,7 +27,7 @@ internal static class FieldRules
         null or "" => Missing("app_name"),
         _ when Names.IsAppName(value) || (environment.IsLocal && Names.IsImage(value)) => null,
         _ => $"app_name must be lower-case letters and digits, joined by single '.', '_', '/' or '-', at most {Names.LongestAppName} "
-            + "in all",
+            + (environment.IsLocal ? "in all; the tag of a local image may follow a ':'" : "in all"),
     };
 
     public static string? ConfigEncryptionToken(string? value) => value switch

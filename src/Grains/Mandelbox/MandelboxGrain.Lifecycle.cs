@@ -219,14 +219,11 @@ public sealed partial class MandelboxGrain
     /// <summary>Reports the state to the host. The last report is retried until the host has it.</summary>
     private async Task ReportAsync(MandelboxContext context)
     {
-        for (var pause = options.Value.RetryAfter; !await TryReportAsync(context.Describe()); pause = Backoff.Next(pause, options.Value.RetryAtMost))
+        var pause = options.Value.RetryAfter;
+        while (!await TryReportAsync(context.Describe()) && context.State.Current == MandelboxState.Gone)
         {
-            if (context.State.Current != MandelboxState.Gone)
-            {
-                return;
-            }
-
             await Task.Delay(pause, timeProvider);
+            pause = Backoff.Next(pause, options.Value.RetryAtMost);
         }
     }
 

@@ -42,7 +42,9 @@ public sealed class DockerOptions : IValidatedOptions
     /// <summary>The most processes and threads in one container (B17); -1 for no limit.</summary>
     public long PidsLimit { get; set; } = 4096;
 
-    /// <summary>Bytes in one file of a container's log, at least 1024. The engine keeps what the container writes to its terminal.</summary>
+    /// <summary>
+    /// Bytes in one file of a container's log, at least 1024. The engine keeps what the container writes to its terminal.
+    /// </summary>
     public long LogFileBytes { get; set; } = 10 << 20;
 
     /// <summary>Files of a container's log; the oldest is deleted for a new one.</summary>

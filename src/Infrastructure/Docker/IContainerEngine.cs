@@ -31,7 +31,8 @@ public interface IContainerEngine
 
     /// <summary>
     /// Subscribes to container events (<c>create</c>, <c>start</c>, <c>oom</c>, <c>die</c>, <c>destroy</c>) from <paramref name="since"/>
-    /// on. Returns once the engine has accepted, so that later events are not missed. <see cref="ContainerEventStream"/> reconnects after a break.
+    /// on. Returns once the engine has accepted, so that later events are not missed. <see cref="ContainerEventStream"/> reconnects after a
+    /// break.
     /// </summary>
     Task<IContainerEventSubscription> WatchAsync(DateTimeOffset? since, CancellationToken cancellationToken);
 }

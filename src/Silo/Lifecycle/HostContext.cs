@@ -213,7 +213,8 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         "The machine stays on: {Root} or running containers of this host belong to another run, whose users may still be there")]
     private partial void LogInUse(string root);
 
-    [LoggerMessage(LogLevel.Warning, "Whether mandelboxes of an earlier run are here is not known, so the machine does not stay on: {Reason}")]
+    [LoggerMessage(
+        LogLevel.Warning, "Whether mandelboxes of an earlier run are here is not known, so the machine does not stay on: {Reason}")]
     private partial void LogUseUnknown(string reason);
 
     [LoggerMessage(LogLevel.Critical, "Unhandled exception")]

@@ -163,7 +163,7 @@ public static class HostLifecycle
     private static HostStep Start<T>(string name, Action<T> action)
         where T : notnull => Start(name, host => action(host.Get<T>()));
 
-    /// <remarks>Without the token of the start: a background service stops when it is cancelled, and this one stops at its own row.</remarks>
+    /// <remarks>Without the token of the start, whose cancellation would stop it: it stops at its own row.</remarks>
     private static HostStep StartLoop<T>(string name)
         where T : BackgroundService => Start<T>(name, (loop, _) => loop.StartAsync(CancellationToken.None));
 

@@ -34,8 +34,8 @@ public sealed class SiloGate : IHostedService, IDisposable
     }
 
     /// <summary>
-    /// Stops the application, also one whose start has not finished. Orleans refuses to stop a silo that does not run; it is disposed of with
-    /// the application.
+    /// Stops the application, also one whose start has not finished. Orleans refuses to stop a silo that does not run; it is disposed of
+    /// with the application.
     /// </summary>
     public async Task StopAsync(IHost application, CancellationToken cancellationToken)
     {

@@ -75,7 +75,9 @@ public sealed partial class Registration(
     }
 
     public Task MarkDrainingAsync(CancellationToken cancellationToken) =>
-        running.Value.HasDatabase ? database.SetHostStatusAsync(InstanceName, InstanceStatus.Draining, cancellationToken) : Task.CompletedTask;
+        running.Value.HasDatabase
+            ? database.SetHostStatusAsync(InstanceName, InstanceStatus.Draining, cancellationToken)
+            : Task.CompletedTask;
 
     /// <summary>Removes the row, also that of a host that is no longer wanted, but not one that belongs to another host.</summary>
     public Task RemoveAsync(CancellationToken cancellationToken) =>

@@ -27,7 +27,7 @@ public sealed class RandomBodiesTests
     /// <summary>JSON texts of values: good ones, nearly good ones, and nasty ones.</summary>
     private static readonly string[] Values =
     [
-        "\"browsers/chrome\"", "\"box-1\"", "\"1234567890\"", "1234567890", "96", "30001", "\"dropbox\"", $"\"{new string('a', 64)}\"",
+        "\"browsers/chrome\"", "\"browsers/chrome:v1\"", "\"browsers/chrome:a:b\"", "\"box-1\"", "\"1234567890\"", "1234567890", "96", "30001", "\"dropbox\"", $"\"{new string('a', 64)}\"",
         "null", "true", "0", "-1", "1.5", "1e400", "18446744073709551616", "9223372036854775808", "65536", "[]", "{}", "[[[[1]]]]", "\"\"",
         "\"..\"", "\"../../etc/passwd\"",
         "\"a/b\"", "\"a\\u0000b\"", "\"a\\nb\"", "\"\\ud800\"", "\"\\u202e\"", "\"ä\"", "\"host-service-warmup\"", "\"-rf\"", "\"$(id)\"",
@@ -139,10 +139,14 @@ public sealed class RandomBodiesTests
 
         foreach (var request in call.Arguments.OfType<SpinUpRequest>())
         {
-            Assert.InRange(request.AppName.Length, 1, 200);
-            Assert.DoesNotContain("..", request.AppName, StringComparison.Ordinal);
-            Assert.All(request.AppName, c => Assert.True(
+            // A local host takes an image's tag behind the app's name.
+            var (app, tag) = request.AppName.Split(':', 2) is [var name, var rest] ? (name, rest) : (request.AppName, "latest");
+            Assert.InRange(app.Length, 1, 200);
+            Assert.DoesNotContain("..", app, StringComparison.Ordinal);
+            Assert.All(app, c => Assert.True(
                 char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-' or '/', request.AppName));
+            Assert.InRange(tag.Length, 1, 128);
+            Assert.All(tag, c => Assert.True(char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-', request.AppName));
             Assert.True(request.Dpi is null or (>= 1 and <= 1000));
             Assert.True(request.ConfigEncryptionToken.Length >= 10);
         }

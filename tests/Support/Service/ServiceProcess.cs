@@ -40,6 +40,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         _keeper = keeper;
         Pid = pid;
         _reading = Task.WhenAll(Output.ReadAsync(keeper.StandardOutput), Log.ReadAsync(keeper.StandardError));
+        Exited = ExitAsync();
     }
 
     public ServiceSettings Settings { get; }
@@ -62,7 +63,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     public HttpClient Http => _http ??= NewClient(Address);
 
     /// <summary>Completes with the exit code; 137 after SIGKILL.</summary>
-    public Task<int> Exited => ExitAsync();
+    public Task<int> Exited { get; }
 
     /// <summary>Starts it; returns once it is ready.</summary>
     public static async Task<ServiceProcess> StartAsync(ServiceSettings settings)
