@@ -14,6 +14,9 @@ public interface IHostGrain : IGrainWithStringKey
     /// <summary>ECS mode: gives a TTY and a GPU slot to the agent's container, which publishes these host ports already.</summary>
     Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports);
 
+    /// <summary>After a crash: enters the lease of a mandelbox that is taken over. Refused where it contradicts another one.</summary>
+    Task<LeaseAnswer> RestoreLease(Lease lease);
+
     /// <summary>
     /// Keeps what containers of earlier runs use, as read from their labels, so that no mandelbox gets it; releases what was kept for
     /// containers that are no longer among them. The owner of each lease is unlike any mandelbox id.

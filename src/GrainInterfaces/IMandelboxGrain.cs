@@ -13,6 +13,13 @@ public interface IMandelboxGrain : IGrainWithStringKey
     [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
     Task<SpinUpAnswer> SpinUp(SpinUpRequest request);
 
+    /// <summary>
+    /// After a crash: takes over a mandelbox whose container went on without the service. Null on success, else why it is ended now.
+    /// </summary>
+    [AlwaysInterleave]
+    [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
+    Task<string?> Reattach(Survivor survivor);
+
     /// <summary>Its state and what it holds; null when this id has no mandelbox.</summary>
     [AlwaysInterleave]
     Task<MandelboxDescription?> Describe();
@@ -80,6 +87,15 @@ public sealed record SpinUpRequest(
     /// <summary>Without the secret: this text may be logged.</summary>
     public override string ToString() => $"{AppName} for {UserId}, session {SessionId}";
 }
+
+/// <summary>A mandelbox that outlived the run that made it, as its container's labels tell.</summary>
+[GenerateSerializer, Immutable]
+public sealed record Survivor(
+    [property: Id(0)] string ContainerId,
+    [property: Id(1)] Lease Lease,
+    [property: Id(2)] string UserId,
+    [property: Id(3)] string AppName,
+    [property: Id(4)] ulong SessionId);
 
 /// <summary>The answer to a spin-up. Exactly one of the two is set.</summary>
 [GenerateSerializer, Immutable]

@@ -41,6 +41,9 @@ public static class MandelboxStates
         public bool CanBecome(MandelboxState next) => (state, next) switch
         {
             (MandelboxState.Allocated, MandelboxState.Leased) => true,
+
+            // Reattached: an earlier run has taken it there.
+            (MandelboxState.Allocated, MandelboxState.Running) => true,
             (MandelboxState.Leased, MandelboxState.Created) => true,
             (MandelboxState.Created, MandelboxState.Started) => true,
             (MandelboxState.Started, MandelboxState.Waiting or MandelboxState.Connecting) => true,

@@ -2,6 +2,7 @@ using HostService.Grains.Host;
 using HostService.Grains.Mandelbox;
 using HostService.Grains.Mandelbox.Ecs;
 using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Storage.Records;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace HostService.Grains;
@@ -17,6 +18,7 @@ public static class GrainServices
         services.AddSingleton<HostInfoSource>();
         services.AddSingleton<ContainerCapabilitiesSource>();
         services.AddSingleton<AgentContainers>();
+        services.AddSingleton<MandelboxRecords>();
         services.AddSingleton<ProvisioningPlans>();
         services.AddSingleton<ContainerEventDispatcher>();
         return services;

@@ -20,6 +20,21 @@ public sealed class HostOptions : IValidatedOptions
     /// <summary>Users' cloud drives are mounted below it. Never deleted.</summary>
     public string CloudStorageRoot { get; set; } = "/fractalCloudStorage";
 
+    /// <summary>
+    /// What a run after a crash needs of running mandelboxes, secrets among it: in memory, for its owner only. When empty, root has
+    /// <c>/run/host-service</c>, and others <c>host-service</c> below <c>$XDG_RUNTIME_DIR</c> or <c>/dev/shm</c>.
+    /// </summary>
+    public string RuntimeRoot { get; set; } = "";
+
+    /// <summary>Below <see cref="RuntimeRoot"/>, or what stands for it; one for each <see cref="Root"/>.</summary>
+    public string RecordsDirectory => Path.Combine(
+        RuntimeRoot.Length > 0
+            ? RuntimeRoot
+            : Path.Combine(
+                Environment.IsPrivilegedProcess ? "/run" : Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") ?? "/dev/shm",
+                "host-service"),
+        Uri.EscapeDataString(Root.Trim('/')));
+
     /// <summary>False: runs without root, and without systemctl, AppArmor, firewall, chown and shutdown.</summary>
     public bool ManageSystem { get; set; } = true;
 
@@ -66,6 +81,11 @@ public sealed class HostOptions : IValidatedOptions
         foreach (var (key, path) in roots[..2].Where(r => cloudStorage.StartsWith(Trim(r.Path) + "/", StringComparison.Ordinal)))
         {
             yield return $"Host:CloudStorageRoot ('{CloudStorageRoot}') is inside {key} ('{path}'), which is removed at shutdown.";
+        }
+
+        if (RuntimeRoot.Length > 0 && !Path.IsPathRooted(RuntimeRoot))
+        {
+            yield return $"Host:RuntimeRoot is '{RuntimeRoot}'; it must be an absolute path.";
         }
 
         if (OnLeftovers is not ("refuse" or "reclaim" or "reattach"))

@@ -87,7 +87,7 @@ public sealed class HostCluster : IAsyncDisposable
             services.AddSingleton<IShutdownSignal>(new RecordingShutdown(_shutdowns));
             Replace(services);
             services.AddMandelboxes();
-            services.Configure<HostOptions>(o => o.Root = Root);
+            services.Configure<HostOptions>(o => (o.Root, o.RuntimeRoot) = (Root, Path.Combine(Root, "run")));
             services.Configure<MandelboxOptions>(o =>
             {
                 o.RetryAfter = TimeSpan.FromMilliseconds(1);

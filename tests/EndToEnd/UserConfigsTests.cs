@@ -82,6 +82,44 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
     }
 
     [EngineAndFact("node", Needs.S3Server)]
+    public async Task What_a_user_set_before_a_crash_is_saved_by_reclaim_and_stays_while_the_store_does_not_answer()
+    {
+        await _service.UpAsync(RunningService.SpinUp("crashed", token: Token));
+        await File.WriteAllTextAsync(Path.Combine(OnHost("crashed"), "set-before"), "kept");
+        await _service.Process.KillAsync();
+        var settings = _service.Process.Settings;
+
+        var away = settings.With(("UserConfigs__ServiceUrl", $"http://127.0.0.1:{TestPorts.Reserve()}"));
+        var failed = await ServiceProcess.CommandAsync(away.Environment, "reclaim");
+        Assert.Equal(1, failed.ExitCode);
+        Assert.Contains("could not be saved, and stay: crashed: mandelboxes/demo for", failed.Errors, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(OnHost("crashed"), "set-before")));
+
+        var done = await ServiceProcess.CommandAsync(settings.Environment, "reclaim");
+        Assert.True(done.ExitCode == 0, done.Errors);
+        Assert.DoesNotContain(Token, done.Errors + done.Output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_service.Root));
+        await AssertStoredAsync(settings, "set-before");
+    }
+
+    [EngineAndFact("node", Needs.S3Server)]
+    public async Task What_a_user_sets_before_and_after_a_crash_is_saved_by_the_run_that_took_the_mandelbox_over()
+    {
+        await _service.UpAsync(RunningService.SpinUp("taken-over", token: Token));
+        await File.WriteAllTextAsync(Path.Combine(OnHost("taken-over"), "set-before"), "kept");
+        await _service.Process.KillAsync();
+        var settings = _service.Process.Settings;
+
+        await using (var next = await ServiceProcess.StartAsync(settings.With(("Host__OnLeftovers", "reattach"))))
+        {
+            await File.WriteAllTextAsync(Path.Combine(OnHost("taken-over"), "set-after"), "kept");
+            Assert.Equal(0, await next.EndAsync());
+        }
+
+        await AssertStoredAsync(settings, "set-after", "set-before");
+    }
+
+    [EngineAndFact("node", Needs.S3Server)]
     public async Task A_save_that_outlasts_the_service_s_end_leaves_what_was_stored()
     {
         var hold = false;
@@ -122,6 +160,17 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
             await after.UpAsync(RunningService.SpinUp("after", token: Token));
             Assert.Equal(["first"], Directory.GetFileSystemEntries(Path.Combine(after.Root, "after", "userConfigs", "unpacked_configs")).Select(Path.GetFileName));
         }
+    }
+
+    private async Task AssertStoredAsync(ServiceSettings settings, params string[] files)
+    {
+        var directory = new ScratchDirectory();
+        await using var next = await RunningService.StartAsync(directory, engine.Endpoint, settings.With(
+            ("Host__Root", directory["fractal"]), ("Host__PrivateRoot", directory["private"]), ("Host__CloudStorageRoot", directory["cloud"])));
+        await next.UpAsync(RunningService.SpinUp("stored", token: Token));
+        var restored = Path.Combine(next.Root, "stored", "userConfigs", "unpacked_configs");
+        Assert.Equal(files, Directory.GetFiles(restored).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.All(files, file => Assert.Equal("kept", File.ReadAllText(Path.Combine(restored, file))));
     }
 
     private string OnHost(string id) => Path.Combine(_service.Root, id, "userConfigs", "unpacked_configs");

@@ -69,7 +69,7 @@ internal static class Program
         S3UserConfigStore store, UserConfigKey key, string source, string target)
     {
         var clock = Stopwatch.StartNew();
-        var saved = await store.SaveAsync(key, Stores.Token, source, CancellationToken.None);
+        var saved = await store.SaveAsync(key, ArchiveKey.New(Stores.Token), source, CancellationToken.None);
         var saving = clock.ElapsedMilliseconds;
         var fetched = await store.FetchAsync(key, Stores.Token, target, CancellationToken.None);
         return saved.Saved && fetched.Outcome == FetchOutcome.Restored

@@ -232,7 +232,7 @@ public sealed class FakeUserConfigs : IUserConfigStore
     }
 
     public async Task<SaveAnswer> SaveAsync(
-        UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
+        UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken)
     {
         if (HoldSave is { } hold)
         {
@@ -245,10 +245,10 @@ public sealed class FakeUserConfigs : IUserConfigStore
     }
 
     public Task<SaveAnswer> SaveIfAbsentAsync(
-        UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
+        UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken)
     {
         SavedIfAbsent++;
-        return SaveAsync(key, encryptionToken, directory, cancellationToken);
+        return SaveAsync(key, archiveKey, directory, cancellationToken);
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -65,6 +65,8 @@ public sealed partial class HostGrain(
     public Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports) =>
         Task.FromResult(ReasonClosed(mandelboxId) is { } closed ? LeaseAnswer.Refused(closed) : _leases.Adopt(leaseId, mandelboxId, ports));
 
+    public Task<LeaseAnswer> RestoreLease(Lease lease) => Task.FromResult(_leases.Restore(lease));
+
     public Task HoldLeases(IReadOnlyList<Lease> leases)
     {
         foreach (var refusal in _leases.Hold(leases))

@@ -121,7 +121,7 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
     }
 
     /// <summary>Enters a lease as read from a container's labels. Refused where it contradicts another lease.</summary>
-    private LeaseAnswer Restore(Lease lease)
+    public LeaseAnswer Restore(Lease lease)
     {
         if (_leases.TryGetValue(lease.MandelboxId, out var held))
         {

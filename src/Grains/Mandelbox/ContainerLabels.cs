@@ -1,4 +1,5 @@
 using System.Globalization;
+using HostService.Infrastructure.Docker;
 
 namespace HostService.Grains.Mandelbox;
 
@@ -82,6 +83,14 @@ public static class ContainerLabels
 
         return new Lease(leaseId, mandelboxId, tty, gpu, ports);
     }
+
+    /// <summary>Throws where <see cref="Read"/> gives null.</summary>
+    public static Survivor ReadSurvivor(ContainerDescription container) => new(
+        container.Id,
+        Read(container.Labels) ?? throw new ArgumentException($"the labels of container {container.Id} are damaged", nameof(container)),
+        container.Labels.GetValueOrDefault(User, ""),
+        container.Labels.GetValueOrDefault(App, ""),
+        ulong.TryParse(container.Labels.GetValueOrDefault(Session), CultureInfo.InvariantCulture, out var session) ? session : 0);
 
     private static string Write(PortBinding port) =>
         $"{port.MandelboxPort}/{(port.Transport == Transport.Udp ? "udp" : "tcp")}={port.HostPort}";

@@ -13,9 +13,17 @@ namespace HostService.Grains.Mandelbox;
 /// </summary>
 public sealed class MandelboxContext
 {
+    /// <param name="aesKey">Of a mandelbox that is taken over; null for a new one.</param>
     public MandelboxContext(
-        string mandelboxId, SpinUpRequest? request, string root, MandelboxOptions options, TimeProvider timeProvider, ILogger logger)
+        string mandelboxId,
+        SpinUpRequest? request,
+        string root,
+        MandelboxOptions options,
+        TimeProvider timeProvider,
+        ILogger logger,
+        string? aesKey = null)
     {
+        AesKey = aesKey ?? Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         MandelboxId = mandelboxId;
         Request = request;
         Ecs = request is null ? new EcsContainer() : null;
@@ -32,7 +40,7 @@ public sealed class MandelboxContext
     public MandelboxPaths Paths { get; }
 
     /// <summary>32 hexadecimal digits, new for each life (B17).</summary>
-    public string AesKey { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+    public string AesKey { get; }
 
     /// <summary>Its state; only <see cref="MandelboxStateMachine.MoveToAsync"/> changes it.</summary>
     public MandelboxStateMachine State { get; }
@@ -67,6 +75,9 @@ public sealed class MandelboxContext
     /// <summary>Outcome of <see cref="FetchUserConfigs"/>; null before it, and after the undo of <see cref="SaveUserConfigs"/>.</summary>
     public FetchOutcome? UserConfigs { get; set; }
 
+    /// <summary>Set by <see cref="SaveUserConfigs"/>.</summary>
+    public ArchiveKey? ArchiveKey { get; set; }
+
     /// <summary>Faults that did not end the mandelbox.</summary>
     public List<string> Warnings { get; } = [];
 
@@ -82,6 +93,10 @@ public sealed class MandelboxContext
 
     /// <summary>The lease. Throws if no step has set it, which is a fault of the plan.</summary>
     public Lease RequiredLease => Lease ?? throw new InvalidOperationException($"Mandelbox {MandelboxId} has no lease.");
+
+    /// <summary>The key of the archive. Throws if no step has set it, which is a fault of the plan.</summary>
+    public ArchiveKey RequiredArchiveKey =>
+        ArchiveKey ?? throw new InvalidOperationException($"Mandelbox {MandelboxId} has no key for its user configs.");
 
     /// <summary>What the caller needs to reach the running mandelbox.</summary>
     public MandelboxAccess Access => new(

@@ -18,11 +18,11 @@ public sealed partial class MandelboxGrain
     /// <summary>How long an end waits to learn its cause: a busy engine must not delay it for longer.</summary>
     private static readonly TimeSpan CauseTimeout = TimeSpan.FromSeconds(2);
 
-    private MandelboxContext BeginLife(SpinUpRequest? request)
+    private MandelboxContext BeginLife(SpinUpRequest? request, string? aesKey = null)
     {
         // An activation with a mandelbox is never collected, however idle it is.
         DelayDeactivation(Timeout.InfiniteTimeSpan);
-        var context = new MandelboxContext(Id, request, hostOptions.Value.Root, options.Value, timeProvider, logger);
+        var context = new MandelboxContext(Id, request, hostOptions.Value.Root, options.Value, timeProvider, logger, aesKey);
         context.State.Moved = () => ReportAsync(context);
         return context;
     }

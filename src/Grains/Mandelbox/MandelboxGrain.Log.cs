@@ -3,6 +3,9 @@ namespace HostService.Grains.Mandelbox;
 /// <summary>Log messages. Moves from state to state are logged by <see cref="MandelboxStateMachine"/>.</summary>
 public sealed partial class MandelboxGrain
 {
+    [LoggerMessage(LogLevel.Information, "Mandelbox {MandelboxId} of the last run goes on, with container {ContainerId}")]
+    private partial void LogReattached(string mandelboxId, string containerId);
+
     [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: spin-up failed in step {Step}: {Reason}")]
     private partial void LogSpinUpFailed(string mandelboxId, string step, string reason, Exception? exception);
 

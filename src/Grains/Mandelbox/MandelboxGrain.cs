@@ -4,6 +4,8 @@ using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Storage.CloudStorage;
+using HostService.Infrastructure.Storage.Records;
+using HostService.Infrastructure.Storage.UserConfigs;
 
 namespace HostService.Grains.Mandelbox;
 
@@ -19,6 +21,7 @@ public sealed partial class MandelboxGrain(
     IMandelboxFiles files,
     IBackendDatabase database,
     ICloudStorage cloudStorage,
+    MandelboxRecords records,
     IOptions<HostOptions> hostOptions,
     IOptions<MandelboxOptions> options,
     TimeProvider timeProvider,
@@ -48,6 +51,45 @@ public sealed partial class MandelboxGrain(
         var plan = plans.ForRequest(Host);
         var context = _context = BeginLife(request);
         return context.Tasks.SpinUp = SpinUpAsync(context, plan);
+    }
+
+    public async Task<string?> Reattach(Survivor survivor)
+    {
+        if (_context is not null)
+        {
+            return $"mandelbox {Id} exists already";
+        }
+
+        var record = records.Find(Id) is { } found && found.ContainerId == survivor.ContainerId ? found : null;
+        var request = new SpinUpRequest(survivor.UserId, survivor.AppName, ConfigEncryptionToken: "", survivor.SessionId);
+        var context = _context = BeginLife(request, record?.AesKey);
+        foreach (var step in plans.ForRequest(Host).Steps)
+        {
+            // The earlier run did it.
+            context.Steps.RegisterUndo(step);
+        }
+
+        (context.Row.IsClaimed, context.Row.MayBeRunning, context.HasDirectories) = (true, true, true);
+        (context.Container.Id, context.Container.MayRun) = (survivor.ContainerId, true);
+        context.ArchiveKey = ArchiveKey.FromSecret(record?.ArchiveKey);
+        context.UserConfigs = context.ArchiveKey is null ? FetchOutcome.Failed : record?.Fetched;
+        if (record is null)
+        {
+            context.Warnings.Add("its record is missing or damaged: its user configs cannot be saved");
+        }
+
+        var answer = await Host.RestoreLease(survivor.Lease);
+        context.Lease = answer.Lease;
+        if (answer.Refusal is { } refusal)
+        {
+            await EndAsync(context, refusal);
+            return refusal;
+        }
+
+        context.Tasks.SpinUp = record is null ? null : Task.FromResult(SpinUpAnswer.Ready(context.Access));
+        await context.State.MoveToAsync(MandelboxState.Running);
+        LogReattached(Id, survivor.ContainerId);
+        return null;
     }
 
     public Task<MandelboxDescription?> Describe() => Task.FromResult(_context?.Describe());

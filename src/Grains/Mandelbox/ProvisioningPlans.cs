@@ -6,6 +6,7 @@ using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Storage.CloudStorage;
+using HostService.Infrastructure.Storage.Records;
 using HostService.Infrastructure.Storage.UserConfigs;
 using Stage = HostService.Grains.Lifecycle.Stage<HostService.Grains.Mandelbox.MandelboxContext>;
 
@@ -19,7 +20,12 @@ public sealed record SpinUpPlan(
     IReadOnlyList<Stage> Preparation,
     IReadOnlyList<Stage> LeaseToStart,
     IReadOnlyList<Stage> BesideStart,
-    IReadOnlyList<Stage> AfterStart);
+    IReadOnlyList<Stage> AfterStart)
+{
+    /// <summary>All of them, in the order in which they are undone backwards.</summary>
+    public IEnumerable<IStep<MandelboxContext>> Steps =>
+        new[] { Preparation, LeaseToStart, BesideStart, AfterStart }.SelectMany(stages => stages).SelectMany(stage => stage.Steps);
+}
 
 /// <summary>
 /// The steps of a mandelbox, as tables of stages. A step stands after everything that it needs, so that the reverse order is right for the
@@ -35,6 +41,7 @@ public sealed class ProvisioningPlans(
     IBackendDatabase database,
     IUserConfigStore userConfigs,
     ICloudStorage cloudStorage,
+    MandelboxRecords records,
     AgentContainers agentContainers,
     IOptions<MandelboxOptions> options,
     IOptions<DockerOptions> docker,
@@ -60,7 +67,7 @@ public sealed class ProvisioningPlans(
                 new(lease),
                 new(
                     new CreateDirectories(files),
-                    new SaveUserConfigs(userConfigs, Environment, logger),
+                    new SaveUserConfigs(userConfigs, records, Environment, logger),
                     new PrepareCloudStorage(cloudStorage)),
             ],
             LeaseToStart:
@@ -82,6 +89,7 @@ public sealed class ProvisioningPlans(
                 new(new MarkReady(files)),
                 .. Environment.IsDeployed ? [new Stage(new WaitForApp(files, engine, options.Value.AppTimeout))] : Array.Empty<Stage>(),
                 new(new CheckContainerRuns(engine)),
+                new(new KeepRecord(records, logger)),
                 new(new MarkRowRunning(database)),
                 new(new MoveTo(MandelboxState.Running)),
             ]);

@@ -22,6 +22,9 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     /// <summary>For root only.</summary>
     public string Temp => Path.Combine(_options.Root, "temp");
 
+    /// <summary>Of mandelboxes; they outlive these.</summary>
+    public string Logs => Path.Combine(Temp, "logs");
+
     /// <summary>The directory that the last run did not remove; null when it did, or when this run has made it.</summary>
     public string? Leftover => !_made && Path.Exists(_options.Root) ? _options.Root : null;
 
@@ -29,8 +32,9 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     public IReadOnlyCollection<string> InUseBy { get; set; } = [];
 
     /// <summary>Removes the directories of a run that did not end cleanly; none is no error.</summary>
+    /// <param name="kept">Ids of mandelboxes that go on: what they use stays.</param>
     /// <exception cref="IOException">See <see cref="ThrowIfNotReclaimable"/>.</exception>
-    public void Reclaim()
+    public void Reclaim(IReadOnlyCollection<string> kept)
     {
         if (Leftover is null)
         {
@@ -38,9 +42,16 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         }
 
         ThrowIfNotReclaimable();
-        LogReclaimed(_options.Root);
         var bound = File.ReadLines(MarkerPath).Where(l => l.StartsWith(Bound, StringComparison.Ordinal));
         _bound.UnionWith(bound.Select(l => l[Bound.Length..]));
+        if (kept.Count > 0)
+        {
+            var directories = Directory.GetDirectories(_options.Root).Concat(Directory.Exists(Temp) ? Directory.GetDirectories(Temp) : []);
+            RemoveEach(directories.Where(d => d != Temp && d != Logs && !kept.Contains(Path.GetFileName(d))));
+            return;
+        }
+
+        LogReclaimed(_options.Root);
         RemoveRoot();
         Release(_options.CloudStorageRoot);
     }
@@ -89,6 +100,12 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         _made = true;
         File.SetUnixFileMode(_options.Root, ForAll);
         WriteMarker($"made by process {Environment.ProcessId}");
+        foreach (var bound in _bound)
+        {
+            // By an earlier run, whose mandelboxes go on.
+            WriteMarker(Bound + bound);
+        }
+
         if (_options.ManageSystem)
         {
             OwnerCalls.GiveTo("ubuntu", _options.Root);
@@ -131,6 +148,11 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
             && !Directory.EnumerateFileSystemEntries(_options.PrivateRoot).Any())
         {
             Try(() => Directory.Delete(_options.PrivateRoot), failures);
+        }
+
+        if (Directory.Exists(_options.RecordsDirectory) && !Directory.EnumerateFileSystemEntries(_options.RecordsDirectory).Any())
+        {
+            Try(() => Directory.Delete(_options.RecordsDirectory), failures);
         }
 
         if (failures.Count > 0)
@@ -185,8 +207,15 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         }
 
         // The marker goes last, so that the next start can finish a removal that failed or was interrupted.
+        RemoveEach(Directory.GetDirectories(_options.Root));
+        Release(_options.Root);
+        RecursiveDelete.Remove(_options.Root);
+    }
+
+    private static void RemoveEach(IEnumerable<string> directories)
+    {
         var failures = new List<Exception>();
-        foreach (var directory in Directory.GetDirectories(_options.Root))
+        foreach (var directory in directories)
         {
             Try(() => RecursiveDelete.Remove(directory), failures);
         }
@@ -195,9 +224,6 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         {
             throw new IOException(string.Join("; ", failures.Select(f => f.Message)), failures[0]);
         }
-
-        Release(_options.Root);
-        RecursiveDelete.Remove(_options.Root);
     }
 
     private void Release(string path)

@@ -18,11 +18,6 @@ internal static class UnsupportedSettings
             yield return $"Queue:Capacity is {configuration["Queue:Capacity"]}; this version queues no spin-ups, a full host refuses them: "
                 + "leave it out.";
         }
-
-        if (configuration["Host:OnLeftovers"] == "reattach")
-        {
-            yield return "Host:OnLeftovers is reattach, which this version cannot do: set it to refuse or reclaim.";
-        }
     }
 
     /// <summary>The keys of section <c>Queue</c>.</summary>

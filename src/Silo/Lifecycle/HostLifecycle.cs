@@ -36,9 +36,7 @@ public static class HostLifecycle
         new(
             Stop("flush error reports", (_, _) => ErrorReporting.StopAsync(), FlushTimeout),
             Start("start error reporting", host => ErrorReporting.Start(host.Configuration))),
-        new(
-            Stop("flush the log", (host, _) => host.DisposeApplicationAsync(), FlushTimeout),
-            Start("build the application", host => host.Use(ServiceHost.Build(host.Configuration, host.Shutdown)))),
+        BuildApplication(),
         new(Start<Preconditions>("check the preconditions", preconditions => preconditions.Check())),
         new(Start<IBackendDatabase>("test the database", (database, token) => database.TestAsync(token))),
         new(
@@ -48,7 +46,7 @@ public static class HostLifecycle
             host.Get<HostIdentityProvider>().Publish(host.Identity!, await host.Get<GpuMonitor>().TakeInventoryAsync(token)))),
         new(Start<FirewallMonitor>("load the firewall", (firewall, token) => firewall.LoadAsync(token))),
         new(Start<HostCapabilities>("load the AppArmor profile", (capabilities, token) => capabilities.LoadProfileAsync(token))),
-        new(Start<Leftovers>("take back what the last run left", (leftovers, token) => leftovers.ReclaimAsync(token))),
+        new(Start<Leftovers>("take back what the last run left", (leftovers, token) => leftovers.TakeBackAsync(token))),
         new(
             Stop<HostDirectories>("remove directories", directories => directories.RemoveAll()),
             Start<HostDirectories>("make directories", directories => directories.Make())),
@@ -64,8 +62,10 @@ public static class HostLifecycle
             Start("start the silo", (host, token) => ListenErrors.ExplainAsync(
                 host.Get<SiloGate>().StartSiloAsync(host.Application!, token), host.Get<IOptions<OrleansOptions>>().Value))),
         new(Start<ContainerEventDispatcher>("keep the leases of earlier runs", (events, token) => events.HoldEarlierLeasesAsync(token))),
-        new(Start("warm up", (host, token) =>
-            host.Environment.IsDeployed ? host.Get<WarmUp>().RunAsync(token) : Task.CompletedTask)),
+        new(Start<Leftovers>("take over the mandelboxes of the last run", (leftovers, _) => leftovers.ReattachAsync())),
+        new(Start("warm up", (host, token) => host.Environment.IsDeployed && host.Get<Leftovers>().Survivors.Count == 0
+            ? host.Get<WarmUp>().RunAsync(token)
+            : Task.CompletedTask)),
         new(
             StopLoop<HostReporter>("stop metrics"),
             StartLoop<HostReporter>("start metrics")),
@@ -102,6 +102,23 @@ public static class HostLifecycle
         new(Start<EcsAgent>("start the ECS agent", (agent, token) => agent.StartAsync(token))),
         new(Start<ReadyLine>("report readiness", (line, _) => line.WriteAsync())),
     ];
+
+    /// <summary>Only deals with what an earlier run left.</summary>
+    public static IReadOnlyList<Stage<HostContext>> ReclaimStages(Func<Leftovers, CancellationToken, Task> reclaim) =>
+    [
+        BuildApplication(),
+        new(Start<Preconditions>("check the preconditions", preconditions => preconditions.Check())),
+        new(Start("find this host's identity", async (host, token) =>
+        {
+            await FindIdentityAsync(host, token);
+            host.Get<HostIdentityProvider>().Publish(host.Identity!);
+        })),
+        new(Start("take back what the last run left", reclaim)),
+    ];
+
+    private static Stage<HostContext> BuildApplication() => new(
+        Stop("flush the log", (host, _) => host.DisposeApplicationAsync(), FlushTimeout),
+        Start("build the application", host => host.Use(ServiceHost.Build(host.Configuration, host.Shutdown))));
 
     /// <summary>The sum of all timeouts but the drain's: the unit's <c>TimeoutStopSec</c> must be longer.</summary>
     public static TimeSpan LongestShutdown(ShutdownOptions options) => Stages(options)

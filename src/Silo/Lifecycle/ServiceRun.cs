@@ -1,6 +1,7 @@
 using System.Runtime.ExceptionServices;
 using HostService.Grains.Lifecycle;
 using HostService.Silo.Hosting;
+using HostService.Silo.Startup;
 
 namespace HostService.Silo.Lifecycle;
 
@@ -39,5 +40,22 @@ public static class ServiceRun
         context.LogShutdown(await shutdown.Requested);
         await runner.UndoAsync();
         return (shutdown.Stopped.IsCompleted ? await shutdown.Stopped : await shutdown.Requested).ExitCode;
+    }
+
+    /// <summary>Only deals with what an earlier run left.</summary>
+    /// <exception cref="StartRefusedException">It cannot be done.</exception>
+    public static async Task ReclaimAsync(
+        IConfigurationRoot configuration, ShutdownSignal shutdown, Func<Leftovers, CancellationToken, Task> reclaim)
+    {
+        var options = configuration.ReadOrDefaults<ShutdownOptions>("Shutdown");
+        var runner = new StepRunner<HostContext>(
+            new HostContext(configuration, options, shutdown), TimeProvider.System, Timeout.InfiniteTimeSpan, options.StepTimeout);
+        var failure = await runner.RunAsync(HostLifecycle.ReclaimStages(reclaim), shutdown.Token);
+        await runner.UndoAsync();
+        if (failure is not null)
+        {
+            throw failure.Exception as StartRefusedException ?? failure.Exception?.InnerException as StartRefusedException
+                ?? new StartRefusedException(ExitCodes.Failed, $"Failed to {failure.Step}: {failure.Reason}", failure.Exception);
+        }
     }
 }

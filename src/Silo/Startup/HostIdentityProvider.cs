@@ -60,6 +60,11 @@ public sealed class HostIdentityProvider(
                 + "A host without one may only run in a local environment (APP_ENV=LOCALDEV).");
         }
 
+        Publish(identity, gpus.Gpus);
+    }
+
+    /// <summary>Makes the identity known to the rest of the service, and these GPUs.</summary>
+    public void Publish(HostIdentity identity, IReadOnlyList<GpuDescription>? gpus = null) =>
         facts.Set(new HostInfo
         {
             Identity = identity,
@@ -67,11 +72,10 @@ public sealed class HostIdentityProvider(
             Root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(host.Value.Root)),
             Version = ServiceVersion.Line,
             StartedAt = timeProvider.GetUtcNow(),
-            Gpus = gpus.Gpus,
+            Gpus = gpus ?? [],
             MandelboxesPerGpu = gpu.Value.MandelboxesPerGpu,
             MinimumFreeGpuMemoryKb = gpu.Value.MinimumFreeMemoryBytes / 1024,
             CpuOnlySlots = host.Value.CpuOnlySlots,
             ReservedTcpPorts = [.. new[] { 4678, gateway.Value.Port }.Where(p => p > 0).Distinct().Select(p => (ushort)p)],
         });
-    }
 }

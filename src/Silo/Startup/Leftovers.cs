@@ -1,30 +1,43 @@
 using HostService.Grains;
 using HostService.Grains.Mandelbox;
+using HostService.Grains.Mandelbox.Steps;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Storage.CloudStorage;
+using HostService.Infrastructure.Storage.Records;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Startup;
 
-/// <summary>Finds and removes what a run left that did not end cleanly (B4).</summary>
+/// <summary>Finds what a run left that did not end cleanly, and takes it over or removes it (B4).</summary>
 public sealed partial class Leftovers(
     IOptions<HostOptions> options,
+    IOptions<MandelboxOptions> mandelboxOptions,
     HostDirectories directories,
+    MandelboxRecords records,
     EngineStartup startup,
     ExclusiveUse exclusive,
     Registration registration,
     HostInfoSource info,
+    IGrainFactory grains,
     IContainerEngine engine,
     ICloudStorage cloudStorage,
+    IUserConfigStore userConfigs,
     ILogger<Leftovers> logger)
 {
-    private bool Reclaim => options.Value.OnLeftovers == "reclaim";
+    /// <summary>Mandelboxes that go on in this run.</summary>
+    public IReadOnlyList<Survivor> Survivors { get; private set; } = [];
+
+    /// <summary>Whether user configs that cannot be saved are given up, instead of keeping all that was left.</summary>
+    public bool DiscardsUnsaved { get; set; }
+
+    private bool Refuses => options.Value.OnLeftovers == "refuse";
 
     private ContainerOwner Owner => info.Current.Owner;
 
     /// <exception cref="StartRefusedException">
-    /// The last run left its directories, and they are not to be reclaimed, or were not made by this service.
+    /// The last run left its directories, and they are not to be taken over, or were not made by this service.
     /// </exception>
     public void Check()
     {
@@ -33,23 +46,26 @@ public sealed partial class Leftovers(
             return;
         }
 
-        if (!Reclaim)
+        if (Refuses)
         {
             throw new StartRefusedException(
                 ExitCodes.Refused,
-                $"{directory} is already there: the last run did not end cleanly, or another one is still running. End that one, or make "
-                + $"sure that nothing below {directory} is needed (unmount what is mounted there) and remove it; or start with "
-                + "Host__OnLeftovers=reclaim to have it removed.");
+                $"{directory} is already there: the last run did not end cleanly, or another one is still running. End that one; or run "
+                + "'host-service reclaim', which saves the user configs and removes what is left; or start with Host__OnLeftovers=reclaim "
+                + "(the same at every start) or reattach (running mandelboxes go on).");
         }
 
         OrRefuse(directories.ThrowIfNotReclaimable);
     }
 
-    /// <summary>Removes what the last run left, once this run can start: first the containers, which use the directories.</summary>
-    /// <exception cref="StartRefusedException">This run cannot start; nothing was removed.</exception>
-    public async Task ReclaimAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Once this run can start: ends the containers that the last run left, saves their user configs, and removes the directories. With
+    /// <c>reattach</c> running containers go on, with what they use.
+    /// </summary>
+    /// <exception cref="StartRefusedException">This run cannot start, or user configs cannot be saved, which stay then.</exception>
+    public async Task TakeBackAsync(CancellationToken cancellationToken)
     {
-        if (!Reclaim)
+        if (Refuses)
         {
             return;
         }
@@ -57,26 +73,51 @@ public sealed partial class Leftovers(
         await startup.StartAsync(cancellationToken);
         exclusive.ClaimEngine(await startup.ReachAsync(cancellationToken), Owner.InstanceName);
         await registration.CheckAsync(info.Current.Identity, cancellationToken);
-        foreach (var container in await ContainersAsync(cancellationToken))
+        var containers = await OfThisRootAsync(cancellationToken);
+        if (options.Value.OnLeftovers == "reattach")
         {
-            if (ContainerLabels.IsOfRoot(container.Labels, Owner))
-            {
-                LogRemoved(container.Name, container.Id);
-                await engine.RemoveAsync(container.Id, cancellationToken);
-            }
+            ChooseSurvivors(containers);
         }
 
+        var surviving = Survivors.Select(s => s.ContainerId).ToHashSet(StringComparer.Ordinal);
+        await Task.WhenAll(containers.Where(c => !surviving.Contains(c.Id)).Select(c => EndAsync(c, cancellationToken)));
         await cloudStorage.ReclaimAsync(cancellationToken);
-        OrRefuse(directories.Reclaim);
+        await SaveUserConfigsAsync(cancellationToken);
+        OrRefuse(() => directories.Reclaim([.. Survivors.Select(s => s.Lease.MandelboxId)]));
     }
 
+    /// <summary>What <see cref="TakeBackAsync"/> would do, a line each. Changes nothing.</summary>
+    public async Task<IReadOnlyList<string>> DescribeAsync(CancellationToken cancellationToken)
+    {
+        await startup.ReachAsync(cancellationToken);
+        return
+        [
+            .. (await OfThisRootAsync(cancellationToken)).Select(c =>
+                $"container {c.Name} ({c.Status}) of mandelbox {c.Labels.GetValueOrDefault(ContainerLabels.MandelboxId)} would be "
+                + (c.Running ? "stopped and removed" : "removed")),
+            .. Unsaved().Select(r => $"user configs of mandelbox {r} would be saved"),
+            .. directories.Leftover is { } root ? [$"directory {root} would be removed"] : Array.Empty<string>(),
+        ];
+    }
+
+    /// <summary>Takes the survivors over; each in a turn of its own grain, all at once.</summary>
+    public Task ReattachAsync() => Task.WhenAll(Survivors.Select(async survivor =>
+    {
+        var id = survivor.Lease.MandelboxId;
+        if (await grains.GetGrain<IMandelboxGrain>(id).Reattach(survivor) is { } reason)
+        {
+            LogNotReattached(id, reason);
+        }
+    }));
+
     /// <summary>
-    /// Logs the containers that are still there, which keep their leases (<see cref="Grains.Host.ContainerEventDispatcher"/>). Returns the
-    /// ids of the mandelboxes whose containers run; the others have ended, after a reboot for example.
+    /// Logs the containers of earlier runs that are still there, which keep their leases
+    /// (<see cref="Grains.Host.ContainerEventDispatcher"/>). Returns the ids of the mandelboxes whose containers run; the others have
+    /// ended, after a reboot for example.
     /// </summary>
     public async Task<IReadOnlyCollection<string>> ReportAsync(CancellationToken cancellationToken)
     {
-        var containers = await ContainersAsync(cancellationToken);
+        var containers = await OfEarlierRunsAsync(cancellationToken);
         foreach (var container in containers)
         {
             LogLeft(container.Name, container.Id, container.Labels.GetValueOrDefault(ContainerLabels.Root, "unknown"));
@@ -85,10 +126,89 @@ public sealed partial class Leftovers(
         return [.. containers
             .Where(container => container.Running)
             .Select(container => container.Labels.GetValueOrDefault(ContainerLabels.MandelboxId))
-            .OfType<string>()];
+            .OfType<string>()
+            .Concat(Survivors.Select(survivor => survivor.Lease.MandelboxId))];
     }
 
-    private async Task<IReadOnlyList<ContainerDescription>> ContainersAsync(CancellationToken cancellationToken)
+    /// <summary>The running mandelboxes of one run, whose name this run takes: their labels say so for ever.</summary>
+    private void ChooseSurvivors(IReadOnlyList<ContainerDescription> containers)
+    {
+        var run = containers
+            .Where(c => c.Running && c.Labels.GetValueOrDefault(ContainerLabels.MandelboxId) != MandelboxIds.WarmUp
+                && ContainerLabels.Read(c.Labels) is not null)
+            .GroupBy(c => c.Labels.GetValueOrDefault(ContainerLabels.Run, ""))
+            .MaxBy(group => group.Count());
+        if (run is { Key.Length: > 0 })
+        {
+            info.Set(info.Current with { Run = run.Key });
+            Survivors = [.. run.Select(ContainerLabels.ReadSurvivor)];
+        }
+    }
+
+    private async Task EndAsync(ContainerDescription container, CancellationToken cancellationToken)
+    {
+        LogRemoved(container.Name, container.Id);
+        if (container.Running)
+        {
+            // As at every end: the app writes its settings when it is told to end.
+            await engine.StopAsync(container.Id, mandelboxOptions.Value.StopGrace, cancellationToken);
+        }
+
+        await engine.RemoveAsync(container.Id, cancellationToken);
+    }
+
+    private IEnumerable<MandelboxRecord> Unsaved()
+    {
+        var surviving = Survivors.Select(s => s.Lease.MandelboxId).ToHashSet(StringComparer.Ordinal);
+        return records.ReadAll().Where(record => !surviving.Contains(record.MandelboxId));
+    }
+
+    private async Task SaveUserConfigsAsync(CancellationToken cancellationToken)
+    {
+        var failures = await Task.WhenAll(Unsaved().Select(record => SaveUserConfigsAsync(record, cancellationToken)));
+        if (failures.OfType<string>().ToList() is { Count: > 0 } unsaved && !DiscardsUnsaved)
+        {
+            throw new StartRefusedException(
+                ExitCodes.Failed,
+                $"User configs of the last run could not be saved, and stay: {string.Join("; ", unsaved)}. Try again once the store "
+                + "answers; 'host-service reclaim --discard-unsaved' gives them up.");
+        }
+    }
+
+    /// <summary>Returns null when nothing of this record is left to save, or what could not be saved and why.</summary>
+    private async Task<string?> SaveUserConfigsAsync(MandelboxRecord record, CancellationToken cancellationToken)
+    {
+        var directory = new MandelboxPaths(options.Value.Root, record.MandelboxId).UserConfigs;
+        if (record.Fetched is FetchOutcome.Restored or FetchOutcome.FirstRun or FetchOutcome.Unknown
+            && ArchiveKey.FromSecret(record.ArchiveKey) is { } archiveKey
+            && Directory.Exists(directory))
+        {
+            var key = UserConfigKeys.For(record.UserId, record.AppName, info.Current.Environment);
+            var answer = await userConfigs.SaveAsync(record.Fetched, key, archiveKey, directory, cancellationToken);
+            if (answer.Saved)
+            {
+                LogSaved(record.MandelboxId);
+            }
+            else if (answer.Reason is { } reason)
+            {
+                LogNotSaved(record.MandelboxId, reason);
+
+                // What may not be replaced can never be saved.
+                if (!DiscardsUnsaved && record.Fetched != FetchOutcome.Unknown)
+                {
+                    return $"{record}: {reason}";
+                }
+            }
+        }
+
+        records.Remove(record.MandelboxId);
+        return null;
+    }
+
+    private async Task<IReadOnlyList<ContainerDescription>> OfThisRootAsync(CancellationToken cancellationToken) =>
+        [.. (await OfEarlierRunsAsync(cancellationToken)).Where(container => ContainerLabels.IsOfRoot(container.Labels, Owner))];
+
+    private async Task<IReadOnlyList<ContainerDescription>> OfEarlierRunsAsync(CancellationToken cancellationToken)
     {
         var all = await engine.ListAsync(ContainerLabels.OfAnyHost, cancellationToken);
         return [.. all.Where(container => ContainerLabels.IsOfEarlierRun(container.Labels, Owner))];
@@ -108,6 +228,15 @@ public sealed partial class Leftovers(
 
     [LoggerMessage(LogLevel.Warning, "Container {Name} ({ContainerId}) of an earlier run is removed")]
     private partial void LogRemoved(string name, string containerId);
+
+    [LoggerMessage(LogLevel.Information, "Mandelbox {MandelboxId} of an earlier run: its user configs are saved")]
+    private partial void LogSaved(string mandelboxId);
+
+    [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId} of an earlier run: its user configs were not saved: {Reason}")]
+    private partial void LogNotSaved(string mandelboxId, string reason);
+
+    [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId} of the last run could not be taken over: {Reason}")]
+    private partial void LogNotReattached(string mandelboxId, string reason);
 
     [LoggerMessage(
         LogLevel.Warning,

@@ -102,7 +102,7 @@ public sealed class FailureTests(S3Server server) : S3TestBase(server)
             Server.Url, (k, number) => k == kind && number <= 2 ? Enum.Parse<Fault>(fault) : Fault.None);
         using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = way.Url });
 
-        Assert.Equal(new SaveAnswer(Saved: true), await store.SaveAsync(Key, Stores.Token, Source, CancellationToken.None));
+        Assert.Equal(new SaveAnswer(Saved: true), await store.SaveAsync(Key, ArchiveKey.New(Stores.Token), Source, CancellationToken.None));
 
         Assert.Equal(FetchOutcome.Restored, (await FetchAsync()).Outcome);
         await Shell.RunAsync("diff -r \"$1\" \"$2\"", Source, Target);
@@ -122,7 +122,7 @@ public sealed class FailureTests(S3Server server) : S3TestBase(server)
         await using var way = await FaultyWay.ToAsync(Server.Url, (k, number) => k == kind ? Enum.Parse<Fault>(fault) : Fault.None);
         using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = way.Url });
 
-        var answer = await store.SaveAsync(Key, Stores.Token, Source, CancellationToken.None);
+        var answer = await store.SaveAsync(Key, ArchiveKey.New(Stores.Token), Source, CancellationToken.None);
 
         Assert.False(answer.Saved);
         Assert.False(string.IsNullOrWhiteSpace(answer.Reason));
@@ -205,7 +205,7 @@ public sealed class FailureTests(S3Server server) : S3TestBase(server)
     public async Task A_directory_that_is_not_there_is_not_saved()
     {
         var stored = await StoredArchiveAsync();
-        var answer = await Store.SaveAsync(Key, Stores.Token, Scratch["gone"], CancellationToken.None);
+        var answer = await Store.SaveAsync(Key, ArchiveKey.New(Stores.Token), Scratch["gone"], CancellationToken.None);
         Assert.False(answer.Saved);
         await AssertUnharmedAsync(stored);
     }
@@ -217,7 +217,7 @@ public sealed class FailureTests(S3Server server) : S3TestBase(server)
     {
         using var archive = new MemoryStream();
         await ConfigArchive.EncodeAsync(
-            Stores.Token,
+            ArchiveKey.New(Stores.Token),
             archive,
             async tar =>
             {

@@ -42,7 +42,7 @@ public abstract class S3TestBase : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    protected Task<SaveAnswer> SaveAsync(string token = Stores.Token) => Store.SaveAsync(Key, token, Source, CancellationToken.None);
+    protected Task<SaveAnswer> SaveAsync(string token = Stores.Token) => Store.SaveAsync(Key, ArchiveKey.New(token), Source, CancellationToken.None);
 
     protected Task<FetchAnswer> FetchAsync(string token = Stores.Token) => Store.FetchAsync(Key, token, Target, CancellationToken.None);
 

@@ -19,7 +19,7 @@ public sealed class SaveTests(S3Server server) : S3TestBase(server)
         await using var way = await FaultyWay.ToAsync(Server.Url, (kind, _) => kind == "PART" ? Fault.Hold : Fault.None);
         using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = way.Url });
 
-        var saving = store.SaveAsync(Key, Stores.Token, Source, CancellationToken.None);
+        var saving = store.SaveAsync(Key, ArchiveKey.New(Stores.Token), Source, CancellationToken.None);
         await way.Held.Task;
         await store.StopAsync(CancellationToken.None);
         Directory.Delete(Source, recursive: true);
@@ -29,7 +29,7 @@ public sealed class SaveTests(S3Server server) : S3TestBase(server)
         Assert.Equal(0, way.Count("COMPLETE"));
         Assert.Equal(stored, await StoredAsync());
         Assert.Equal(new SaveAnswer(Saved: false, "the service is ending"), await store.SaveAsync(
-            Key, Stores.Token, Source, CancellationToken.None));
+            Key, ArchiveKey.New(Stores.Token), Source, CancellationToken.None));
     }
 
     [NeedsFact("node", Needs.S3Server)]
@@ -41,7 +41,7 @@ public sealed class SaveTests(S3Server server) : S3TestBase(server)
         await using var way = await FaultyWay.ToAsync(Server.Url, (kind, _) => kind == "PART" ? Fault.Hold : Fault.None);
         using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = way.Url });
 
-        var saving = store.SaveAsync(Key, Stores.Token, Source, CancellationToken.None);
+        var saving = store.SaveAsync(Key, ArchiveKey.New(Stores.Token), Source, CancellationToken.None);
         await way.Held.Task;
         Directory.Delete(Scratch["source"], recursive: true);
         way.Release.SetResult();
@@ -59,7 +59,7 @@ public sealed class SaveTests(S3Server server) : S3TestBase(server)
         way.Completed = () => StoreAsync(other);
         using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = way.Url });
 
-        Assert.Equal(new SaveAnswer(Saved: true), await store.SaveAsync(Key, Stores.Token, Source, CancellationToken.None));
+        Assert.Equal(new SaveAnswer(Saved: true), await store.SaveAsync(Key, ArchiveKey.New(Stores.Token), Source, CancellationToken.None));
 
         Assert.Equal(1, way.Count("COMPLETE"));
         Assert.Equal(other, await StoredAsync());
@@ -74,7 +74,7 @@ public sealed class SaveTests(S3Server server) : S3TestBase(server)
             Server.Url, (kind, number) => kind != "COMPLETE" ? Fault.None : number == 1 ? Fault.LoseAnswer : Fault.NoSuchUpload);
         using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = way.Url });
 
-        Assert.Equal(new SaveAnswer(Saved: true), await store.SaveAsync(Key, Stores.Token, Source, CancellationToken.None));
+        Assert.Equal(new SaveAnswer(Saved: true), await store.SaveAsync(Key, ArchiveKey.New(Stores.Token), Source, CancellationToken.None));
 
         Assert.Equal((1, 2), (way.Count("INITIATE"), way.Count("COMPLETE")));
         Assert.Equal(FetchOutcome.Restored, (await FetchAsync()).Outcome);
@@ -94,7 +94,7 @@ public sealed class SaveTests(S3Server server) : S3TestBase(server)
         var fetched = await store.FetchAsync(Key, Stores.Token, Target, CancellationToken.None);
         Assert.Equal(FetchOutcome.Unknown, fetched.Outcome);
         Assert.Contains("s3:ListBucket", fetched.Reason, StringComparison.Ordinal);
-        var saved = await store.SaveIfAbsentAsync(Key, Stores.Token, Source, CancellationToken.None);
+        var saved = await store.SaveIfAbsentAsync(Key, ArchiveKey.New(Stores.Token), Source, CancellationToken.None);
 
         Assert.Equal(!isThere, saved.Saved);
         if (isThere)
@@ -126,7 +126,7 @@ public sealed class SaveTests(S3Server server) : S3TestBase(server)
         using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = way.Url });
 
         var answers = await Task.WhenAll(Enumerable.Range(0, saves).Select(i => store.SaveAsync(
-            Key with { UserId = $"{Key.UserId}-{i.ToString(CultureInfo.InvariantCulture)}" }, Stores.Token, Source,
+            Key with { UserId = $"{Key.UserId}-{i.ToString(CultureInfo.InvariantCulture)}" }, ArchiveKey.New(Stores.Token), Source,
             CancellationToken.None)));
 
         Assert.All(answers, answer => Assert.Equal(new SaveAnswer(Saved: true), answer));

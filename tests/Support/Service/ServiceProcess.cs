@@ -198,6 +198,9 @@ public sealed record ServiceSettings(IReadOnlyDictionary<string, string> Environ
 
     public string CloudStorageRoot => Environment["Host__CloudStorageRoot"];
 
+    /// <summary>Where the records of running mandelboxes are.</summary>
+    public string Records => Path.Combine(Environment["Host__RuntimeRoot"], Uri.EscapeDataString(Root.Trim('/')));
+
     /// <summary>Also the host label of its containers.</summary>
     public string InstanceName => Environment["Host__InstanceName"];
 
@@ -209,6 +212,7 @@ public sealed record ServiceSettings(IReadOnlyDictionary<string, string> Environ
         ["Host__Root"] = directory["fractal"],
         ["Host__PrivateRoot"] = directory["fractalprivate"],
         ["Host__CloudStorageRoot"] = directory["fractalCloudStorage"],
+        ["Host__RuntimeRoot"] = directory["run"],
         ["Host__InstanceName"] = $"test-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6))}",
         ["Gateway__Port"] = "0",
         ["Orleans__SiloPort"] = TestPorts.Reserve().ToString(),

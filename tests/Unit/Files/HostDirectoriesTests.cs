@@ -104,7 +104,7 @@ public sealed class HostDirectoriesTests : IDisposable
         Directory.CreateDirectory(Options.Root);
         File.WriteAllText(Path.Combine(Options.Root, "somebody's file"), "");
         using var directories = Directories();
-        Assert.Throws<IOException>(directories.Reclaim);
+        Assert.Throws<IOException>(() => directories.Reclaim([]));
         Assert.True(File.Exists(Path.Combine(Options.Root, "somebody's file")));
     }
 
@@ -119,15 +119,38 @@ public sealed class HostDirectoriesTests : IDisposable
     }
 
     [Fact]
+    public void What_mandelboxes_that_go_on_use_stays_when_the_rest_is_reclaimed_and_goes_with_this_run()
+    {
+        var crashed = Directories();
+        crashed.Make();
+        crashed.Dispose();
+        foreach (var path in new[] { "alive/userConfigs", "dead/userConfigs", "temp/alive/sockets", "temp/dead/sockets", "temp/logs/dead/1" })
+        {
+            Directory.CreateDirectory(Path.Combine(Options.Root, path));
+        }
+
+        using var directories = Directories();
+        directories.Reclaim(["alive"]);
+        directories.Make();
+
+        Assert.Equal(["alive", "temp"], Names(Options.Root));
+        Assert.Equal(["alive", "logs"], Names(directories.Temp));
+        directories.RemoveAll();
+        Assert.False(Directory.Exists(Options.Root));
+
+        static IEnumerable<string?> Names(string path) => Directory.GetDirectories(path).Select(Path.GetFileName).Order(StringComparer.Ordinal);
+    }
+
+    [Fact]
     public void What_a_crashed_run_left_is_reclaimed_and_what_a_running_one_has_is_not()
     {
         var running = Directories();
         running.Make();
         using var other = Directories();
-        Assert.Contains("is used by a running host service", Assert.Throws<IOException>(other.Reclaim).Message, StringComparison.Ordinal);
+        Assert.Contains("is used by a running host service", Assert.Throws<IOException>(() => other.Reclaim([])).Message, StringComparison.Ordinal);
         Assert.True(Directory.Exists(Options.Root));
         running.Dispose();
-        other.Reclaim();
+        other.Reclaim([]);
         Assert.False(Directory.Exists(Options.Root));
     }
 }

@@ -2,10 +2,13 @@ using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Grains.Mandelbox;
 using HostService.Grains.Mandelbox.Steps;
+using HostService.Infrastructure;
 using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Storage.Records;
 using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 
 namespace HostService.Tests.Unit.Mandelbox;
 
@@ -22,6 +25,9 @@ public sealed class SaveUserConfigsTests : IDisposable
         _context = Contexts.Create(root: _scratch.Path, clock: _clock, options: new MandelboxOptions { CleanUpTimeout = UndoTimeout });
         (_context.UserConfigs, _context.Row.MayBeRunning) = (FetchOutcome.FirstRun, true);
     }
+
+    private MandelboxRecords Records => new(
+        Options.Create(new HostOptions { RuntimeRoot = _scratch["run"] }), NullLogger<MandelboxRecords>.Instance);
 
     public void Dispose() => _scratch.Dispose();
 
@@ -64,7 +70,7 @@ public sealed class SaveUserConfigsTests : IDisposable
     }
 
     private Task<StepFailure?> RunAsync() => _context.Steps.RunAsync(
-        [new(new CreateDirectories(new MandelboxFiles(_clock)), new SaveUserConfigs(_store, HostEnvironment.Dev, NullLogger.Instance))],
+        [new(new CreateDirectories(new MandelboxFiles(_clock)), new SaveUserConfigs(_store, Records, HostEnvironment.Dev, NullLogger.Instance))],
         CancellationToken.None);
 
     /// <summary>Saves end when the test says, and ignore their tokens.</summary>
@@ -87,7 +93,7 @@ public sealed class SaveUserConfigsTests : IDisposable
             Task.FromResult(new FetchAnswer(FetchOutcome.FirstRun));
 
         public async Task<SaveAnswer> SaveAsync(
-            UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
+            UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken)
         {
             Saves++;
             AtOnce = Math.Max(AtOnce, ++_running);
@@ -99,7 +105,7 @@ public sealed class SaveUserConfigsTests : IDisposable
         }
 
         public Task<SaveAnswer> SaveIfAbsentAsync(
-            UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken)
+            UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken)
         {
             SavesIfAbsent++;
             return Task.FromResult(new SaveAnswer(Saved: true));

@@ -6,6 +6,7 @@ using HostService.Grains.Mandelbox.Steps;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Storage.Records;
 using HostService.Silo.Background;
 using HostService.Silo.Hosting;
 using HostService.Silo.Startup;
@@ -225,7 +226,7 @@ public sealed class WarmUpTests : IDisposable
 
     private ThrowAwayMandelbox Mandelbox()
     {
-        var root = Options.Create(new HostOptions { Root = _scratch.Path, ManageSystem = false });
+        var root = Options.Create(new HostOptions { Root = _scratch.Path, RuntimeRoot = _scratch["run"], ManageSystem = false });
         var mandelbox = Options.Create(new MandelboxOptions());
         var plans = new ProvisioningPlans(
             _info,
@@ -236,6 +237,7 @@ public sealed class WarmUpTests : IDisposable
             new FakeDatabase(),
             new FakeUserConfigs(),
             new FakeCloudStorage(),
+            new MandelboxRecords(root, NullLogger<MandelboxRecords>.Instance),
             new AgentContainers(_engine, mandelbox, _clock, NullLogger<AgentContainers>.Instance),
             mandelbox,
             Options.Create(new DockerOptions()),

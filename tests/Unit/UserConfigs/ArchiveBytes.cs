@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Infrastructure.Storage.UserConfigs.Archive;
 
 namespace HostService.Tests.Unit.UserConfigs;
@@ -13,7 +14,7 @@ internal static class ArchiveBytes
     public static async Task<byte[]> OfDirectoryAsync(string directory, string token = Token)
     {
         using var output = new MemoryStream();
-        await ConfigArchive.WriteAsync(directory, token, output, Limits, CancellationToken.None);
+        await ConfigArchive.WriteAsync(directory, ArchiveKey.New(token), output, Limits, CancellationToken.None);
         return output.ToArray();
     }
 
@@ -30,7 +31,7 @@ internal static class ArchiveBytes
     public static async Task<byte[]> OfTarAsync(Func<Stream, Task> write)
     {
         using var output = new MemoryStream();
-        await ConfigArchive.EncodeAsync(Token, output, write, CancellationToken.None);
+        await ConfigArchive.EncodeAsync(ArchiveKey.New(Token), output, write, CancellationToken.None);
         return output.ToArray();
     }
 

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Infrastructure.Storage.UserConfigs.Archive;
 using HostService.Tests.Support;
 
@@ -104,7 +105,7 @@ public sealed class ConfigArchiveTests : IDisposable
     {
         using var output = new MemoryStream();
         await Assert.ThrowsAsync<IOException>(
-            () => ConfigArchive.EncodeAsync(ArchiveBytes.Token, output, FailAsync, CancellationToken.None));
+            () => ConfigArchive.EncodeAsync(ArchiveKey.New(ArchiveBytes.Token), output, FailAsync, CancellationToken.None));
         GC.Collect();
         GC.WaitForPendingFinalizers();
         Assert.True(output.Length > 0);
@@ -135,14 +136,14 @@ public sealed class ConfigArchiveTests : IDisposable
         File.WriteAllBytes(Path.Combine(Source, "a"), new byte[100_000]);
         using var output = new MemoryStream();
         await Assert.ThrowsAsync<DamagedArchiveException>(() =>
-            ConfigArchive.WriteAsync(Source, ArchiveBytes.Token, output, new ArchiveLimits(50_000, 10), CancellationToken.None));
+            ConfigArchive.WriteAsync(Source, ArchiveKey.New(ArchiveBytes.Token), output, new ArchiveLimits(50_000, 10), CancellationToken.None));
         for (var i = 0; i < 10; i++)
         {
             File.WriteAllText(Path.Combine(Source, $"file-{i}"), "");
         }
 
         await Assert.ThrowsAsync<DamagedArchiveException>(() =>
-            ConfigArchive.WriteAsync(Source, ArchiveBytes.Token, output, new ArchiveLimits(1_000_000, 10), CancellationToken.None));
+            ConfigArchive.WriteAsync(Source, ArchiveKey.New(ArchiveBytes.Token), output, new ArchiveLimits(1_000_000, 10), CancellationToken.None));
     }
 
     [Fact]
@@ -161,7 +162,7 @@ public sealed class ConfigArchiveTests : IDisposable
             using var output = new MemoryStream();
             try
             {
-                await ConfigArchive.WriteAsync(Source, ArchiveBytes.Token, output, new ArchiveLimits(limit, 100), CancellationToken.None);
+                await ConfigArchive.WriteAsync(Source, ArchiveKey.New(ArchiveBytes.Token), output, new ArchiveLimits(limit, 100), CancellationToken.None);
                 archive = output.ToArray();
             }
             catch (DamagedArchiveException)

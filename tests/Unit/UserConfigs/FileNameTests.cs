@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Formats.Tar;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Infrastructure.Storage.UserConfigs.Archive;
 using HostService.Tests.Support;
 
@@ -70,7 +71,7 @@ public sealed class FileNameTests : IDisposable
         File.WriteAllText(Path.Combine(Source, "good"), "kept");
         await RunAsync("printf x > \"$0\"/$(printf 'caf\\351')", Source);
         using var output = new MemoryStream();
-        Assert.Equal(1, await ConfigArchive.WriteAsync(Source, ArchiveBytes.Token, output, ArchiveBytes.Limits, CancellationToken.None));
+        Assert.Equal(1, await ConfigArchive.WriteAsync(Source, ArchiveKey.New(ArchiveBytes.Token), output, ArchiveBytes.Limits, CancellationToken.None));
         await ArchiveBytes.UnpackAsync(output.ToArray(), Target);
         Assert.Equal(["good"], Directory.GetFileSystemEntries(Target).Select(Path.GetFileName));
 

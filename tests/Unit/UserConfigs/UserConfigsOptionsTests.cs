@@ -44,7 +44,7 @@ public sealed class UserConfigsOptionsTests
         var store = provider.GetRequiredService<IUserConfigStore>();
         var key = new UserConfigKey("u", "dev", "a");
         Assert.Equal(new FetchAnswer(FetchOutcome.FirstRun), await store.FetchAsync(key, "token", "/nowhere", CancellationToken.None));
-        Assert.Equal(new SaveAnswer(Saved: false, Reason: null), await store.SaveAsync(key, "token", "/nowhere", CancellationToken.None));
+        Assert.Equal(new SaveAnswer(Saved: false, Reason: null), await store.SaveAsync(key, ArchiveKey.New("token"), "/nowhere", CancellationToken.None));
     }
 
     private static ServiceProvider Provider(bool deployed, params (string Key, string? Value)[] settings)

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Infrastructure.Storage.UserConfigs.Archive;
 using HostService.Tests.Support;
 
@@ -36,7 +37,7 @@ public sealed class VanishingDirectoryTests : IDisposable
     {
         Fill();
         using var output = new Meddler(() => File.Delete(Path.Combine(Source, "3")));
-        await ConfigArchive.WriteAsync(Source, ArchiveBytes.Token, output, ArchiveBytes.Limits, CancellationToken.None);
+        await ConfigArchive.WriteAsync(Source, ArchiveKey.New(ArchiveBytes.Token), output, ArchiveBytes.Limits, CancellationToken.None);
         await ArchiveBytes.UnpackAsync(output.ToArray(), _scratch.Directory("target"));
     }
 
@@ -46,7 +47,7 @@ public sealed class VanishingDirectoryTests : IDisposable
         var path = Source;
         using var output = new Meddler(meddle);
         var failure = await Assert.ThrowsAnyAsync<IOException>(
-            () => ConfigArchive.WriteAsync(path, ArchiveBytes.Token, output, ArchiveBytes.Limits, CancellationToken.None));
+            () => ConfigArchive.WriteAsync(path, ArchiveKey.New(ArchiveBytes.Token), output, ArchiveBytes.Limits, CancellationToken.None));
         if (Directory.Exists(path))
         {
             Assert.Contains(reason, failure.Message, StringComparison.Ordinal);
@@ -68,7 +69,7 @@ public sealed class VanishingDirectoryTests : IDisposable
 
         public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            if (buffer.Length > OpenSslKey.HeaderLength)
+            if (buffer.Length > ArchiveKey.HeaderLength)
             {
                 Interlocked.Exchange(ref _meddle, null)?.Invoke();
             }

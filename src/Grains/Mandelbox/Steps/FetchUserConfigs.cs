@@ -14,7 +14,10 @@ public sealed partial class FetchUserConfigs(IUserConfigStore store, HostEnviron
         context.UserConfigs = FetchOutcome.Failed;
         var request = context.RequiredRequest;
         var answer = await store.FetchAsync(
-            UserConfigKeys.For(request, environment), request.ConfigEncryptionToken, context.Paths.UserConfigs, cancellationToken);
+            UserConfigKeys.For(request.UserId, request.AppName, environment),
+            request.ConfigEncryptionToken,
+            context.Paths.UserConfigs,
+            cancellationToken);
         context.UserConfigs = answer.Outcome;
         if (answer.Outcome is FetchOutcome.Failed or FetchOutcome.Unknown)
         {

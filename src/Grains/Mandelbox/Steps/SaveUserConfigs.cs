@@ -1,16 +1,24 @@
 using HostService.Grains.Lifecycle;
+using HostService.Infrastructure.Storage.Records;
 using HostService.Infrastructure.Storage.UserConfigs;
 
 namespace HostService.Grains.Mandelbox.Steps;
 
 /// <summary>The undo saves the user's app settings. It stands before the lease, so that the lease is released before the upload.</summary>
-public sealed partial class SaveUserConfigs(IUserConfigStore store, HostEnvironment environment, ILogger logger) : IStep<MandelboxContext>
+public sealed partial class SaveUserConfigs(IUserConfigStore store, MandelboxRecords records, HostEnvironment environment, ILogger logger)
+    : IStep<MandelboxContext>
 {
     private Task<SaveAnswer>? _saving;
 
     public string Name => "save configs";
 
-    public Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken) => Task.FromResult(StepResult.Done);
+    /// <summary>Derives the key of the archive, which takes milliseconds; from then on the token is not needed for a save.</summary>
+    public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    {
+        var token = context.RequiredRequest.ConfigEncryptionToken;
+        context.ArchiveKey = await Task.Run(() => ArchiveKey.New(token), cancellationToken);
+        return StepResult.Done;
+    }
 
     public async Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
@@ -25,7 +33,9 @@ public sealed partial class SaveUserConfigs(IUserConfigStore store, HostEnvironm
 
         if (context.MustSaveUserConfigs)
         {
-            var answer = await (_saving = SaveAsync(context, cancellationToken));
+            var key = UserConfigKeys.For(context.RequiredRequest.UserId, context.RequiredRequest.AppName, environment);
+            _saving = store.SaveAsync(context.UserConfigs, key, context.RequiredArchiveKey, context.Paths.UserConfigs, cancellationToken);
+            var answer = await _saving;
             if (answer is { Saved: false, Reason: not null })
             {
                 LogNotSaved(context.MandelboxId, answer.Reason);
@@ -38,15 +48,7 @@ public sealed partial class SaveUserConfigs(IUserConfigStore store, HostEnvironm
 
         // Also after a failure: the store has retried, and further attempts would keep the mandelbox from ending.
         context.UserConfigs = null;
-    }
-
-    private Task<SaveAnswer> SaveAsync(MandelboxContext context, CancellationToken cancellationToken)
-    {
-        var request = context.RequiredRequest;
-        var key = UserConfigKeys.For(request, environment);
-        return context.UserConfigs == FetchOutcome.Unknown
-            ? store.SaveIfAbsentAsync(key, request.ConfigEncryptionToken, context.Paths.UserConfigs, cancellationToken)
-            : store.SaveAsync(key, request.ConfigEncryptionToken, context.Paths.UserConfigs, cancellationToken);
+        records.Remove(context.MandelboxId);
     }
 
     [LoggerMessage(

@@ -13,10 +13,17 @@ public interface IUserConfigStore
     /// Packs, encrypts and uploads <paramref name="directory"/>. The upload is verified, and replaces the stored archive only when it is
     /// complete. Never throws because of the store or the directory.
     /// </summary>
-    Task<SaveAnswer> SaveAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken);
+    Task<SaveAnswer> SaveAsync(UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken);
 
     /// <summary>The same, but only where nothing is stored yet; the store itself checks that at the end of the upload.</summary>
-    Task<SaveAnswer> SaveIfAbsentAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken);
+    Task<SaveAnswer> SaveIfAbsentAsync(UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken);
+
+    /// <summary>Whichever of the two suits how the configs were fetched.</summary>
+    Task<SaveAnswer> SaveAsync(
+        FetchOutcome? fetched, UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken) =>
+        fetched == FetchOutcome.Unknown
+            ? SaveIfAbsentAsync(key, archiveKey, directory, cancellationToken)
+            : SaveAsync(key, archiveKey, directory, cancellationToken);
 
     /// <summary>
     /// Cancels the running transfers and refuses new ones: from the moment of the call no upload can replace a stored archive. Returns when

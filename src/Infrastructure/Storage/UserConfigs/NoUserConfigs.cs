@@ -6,12 +6,12 @@ internal sealed class NoUserConfigs : IUserConfigStore
     public Task<FetchAnswer> FetchAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
         Task.FromResult(new FetchAnswer(FetchOutcome.FirstRun));
 
-    public Task<SaveAnswer> SaveAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
+    public Task<SaveAnswer> SaveAsync(UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken) =>
         Task.FromResult(new SaveAnswer(Saved: false));
 
     public Task<SaveAnswer> SaveIfAbsentAsync(
-        UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
-        SaveAsync(key, encryptionToken, directory, cancellationToken);
+        UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken) =>
+        SaveAsync(key, archiveKey, directory, cancellationToken);
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

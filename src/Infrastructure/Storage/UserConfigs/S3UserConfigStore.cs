@@ -27,12 +27,12 @@ internal sealed partial class S3UserConfigStore(
             token => FetchWithTriesAsync(key.ObjectKey, encryptionToken, directory, token),
             cancellationToken);
 
-    public Task<SaveAnswer> SaveAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
-        SaveAsync(key, encryptionToken, directory, onlyIfAbsent: false, cancellationToken);
+    public Task<SaveAnswer> SaveAsync(UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken) =>
+        SaveAsync(key, archiveKey, directory, onlyIfAbsent: false, cancellationToken);
 
     public Task<SaveAnswer> SaveIfAbsentAsync(
-        UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
-        SaveAsync(key, encryptionToken, directory, onlyIfAbsent: true, cancellationToken);
+        UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken) =>
+        SaveAsync(key, archiveKey, directory, onlyIfAbsent: true, cancellationToken);
 
     public Task StopAsync(CancellationToken cancellationToken) => _running.StopAsync(cancellationToken);
 
@@ -51,12 +51,12 @@ internal sealed partial class S3UserConfigStore(
     private static FetchAnswer FetchFailed(string reason) => new(FetchOutcome.Failed, reason);
 
     private Task<SaveAnswer> SaveAsync(
-        UserConfigKey key, string encryptionToken, string directory, bool onlyIfAbsent, CancellationToken cancellationToken) =>
+        UserConfigKey key, ArchiveKey archiveKey, string directory, bool onlyIfAbsent, CancellationToken cancellationToken) =>
         RunWithTimeoutAsync(
             _options.SaveTimeout,
             static reason => new SaveAnswer(Saved: false, reason),
             token => SaveWithTriesAsync(
-                new UploadTarget(_s3.Value, _options.Bucket, key.ObjectKey, onlyIfAbsent), encryptionToken, directory, token),
+                new UploadTarget(_s3.Value, _options.Bucket, key.ObjectKey, onlyIfAbsent), archiveKey, directory, token),
             cancellationToken);
 
     /// <summary>On the thread pool: encryption and compression would block a grain's turn. Turns every failure into an answer.</summary>
@@ -149,13 +149,13 @@ internal sealed partial class S3UserConfigStore(
     }
 
     private async Task<SaveAnswer> SaveWithTriesAsync(
-        UploadTarget target, string token, string directory, CancellationToken cancellationToken)
+        UploadTarget target, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                await SaveOnceAsync(target, token, directory, cancellationToken);
+                await SaveOnceAsync(target, archiveKey, directory, cancellationToken);
                 return new SaveAnswer(Saved: true);
             }
             catch (IntegrityException exception) when (attempt < Tries)
@@ -170,12 +170,12 @@ internal sealed partial class S3UserConfigStore(
         }
     }
 
-    private async Task SaveOnceAsync(UploadTarget target, string token, string directory, CancellationToken cancellationToken)
+    private async Task SaveOnceAsync(UploadTarget target, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken)
     {
         await using var upload = await MultipartUpload.BeginAsync(target, Buffers, cancellationToken);
         try
         {
-            var leftOut = await ConfigArchive.WriteAsync(directory, token, upload, Limits, cancellationToken);
+            var leftOut = await ConfigArchive.WriteAsync(directory, archiveKey, upload, Limits, cancellationToken);
             await upload.CompleteAsync(cancellationToken);
             if (leftOut > 0)
             {

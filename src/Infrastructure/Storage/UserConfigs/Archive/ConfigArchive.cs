@@ -15,10 +15,10 @@ internal static class ConfigArchive
     /// <exception cref="DamagedArchiveException">The directory is beyond the limits.</exception>
     /// <exception cref="IOException">It cannot be read, or was removed meanwhile.</exception>
     public static async Task<int> WriteAsync(
-        string directory, string token, Stream output, ArchiveLimits limits, CancellationToken cancellationToken)
+        string directory, ArchiveKey key, Stream output, ArchiveLimits limits, CancellationToken cancellationToken)
     {
         var leftOut = 0;
-        await EncodeAsync(token, output, PackAsync, cancellationToken);
+        await EncodeAsync(key, output, PackAsync, cancellationToken);
         return leftOut;
 
         async Task PackAsync(Stream tar)
@@ -33,11 +33,10 @@ internal static class ConfigArchive
     }
 
     /// <summary>Compresses and encrypts what is written to the stream that <paramref name="write"/> is given.</summary>
-    public static async Task EncodeAsync(string token, Stream output, Func<Stream, Task> write, CancellationToken cancellationToken)
+    public static async Task EncodeAsync(ArchiveKey key, Stream output, Func<Stream, Task> write, CancellationToken cancellationToken)
     {
-        var header = OpenSslKey.NewHeader();
-        await output.WriteAsync(header, cancellationToken);
-        using var aes = OpenSslKey.Derive(token, header)!;
+        await output.WriteAsync(key.Header, cancellationToken);
+        using var aes = key.CreateAes();
         using var encryptor = aes.CreateEncryptor();
 
         // Disposing writes the end of a format, so these are disposed only on success: a partial archive must never look complete.
@@ -54,10 +53,11 @@ internal static class ConfigArchive
     public static async Task<int> ReadAsync(
         Stream input, string token, string directory, ArchiveLimits limits, CancellationToken cancellationToken)
     {
-        var header = new byte[OpenSslKey.HeaderLength];
+        var header = new byte[ArchiveKey.HeaderLength];
         var length = await input.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
-        using var aes = OpenSslKey.Derive(token, header.AsSpan(0, length))
+        var key = ArchiveKey.Read(token, header.AsSpan(0, length))
             ?? throw new DamagedArchiveException("it does not begin as 'openssl enc' begins a file");
+        using var aes = key.CreateAes();
         using var decryptor = aes.CreateDecryptor();
 
         await using var decrypting = new CryptoStream(input, decryptor, CryptoStreamMode.Read, leaveOpen: true);

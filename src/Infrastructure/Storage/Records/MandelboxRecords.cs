@@ -1,0 +1,62 @@
+using System.Text.Json;
+using HostService.Infrastructure.Files;
+
+namespace HostService.Infrastructure.Storage.Records;
+
+/// <summary>
+/// Records of the running mandelboxes, for the run after a crash. They are in memory (<c>/run</c> is), readable by root only, and gone
+/// after a reboot.
+/// </summary>
+public sealed partial class MandelboxRecords(IOptions<HostOptions> options, ILogger<MandelboxRecords> logger)
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const string Extension = ".json";
+
+    private string Directory => options.Value.RecordsDirectory;
+
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public async Task WriteAsync(MandelboxRecord record, CancellationToken cancellationToken)
+    {
+        System.IO.Directory.CreateDirectory(Directory, OwnerOnly | UnixFileMode.UserExecute);
+        await AtomicFile.WriteAsync(
+            PathOf(record.MandelboxId), JsonSerializer.SerializeToUtf8Bytes(record), OwnerOnly, durable: false, cancellationToken);
+    }
+
+    /// <summary>Those that can be read; a damaged one is logged and left out.</summary>
+    public IReadOnlyList<MandelboxRecord> ReadAll() => System.IO.Directory.Exists(Directory)
+        ? [.. System.IO.Directory.EnumerateFiles(Directory, $"*{Extension}").Select(Read).OfType<MandelboxRecord>()]
+        : [];
+
+    /// <summary>Null where there is none, or a damaged one.</summary>
+    public MandelboxRecord? Find(string mandelboxId) => File.Exists(PathOf(mandelboxId)) ? Read(PathOf(mandelboxId)) : null;
+
+    /// <summary>None is no error.</summary>
+    public void Remove(string mandelboxId)
+    {
+        if (System.IO.Directory.Exists(Directory))
+        {
+            File.Delete(PathOf(mandelboxId));
+        }
+    }
+
+    private string PathOf(string mandelboxId) => Path.Combine(Directory, mandelboxId + Extension);
+
+    private MandelboxRecord? Read(string path)
+    {
+        try
+        {
+            var record = JsonSerializer.Deserialize<MandelboxRecord>(File.ReadAllBytes(path));
+            return record?.MandelboxId == Path.GetFileNameWithoutExtension(path)
+                ? record
+                : throw new JsonException("it is the record of another mandelbox");
+        }
+        catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
+        {
+            LogDamaged(path, exception.Message);
+            return null;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Error, "{Path} cannot be used, so the user configs of that mandelbox cannot be saved: {Reason}")]
+    private partial void LogDamaged(string path, string reason);
+}

@@ -1,0 +1,117 @@
+using HostService.GrainInterfaces;
+using HostService.Grains.Mandelbox;
+using HostService.Infrastructure;
+using HostService.Infrastructure.Docker;
+using HostService.Infrastructure.Storage.Records;
+using HostService.Infrastructure.Storage.UserConfigs;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Tests.Cluster;
+
+/// <summary>Mandelboxes whose containers outlived a crash of the service are taken over.</summary>
+public sealed class ReattachTests
+{
+    private const string Key = "00112233445566778899aabbccddeeff";
+
+    [Fact]
+    public async Task One_that_is_taken_over_has_its_lease_and_its_key_and_ends_like_any_other()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var survivor = await LeaveAsync(cluster, "m1", tty: 12);
+        await RecordAsync(cluster, survivor, FetchOutcome.Restored);
+
+        Assert.Null(await cluster.Mandelbox("m1").Reattach(survivor));
+
+        var described = (await cluster.Mandelbox("m1").Describe())!;
+        Assert.Equal((MandelboxState.Running, survivor.ContainerId), (described.State, described.ContainerId));
+        Assert.Equal(survivor.Lease.Id, described.Lease!.Id);
+        Assert.Equal(1, (await cluster.Host.Describe()).Ttys.Used);
+        await cluster.Events.ReconcileAsync(CancellationToken.None);
+        await cluster.Events.WhenIdleAsync();
+        Assert.Single(cluster.Engine.Containers);
+
+        // Its own request gets its answer again; anybody else's is refused.
+        Assert.Equal(new MandelboxAccess(20001, 20002, 20003, Key), (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Access);
+        Assert.Equal("duplicate", (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request("another"))).Failure!.Phase);
+
+        Assert.True(await cluster.Mandelbox("m1").Stop("it is enough"));
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        Assert.Equal("user", Assert.Single(cluster.UserConfigs.Saved).UserId);
+        Assert.Empty(cluster.Engine.Containers);
+        Assert.Empty(Records(cluster).ReadAll());
+        Assert.Equal((0, 0), ((await cluster.Host.Describe()).Ttys.Used, (await cluster.Host.Describe()).Leaks));
+    }
+
+    [Fact]
+    public async Task One_without_a_record_goes_on_and_is_not_saved()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var survivor = await LeaveAsync(cluster, "m1", tty: 12);
+
+        Assert.Null(await cluster.Mandelbox("m1").Reattach(survivor));
+
+        Assert.Contains((await cluster.Mandelbox("m1").Describe())!.Warnings, w => w.Contains("record", StringComparison.Ordinal));
+        await cluster.Mandelbox("m1").Stop("it is enough");
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        Assert.Empty(cluster.UserConfigs.Saved);
+        Assert.Equal(0, (await cluster.Host.Describe()).Ttys.Used);
+    }
+
+    [Fact]
+    public async Task One_whose_lease_another_holds_is_ended_and_its_configs_are_saved()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        Assert.Null(await cluster.Mandelbox("first").Reattach(await LeaveAsync(cluster, "first", tty: 12)));
+        var second = await LeaveAsync(cluster, "second", tty: 12);
+        await RecordAsync(cluster, second, FetchOutcome.FirstRun);
+
+        Assert.Contains("TTY 12", await cluster.Mandelbox("second").Reattach(second), StringComparison.Ordinal);
+
+        await cluster.Watcher.Until("second", MandelboxState.Gone);
+        Assert.Single(cluster.UserConfigs.Saved);
+        Assert.Equal(MandelboxState.Running, (await cluster.Mandelbox("first").Describe())!.State);
+        Assert.Single(cluster.Engine.Containers);
+    }
+
+    private static MandelboxRecords Records(HostCluster cluster) => new(
+        Options.Create(new HostOptions { Root = cluster.Root, RuntimeRoot = Path.Combine(cluster.Root, "run") }),
+        NullLogger<MandelboxRecords>.Instance);
+
+    private static Task RecordAsync(HostCluster cluster, Survivor survivor, FetchOutcome fetched) => Records(cluster).WriteAsync(
+        new MandelboxRecord
+        {
+            MandelboxId = survivor.Lease.MandelboxId,
+            ContainerId = survivor.ContainerId,
+            UserId = survivor.UserId,
+            AppName = survivor.AppName,
+            SessionId = survivor.SessionId,
+            AesKey = Key,
+            Fetched = fetched,
+            ArchiveKey = ArchiveKey.New("0123456789abcdef").ToSecret(),
+        },
+        CancellationToken.None);
+
+    /// <summary>A running container, and its mandelbox's directory, as a crash leaves them.</summary>
+    private static async Task<Survivor> LeaveAsync(HostCluster cluster, string id, int tty)
+    {
+        var request = HostCluster.Request();
+        var lease = new Lease(Guid.NewGuid(), id, tty, 0,
+        [
+            new PortBinding(MandelboxPorts.Control, Transport.Tcp, 20001),
+            new PortBinding(MandelboxPorts.Media, Transport.Udp, 20002),
+            new PortBinding(MandelboxPorts.Secondary, Transport.Tcp, 20003),
+        ]);
+        Directory.CreateDirectory(new MandelboxPaths(cluster.Root, id).UserConfigs);
+        var container = await cluster.Engine.CreateAsync(
+            new ContainerSpec
+            {
+                Name = $"mandelboxes-demo-{id}",
+                Image = "fractal/mandelboxes/demo:current-build",
+                Labels = ContainerLabels.Write(new ContainerOwner(HostCluster.InstanceName, HostCluster.Run, cluster.Root), lease, request),
+            },
+            CancellationToken.None);
+        await cluster.Engine.StartAsync(container, CancellationToken.None);
+        return new Survivor(container, lease, request.UserId, request.AppName, request.SessionId);
+    }
+}

@@ -1,0 +1,127 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json.Nodes;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.Engine.Service;
+
+/// <summary>A service that was killed, and what its users notice of the next one: nothing.</summary>
+[Collection(EngineCollection.Name)]
+public sealed class ReattachTests(EngineFixture engine)
+{
+    [EngineFact]
+    public async Task After_SIGKILL_mandelboxes_go_on_with_their_users_connections_and_end_like_any_other()
+    {
+        await using var killed = await TestService.StartAsync(engine.Endpoint);
+        string[] ids = ["user-1", "user-2"];
+        var answers = await Task.WhenAll(ids.Select(killed.UpAsync));
+        var before = await Task.WhenAll(ids.Select(killed.ContainerAsync));
+        using var connection = new TcpClient();
+        await connection.ConnectAsync(IPAddress.Loopback, (int)answers[0]["port_32262"]!);
+        using var talk = new StreamReader(connection.GetStream(), Encoding.ASCII);
+        Assert.StartsWith("mandelbox=user-1 ", await talk.ReadLineAsync(), StringComparison.Ordinal);
+        await killed.Process.KillAsync();
+
+        await using (var next = await ServiceProcess.StartAsync(killed.Settings.With(("Host__OnLeftovers", "reattach"))))
+        {
+            Assert.Equal(before.Select(c => (c.Id, c.Pid)), (await Task.WhenAll(ids.Select(killed.ContainerAsync))).Select(c => (c.Id, c.Pid)));
+            await AskAsync(talk);
+            var host = JsonNode.Parse(await next.Http.GetStringAsync("/v1/host"))!;
+            Assert.Equal((2, 6, 2, 0), (
+                (int)host["ttys"]!["used"]!, (int)host["tcpPorts"]!["used"]! + (int)host["udpPorts"]!["used"]!, (int)host["mandelboxes"]!, (int)host["leaks"]!));
+
+            // The backend asks again, because the crash lost its answer.
+            using var again = new StringContent(TestService.Body("user-1").ToJsonString());
+            using var answer = await next.Http.PutAsync("/spin_up_mandelbox", again);
+            Assert.Equal(answers[0].ToJsonString(), JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["result"]!.ToJsonString());
+
+            using var deleted = await next.Http.DeleteAsync("/v1/mandelboxes/user-2");
+            Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+            using var fresh = new StringContent(TestService.Body("user-3").ToJsonString());
+            using var spunUp = await next.Http.PutAsync("/spin_up_mandelbox", fresh);
+            Assert.Equal(HttpStatusCode.OK, spunUp.StatusCode);
+            Assert.Equal(0, await next.EndAsync());
+        }
+
+        Assert.Empty(await killed.ContainersAsync());
+        Assert.False(Directory.Exists(killed.Settings.Root));
+        Assert.False(Directory.Exists(killed.Settings.Records));
+    }
+
+    [EngineTheory]
+    [InlineData("deleted")]
+    [InlineData("truncated")]
+    public async Task Records_that_are_lost_cost_no_session(string how)
+    {
+        await using var killed = await TestService.StartAsync(engine.Endpoint);
+        await killed.UpAsync("user");
+        var before = await killed.ContainerAsync("user");
+        await killed.Process.KillAsync();
+        if (how == "deleted")
+        {
+            Directory.Delete(killed.Settings.Records, recursive: true);
+        }
+        else
+        {
+            await File.WriteAllTextAsync(Path.Combine(killed.Settings.Records, "user.json"), "{");
+        }
+
+        await using var next = await ServiceProcess.StartAsync(killed.Settings.With(("Host__OnLeftovers", "reattach")));
+
+        Assert.Equal(before.Pid, (await killed.ContainerAsync("user")).Pid);
+        Assert.Equal("Running", (string?)JsonNode.Parse(await next.Http.GetStringAsync("/v1/mandelboxes/user"))!["state"]);
+        Assert.Equal(0, await next.EndAsync());
+        Assert.Empty(await killed.ContainersAsync());
+    }
+
+    [EngineFact]
+    public async Task One_that_died_with_the_service_is_removed_and_the_others_go_on()
+    {
+        await using var killed = await TestService.StartAsync(engine.Endpoint);
+        await Task.WhenAll(killed.UpAsync("dead"), killed.UpAsync("alive"));
+        await killed.Process.KillAsync();
+        await DockerCommand.RunAsync(engine.Endpoint, "kill", "mandelboxes-demo-dead");
+
+        await using var next = await ServiceProcess.StartAsync(killed.Settings.With(("Host__OnLeftovers", "reattach")));
+
+        Assert.Equal(["mandelboxes-demo-alive"], (await killed.ContainersAsync()).Select(c => c.Name));
+        Assert.False(Directory.Exists(Path.Combine(killed.Settings.Root, "dead")));
+        Assert.True(Directory.Exists(Path.Combine(killed.Settings.Root, "alive", "userConfigs")));
+        Assert.Equal(0, await next.EndAsync());
+        Assert.False(Directory.Exists(killed.Settings.Root));
+    }
+
+    [EngineFact]
+    public async Task The_reclaim_command_says_what_it_would_do_does_it_and_finds_nothing_then()
+    {
+        await using var killed = await TestService.StartAsync(engine.Endpoint);
+        await killed.UpAsync("orphan");
+        var running = await ServiceProcess.CommandAsync(killed.Settings.Environment, "reclaim");
+        Assert.Equal(3, running.ExitCode);
+        await killed.Process.KillAsync();
+
+        var dry = await ServiceProcess.CommandAsync(killed.Settings.Environment, "reclaim", "--dry-run");
+        Assert.Equal(0, dry.ExitCode);
+        Assert.Contains("container mandelboxes-demo-orphan (running) of mandelbox orphan would be stopped and removed", dry.Output, StringComparison.Ordinal);
+        Assert.Contains("user configs of mandelbox orphan: mandelboxes/demo", dry.Output, StringComparison.Ordinal);
+        Assert.Contains($"directory {killed.Settings.Root} would be removed", dry.Output, StringComparison.Ordinal);
+        Assert.True((await killed.ContainerAsync("orphan")).Running);
+
+        var done = await ServiceProcess.CommandAsync(killed.Settings.Environment, "reclaim");
+        Assert.True(done.ExitCode == 0, done.Errors);
+        Assert.Empty(await killed.ContainersAsync());
+        Assert.False(Directory.Exists(killed.Settings.Root));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(killed.Settings.Records));
+
+        var again = await ServiceProcess.CommandAsync(killed.Settings.Environment, "reclaim");
+        Assert.Equal((0, "nothing is left of an earlier run"), (again.ExitCode, again.Output));
+    }
+
+    /// <summary>Sends a line on a connection that has been open all the time; the demo answers each.</summary>
+    private static async Task AskAsync(StreamReader answers)
+    {
+        await answers.BaseStream.WriteAsync("again\n"u8.ToArray());
+        Assert.StartsWith("mandelbox=user-1 ", await answers.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)), StringComparison.Ordinal);
+    }
+}

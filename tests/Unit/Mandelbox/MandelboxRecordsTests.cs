@@ -1,0 +1,108 @@
+using HostService.Infrastructure;
+using HostService.Infrastructure.Storage.Records;
+using HostService.Infrastructure.Storage.UserConfigs;
+using HostService.Tests.Support;
+using Microsoft.Extensions.Options;
+
+namespace HostService.Tests.Unit.Mandelbox;
+
+public sealed class MandelboxRecordsTests : IDisposable
+{
+    private static readonly MandelboxRecord Record = new()
+    {
+        MandelboxId = "m1",
+        ContainerId = "c1",
+        UserId = "user",
+        AppName = "browsers/chrome",
+        SessionId = ulong.MaxValue,
+        AesKey = "00112233445566778899aabbccddeeff",
+        Fetched = FetchOutcome.Restored,
+        ArchiveKey = ArchiveKey.New("the user's token").ToSecret(),
+    };
+
+    private readonly ScratchDirectory _scratch = new();
+    private readonly RecordingLogger<MandelboxRecords> _log = new();
+    private readonly HostOptions _options;
+    private readonly MandelboxRecords _records;
+
+    public MandelboxRecordsTests()
+    {
+        _options = new HostOptions { RuntimeRoot = _scratch["run"] };
+        _records = new MandelboxRecords(Options.Create(_options), _log);
+    }
+
+    public void Dispose() => _scratch.Dispose();
+
+    [Fact]
+    public async Task A_record_is_read_as_it_was_written_and_only_its_owner_can()
+    {
+        await _records.WriteAsync(Record, CancellationToken.None);
+
+        Assert.Equal(Record, _records.Find("m1"));
+        Assert.Equal([Record], _records.ReadAll());
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(FileOf("m1")));
+        const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        Assert.Equal(Owner, File.GetUnixFileMode(_options.RecordsDirectory));
+    }
+
+    [Fact]
+    public async Task A_record_holds_no_token_and_shows_no_secret()
+    {
+        await _records.WriteAsync(Record, CancellationToken.None);
+
+        Assert.DoesNotContain("token", await File.ReadAllTextAsync(FileOf("m1")), StringComparison.Ordinal);
+        Assert.DoesNotContain(Record.AesKey, Record.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(Record.ArchiveKey!, Record.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{\"MandelboxId\":\"m1\",\"Contai")]
+    [InlineData("null")]
+    [InlineData("[]")]
+    [InlineData("{\"MandelboxId\":\"m1\"}")]
+    public async Task A_damaged_record_is_told_and_costs_only_itself(string content)
+    {
+        await _records.WriteAsync(Record with { MandelboxId = "m2" }, CancellationToken.None);
+        await File.WriteAllTextAsync(FileOf("m1"), content);
+
+        Assert.Equal(["m2"], _records.ReadAll().Select(r => r.MandelboxId));
+        Assert.Null(_records.Find("m1"));
+        Assert.Contains(_log.Lines, line => line.Contains("cannot be used", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_record_under_the_name_of_another_mandelbox_is_damaged()
+    {
+        await _records.WriteAsync(Record, CancellationToken.None);
+        File.Move(FileOf("m1"), FileOf("m2"));
+
+        Assert.Empty(_records.ReadAll());
+    }
+
+    [Fact]
+    public async Task Without_a_directory_there_are_none_and_removing_one_is_no_error()
+    {
+        Assert.Empty(_records.ReadAll());
+        Assert.Null(_records.Find("m1"));
+        _records.Remove("m1");
+
+        await _records.WriteAsync(Record, CancellationToken.None);
+        _records.Remove("m1");
+        Assert.Empty(_records.ReadAll());
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("0011")]
+    [InlineData("not hexadecimal")]
+    public void The_text_of_an_archive_key_that_is_damaged_gives_none(string? text)
+    {
+        Assert.Null(ArchiveKey.FromSecret(text));
+        Assert.Null(ArchiveKey.FromSecret(Record.ArchiveKey![2..] + "00"));
+        Assert.Equal(Record.ArchiveKey, ArchiveKey.FromSecret(Record.ArchiveKey)!.ToSecret());
+    }
+
+    private string FileOf(string id) => Path.Combine(_options.RecordsDirectory, $"{id}.json");
+}
