@@ -47,6 +47,9 @@ public interface IHostGrain : IGrainWithStringKey
     /// <summary>Requests the shutdown of the service, as <see cref="IShutdownSignal"/> does, from a gateway in another process.</summary>
     Task RequestShutdown(string reason, bool force);
 
+    /// <summary>Ends a drain that is only waiting for users (<see cref="IDrainControl"/>). Null on success, else the reason.</summary>
+    Task<string?> CancelDrain();
+
     /// <summary>While draining: refuses also what was assigned before (B30).</summary>
     Task RefuseSpinUps();
 
@@ -104,7 +107,7 @@ public static class HostStatuses
         {
             (HostStatus.Starting, HostStatus.Active or HostStatus.Draining or HostStatus.Closed) => true,
             (HostStatus.Active, HostStatus.Draining or HostStatus.Closed) => true,
-            (HostStatus.Draining, HostStatus.Closed) => true,
+            (HostStatus.Draining, HostStatus.Active or HostStatus.Closed) => true,
             _ => false,
         };
     }

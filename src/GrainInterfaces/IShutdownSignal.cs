@@ -8,3 +8,9 @@ public interface IShutdownSignal
     /// </param>
     void Request(string reason, bool force);
 }
+
+public interface IDrainControl
+{
+    /// <summary>Ends a drain that is only waiting for users, and takes spin-ups again. Null on success, else the reason.</summary>
+    string? CancelDrain();
+}

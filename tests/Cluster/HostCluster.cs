@@ -85,6 +85,7 @@ public sealed class HostCluster : IAsyncDisposable
             services.AddSingleton<IMandelboxFiles>(new MandelboxFiles(TimeProvider.System));
             services.AddSingleton<IMandelboxWatcher>(Watcher);
             services.AddSingleton<IShutdownSignal>(new RecordingShutdown(_shutdowns));
+            services.AddSingleton<IDrainControl>(new ShutdownOfNobody());
             Replace(services);
             services.AddMandelboxes();
             services.Configure<HostOptions>(o => (o.Root, o.RuntimeRoot) = (Root, Path.Combine(Root, "run")));
@@ -185,5 +186,10 @@ public sealed class HostCluster : IAsyncDisposable
     private sealed class RecordingShutdown(HashSet<(string Reason, bool Force)> requests) : IShutdownSignal
     {
         public void Request(string reason, bool force) => requests.Add((reason, force));
+    }
+
+    private sealed class ShutdownOfNobody : IDrainControl
+    {
+        public string? CancelDrain() => "this host is not draining";
     }
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.EndToEnd;
@@ -159,6 +160,24 @@ public sealed class RegistrationTests(EngineFixture engine, PostgresFixture data
         Assert.Equal(
             ["PRE_CONNECTION", "ACTIVE", "HOST_SERVICE_UNRESPONSIVE", "DRAINING", "gone"], await _rows.OfAsync(_settings.InstanceName));
         Assert.False(Directory.Exists(_settings.Root));
+    }
+
+    [BackendFact]
+    public async Task The_row_of_a_host_whose_drain_was_cancelled_is_active_again()
+    {
+        await (await HostRow.ForAsync(_settings)).AddAsync(database.Server);
+        await using var service = await RunningService.StartAsync(new ScratchDirectory(), engine.Endpoint, _settings);
+        await _rows.AllocateAsync(_settings.InstanceName, $"localdev_host_service_user_{_settings.InstanceName}", ["user"]);
+        await service.UpAsync(RunningService.SpinUp("user"));
+        await service.BackendAsync(HttpMethod.Post, "/drain_and_shutdown", []);
+        await service.Process.Log.LineAsync("Draining: 1 mandelbox left: user since").WaitAsync(TimeSpan.FromSeconds(60));
+
+        using var cancelled = await service.Process.Http.DeleteAsync("/v1/host/drain");
+
+        Assert.Equal(HttpStatusCode.NoContent, cancelled.StatusCode);
+        await service.Process.Log.LineAsync("Host: Draining -> Active").WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Equal(0, await service.Process.EndAsync());
+        Assert.Equal(["PRE_CONNECTION", "ACTIVE", "DRAINING", "ACTIVE", "DRAINING", "gone"], await _rows.OfAsync(_settings.InstanceName));
     }
 
     [BackendFact]

@@ -16,6 +16,12 @@ internal static partial class OperatorEndpoints
             .WithName("host").WithSummary("Identity, status, pools, GPUs and the machine's figures.")
             .Produces<HostDescription>().DocumentProblems();
 
+        v1.MapDelete("/host/drain", async (GrainCalls grains) => await grains.WithTimeout(grains.Host.CancelDrain()) is { } reason
+                ? Results.Problem($"{reason}.", statusCode: StatusCodes.Status409Conflict)
+                : Results.NoContent())
+            .WithName("cancel-drain").WithSummary("Ends a drain that is only waiting for users; the host takes spin-ups again.")
+            .Produces(StatusCodes.Status204NoContent).DocumentProblems(StatusCodes.Status409Conflict);
+
         v1.MapGet("/mandelboxes", async (GrainCalls grains) => Results.Ok(await ListAsync(grains)))
             .WithName("mandelboxes").WithSummary("All mandelboxes that have not gone, the oldest first.")
             .Produces<IReadOnlyList<MandelboxDescription>>().DocumentProblems();
@@ -49,6 +55,7 @@ internal static partial class OperatorEndpoints
             .Produces(StatusCodes.Status204NoContent).DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
 
         v1.MapOtherMethods("/host", "GET, HEAD");
+        v1.MapOtherMethods("/host/drain", "DELETE");
         v1.MapOtherMethods("/mandelboxes", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes/{id}", "GET, HEAD, DELETE");
         v1.Map("/{**rest}", () => Problems.NoSuchPath()).ExcludeFromDescription().WithOrder(int.MaxValue);

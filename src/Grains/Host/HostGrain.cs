@@ -12,6 +12,7 @@ public sealed partial class HostGrain(
     HostInfoSource hostInfo,
     IPortProbe ports,
     IShutdownSignal shutdown,
+    IDrainControl drain,
     IEnumerable<IMandelboxWatcher> watchers,
     IOptions<WarmUpOptions> warmUp,
     ILogger<HostGrain> logger)
@@ -159,6 +160,7 @@ public sealed partial class HostGrain(
         {
             LogStatus(_status, status);
             _status = status;
+            _refusesAssigned = false;
         }
 
         return Task.CompletedTask;
@@ -169,6 +171,8 @@ public sealed partial class HostGrain(
         shutdown.Request(reason, force);
         return Task.CompletedTask;
     }
+
+    public Task<string?> CancelDrain() => Task.FromResult(drain.CancelDrain());
 
     public Task RefuseSpinUps()
     {

@@ -13,10 +13,30 @@ internal static class DrainCommand
             "drain",
             "Take no new mandelboxes, wait until those that are there have ended by themselves, then end the service "
             + "(and turn the machine off, where the service manages it).");
+        var cancel = new Option<bool>("--cancel")
+        {
+            Description = "End a drain that is only waiting for users: the host takes mandelboxes again.",
+        };
+        command.Options.Add(cancel);
         var service = new ServiceOptions().AddTo(command);
-        command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(
-            () => RunAsync(parsed, service, force: false, cancellationToken)));
+        command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(() => parsed.GetValue(cancel)
+            ? CancelAsync(parsed, service, cancellationToken)
+            : RunAsync(parsed, service, force: false, cancellationToken)));
         return command;
+    }
+
+    private static async Task<int> CancelAsync(ParseResult parsed, ServiceOptions service, CancellationToken cancellationToken)
+    {
+        using var client = service.Client(parsed);
+        var (status, text) = await client.SendAsync(HttpMethod.Delete, "/v1/host/drain", null, cancellationToken);
+        if (status == HttpStatusCode.NoContent)
+        {
+            Console.WriteLine("the drain is cancelled: the host takes mandelboxes again");
+            return ExitCodes.Ended;
+        }
+
+        await Console.Error.WriteLineAsync($"host-service: the service answered {(int)status}: {text}");
+        return ExitCodes.Failed;
     }
 
     /// <summary>Asks for a drain, or with <paramref name="force"/> for a stop; returns the exit code.</summary>

@@ -110,6 +110,7 @@ public static class ServiceHost
         services.AddValidatedOptions<ShutdownOptions>("Shutdown");
         services.AddSingleton(shutdown);
         services.AddSingleton<IShutdownSignal>(shutdown);
+        services.AddSingleton<IDrainControl>(shutdown);
         services.AddSingleton<IHostLifetime, NoConsoleLifetime>();
 
         // Its place among the hosted services is between the silo's and the HTTPS server's.

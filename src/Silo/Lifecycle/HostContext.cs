@@ -174,6 +174,13 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         }
     }
 
+    /// <summary>Logs that a drain was cancelled; the status line shows what it showed before.</summary>
+    public void LogResumed()
+    {
+        Get<StatusLine>().SetShutdown(null);
+        LogDrainCancelled();
+    }
+
     public void LogShutdown(ShutdownRequest request) => LogShutdown(request.Reason, request.Detail);
 
     public void LogCrash(Exception exception)
@@ -204,6 +211,9 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
 
     [LoggerMessage(LogLevel.Information, "The service ends ({Reason}): {Detail}")]
     private partial void LogShutdown(ShutdownReason reason, string detail);
+
+    [LoggerMessage(LogLevel.Information, "The drain is cancelled; this host takes spin-ups again")]
+    private partial void LogDrainCancelled();
 
     [LoggerMessage(LogLevel.Information, "The drain is over, mandelboxes are ended now ({Reason}): {Detail}")]
     private partial void LogTakeover(ShutdownReason reason, string detail);

@@ -27,6 +27,7 @@ namespace HostService.Silo.Lifecycle;
 /// </remarks>
 public static class HostLifecycle
 {
+    private const string AcceptSpinUps = "accept spin-ups";
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan SiloTimeout = TimeSpan.FromSeconds(20);
 
@@ -89,19 +90,24 @@ public static class HostLifecycle
             StartLoop<EngineEventLoop>("watch the engine")),
         new(Stop("end the mandelboxes", (host, token) =>
             host.Get<MandelboxShutdown>().RunAsync(host.Grain, host.EngineIsLost, token), options.MandelboxTimeout)),
-        new(Start("accept spin-ups", AcceptAsync)),
         new(
             Stop<IServer>("stop the HTTPS server", (server, token) => server.StopAsync(token)),
             Stop("close the host", CloseAsync),
+            Start("start the HTTPS server", (host, token) => ListenErrors.ExplainAsync(
+                host.Get<SiloGate>().StartServerAsync(token), host.Get<IOptions<GatewayOptions>>().Value))),
+        new(
             Stop("wait for the mandelboxes to end", DrainAsync, Timeout.InfiniteTimeSpan),
             Stop("refuse spin-ups", (host, _) => host.Grain.RefuseSpinUps()),
             Stop("wait for assigned spin-ups", GraceAsync, options.Grace + options.StepTimeout),
             Stop("mark the host as draining", MarkDrainingAsync),
-            Start("start the HTTPS server", (host, token) => ListenErrors.ExplainAsync(
-                host.Get<SiloGate>().StartServerAsync(token), host.Get<IOptions<GatewayOptions>>().Value))),
+            Start(AcceptSpinUps, AcceptAsync)),
         new(Start<EcsAgent>("start the ECS agent", (agent, token) => agent.StartAsync(token))),
         new(Start<ReadyLine>("report readiness", (line, _) => line.WriteAsync())),
     ];
+
+    /// <summary>The stage whose undo is the drain: a drain that is cancelled runs it again.</summary>
+    public static Stage<HostContext> DrainOf(IReadOnlyList<Stage<HostContext>> stages) =>
+        stages.Single(stage => stage.Steps.Any(step => step.Name == AcceptSpinUps));
 
     /// <summary>Only deals with what an earlier run left.</summary>
     public static IReadOnlyList<Stage<HostContext>> ReclaimStages(Func<Leftovers, CancellationToken, Task> reclaim) =>
@@ -136,6 +142,7 @@ public static class HostLifecycle
     {
         await host.Grain.SetNotReady("machine", host.Get<HostCapabilities>().NotReadyReason);
         await host.Grain.SetStatus(HostStatus.Active);
+        await host.Get<Registration>().MarkActiveAgainAsync(cancellationToken);
     }
 
     private static Task MarkDrainingAsync(HostContext host, CancellationToken cancellationToken) => Task.WhenAll(
@@ -146,15 +153,15 @@ public static class HostLifecycle
     {
         if (host.Environment.IsDeployed)
         {
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, host.Shutdown.StopToken);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, host.Shutdown.DrainToken);
             await Task.Delay(host.Options.Grace, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    /// <summary>At once after a stop.</summary>
+    /// <summary>At once after a stop, and when the drain is cancelled.</summary>
     private static async Task DrainAsync(HostContext host, CancellationToken cancellationToken)
     {
-        await host.Get<MandelboxDrain>().RunAsync(host.Grain, host.Shutdown.StopToken);
+        await host.Get<MandelboxDrain>().RunAsync(host.Grain, host.Shutdown.DrainToken);
         host.LogTakeover();
     }
 

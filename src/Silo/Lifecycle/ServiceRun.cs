@@ -26,7 +26,8 @@ public static class ServiceRun
         // No timeout for the steps of the start: each has its own inside, and the unit's TimeoutStartSec limits all of them.
         var runner = new StepRunner<HostContext>(
             context, TimeProvider.System, Timeout.InfiniteTimeSpan, options.StepTimeout, context.OnStep);
-        if (await runner.RunAsync(HostLifecycle.Stages(options), shutdown.Token) is { } failure)
+        var stages = HostLifecycle.Stages(options);
+        if (await runner.RunAsync(stages, shutdown.Token) is { } failure)
         {
             if (!shutdown.Requested.IsCompleted)
             {
@@ -37,7 +38,20 @@ public static class ServiceRun
             context.TellSystemd();
         }
 
-        context.LogShutdown(await shutdown.Requested);
+        var drain = HostLifecycle.DrainOf(stages);
+        while (true)
+        {
+            context.LogShutdown(await shutdown.Requested);
+            await runner.UndoAsync(drain);
+            if (!shutdown.TryResume())
+            {
+                break;
+            }
+
+            context.LogResumed();
+            await runner.RunAsync([drain], CancellationToken.None);
+        }
+
         await runner.UndoAsync();
         return (shutdown.Stopped.IsCompleted ? await shutdown.Stopped : await shutdown.Requested).ExitCode;
     }

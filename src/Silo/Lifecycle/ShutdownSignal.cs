@@ -8,7 +8,7 @@ namespace HostService.Silo.Lifecycle;
 /// Created before anything else, so that a signal in the first moment of a start ends it cleanly, too.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "It lives as long as the process.")]
-public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal
+public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal, IDrainControl
 {
     private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(1);
     private static readonly PosixSignal[] Signals = [PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
@@ -16,14 +16,23 @@ public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal
     /// <summary>Never disposed: without its handler, a TERM that systemd sends while the process exits makes the exit code 143.</summary>
     private static readonly List<PosixSignalRegistration> Registrations = [];
 
-    private readonly TaskCompletionSource<ShutdownRequest> _requested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _gate = new();
     private readonly TaskCompletionSource<ShutdownRequest> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _requestedSource = new();
-    private readonly CancellationTokenSource _stoppedSource = new();
+    private TaskCompletionSource<ShutdownRequest> _requested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private CancellationTokenSource _drainEnd = new();
     private volatile DrainTimeouts _timeouts = new(null, null);
     private int _signals;
 
-    /// <summary>Completed by the first request.</summary>
+    /// <summary>The drain was not an operator's wish, and lasts whatever an operator says.</summary>
+    private ShutdownRequest? _binding;
+
+    /// <summary>A drain that was requested after the present one was cancelled and before the host resumed.</summary>
+    private ShutdownRequest? _next;
+    private bool _isCancelled;
+    private bool _isOver;
+
+    /// <summary>Completed by the first request; after a drain that was cancelled, by the next one.</summary>
     public Task<ShutdownRequest> Requested => _requested.Task;
 
     /// <summary>Cancelled by the first request.</summary>
@@ -32,8 +41,8 @@ public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal
     /// <summary>Completed by the first stop.</summary>
     public Task<ShutdownRequest> Stopped => _stopped.Task;
 
-    /// <summary>Cancelled by the first stop.</summary>
-    public CancellationToken StopToken => _stoppedSource.Token;
+    /// <summary>Cancelled by the first stop, and when the drain is cancelled: nobody is waited for any longer.</summary>
+    public CancellationToken DrainToken => _drainEnd.Token;
 
     /// <summary>From now on until the process ends, TERM, INT, HUP and QUIT are requests.</summary>
     public static ShutdownSignal OfThisProcess()
@@ -60,39 +69,102 @@ public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal
 
     public void Request(ShutdownRequest request)
     {
-        // The stop comes first: whoever sees the request must not take it for a drain. Callbacks run on the thread pool, because the caller
-        // may be a grain's turn.
-        if (!request.Drains && _stopped.TrySetResult(request))
+        lock (_gate)
         {
-            _ = _stoppedSource.CancelAsync();
-        }
+            // The stop comes first: whoever sees the request must not take it for a drain. Callbacks run on the thread pool, because the
+            // caller may be a grain's turn.
+            if (!request.Drains && _stopped.TrySetResult(request))
+            {
+                _ = _drainEnd.CancelAsync();
+            }
 
-        var isFirst = _requested.TrySetResult(request);
-        if (isFirst)
-        {
-            _ = _requestedSource.CancelAsync();
-        }
+            if (request.Drains && _isCancelled)
+            {
+                _next ??= request;
+                return;
+            }
 
-        TimeSpan?[] limits = request.Drains ? [request.DrainTimeout, isFirst ? _timeouts.OfAny : null] : [];
-        if (limits.Min() is { } limit)
+            _binding ??= request.Drains && request.Reason is not (ShutdownReason.Request or ShutdownReason.Signal) ? request : null;
+            var isFirst = _requested.TrySetResult(request);
+            if (isFirst)
+            {
+                _ = _requestedSource.CancelAsync();
+            }
+
+            TimeSpan?[] limits = request.Drains ? [request.DrainTimeout, isFirst ? _timeouts.OfAny : null] : [];
+            if (limits.Min() is { } limit)
+            {
+                _ = StopAfterAsync(limit, DrainToken);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public string? CancelDrain()
+    {
+        lock (_gate)
         {
-            _ = StopAfterAsync(limit);
+            if (!_requested.Task.IsCompleted)
+            {
+                return "this host is not draining";
+            }
+
+            if (_isOver || _stopped.Task.IsCompleted)
+            {
+                return "this host is shutting down already";
+            }
+
+            if (_binding is { } binding)
+            {
+                return $"this drain cannot be cancelled: {binding.Detail}";
+            }
+
+            _isCancelled = true;
+            _ = _drainEnd.CancelAsync();
+            return null;
+        }
+    }
+
+    /// <summary>Called when the wait of a drain is over: true if it was cancelled, and the host goes on.</summary>
+    public bool TryResume()
+    {
+        lock (_gate)
+        {
+            if (!_isCancelled || _stopped.Task.IsCompleted)
+            {
+                _isOver = true;
+                return false;
+            }
+
+            (_isCancelled, _signals) = (false, 0);
+            _requested = new TaskCompletionSource<ShutdownRequest>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _drainEnd = new CancellationTokenSource();
+            if (_next is { } next)
+            {
+                _next = null;
+                Request(next);
+            }
+
+            return true;
         }
     }
 
     /// <summary>The webserver's request (B32).</summary>
     public void Request(string reason, bool force) => Request(new ShutdownRequest(ShutdownReason.Request, reason, Drains: !force));
 
-    private async Task StopAfterAsync(TimeSpan limit)
+    private async Task StopAfterAsync(TimeSpan limit, CancellationToken drainEnd)
     {
         // A timer takes 49 days at most.
-        for (var left = limit; left > TimeSpan.Zero && !StopToken.IsCancellationRequested; left -= LongestDelay)
+        for (var left = limit; left > TimeSpan.Zero && !drainEnd.IsCancellationRequested; left -= LongestDelay)
         {
-            await Task.Delay(left < LongestDelay ? left : LongestDelay, timeProvider, StopToken)
+            await Task.Delay(left < LongestDelay ? left : LongestDelay, timeProvider, drainEnd)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        Request(new ShutdownRequest(ShutdownReason.DrainTimeout, $"the drain could not last longer than {limit}"));
+        if (!drainEnd.IsCancellationRequested)
+        {
+            Request(new ShutdownRequest(ShutdownReason.DrainTimeout, $"the drain could not last longer than {limit}"));
+        }
     }
 }
 

@@ -19,6 +19,7 @@ public sealed partial class Registration(
     ILogger<Registration> logger)
 {
     private bool _refused;
+    private bool _isDraining;
 
     private string InstanceName => info.Current.Identity.InstanceName;
 
@@ -74,14 +75,27 @@ public sealed partial class Registration(
         }
     }
 
-    public Task MarkDrainingAsync(CancellationToken cancellationToken) =>
-        running.Value.HasDatabase
-            ? database.SetHostStatusAsync(InstanceName, InstanceStatus.Draining, cancellationToken)
-            : Task.CompletedTask;
+    public Task MarkDrainingAsync(CancellationToken cancellationToken)
+    {
+        _isDraining = true;
+        return SetStatusAsync(InstanceStatus.Draining, cancellationToken);
+    }
+
+    /// <summary>After a drain that was cancelled; at the start the row is active already, or the webserver wants another status.</summary>
+    public Task MarkActiveAgainAsync(CancellationToken cancellationToken)
+    {
+        var wasDraining = _isDraining;
+        _isDraining = false;
+        return wasDraining ? SetStatusAsync(InstanceStatus.Active, cancellationToken) : Task.CompletedTask;
+    }
 
     /// <summary>Removes the row, also that of a host that is no longer wanted, but not one that belongs to another host.</summary>
     public Task RemoveAsync(CancellationToken cancellationToken) =>
         running.Value.HasDatabase && !_refused ? database.RemoveHostAsync(InstanceName, cancellationToken) : Task.CompletedTask;
+
+    private Task SetStatusAsync(string status, CancellationToken cancellationToken) => running.Value.HasDatabase
+        ? database.SetHostStatusAsync(InstanceName, status, cancellationToken)
+        : Task.CompletedTask;
 
     private void ThrowIfRefused(RegistrationAnswer answer)
     {

@@ -51,6 +51,36 @@ public sealed class EndTests(EngineFixture engine)
     }
 
     [EngineFact]
+    public async Task A_drain_that_is_cancelled_leaves_a_host_that_can_be_drained_again()
+    {
+        await using var service = await TestService.StartAsync(engine.Endpoint);
+        await service.UpAsync("user");
+        string[] cancel = ["drain", "--cancel", "--address", service.Process.Address.ToString(), "--token", ServiceProcess.Secret];
+        var early = await ServiceProcess.CommandAsync(new Dictionary<string, string>(), cancel);
+        Assert.Equal(1, early.ExitCode);
+        Assert.Contains("this host is not draining", early.Errors, StringComparison.Ordinal);
+        await AssertDrainsAsync(service);
+        await service.Process.Log.LineAsync("Draining: 1 mandelbox left: user since").WaitAsync(TimeSpan.FromSeconds(60));
+
+        var cancelled = await ServiceProcess.CommandAsync(new Dictionary<string, string>(), cancel);
+
+        Assert.True(cancelled.ExitCode == 0, cancelled.Errors);
+        await service.Process.Log.LineAsync("Host: Draining -> Active").WaitAsync(TimeSpan.FromSeconds(60));
+        await service.UpAsync("another");
+        using (var ready = await service.Process.Http.GetAsync("/readyz"))
+        {
+            Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+        }
+
+        await AssertDrainsAsync(service);
+        await service.Process.Log.LineAsync("Draining: 2 mandelboxes left").WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Equal(HttpStatusCode.NoContent, await service.DeleteAsync("user"));
+        Assert.Equal(HttpStatusCode.NoContent, await service.DeleteAsync("another"));
+        Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        await AssertCleanAsync(service);
+    }
+
+    [EngineFact]
     public async Task The_command_line_drains_and_ends_sessions_only_by_force()
     {
         await using var service = await TestService.StartAsync(engine.Endpoint);

@@ -64,6 +64,19 @@ public sealed class OperatorTests
         Assert.All(grains.Calls, c => Assert.Equal("box-1", c.Key));
     }
 
+    [Fact]
+    public async Task A_drain_is_cancelled_once_and_a_refusal_says_why()
+    {
+        var draining = true;
+        var grains = new FakeGrains().Host<string?>(
+            nameof(IHostGrain.CancelDrain), _ => Task.FromResult(Interlocked.Exchange(ref draining, false) ? null : "this host is not draining"));
+        await using var host = await GatewayHost.LocalAsync(grains);
+
+        Assert.Equal(HttpStatusCode.NoContent, (await host.SendAsync("DELETE", "/v1/host/drain", null, Loopback)).StatusCode);
+        using var refused = await JsonAsync(await host.SendAsync("DELETE", "/v1/host/drain", null, Loopback), HttpStatusCode.Conflict);
+        Assert.Equal("this host is not draining.", refused.RootElement.GetProperty("detail").GetString());
+    }
+
     [Theory]
     [InlineData("..%2f..%2fetc")]
     [InlineData("%2e%2e%2fx")]
@@ -87,6 +100,7 @@ public sealed class OperatorTests
 
     [Theory]
     [InlineData("POST", "/v1/host", "GET, HEAD")]
+    [InlineData("GET", "/v1/host/drain", "DELETE")]
     [InlineData("DELETE", "/v1/mandelboxes", "GET, HEAD")]
     [InlineData("PUT", "/v1/mandelboxes/box-1", "GET, HEAD, DELETE")]
     public async Task Another_method_is_a_405_that_names_the_ones_there_are(string method, string path, string allow)
@@ -185,7 +199,7 @@ public sealed class OperatorTests
         [
             "/spin_up_mandelbox put", "/drain_and_shutdown post", "/set_container_dpi put", "/mount_cloud_storage post",
             "/register_docker_container_id post",
-            "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/mandelboxes get",
+            "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/host/drain delete", "/v1/mandelboxes get",
             "/v1/mandelboxes/{id} get",
             "/v1/mandelboxes/{id} delete",
         ];

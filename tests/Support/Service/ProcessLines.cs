@@ -5,7 +5,7 @@ public sealed class ProcessLines
 {
     private readonly Lock _gate = new();
     private readonly List<string> _lines = [];
-    private readonly List<(string Part, TaskCompletionSource<string> Seen)> _watchers = [];
+    private readonly List<(Func<string, bool> IsWanted, string What, TaskCompletionSource<string> Seen)> _watchers = [];
     private bool _ended;
 
     /// <summary>All lines so far.</summary>
@@ -21,11 +21,15 @@ public sealed class ProcessLines
     }
 
     /// <summary>The first line, past or future, that contains this text; fails when the process ends without it.</summary>
-    public Task<string> LineAsync(string part)
+    public Task<string> LineAsync(string part) => LineAsync(line => line.Contains(part, StringComparison.Ordinal), part);
+
+    /// <param name="isWanted">Which line.</param>
+    /// <param name="what">What to say when it does not come.</param>
+    public Task<string> LineAsync(Func<string, bool> isWanted, string what)
     {
         lock (_gate)
         {
-            if (_lines.Find(l => l.Contains(part, StringComparison.Ordinal)) is { } line)
+            if (_lines.Find(l => isWanted(l)) is { } line)
             {
                 return Task.FromResult(line);
             }
@@ -33,11 +37,11 @@ public sealed class ProcessLines
             var seen = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
             if (_ended)
             {
-                seen.SetException(Missing(part));
+                seen.SetException(Missing(what));
             }
             else
             {
-                _watchers.Add((part, seen));
+                _watchers.Add((isWanted, what, seen));
             }
 
             return seen.Task;
@@ -55,17 +59,17 @@ public sealed class ProcessLines
         lock (_gate)
         {
             _ended = true;
-            _watchers.ForEach(w => w.Seen.SetException(Missing(w.Part)));
+            _watchers.ForEach(w => w.Seen.SetException(Missing(w.What)));
             _watchers.Clear();
         }
     }
 
-    private void Add(string line)
+    public void Add(string line)
     {
         lock (_gate)
         {
             _lines.Add(line);
-            foreach (var watcher in _watchers.Where(w => line.Contains(w.Part, StringComparison.Ordinal)).ToList())
+            foreach (var watcher in _watchers.Where(w => w.IsWanted(line)).ToList())
             {
                 _watchers.Remove(watcher);
                 watcher.Seen.SetResult(line);

@@ -71,7 +71,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         var service = await LaunchAsync(settings);
         try
         {
-            service.ReadyLine = await service.Output.LineAsync("host-service ready on ").WaitAsync(WaitTimeout);
+            await service.ReadyAsync();
         }
         catch (Exception exception)
         {
@@ -79,8 +79,14 @@ public sealed partial class ServiceProcess : IAsyncDisposable
             throw new InvalidOperationException($"the service did not become ready:\n{service.Log.Text}", exception);
         }
 
-        service.Address = new Uri($"https://127.0.0.1:{PortOf().Match(service.ReadyLine).Groups["port"].Value}");
         return service;
+    }
+
+    /// <summary>Waits until it is ready, and then knows its address.</summary>
+    public async Task ReadyAsync()
+    {
+        ReadyLine = await Output.LineAsync("host-service ready on ").WaitAsync(WaitTimeout);
+        Address = new Uri($"https://127.0.0.1:{PortOf().Match(ReadyLine).Groups["port"].Value}");
     }
 
     /// <summary>Starts it and returns at once.</summary>

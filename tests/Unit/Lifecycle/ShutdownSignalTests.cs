@@ -62,7 +62,7 @@ public sealed class ShutdownSignalTests
         Assert.Equal(0, _clock.PendingTimers);
 
         _shutdown.Request("drain_and_shutdown was called", force: true);
-        Assert.True(_shutdown.StopToken.WaitHandle.WaitOne(TimeSpan.FromSeconds(30)));
+        Assert.True(_shutdown.DrainToken.WaitHandle.WaitOne(TimeSpan.FromSeconds(30)));
     }
 
     [Fact]
@@ -123,5 +123,78 @@ public sealed class ShutdownSignalTests
 
         options.UnitTimeout = HostLifecycle.LongestShutdown(options);
         Assert.Contains("Shutdown:UnitTimeout", Assert.Single(options.Validate()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_drain_that_is_cancelled_ends_its_wait_and_the_next_request_is_the_first_again()
+    {
+        Assert.Equal("this host is not draining", _shutdown.CancelDrain());
+        _shutdown.Request("drain_and_shutdown was called", force: false);
+        var wait = _shutdown.DrainToken;
+
+        Assert.Null(_shutdown.CancelDrain());
+        Assert.True(wait.WaitHandle.WaitOne(TimeSpan.FromSeconds(30)));
+        Assert.True(_shutdown.TryResume());
+
+        Assert.False(_shutdown.Requested.IsCompleted || _shutdown.Stopped.IsCompleted || _shutdown.DrainToken.IsCancellationRequested);
+        Assert.Equal("this host is not draining", _shutdown.CancelDrain());
+        _shutdown.Request("drain_and_shutdown was called again", force: false);
+        Assert.Equal("drain_and_shutdown was called again", (await _shutdown.Requested).Detail);
+    }
+
+    [Fact]
+    public void The_limit_of_a_drain_that_was_cancelled_stops_nobody()
+    {
+        _shutdown.Configure(new DrainTimeouts(OneHour, null));
+        _shutdown.Request("drain_and_shutdown was called", force: false);
+        Assert.Null(_shutdown.CancelDrain());
+        Assert.True(_shutdown.TryResume());
+
+        _clock.Advance(OneHour * 2);
+        Assert.False(_shutdown.Requested.IsCompleted || _shutdown.Stopped.IsCompleted);
+    }
+
+    [Fact]
+    public async Task A_request_between_the_cancellation_and_the_resumption_is_not_lost()
+    {
+        _shutdown.Request("drain_and_shutdown was called", force: false);
+        Assert.Null(_shutdown.CancelDrain());
+        _shutdown.Request(new ShutdownRequest(ShutdownReason.Notice, "EC2 ends this instance", Drains: true));
+
+        Assert.True(_shutdown.TryResume());
+        Assert.Equal(ShutdownReason.Notice, (await _shutdown.Requested).Reason);
+        Assert.Equal("this drain cannot be cancelled: EC2 ends this instance", _shutdown.CancelDrain());
+    }
+
+    [Fact]
+    public void A_stop_is_not_cancelled_and_overrules_a_cancellation()
+    {
+        _shutdown.Request("drain_and_shutdown was called", force: false);
+        Assert.Null(_shutdown.CancelDrain());
+        _shutdown.Request("drain_and_shutdown was called", force: true);
+
+        Assert.False(_shutdown.TryResume());
+        Assert.Equal("this host is shutting down already", _shutdown.CancelDrain());
+    }
+
+    [Theory]
+    [InlineData(ShutdownReason.Notice)]
+    [InlineData(ShutdownReason.NotWanted)]
+    public void A_drain_that_EC2_or_the_webserver_wants_too_goes_on(ShutdownReason reason)
+    {
+        _shutdown.Request("drain_and_shutdown was called", force: false);
+        _shutdown.Request(new ShutdownRequest(reason, "it is so", Drains: true));
+
+        Assert.Equal("this drain cannot be cancelled: it is so", _shutdown.CancelDrain());
+        Assert.False(_shutdown.DrainToken.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void A_drain_whose_last_user_has_left_is_over()
+    {
+        _shutdown.Request("drain_and_shutdown was called", force: false);
+        Assert.False(_shutdown.TryResume());
+
+        Assert.Equal("this host is shutting down already", _shutdown.CancelDrain());
     }
 }

@@ -169,11 +169,13 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
                 : null,
         cancellationToken);
 
-    public Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken)
+    public async Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken)
     {
-        // Set before the write: whoever reads the status afterwards must know that it is our own.
-        _leaving |= RegistrationRules.SaysNotWanted(status);
-        return PutHostAsync(new RowWrite(new RowKey(RowKind.Instance, instanceName), status), cancellationToken);
+        // Set before the write, and taken back after it: whoever reads the status in between must know that it is our own.
+        var leaving = RegistrationRules.SaysNotWanted(status);
+        _leaving |= leaving;
+        await PutHostAsync(new RowWrite(new RowKey(RowKind.Instance, instanceName), status), cancellationToken);
+        _leaving = leaving;
     }
 
     public Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken)

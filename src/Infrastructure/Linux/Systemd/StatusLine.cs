@@ -14,8 +14,8 @@ public sealed class StatusLine(ISystemd systemd)
     /// <summary>An error, shown instead of the normal status until it is null again.</summary>
     public void SetError(string? line) => Change(() => _error = line);
 
-    /// <summary>The progress of the shutdown. From the first call on nothing else is shown.</summary>
-    public void SetShutdown(string line) => Change(() => _shutdown = line);
+    /// <summary>The progress of the shutdown, shown instead of all else until it is null again.</summary>
+    public void SetShutdown(string? line) => Change(() => _shutdown = line);
 
     private void Change(Action change)
     {

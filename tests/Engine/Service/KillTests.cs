@@ -1,0 +1,168 @@
+using System.Net.Sockets;
+using System.Text;
+using HostService.Grains.Mandelbox;
+using HostService.Infrastructure.Docker;
+using HostService.Silo.Lifecycle;
+using HostService.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace HostService.Tests.Engine.Service;
+
+/// <summary>
+/// SIGKILL at a point of the service's life: every step of the start and of the shutdown, every move of a mandelbox. KILL_POINTS=all tries
+/// all of them, otherwise some.
+/// </summary>
+[Collection(EngineCollection.Name)]
+public sealed class KillTests(EngineFixture engine)
+{
+    private const int Nth = 9;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    public static TheoryData<string> Points
+    {
+        get
+        {
+            // The first steps come before the status line, the last ones after it.
+            var steps = HostLifecycle.Stages(new ShutdownOptions()).SelectMany(stage => stage.Steps).Cast<HostStep>().ToList();
+            string[] all =
+            [
+                .. steps.Where(s => !s.IsStop).Skip(2).Select(s => $"starting: {s.Name}"),
+                .. new[] { "Leased", "Created", "Started", "Connecting", "Running", "Dying", "Gone" }.Select(s => $"-> {s}"),
+                .. steps.Where(s => s.IsStop).Skip(3).Select(s => $"shutting down: {s.Name}").Distinct(),
+            ];
+            var isAll = Environment.GetEnvironmentVariable("KILL_POINTS") == "all";
+            return [.. all.Where((_, i) => isAll || i % Nth == Nth - 1)];
+        }
+    }
+
+    [EngineTheory]
+    [MemberData(nameof(Points))]
+    public async Task What_a_run_that_was_killed_leaves_is_reclaimed(string point)
+    {
+        using var directory = new ScratchDirectory();
+        var settings = ServiceSettings.Local(engine.Endpoint, directory);
+        await KillAsync(directory, settings, point);
+
+        var (code, _, errors) = await ServiceProcess.CommandAsync(settings.Environment, "reclaim");
+
+        Assert.True(code == 0, $"{code}: {errors}");
+        await AssertNothingIsLeftAsync(settings);
+    }
+
+    [EngineTheory]
+    [MemberData(nameof(Points))]
+    public async Task The_next_run_takes_over_what_runs_and_removes_the_rest(string point)
+    {
+        using var directory = new ScratchDirectory();
+        var settings = ServiceSettings.Local(engine.Endpoint, directory);
+        var before = await KillAsync(directory, settings, point);
+
+        await using (var next = await ServiceProcess.StartAsync(settings.With(("Host__OnLeftovers", "reattach"))))
+        {
+            if (before is not null && !point.StartsWith("shutting", StringComparison.Ordinal))
+            {
+                Assert.Equal(before.Pid, (await ContainersAsync(settings)).FirstOrDefault(c => c.Id == before.Id)?.Pid);
+            }
+
+            Assert.Equal(0, await next.EndAsync());
+        }
+
+        await AssertNothingIsLeftAsync(settings);
+    }
+
+    /// <summary>Kills a service at this point, and returns the container of a mandelbox that ran then.</summary>
+    private async Task<ContainerDescription?> KillAsync(ScratchDirectory directory, ServiceSettings settings, string point)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(directory["notify"]));
+        var status = new ProcessLines();
+        _ = ReadAsync(socket, status);
+        await using var service = await ServiceProcess.LaunchAsync(settings.With(("NOTIFY_SOCKET", directory["notify"])));
+        if (point.StartsWith("starting", StringComparison.Ordinal))
+        {
+            await status.LineAsync($"STATUS={point}").WaitAsync(Patience);
+            await service.KillAsync();
+            return null;
+        }
+
+        await service.ReadyAsync();
+        var before = await UpAsync(service.Http, settings, "before");
+        if (point.StartsWith("->", StringComparison.Ordinal))
+        {
+            // What the client gets is not asked: the service is killed meanwhile.
+            _ = ObserveAsync(service.Http.PutAsync("/spin_up_mandelbox", new StringContent(TestService.Body("moving").ToJsonString())));
+            if (point is "-> Dying" or "-> Gone")
+            {
+                await MovedAsync(service, "-> Running");
+                _ = ObserveAsync(service.Http.DeleteAsync("/v1/mandelboxes/moving"));
+            }
+
+            await MovedAsync(service, point);
+        }
+        else
+        {
+            _ = ObserveAsync(service.EndAsync());
+            await status.LineAsync($"STATUS={point}").WaitAsync(Patience);
+        }
+
+        await service.KillAsync();
+        return before;
+    }
+
+    private async Task<ContainerDescription> UpAsync(HttpClient http, ServiceSettings settings, string id)
+    {
+        using var body = new StringContent(TestService.Body(id).ToJsonString());
+        using var answer = await http.PutAsync("/spin_up_mandelbox", body);
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+        return Assert.Single(await ContainersAsync(settings));
+    }
+
+    private static Task<string> MovedAsync(ServiceProcess service, string move) =>
+        service.Log.LineAsync(
+            line => line.Contains("Mandelbox moving: ", StringComparison.Ordinal) && line.Contains($" {move} after ", StringComparison.Ordinal),
+            move).WaitAsync(Patience);
+
+    /// <summary>All the time: the kernel keeps few messages, and the service drops what does not fit.</summary>
+    private static async Task ReadAsync(Socket socket, ProcessLines status)
+    {
+        var buffer = new byte[4096];
+        try
+        {
+            while (true)
+            {
+                status.Add(Encoding.UTF8.GetString(buffer, 0, await socket.ReceiveAsync(buffer)));
+            }
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            // The test is over.
+        }
+    }
+
+    private static async Task ObserveAsync(Task task)
+    {
+        try
+        {
+            await task;
+        }
+        catch (Exception exception) when (exception is HttpRequestException or TimeoutException)
+        {
+            // The service was killed meanwhile.
+        }
+    }
+
+    private async Task AssertNothingIsLeftAsync(ServiceSettings settings)
+    {
+        Assert.Empty(await ContainersAsync(settings));
+        Assert.False(Directory.Exists(settings.Root));
+        Assert.False(Directory.Exists(settings.Records) && Directory.EnumerateFileSystemEntries(settings.Records).Any());
+    }
+
+    private async Task<IReadOnlyList<ContainerDescription>> ContainersAsync(ServiceSettings settings)
+    {
+        await using var services = EngineFixture.Connect(engine.Endpoint);
+        var client = services.GetRequiredService<IContainerEngine>();
+        var all = await client.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = settings.InstanceName }, default);
+        return [.. (await Task.WhenAll(all.Select(c => client.InspectAsync(c.Id, default)))).OfType<ContainerDescription>()];
+    }
+}
