@@ -17,7 +17,7 @@ public sealed record MandelboxRecord
     /// <summary>How the user configs were fetched: decides whether and how they are saved.</summary>
     public FetchOutcome? Fetched { get; init; }
 
-    /// <summary><see cref="UserConfigs.ArchiveKey.ToSecret"/> of the archive that the mandelbox's end makes; null where none is made.</summary>
+    /// <summary><see cref="UserConfigs.ArchiveKey.ToSecret"/> of the archive that the end makes; null where none is made.</summary>
     public string? ArchiveKey { get; init; }
 
     /// <summary>Without the secrets: this text may be logged.</summary>
