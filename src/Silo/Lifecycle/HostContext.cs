@@ -93,6 +93,7 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         if (isUndo)
         {
             Get<StatusLine>().SetShutdown($"shutting down: {step.Name}");
+            LogStopping(step.Name);
             if (step.UndoTimeout != Timeout.InfiniteTimeSpan)
             {
                 Get<ISystemd>().ExtendTimeout(step.UndoTimeout ?? options.StepTimeout);
@@ -205,6 +206,9 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
 
     [LoggerMessage(LogLevel.Information, "Starting: {Step}")]
     private partial void LogStarting(string step);
+
+    [LoggerMessage(LogLevel.Information, "Shutting down: {Step}")]
+    private partial void LogStopping(string step);
 
     [LoggerMessage(LogLevel.Error, "The service does not start: {Reason}")]
     private partial void LogNotStarted(string reason, Exception? exception);

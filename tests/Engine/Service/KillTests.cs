@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-using System.Text;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Docker;
 using HostService.Silo.Lifecycle;
@@ -22,13 +20,13 @@ public sealed class KillTests(EngineFixture engine)
     {
         get
         {
-            // The first steps come before the status line, the last ones after it.
+            // The first steps come before there is a log, the last ones after it.
             var steps = HostLifecycle.Stages(new ShutdownOptions()).SelectMany(stage => stage.Steps).Cast<HostStep>().ToList();
             string[] all =
             [
-                .. steps.Where(s => !s.IsStop).Skip(2).Select(s => $"starting: {s.Name}"),
+                .. steps.Where(s => !s.IsStop).Skip(2).Select(s => $"Starting: {s.Name}"),
                 .. new[] { "Leased", "Created", "Started", "Connecting", "Running", "Dying", "Gone" }.Select(s => $"-> {s}"),
-                .. steps.Where(s => s.IsStop).Skip(3).Select(s => $"shutting down: {s.Name}").Distinct(),
+                .. steps.Where(s => s.IsStop).Skip(3).Select(s => $"Shutting down: {s.Name}").Distinct(),
             ];
             var isAll = Environment.GetEnvironmentVariable("KILL_POINTS") == "all";
             return [.. all.Where((_, i) => isAll || i % Nth == Nth - 1)];
@@ -41,7 +39,7 @@ public sealed class KillTests(EngineFixture engine)
     {
         using var directory = new ScratchDirectory();
         var settings = ServiceSettings.Local(engine.Endpoint, directory);
-        await KillAsync(directory, settings, point);
+        await KillAsync(settings, point);
 
         var (code, _, errors) = await ServiceProcess.CommandAsync(settings.Environment, "reclaim");
 
@@ -55,11 +53,11 @@ public sealed class KillTests(EngineFixture engine)
     {
         using var directory = new ScratchDirectory();
         var settings = ServiceSettings.Local(engine.Endpoint, directory);
-        var before = await KillAsync(directory, settings, point);
+        var before = await KillAsync(settings, point);
 
         await using (var next = await ServiceProcess.StartAsync(settings.With(("Host__OnLeftovers", "reattach"))))
         {
-            if (before is not null && !point.StartsWith("shutting", StringComparison.Ordinal))
+            if (before is not null && !point.StartsWith("Shutting", StringComparison.Ordinal))
             {
                 Assert.Equal(before.Pid, (await ContainersAsync(settings)).FirstOrDefault(c => c.Id == before.Id)?.Pid);
             }
@@ -71,16 +69,12 @@ public sealed class KillTests(EngineFixture engine)
     }
 
     /// <summary>Kills a service at this point, and returns the container of a mandelbox that ran then.</summary>
-    private async Task<ContainerDescription?> KillAsync(ScratchDirectory directory, ServiceSettings settings, string point)
+    private async Task<ContainerDescription?> KillAsync(ServiceSettings settings, string point)
     {
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
-        socket.Bind(new UnixDomainSocketEndPoint(directory["notify"]));
-        var status = new ProcessLines();
-        _ = ReadAsync(socket, status);
-        await using var service = await ServiceProcess.LaunchAsync(settings.With(("NOTIFY_SOCKET", directory["notify"])));
-        if (point.StartsWith("starting", StringComparison.Ordinal))
+        await using var service = await ServiceProcess.LaunchAsync(settings);
+        if (point.StartsWith("Starting", StringComparison.Ordinal))
         {
-            await status.LineAsync($"STATUS={point}").WaitAsync(Patience);
+            await service.Log.LineAsync(point).WaitAsync(Patience);
             await service.KillAsync();
             return null;
         }
@@ -102,7 +96,7 @@ public sealed class KillTests(EngineFixture engine)
         else
         {
             _ = ObserveAsync(service.EndAsync());
-            await status.LineAsync($"STATUS={point}").WaitAsync(Patience);
+            await service.Log.LineAsync(point).WaitAsync(Patience);
         }
 
         await service.KillAsync();
@@ -121,23 +115,6 @@ public sealed class KillTests(EngineFixture engine)
         service.Log.LineAsync(
             line => line.Contains("Mandelbox moving: ", StringComparison.Ordinal) && line.Contains($" {move} after ", StringComparison.Ordinal),
             move).WaitAsync(Patience);
-
-    /// <summary>All the time: the kernel keeps few messages, and the service drops what does not fit.</summary>
-    private static async Task ReadAsync(Socket socket, ProcessLines status)
-    {
-        var buffer = new byte[4096];
-        try
-        {
-            while (true)
-            {
-                status.Add(Encoding.UTF8.GetString(buffer, 0, await socket.ReceiveAsync(buffer)));
-            }
-        }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
-        {
-            // The test is over.
-        }
-    }
 
     private static async Task ObserveAsync(Task task)
     {

@@ -64,7 +64,7 @@ public sealed class ProcessLines
         }
     }
 
-    public void Add(string line)
+    private void Add(string line)
     {
         lock (_gate)
         {

@@ -114,12 +114,17 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         return Exited.WaitAsync(WaitTimeout);
     }
 
-    /// <summary>Kills it, as a crash does; returns once it is dead.</summary>
+    /// <summary>Kills it, as a crash does; returns once it is dead, also when it has ended by itself.</summary>
     public async Task KillAsync()
     {
-        using (var service = Process.GetProcessById(Pid))
+        try
         {
+            using var service = Process.GetProcessById(Pid);
             service.Kill();
+        }
+        catch (ArgumentException)
+        {
+            // It has ended.
         }
 
         await Exited.WaitAsync(WaitTimeout);
