@@ -29,6 +29,8 @@ public sealed class HostCluster : IAsyncDisposable
 
     public string Root { get; } = Directory.CreateTempSubdirectory("host-cluster-").FullName;
 
+    public string RuntimeRoot => $"{Root}-run";
+
     public FakeContainerEngine Engine { get; } = new();
 
     public FakePortProbe Ports { get; } = new();
@@ -86,9 +88,9 @@ public sealed class HostCluster : IAsyncDisposable
             services.AddSingleton<IMandelboxWatcher>(Watcher);
             services.AddSingleton<IShutdownSignal>(new RecordingShutdown(_shutdowns));
             services.AddSingleton<IDrainControl>(new ShutdownOfNobody());
-            Replace(services);
             services.AddMandelboxes();
-            services.Configure<HostOptions>(o => (o.Root, o.RuntimeRoot) = (Root, Path.Combine(Root, "run")));
+            Replace(services);
+            services.Configure<HostOptions>(o => (o.Root, o.RuntimeRoot) = (Root, RuntimeRoot));
             services.Configure<MandelboxOptions>(o =>
             {
                 o.RetryAfter = TimeSpan.FromMilliseconds(1);
@@ -127,6 +129,7 @@ public sealed class HostCluster : IAsyncDisposable
         Assert.Empty(CloudStorage.Prepared);
         Assert.Empty(Database.Rows);
         Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(Root, "*", SearchOption.AllDirectories), path => !IsShared(path));
+        Assert.Empty(Directory.Exists(RuntimeRoot) ? Directory.EnumerateFiles(RuntimeRoot, "*", SearchOption.AllDirectories) : []);
     }
 
     /// <summary>Ends a mandelbox's container and reports it.</summary>
@@ -178,6 +181,10 @@ public sealed class HostCluster : IAsyncDisposable
     {
         await _cluster.DisposeAsync();
         Directory.Delete(Root, recursive: true);
+        if (Directory.Exists(RuntimeRoot))
+        {
+            Directory.Delete(RuntimeRoot, recursive: true);
+        }
     }
 
     // Directories of the host, not of one mandelbox.

@@ -75,7 +75,7 @@ public sealed class ReattachTests
     }
 
     private static MandelboxRecords Records(HostCluster cluster) => new(
-        Options.Create(new HostOptions { Root = cluster.Root, RuntimeRoot = Path.Combine(cluster.Root, "run") }),
+        Options.Create(new HostOptions { Root = cluster.Root, RuntimeRoot = cluster.RuntimeRoot }),
         NullLogger<MandelboxRecords>.Instance);
 
     private static Task RecordAsync(HostCluster cluster, Survivor survivor, FetchOutcome fetched) => Records(cluster).WriteAsync(

@@ -32,7 +32,7 @@ public sealed record SpinUpPlan(
 /// undo: the container is stopped and removed, the lease is released, user configs are saved, the directories are removed, and the row is
 /// deleted.
 /// </summary>
-public sealed class ProvisioningPlans(
+public class ProvisioningPlans(
     HostInfoSource hostInfo,
     ContainerCapabilitiesSource capabilities,
     IContainerEngine engine,
@@ -56,7 +56,7 @@ public sealed class ProvisioningPlans(
     /// The lease stands twice: a full host refuses before it makes directories, and the lease is released before the user configs are
     /// saved and the directories removed. Whichever undo is first leaves nothing for the other.
     /// </remarks>
-    public SpinUpPlan ForRequest(IHostGrain host)
+    public virtual SpinUpPlan ForRequest(IHostGrain host)
     {
         var lease = new LeaseStep(host);
         return new(
