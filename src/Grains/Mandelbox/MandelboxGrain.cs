@@ -14,6 +14,7 @@ namespace HostService.Grains.Mandelbox;
 /// keeps its
 /// <see cref="MandelboxContext"/>, and at most one context has not gone.
 /// </summary>
+[CollectionAgeLimit(Minutes = 2)]
 public sealed partial class MandelboxGrain(
     HostInfoSource hostInfo,
     ProvisioningPlans plans,

@@ -1,14 +1,16 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using HostService.Tests.Support;
+using Xunit.Abstractions;
 
 namespace HostService.Tests.Engine.Service;
 
 /// <summary>A service that was killed, and what its users notice of the next one: nothing.</summary>
 [Collection(EngineCollection.Name)]
-public sealed class ReattachTests(EngineFixture engine)
+public sealed class ReattachTests(EngineFixture engine, ITestOutputHelper output)
 {
     [EngineFact]
     public async Task After_SIGKILL_mandelboxes_go_on_with_their_users_connections_and_end_like_any_other()
@@ -90,6 +92,36 @@ public sealed class ReattachTests(EngineFixture engine)
         Assert.True(Directory.Exists(Path.Combine(killed.Settings.Root, "alive", "userConfigs")));
         Assert.Equal(0, await next.EndAsync());
         Assert.False(Directory.Exists(killed.Settings.Root));
+    }
+
+    [Fact]
+    public async Task A_full_host_takes_all_of_its_mandelboxes_over()
+    {
+        await using var instant = await InstantEngine.StartAsync(seed: 1, faultRate: 0);
+        using var directory = new ScratchDirectory();
+        var settings = ServiceSettings.Local(instant.Endpoint, directory);
+        await using (var killed = await ServiceProcess.StartAsync(settings))
+        {
+            await Task.WhenAll(Enumerable.Range(0, 54).Select(async i =>
+            {
+                using var body = new StringContent(TestService.Body($"user-{i}").ToJsonString());
+                using var answer = await killed.Http.PutAsync("/spin_up_mandelbox", body);
+                Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+            }));
+            await killed.KillAsync();
+        }
+
+        await using var next = await ServiceProcess.LaunchAsync(settings.With(("Host__OnLeftovers", "reattach")));
+        await next.Log.LineAsync("Starting: take over the mandelboxes of the last run").WaitAsync(TimeSpan.FromSeconds(60));
+        var begun = Stopwatch.GetTimestamp();
+        await next.Log.LineAsync("Starting: warm up").WaitAsync(TimeSpan.FromSeconds(60));
+        output.WriteLine($"54 mandelboxes were taken over in {Stopwatch.GetElapsedTime(begun).TotalMilliseconds:0} ms");
+        await next.ReadyAsync();
+
+        var host = JsonNode.Parse(await next.Http.GetStringAsync("/v1/host"))!;
+        Assert.Equal((54, 54, 0), ((int)host["mandelboxes"]!, (int)host["ttys"]!["used"]!, (int)host["leaks"]!));
+        Assert.Equal(0, await next.EndAsync());
+        Assert.Equal(0, instant.Containers);
     }
 
     [EngineFact]

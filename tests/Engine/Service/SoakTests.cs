@@ -1,0 +1,153 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json.Nodes;
+using HostService.Tests.Support;
+using Xunit.Abstractions;
+
+namespace HostService.Tests.Engine.Service;
+
+/// <summary>
+/// Mandelboxes come and go for a long time, while an engine that runs nothing fails at random: nothing is left behind. SOAK_CYCLES and
+/// SOAK_SEED choose how long, and which faults; "make soak" is long.
+/// </summary>
+[Collection(EngineCollection.Name)]
+public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
+{
+    private const int AtOnce = 16;
+    private const int LongRun = 10_000;
+    private static readonly TimeSpan QuietTimeout = TimeSpan.FromMinutes(2);
+
+    [Fact]
+    public async Task Thousands_of_mandelboxes_leave_nothing_behind_whatever_the_engine_does()
+    {
+        var cycles = Setting("SOAK_CYCLES", 300);
+        var seed = Setting("SOAK_SEED", Environment.TickCount);
+        output.WriteLine($"SOAK_CYCLES={cycles} SOAK_SEED={seed}");
+        using var directory = new ScratchDirectory();
+        await using var engine = await InstantEngine.StartAsync(seed, faultRate: 0.03);
+        await using var service = await ServiceProcess.StartAsync(ServiceSettings.Local(engine.Endpoint, directory).With(
+            ("Mandelbox__RetryAfter", "00:00:00.050"), ("Mandelbox__RetryAtMost", "00:00:00.200"), ("Logging__LogLevel__Default", "Error")));
+        var run = new Run(service, seed, name => Task.Run(() => engine.Die(name)));
+
+        // Pools of connections and threads fill first.
+        var first = Math.Max(cycles / 10, 150);
+        await run.CyclesAsync(first);
+        var early = await run.MeasureAsync();
+        await run.CyclesAsync(cycles - first);
+        var late = await run.MeasureAsync();
+
+        output.WriteLine($"{run.Up} came up, {run.Refused} were refused; {engine.Calls} calls of the engine");
+        output.WriteLine($"after {first}: {early}; at the end: {late}");
+        Assert.True(run.Up > cycles / 2, $"only {run.Up} of {cycles} came up");
+        Assert.True(run.Refused > 0, "no fault was seen by a caller");
+        Assert.Equal(0, engine.Containers);
+        Assert.DoesNotContain(
+            Directory.GetDirectories(service.Settings.Root, "*", SearchOption.AllDirectories), d => d.Contains("soak-", StringComparison.Ordinal) && !d.Contains("/logs/", StringComparison.Ordinal));
+        Assert.Empty(Directory.Exists(service.Settings.Records) ? Directory.GetFiles(service.Settings.Records) : []);
+        Assert.InRange(late.Descriptors, 0, early.Descriptors + 40);
+        Assert.InRange(late.Threads, 0, early.Threads + 10);
+        if (cycles >= LongRun)
+        {
+            Assert.InRange(late.MemoryKb, 0, (long)(early.MemoryKb * 1.05));
+        }
+
+        Assert.Equal(0, await service.EndAsync());
+        Assert.False(Directory.Exists(service.Settings.Root));
+    }
+
+    [EngineFact]
+    public async Task On_a_real_engine_they_leave_nothing_behind_either()
+    {
+        await using var service = await TestService.StartAsync(real.Endpoint);
+        var run = new Run(
+            service.Process, seed: 1, name => DockerCommand.RunAsync(real.Endpoint, "kill", name));
+
+        await run.CyclesAsync(Math.Max(AtOnce, Setting("SOAK_CYCLES", 0) / 100));
+
+        Assert.Equal(0, run.Refused);
+        await service.AssertNothingIsLeftAsync();
+        Assert.Equal(0, await service.Process.EndAsync());
+    }
+
+    private static int Setting(string name, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var value) ? value : otherwise;
+
+    private sealed record Footprint(long MemoryKb, int Descriptors, int Threads)
+    {
+        public override string ToString() => $"{MemoryKb} kB resident, {Descriptors} descriptors, {Threads} threads";
+    }
+
+    private sealed class Run(ServiceProcess service, int seed, Func<string, Task> die)
+    {
+        private int _next;
+        private int _up;
+        private int _refused;
+
+        public int Up => _up;
+
+        public int Refused => _refused;
+
+        public async Task CyclesAsync(int count)
+        {
+            var last = _next + count;
+            await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(worker => WorkAsync(last, new Random(seed + worker + _next))));
+            await QuietAsync();
+        }
+
+        public async Task<Footprint> MeasureAsync()
+        {
+            // Connections that are idle are closed by now, or are as many as before.
+            var status = await File.ReadAllLinesAsync($"/proc/{service.Pid}/status");
+            long Value(string name) => long.Parse(
+                status.First(l => l.StartsWith(name, StringComparison.Ordinal)).Split(':', '\t', ' ').First(w => w.Length > 0 && char.IsAsciiDigit(w[0])), CultureInfo.InvariantCulture);
+            return new Footprint(Value("VmRSS:"), Directory.GetFileSystemEntries($"/proc/{service.Pid}/fd").Length, (int)Value("Threads:"));
+        }
+
+        private async Task WorkAsync(int last, Random random)
+        {
+            for (var number = Interlocked.Increment(ref _next); number <= last; number = Interlocked.Increment(ref _next))
+            {
+                var id = $"soak-{number}";
+                using var body = new StringContent(TestService.Body(id).ToJsonString());
+                using var answer = await service.Http.PutAsync("/spin_up_mandelbox", body);
+                if (answer.StatusCode != HttpStatusCode.OK)
+                {
+                    Assert.Equal(HttpStatusCode.NotAcceptable, answer.StatusCode);
+                    Interlocked.Increment(ref _refused);
+                    continue;
+                }
+
+                Interlocked.Increment(ref _up);
+                if (random.Next(2) == 0)
+                {
+                    await die($"mandelboxes-demo-{id}");
+                }
+                else
+                {
+                    using var ended = await service.Http.DeleteAsync($"/v1/mandelboxes/{id}");
+                    Assert.True(ended.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.NotFound, $"{ended.StatusCode}");
+                }
+            }
+
+            // What was taken too much is given back, so that the next round begins where this one ends.
+            Interlocked.Decrement(ref _next);
+        }
+
+        /// <summary>Waits until the last mandelbox has gone.</summary>
+        private async Task QuietAsync()
+        {
+            using var limit = new CancellationTokenSource(QuietTimeout);
+            while (true)
+            {
+                var host = JsonNode.Parse(await service.Http.GetStringAsync("/v1/host", limit.Token))!;
+                string[] pools = ["ttys", "tcpPorts", "udpPorts", "slots"];
+                if ((int)host["mandelboxes"]! == 0 && pools.All(pool => (int)host[pool]!["used"]! == 0) && (int)host["leaks"]! == 0)
+                {
+                    return;
+                }
+
+                Assert.False(limit.IsCancellationRequested, host.ToJsonString());
+            }
+        }
+    }
+}
