@@ -245,7 +245,7 @@ public sealed class FaultAtEveryStepTests : IAsyncLifetime
 
         private static async Task<StepResult> HangAsync(CancellationToken cancellationToken)
         {
-            await Task.Delay(System.Threading.Timeout.InfiniteTimeSpan, cancellationToken);
+            await new TaskCompletionSource().Task.WaitAsync(cancellationToken);
             return StepResult.Done;
         }
     }

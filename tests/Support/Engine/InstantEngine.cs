@@ -12,14 +12,13 @@ namespace HostService.Tests.Support;
 
 /// <summary>
 /// A container engine on a unix socket that runs nothing: every container starts and stops at once. It fails as its random source says:
-/// an error before the call or after it, a lost answer, a delay, a container that dies as soon as it has started.
+/// an error before the call or after it, a lost answer, a container that dies as soon as it has started.
 /// </summary>
 public sealed class InstantEngine : IAsyncDisposable
 {
     /// <summary>The image that it has.</summary>
     public const string Image = "fractal/mandelboxes/demo:current-build";
 
-    private static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(50);
     private readonly ScratchDirectory _directory = new();
     private readonly ConcurrentDictionary<string, Container> _containers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<Channel<string>, bool> _watchers = new();
@@ -46,7 +45,6 @@ public sealed class InstantEngine : IAsyncDisposable
         Error,
         ErrorAfterwards,
         LostAnswer,
-        Delay,
         Death,
     }
 
@@ -90,14 +88,10 @@ public sealed class InstantEngine : IAsyncDisposable
         string[] path = [.. context.Request.Path.Value!.Split('/', StringSplitOptions.RemoveEmptyEntries)];
         path = path is [['v', >= '0' and <= '9', ..], .. var rest] ? rest : path;
         var fault = path is ["containers", ..] ? Draw() : Fault.None;
-        switch (fault)
+        if (fault == Fault.Error)
         {
-            case Fault.Error:
-                await AnswerAsync(context, 500, new JsonObject { ["message"] = "the engine fails" });
-                return;
-            case Fault.Delay:
-                await Task.Delay(Delay);
-                break;
+            await AnswerAsync(context, 500, new JsonObject { ["message"] = "the engine fails" });
+            return;
         }
 
         if (path is ["events"])
@@ -278,7 +272,7 @@ public sealed class InstantEngine : IAsyncDisposable
         lock (_gate)
         {
             Calls++;
-            return _random.NextDouble() < _faultRate ? (Fault)_random.Next(1, 6) : Fault.None;
+            return _random.NextDouble() < _faultRate ? (Fault)_random.Next(1, 5) : Fault.None;
         }
     }
 
