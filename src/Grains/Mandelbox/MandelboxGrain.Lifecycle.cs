@@ -209,7 +209,7 @@ public sealed partial class MandelboxGrain
         await context.State.MoveToAsync(MandelboxState.Gone);
         _context = null;
 
-        // Not DeactivateOnIdle: a concurrent SpinUp would land on a dying activation. It is collected when nobody has called for two minutes.
+        // Not DeactivateOnIdle: a concurrent SpinUp would land on a dying activation. It is collected when nobody has called for 2 minutes.
         if (!_isDeactivating)
         {
             DelayDeactivation(TimeSpan.Zero);
