@@ -118,7 +118,8 @@ public sealed partial class MandelboxGrain
     private async Task EndAsync(MandelboxContext context, string reason, TimeSpan timeout)
     {
         var end = EndAsync(context, reason);
-        await Task.WhenAny(end, Task.Delay(timeout, timeProvider));
+        await end.WaitAsync(timeout, timeProvider)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         Observe(end, "end");
     }
 

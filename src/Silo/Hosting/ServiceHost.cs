@@ -20,6 +20,7 @@ using HostService.Silo.Background;
 using HostService.Silo.Lifecycle;
 using HostService.Silo.Reporting;
 using HostService.Silo.Startup;
+using Orleans.Configuration;
 using Orleans.Dashboard;
 
 namespace HostService.Silo.Hosting;
@@ -97,6 +98,9 @@ public static class ServiceHost
         {
             // Listens on loopback only; a gateway port of 0 is not opened.
             silo.UseLocalhostClustering(orleans.SiloPort, orleans.ExternalClients ? orleans.GatewayPort : 0);
+
+            // One silo knows its own activations; a cache would keep the ids of mandelboxes that ended long ago.
+            silo.Configure<GrainDirectoryOptions>(o => o.CachingStrategy = GrainDirectoryOptions.CachingStrategyType.None);
             if (dashboard.EnabledIn(environment))
             {
                 silo.AddDashboard();

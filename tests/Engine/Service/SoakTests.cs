@@ -14,7 +14,7 @@ namespace HostService.Tests.Engine.Service;
 public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
 {
     private const int AtOnce = 16;
-    private const int LongRun = 10_000;
+    private const int LongRun = 100_000;
     private static readonly TimeSpan QuietTimeout = TimeSpan.FromMinutes(2);
 
     [Fact]

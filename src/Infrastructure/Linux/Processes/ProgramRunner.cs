@@ -28,10 +28,14 @@ internal static class ProgramRunner
         using var limit = new CancellationTokenSource(timeout, timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         using var process = Start(program, arguments);
+
+        // Not disposed of with the process, because somebody might still read them.
+        using var standardOutput = process.StandardOutput;
+        using var standardError = process.StandardError;
         try
         {
-            var output = ReadAsync(process.StandardOutput, either.Token);
-            var errors = ReadAsync(process.StandardError, either.Token);
+            var output = ReadAsync(standardOutput, either.Token);
+            var errors = ReadAsync(standardError, either.Token);
             await WriteAsync(process.StandardInput, input, either.Token);
             await process.WaitForExitAsync(either.Token);
             return process.ExitCode == 0
