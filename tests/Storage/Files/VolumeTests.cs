@@ -58,7 +58,7 @@ public sealed class VolumeTests : IDisposable
         }
 
         using var next = Directories();
-        next.Reclaim();
+        next.Reclaim([]);
 
         Assert.True(MountTable.IsMounted(_options.CloudStorageRoot));
         Assert.False(MountTable.IsMounted(_options.Root));
