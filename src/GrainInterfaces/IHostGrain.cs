@@ -33,6 +33,10 @@ public interface IHostGrain : IGrainWithStringKey
     [ReadOnly]
     Task<IReadOnlyList<MandelboxDescription>> ListMandelboxes();
 
+    /// <summary>The last mandelboxes that have gone, the newest first; 1,000 are kept.</summary>
+    [ReadOnly]
+    Task<IReadOnlyList<MandelboxDescription>> ListEnded(int limit);
+
     /// <summary>The mandelbox that holds this host port, or null.</summary>
     [ReadOnly]
     Task<string?> FindByHostPort(int hostPort, Transport transport);

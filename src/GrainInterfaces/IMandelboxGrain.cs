@@ -30,7 +30,7 @@ public interface IMandelboxGrain : IGrainWithStringKey
     /// </summary>
     [AlwaysInterleave]
     [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
-    Task<bool> Stop(string reason);
+    Task<bool> Stop(string reason, EndCause cause = EndCause.Operator);
 
     /// <summary>The engine reports that a container of this mandelbox has ended.</summary>
     [AlwaysInterleave]
@@ -170,6 +170,15 @@ public sealed record MandelboxDescription
 
     /// <summary>Whether a process of its container may run: what the container uses stays until the engine reports its end.</summary>
     [Id(13)] public bool ContainerMayRun { get; init; }
+
+    /// <summary>Why it ends; null while it does not.</summary>
+    [Id(14)] public EndCause? EndCause { get; init; }
+
+    /// <summary>The cause in words.</summary>
+    [Id(15)] public string? EndReason { get; init; }
+
+    /// <summary>The states that it has reached, the first one first.</summary>
+    [Id(16)] public IReadOnlyList<MandelboxPhase> Phases { get; init; } = [];
 }
 
 /// <summary>A user's cloud drive and the secrets that open it (B29).</summary>

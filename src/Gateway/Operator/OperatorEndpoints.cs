@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -8,6 +9,8 @@ namespace HostService.Gateway.Operator;
 /// <summary><c>/v1</c>: the host and its mandelboxes, for operators.</summary>
 internal static partial class OperatorEndpoints
 {
+    private const int HistoryLimit = 1000;
+
     public static void MapOperator(this IEndpointRouteBuilder routes)
     {
         var v1 = routes.MapGroup("/v1").WithTags("Operator").RequireOperator().AddEndpointFilter(AnswerFailuresAsync);
@@ -30,7 +33,7 @@ internal static partial class OperatorEndpoints
             {
                 if (MandelboxIds.Fault(id, "id") is { } fault)
                 {
-                    return Problems.BadId(fault);
+                    return Problems.BadRequest(fault);
                 }
 
                 return await grains.WithTimeout(grains.Mandelbox(id).Describe()) is { } mandelbox
@@ -44,7 +47,7 @@ internal static partial class OperatorEndpoints
             {
                 if (MandelboxIds.Fault(id, "id") is { } fault)
                 {
-                    return Problems.BadId(fault);
+                    return Problems.BadRequest(fault);
                 }
 
                 return await grains.WithMandelboxTimeout(grains.Mandelbox(id).Stop("an operator asked for it"))
@@ -54,8 +57,16 @@ internal static partial class OperatorEndpoints
             .WithName("stop").WithSummary("Ends a mandelbox; answers once everything it held has been given back.")
             .Produces(StatusCodes.Status204NoContent).DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
 
+        v1.MapGet("/history", async (string? limit, GrainCalls grains) =>
+                int.TryParse(limit ?? $"{HistoryLimit}", CultureInfo.InvariantCulture, out var count) && count is >= 1 and <= HistoryLimit
+                    ? Results.Ok(await grains.WithTimeout(grains.Host.ListEnded(count)))
+                    : Problems.BadRequest($"limit must be a number from 1 to {HistoryLimit}"))
+            .WithName("history").WithSummary("Mandelboxes that have gone, the newest first, with the cause of their end; 1,000 are kept.")
+            .Produces<IReadOnlyList<MandelboxDescription>>().DocumentProblems(StatusCodes.Status400BadRequest);
+
         v1.MapOtherMethods("/host", "GET, HEAD");
         v1.MapOtherMethods("/host/drain", "DELETE");
+        v1.MapOtherMethods("/history", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes/{id}", "GET, HEAD, DELETE");
         v1.Map("/{**rest}", () => Problems.NoSuchPath()).ExcludeFromDescription().WithOrder(int.MaxValue);

@@ -5,7 +5,7 @@ namespace HostService.Gateway.Operator;
 /// <summary>What can be wrong with an operator's request (RFC 9457).</summary>
 internal static class Problems
 {
-    public static IResult BadId(string fault) => Results.Problem($"The {fault}.", statusCode: StatusCodes.Status400BadRequest);
+    public static IResult BadRequest(string fault) => Results.Problem($"The {fault}.", statusCode: StatusCodes.Status400BadRequest);
 
     public static IResult NoMandelbox() =>
         Results.Problem("There is no such mandelbox on this host.", statusCode: StatusCodes.Status404NotFound);

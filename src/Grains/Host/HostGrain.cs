@@ -18,7 +18,9 @@ public sealed partial class HostGrain(
     ILogger<HostGrain> logger)
     : Grain, IHostGrain
 {
+    private const int EndedKept = 1000;
     private readonly Dictionary<string, MandelboxDescription> _mandelboxes = new(StringComparer.Ordinal);
+    private readonly Queue<MandelboxDescription> _ended = new();
     private readonly Dictionary<string, string> _registered = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, string> _notReady = new(StringComparer.Ordinal);
     private LeaseAllocator _leases = null!;
@@ -105,7 +107,17 @@ public sealed partial class HostGrain(
     {
         if (mandelbox.State == MandelboxState.Gone)
         {
-            _mandelboxes.Remove(mandelbox.MandelboxId);
+            // Once, however often it is reported.
+            if (_mandelboxes.Remove(mandelbox.MandelboxId))
+            {
+                _ended.Enqueue(mandelbox);
+            }
+
+            if (_ended.Count > EndedKept)
+            {
+                _ended.Dequeue();
+            }
+
             foreach (var container in _registered.Where(r => r.Value == mandelbox.MandelboxId).Select(r => r.Key).ToList())
             {
                 _registered.Remove(container);
@@ -128,6 +140,9 @@ public sealed partial class HostGrain(
     public Task<IReadOnlyList<MandelboxDescription>> ListMandelboxes() =>
         Task.FromResult<IReadOnlyList<MandelboxDescription>>(
             _mandelboxes.Values.OrderBy(m => m.CreatedAt).ThenBy(m => m.MandelboxId, StringComparer.Ordinal).ToArray());
+
+    public Task<IReadOnlyList<MandelboxDescription>> ListEnded(int limit) =>
+        Task.FromResult<IReadOnlyList<MandelboxDescription>>(_ended.Reverse().Take(limit).ToArray());
 
     public Task<string?> FindByHostPort(int hostPort, Transport transport) => Task.FromResult(_leases.FindByHostPort(hostPort, transport));
 

@@ -121,6 +121,9 @@ public sealed class MandelboxContext
         ExpectedContainerId = Container.Id is null ? Ecs?.ContainerId : null,
         Warnings = [.. Warnings],
         ContainerMayRun = Container.MayRun,
+        EndCause = State.EndCause,
+        EndReason = State.EndReason,
+        Phases = [.. State.Phases],
     };
 }
 

@@ -45,7 +45,7 @@ public sealed partial class MandelboxGrain
 
         activity?.SetStatus(ActivityStatusCode.Error, failure.Reason);
         LogSpinUpFailed(Id, failure.Step, failure.Reason, failure.Exception);
-        await EndAsync(context, failure.Reason, options.Value.AnswerTimeout);
+        await EndAsync(context, EndCause.StartFailed, failure.Reason, options.Value.AnswerTimeout);
         return SpinUpAnswer.Failed(failure.Step, failure.Reason);
     }
 
@@ -108,16 +108,16 @@ public sealed partial class MandelboxGrain
     }
 
     /// <summary>Ends the mandelbox and undoes its steps, once, however often it is called. Returns after the first attempt.</summary>
-    private Task EndAsync(MandelboxContext context, string reason)
+    private Task EndAsync(MandelboxContext context, EndCause cause, string reason)
     {
-        context.State.BeginEnd(reason);
+        context.State.BeginEnd(cause, reason);
         return context.Tasks.End ??= TearDownAsync(context);
     }
 
-    /// <summary>As <see cref="EndAsync(MandelboxContext, string)"/>, but returns after the timeout at the latest.</summary>
-    private async Task EndAsync(MandelboxContext context, string reason, TimeSpan timeout)
+    /// <summary>As <see cref="EndAsync(MandelboxContext, EndCause, string)"/>, but returns after the timeout at the latest.</summary>
+    private async Task EndAsync(MandelboxContext context, EndCause cause, string reason, TimeSpan timeout)
     {
-        var end = EndAsync(context, reason);
+        var end = EndAsync(context, cause, reason);
         await end.WaitAsync(timeout, timeProvider)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         Observe(end, "end");
@@ -141,7 +141,14 @@ public sealed partial class MandelboxGrain
         }
 
         var code = death.ExitCode is { } known ? $" with exit code {known}" : "";
-        await EndAsync(context, outOfMemory ? $"its container ran out of memory and ended{code}" : $"its container ended{code}");
+        var cause = death.ExitCode switch
+        {
+            _ when outOfMemory => EndCause.OutOfMemory,
+            0 => EndCause.UserLeft,
+            KilledExitCode => EndCause.Killed,
+            _ => EndCause.AppExited,
+        };
+        await EndAsync(context, cause, outOfMemory ? $"its container ran out of memory and ended{code}" : $"its container ended{code}");
     }
 
     private async Task TearDownAsync(MandelboxContext context)

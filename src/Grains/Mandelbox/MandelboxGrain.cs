@@ -83,7 +83,7 @@ public sealed partial class MandelboxGrain(
         context.Lease = answer.Lease;
         if (answer.Refusal is { } refusal)
         {
-            await EndAsync(context, refusal);
+            await EndAsync(context, EndCause.LeaseRevoked, refusal);
             return refusal;
         }
 
@@ -95,14 +95,14 @@ public sealed partial class MandelboxGrain(
 
     public Task<MandelboxDescription?> Describe() => Task.FromResult(_context?.Describe());
 
-    public async Task<bool> Stop(string reason)
+    public async Task<bool> Stop(string reason, EndCause cause = EndCause.Operator)
     {
         if (_context is not { } context)
         {
             return false;
         }
 
-        await EndAsync(context, reason, options.Value.StopTimeout);
+        await EndAsync(context, cause, reason, options.Value.StopTimeout);
         return true;
     }
 
@@ -201,7 +201,7 @@ public sealed partial class MandelboxGrain(
         // The service ends every mandelbox before the silo stops. One that is left is ended here, so that what it holds is not forgotten.
         if (_context is { } context)
         {
-            await EndAsync(context, "the service is ending");
+            await EndAsync(context, EndCause.HostStopped, "the service is ending");
         }
     }
 

@@ -16,6 +16,11 @@ internal static class MandelboxMeter
     private static readonly Histogram<double> Durations = Meter.CreateHistogram<double>(
         "host_service.mandelbox.state.duration", "s", "Time that mandelboxes spent in a state before they left it.");
 
+    private static readonly Counter<long> Ends = Meter.CreateCounter<long>(
+        "host_service.mandelbox.ends", description: "Mandelboxes that have gone, by the cause of their end.");
+
+    public static void Ended(EndCause cause) => Ends.Add(1, new KeyValuePair<string, object?>("cause", cause.ToString()));
+
     public static void Moved(MandelboxState from, MandelboxState to, TimeSpan spent)
     {
         Transitions.Add(1, Tag("from", from), Tag("to", to));

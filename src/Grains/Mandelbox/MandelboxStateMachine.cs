@@ -3,6 +3,7 @@ namespace HostService.Grains.Mandelbox;
 /// <summary>The state of one mandelbox. <see cref="MoveToAsync"/> is the only method that changes it.</summary>
 public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvider timeProvider, ILogger logger)
 {
+    private readonly List<MandelboxPhase> _phases = [new(MandelboxState.Allocated, timeProvider.GetUtcNow())];
     private long _movedAt = timeProvider.GetTimestamp();
 
     public MandelboxState Current { get; private set; } = MandelboxState.Allocated;
@@ -15,6 +16,12 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
     /// <summary>Why the mandelbox is ending; null while it is not.</summary>
     public string? EndReason { get; private set; }
 
+    /// <summary>The kind of <see cref="EndReason"/>.</summary>
+    public EndCause? EndCause { get; private set; }
+
+    /// <summary>The states reached so far, the first one first.</summary>
+    public IReadOnlyList<MandelboxPhase> Phases => _phases;
+
     /// <summary>Whether it can still serve its user. False as soon as its end has been decided.</summary>
     public bool IsAlive => Current.IsAlive && EndReason is null;
 
@@ -22,7 +29,11 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
     public Func<Task> Moved { get; set; } = () => Task.CompletedTask;
 
     /// <summary>Decides the end. The first reason counts.</summary>
-    public void BeginEnd(string reason) => EndReason ??= reason;
+    public void BeginEnd(EndCause cause, string reason)
+    {
+        EndCause ??= cause;
+        EndReason ??= reason;
+    }
 
     /// <summary>Moves on. A mandelbox that is ending drops moves that keep it alive: a step that was running may still succeed.</summary>
     /// <exception cref="InvalidOperationException"><see cref="MandelboxStates"/> forbids the move.</exception>
@@ -43,6 +54,7 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
 
         var spent = timeProvider.GetElapsedTime(_movedAt);
         (Current, Since, _movedAt) = (next, timeProvider.GetUtcNow(), timeProvider.GetTimestamp());
+        _phases.Add(new MandelboxPhase(next, Since));
         if (EndReason is null)
         {
             LogMoved(mandelboxId, previous, next, (long)spent.TotalMilliseconds);
@@ -53,6 +65,11 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
         }
 
         MandelboxMeter.Moved(previous, next, spent);
+        if (next == MandelboxState.Gone && EndCause is { } cause)
+        {
+            MandelboxMeter.Ended(cause);
+        }
+
         await Moved();
     }
 

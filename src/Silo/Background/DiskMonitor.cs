@@ -33,7 +33,7 @@ public sealed partial class DiskMonitor(
                     LogExcess(mandelbox.MandelboxId, excess);
 
                     // Its answer waits for the end, which must not keep the others from being checked. The next check asks again.
-                    grains.GetGrain<IMandelboxGrain>(mandelbox.MandelboxId).Stop(excess).Ignore();
+                    grains.GetGrain<IMandelboxGrain>(mandelbox.MandelboxId).Stop(excess, EndCause.QuotaExceeded).Ignore();
                 }
             }
 

@@ -57,7 +57,10 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         ? Identity is not null || IsEc2
         : Identity is not null && IsFor(ShutdownReason.Request));
 
-    public bool EngineIsLost => IsFor(ShutdownReason.EngineLost);
+    /// <summary>Of mandelboxes that this shutdown ends.</summary>
+    public EndCause EndCause => IsFor(ShutdownReason.EngineLost) ? EndCause.EngineLost
+        : IsFor(ShutdownReason.DrainTimeout) ? EndCause.DrainLimit
+        : EndCause.HostStopped;
 
     public T Get<T>()
         where T : notnull

@@ -89,7 +89,7 @@ public static class HostLifecycle
             StopLoop<EngineEventLoop>("stop watching the engine"),
             StartLoop<EngineEventLoop>("watch the engine")),
         new(Stop("end the mandelboxes", (host, token) =>
-            host.Get<MandelboxShutdown>().RunAsync(host.Grain, host.EngineIsLost, token), options.MandelboxTimeout)),
+            host.Get<MandelboxShutdown>().RunAsync(host.Grain, host.EndCause, token), options.MandelboxTimeout)),
         new(
             Stop<IServer>("stop the HTTPS server", (server, token) => server.StopAsync(token)),
             Stop("close the host", CloseAsync),

@@ -11,8 +11,8 @@ public sealed partial class MandelboxShutdown(
     TimeProvider timeProvider,
     ILogger<MandelboxShutdown> logger)
 {
-    /// <param name="engineIsLost">Nothing that failed for want of the engine can succeed later: it is not waited for.</param>
-    public async Task RunAsync(IHostGrain host, bool engineIsLost, CancellationToken cancellationToken)
+    /// <param name="cause">With a lost engine, nothing that failed for want of it can succeed later: it is not waited for.</param>
+    public async Task RunAsync(IHostGrain host, EndCause cause, CancellationToken cancellationToken)
     {
         var all = await host.ListMandelboxes();
 
@@ -21,7 +21,7 @@ public sealed partial class MandelboxShutdown(
         directories.InUseBy = [.. before, .. all.Select(m => m.MandelboxId)];
         try
         {
-            await Task.WhenAll(all.Select(m => EndAsync(m.MandelboxId, engineIsLost, cancellationToken))).WaitAsync(cancellationToken);
+            await Task.WhenAll(all.Select(m => EndAsync(m.MandelboxId, cause, cancellationToken))).WaitAsync(cancellationToken);
         }
         finally
         {
@@ -41,7 +41,7 @@ public sealed partial class MandelboxShutdown(
     /// time: the stop is repeated until it answers earlier, which means that each part of the clean-up has been tried. What failed is
     /// retried by the mandelbox: a fault of a moment must not cost a user's configs.
     /// </summary>
-    private async Task EndAsync(string mandelboxId, bool engineIsLost, CancellationToken cancellationToken)
+    private async Task EndAsync(string mandelboxId, EndCause cause, CancellationToken cancellationToken)
     {
         var mandelbox = grains.GetGrain<IMandelboxGrain>(mandelboxId);
         long asked;
@@ -49,11 +49,11 @@ public sealed partial class MandelboxShutdown(
         {
             asked = timeProvider.GetTimestamp();
         }
-        while (await mandelbox.Stop("the host is shutting down")
+        while (await mandelbox.Stop("the host is shutting down", cause)
             && timeProvider.GetElapsedTime(asked) >= options.Value.StopTimeout
             && !cancellationToken.IsCancellationRequested);
 
-        while (!engineIsLost && await mandelbox.Describe() is not null)
+        while (cause != EndCause.EngineLost && await mandelbox.Describe() is not null)
         {
             await Task.Delay(options.Value.RetryAfter, timeProvider, cancellationToken);
         }

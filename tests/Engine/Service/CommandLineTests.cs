@@ -34,6 +34,8 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
 
         Assert.Equal((0, "typed has ended", ""), await AskAsync("stop", "typed"));
         Assert.Contains("no mandelboxes", (await AskAsync("status")).Output, StringComparison.Ordinal);
+        var history = await AskAsync("history", "--limit", "1");
+        Assert.Matches($"^[^ ]+  typed  {EngineFixture.DemoApp}  Operator: an operator asked for it$", history.Output);
         await Service.AssertNothingIsLeftAsync();
     }
 

@@ -64,6 +64,37 @@ public sealed class OperatorTests
         Assert.All(grains.Calls, c => Assert.Equal("box-1", c.Key));
     }
 
+    [Theory]
+    [InlineData("", 1000)]
+    [InlineData("?limit=20", 20)]
+    public async Task The_history_is_as_long_as_asked_for_and_kept(string query, int limit)
+    {
+        var grains = new FakeGrains().Host<IReadOnlyList<MandelboxDescription>>(
+            nameof(IHostGrain.ListEnded), call => Task.FromResult<IReadOnlyList<MandelboxDescription>>([Samples.Mandelbox() with
+            {
+                EndCause = EndCause.OutOfMemory,
+                EndReason = $"{call.Argument<int>()}",
+            }]));
+        await using var host = await GatewayHost.LocalAsync(grains);
+
+        using var answer = await JsonAsync(await host.SendAsync("GET", $"/v1/history{query}", null, Loopback), HttpStatusCode.OK);
+
+        Assert.Equal("OutOfMemory", answer.RootElement[0].GetProperty("endCause").GetString());
+        Assert.Equal($"{limit}", answer.RootElement[0].GetProperty("endReason").GetString());
+    }
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("1001")]
+    [InlineData("many")]
+    [InlineData("")]
+    public async Task A_history_of_no_length_is_a_400_that_says_how_long_it_may_be(string limit)
+    {
+        await using var host = await GatewayHost.LocalAsync();
+        using var answer = await JsonAsync(await host.SendAsync("GET", $"/v1/history?limit={limit}", null, Loopback), HttpStatusCode.BadRequest);
+        Assert.Equal("The limit must be a number from 1 to 1000.", answer.RootElement.GetProperty("detail").GetString());
+    }
+
     [Fact]
     public async Task A_drain_is_cancelled_once_and_a_refusal_says_why()
     {
@@ -199,7 +230,7 @@ public sealed class OperatorTests
         [
             "/spin_up_mandelbox put", "/drain_and_shutdown post", "/set_container_dpi put", "/mount_cloud_storage post",
             "/register_docker_container_id post",
-            "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/host/drain delete", "/v1/mandelboxes get",
+            "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/host/drain delete", "/v1/history get", "/v1/mandelboxes get",
             "/v1/mandelboxes/{id} get",
             "/v1/mandelboxes/{id} delete",
         ];

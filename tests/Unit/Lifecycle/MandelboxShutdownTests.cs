@@ -40,7 +40,7 @@ public sealed class MandelboxShutdownTests : IDisposable
 
         await new MandelboxShutdown(
             _grains.Factory, directories, Options.Create(new MandelboxOptions()), _clock, NullLogger<MandelboxShutdown>.Instance)
-            .RunAsync(_grains.Factory.GetGrain<IHostGrain>("host"), engineIsLost: true, CancellationToken.None);
+            .RunAsync(_grains.Factory.GetGrain<IHostGrain>("host"), EndCause.EngineLost, CancellationToken.None);
         directories.RemoveAll();
 
         Assert.Equal(mayRun, Directory.Exists(options.Root));
@@ -60,7 +60,7 @@ public sealed class MandelboxShutdownTests : IDisposable
 
         var shutdown = new MandelboxShutdown(
             _grains.Factory, directories, Options.Create(options), _clock, NullLogger<MandelboxShutdown>.Instance)
-            .RunAsync(_grains.Factory.GetGrain<IHostGrain>("host"), engineIsLost: false, CancellationToken.None);
+            .RunAsync(_grains.Factory.GetGrain<IHostGrain>("host"), EndCause.HostStopped, CancellationToken.None);
         await _clock.TimerSetAsync(options.RetryAfter);
         Assert.False(shutdown.IsCompleted);
         left = null;

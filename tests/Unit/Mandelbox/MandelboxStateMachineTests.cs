@@ -61,7 +61,7 @@ public sealed class MandelboxStateMachineTests
     [InlineData(MandelboxState.Running)]
     public async Task A_mandelbox_that_is_ending_drops_moves_that_would_keep_it_alive(MandelboxState next)
     {
-        _state.BeginEnd("the operator asked for it");
+        _state.BeginEnd(EndCause.Operator, "the operator asked for it");
         await _state.MoveToAsync(next);
         Assert.Equal((MandelboxState.Allocated, 0, false), (_state.Current, _moves, _state.IsAlive));
 
@@ -76,8 +76,8 @@ public sealed class MandelboxStateMachineTests
     [Fact]
     public void The_first_reason_to_end_counts()
     {
-        _state.BeginEnd("first");
-        _state.BeginEnd("second");
+        _state.BeginEnd(EndCause.Operator, "first");
+        _state.BeginEnd(EndCause.Operator, "second");
         Assert.Equal("first", _state.EndReason);
     }
 

@@ -34,7 +34,7 @@ public sealed partial class MandelboxGrain
             if (ecs.ContainerId is null)
             {
                 // Nothing else is known of this mandelbox. A registered container is adopted all the same, and the agent may ask again.
-                await EndAsync(context, failure.Reason);
+                await EndAsync(context, EndCause.StartFailed, failure.Reason);
             }
 
             return new InputDevicesAnswer(null, failure.Reason);
@@ -89,7 +89,7 @@ public sealed partial class MandelboxGrain
         if (ecs.InputDevices is null)
         {
             // Nothing else is known of this mandelbox: no container will come.
-            await EndAsync(context, refusal);
+            await EndAsync(context, EndCause.StartFailed, refusal);
         }
 
         return refusal;
@@ -124,7 +124,7 @@ public sealed partial class MandelboxGrain
         await Task.WhenAny(Task.Delay(timeout, timeProvider, context.Tasks.Ending.Token));
         if (ecs.Adoption is null && context.State.IsAlive)
         {
-            await EndAsync(context, $"no container came within {timeout.TotalMinutes:0} minutes");
+            await EndAsync(context, EndCause.StartFailed, $"no container came within {timeout.TotalMinutes:0} minutes");
         }
     }
 
@@ -203,14 +203,14 @@ public sealed partial class MandelboxGrain
                 context.Steps.RegisterUndo(plans.Adoption(containerId));
             }
 
-            await EndAsync(context, "its container ended before it was adopted");
+            await EndAsync(context, EndCause.StartFailed, "its container ended before it was adopted");
             return "the container does not run";
         }
 
         var ports = PublishedPorts(container);
         if (!ports.Exists(p => p.MandelboxPort == MandelboxPorts.Control))
         {
-            await EndAsync(context, "its container publishes no port");
+            await EndAsync(context, EndCause.StartFailed, "its container publishes no port");
             return $"container {containerId} does not publish {MandelboxPorts.Control}/tcp";
         }
 
@@ -222,7 +222,7 @@ public sealed partial class MandelboxGrain
         }
 
         var isAdopted = context.Container.Id is not null;
-        await EndAsync(context, failure.Reason);
+        await EndAsync(context, EndCause.StartFailed, failure.Reason);
         return isAdopted ? failure.Reason : $"{failure.Reason}; the container is left to its creator";
     }
 

@@ -1,0 +1,43 @@
+namespace HostService.GrainInterfaces;
+
+/// <summary>Why a mandelbox ended. The first cause counts; the reason beside it says more.</summary>
+[GenerateSerializer]
+public enum EndCause
+{
+    /// <summary>Its container ended with exit code 0: the app ends so when its user leaves.</summary>
+    UserLeft,
+
+    /// <summary>Its container ended with another exit code.</summary>
+    AppExited,
+
+    /// <summary>Its container was killed, and had memory left.</summary>
+    Killed,
+
+    /// <summary>Its container was killed because it had used all of its memory.</summary>
+    OutOfMemory,
+
+    /// <summary>It did not come up.</summary>
+    StartFailed,
+
+    /// <summary>Somebody ended it by the operators' interface.</summary>
+    Operator,
+
+    /// <summary>It used more of the disk than it may.</summary>
+    QuotaExceeded,
+
+    /// <summary>The host ended, without waiting for users.</summary>
+    HostStopped,
+
+    /// <summary>The host drained, and the drain could not last longer.</summary>
+    DrainLimit,
+
+    /// <summary>The container engine was lost.</summary>
+    EngineLost,
+
+    /// <summary>After a crash: what it uses belongs to another mandelbox.</summary>
+    LeaseRevoked,
+}
+
+/// <summary>When a mandelbox reached a state.</summary>
+[GenerateSerializer, Immutable]
+public sealed record MandelboxPhase([property: Id(0)] MandelboxState State, [property: Id(1)] DateTimeOffset Since);

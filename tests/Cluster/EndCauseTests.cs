@@ -1,0 +1,90 @@
+using HostService.GrainInterfaces;
+using HostService.Tests.Support;
+
+namespace HostService.Tests.Cluster;
+
+/// <summary>Why mandelboxes ended, told to people afterwards.</summary>
+public sealed class EndCauseTests
+{
+    [Theory]
+    [InlineData(0, false, EndCause.UserLeft)]
+    [InlineData(3, false, EndCause.AppExited)]
+    [InlineData(137, false, EndCause.Killed)]
+    [InlineData(137, true, EndCause.OutOfMemory)]
+    public async Task The_exit_code_of_its_container_tells_why_it_ended(int exitCode, bool outOfMemory, EndCause cause)
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        var container = Assert.Single(cluster.Engine.Containers);
+
+        cluster.Engine.Die(container.Id, exitCode, outOfMemory);
+        await cluster.OnEventAsync("die", container.Id, exitCode);
+
+        Assert.Equal(cause, (await EndedAsync(cluster)).EndCause);
+    }
+
+    [Theory]
+    [InlineData(EndCause.Operator)]
+    [InlineData(EndCause.HostStopped)]
+    [InlineData(EndCause.DrainLimit)]
+    [InlineData(EndCause.QuotaExceeded)]
+    public async Task Whoever_ends_it_says_why(EndCause cause)
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+
+        await cluster.Mandelbox("m1").Stop("for this reason", cause);
+
+        var ended = await EndedAsync(cluster);
+        Assert.Equal((cause, "for this reason"), (ended.EndCause, ended.EndReason));
+    }
+
+    [Fact]
+    public async Task A_failed_spin_up_is_told_with_the_states_that_it_reached_and_its_first_cause()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        cluster.Engine.FailNext(EngineCall.Start);
+        Assert.NotNull((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        await cluster.Mandelbox("m1").Stop("too late");
+
+        var ended = await EndedAsync(cluster);
+
+        Assert.Equal(EndCause.StartFailed, ended.EndCause);
+        Assert.Equal(
+            [MandelboxState.Allocated, MandelboxState.Leased, MandelboxState.Created, MandelboxState.Dying, MandelboxState.Gone],
+            ended.Phases.Select(phase => phase.State));
+        Assert.Equal(ended.Phases.Select(phase => phase.Since).Order(), ended.Phases.Select(phase => phase.Since));
+    }
+
+    [Fact]
+    public async Task The_last_thousand_are_kept_the_newest_first()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        for (var i = 0; i < 1003; i++)
+        {
+            var mandelbox = new MandelboxDescription
+            {
+                MandelboxId = $"m{i}",
+                State = MandelboxState.Dying,
+                Since = DateTimeOffset.UnixEpoch,
+                CreatedAt = DateTimeOffset.UnixEpoch,
+            };
+            await cluster.Host.Report(mandelbox);
+
+            // The last report may come twice.
+            await cluster.Host.Report(mandelbox with { State = MandelboxState.Gone });
+            await cluster.Host.Report(mandelbox with { State = MandelboxState.Gone });
+        }
+
+        var ended = await cluster.Host.ListEnded(1000);
+
+        Assert.Equal((1000, "m1002", "m3"), (ended.Count, ended[0].MandelboxId, ended[^1].MandelboxId));
+        Assert.Equal(["m1002", "m1001"], (await cluster.Host.ListEnded(2)).Select(m => m.MandelboxId));
+    }
+
+    private static async Task<MandelboxDescription> EndedAsync(HostCluster cluster)
+    {
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        return Assert.Single(await cluster.Host.ListEnded(10));
+    }
+}
