@@ -27,8 +27,12 @@ internal static class HistoryCommand
 
             foreach (var mandelbox in JsonNode.Parse(text)!.AsArray().OfType<JsonNode>())
             {
-                Console.WriteLine(
-                    $"{mandelbox["since"]}  {mandelbox["mandelboxId"]}  {mandelbox["appName"] ?? "-"}  {mandelbox["endCause"]}: {mandelbox["endReason"]}");
+                string?[] columns =
+                [
+                    (string?)mandelbox["since"], (string?)mandelbox["mandelboxId"], (string?)mandelbox["appName"] ?? "-",
+                    $"{mandelbox["endCause"]}: {mandelbox["endReason"]}",
+                ];
+                Console.WriteLine(string.Join("  ", columns));
             }
 
             return ExitCodes.Ended;
