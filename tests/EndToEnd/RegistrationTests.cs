@@ -181,6 +181,49 @@ public sealed class RegistrationTests(EngineFixture engine, PostgresFixture data
     }
 
     [BackendFact]
+    public async Task A_run_that_takes_mandelboxes_over_goes_on_with_the_rows_of_the_one_that_was_killed()
+    {
+        await (await HostRow.ForAsync(_settings)).AddAsync(database.Server);
+        await using var killed = await RunningService.StartAsync(new ScratchDirectory(), engine.Endpoint, _settings);
+        await _rows.AllocateAsync(_settings.InstanceName, $"localdev_host_service_user_{_settings.InstanceName}", ["user"]);
+        await killed.UpAsync(RunningService.SpinUp("user"));
+        await killed.Process.KillAsync();
+
+        await using (var refused = await ServiceProcess.LaunchAsync(_settings.With(("Host__OnLeftovers", "reclaim"))))
+        {
+            Assert.Equal(3, await refused.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+            Assert.True((await killed.ContainerAsync("user")).Running);
+        }
+
+        await using (var next = await ServiceProcess.StartAsync(_settings.With(("Host__OnLeftovers", "reattach"))))
+        {
+            Assert.Equal(["ACTIVE"], await ColumnsAsync("status"));
+            Assert.Equal(["RUNNING"], await database.Server.QueryAsync("SELECT status FROM hardware.mandelbox_info WHERE mandelbox_id = 'user'"));
+            Assert.Equal(0, await next.EndAsync());
+        }
+
+        Assert.Equal(["PRE_CONNECTION", "ACTIVE", "DRAINING", "gone"], await _rows.OfAsync(_settings.InstanceName));
+        Assert.Empty(await database.Server.QueryAsync("SELECT status FROM hardware.mandelbox_info WHERE mandelbox_id = 'user'"));
+    }
+
+    [BackendFact]
+    public async Task The_reclaim_command_works_although_the_row_says_active_and_removes_the_rows_of_what_it_ended()
+    {
+        await (await HostRow.ForAsync(_settings)).AddAsync(database.Server);
+        await using var killed = await RunningService.StartAsync(new ScratchDirectory(), engine.Endpoint, _settings);
+        await _rows.AllocateAsync(_settings.InstanceName, $"localdev_host_service_user_{_settings.InstanceName}", ["user"]);
+        await killed.UpAsync(RunningService.SpinUp("user"));
+        await killed.Process.KillAsync();
+
+        var (code, _, errors) = await ServiceProcess.CommandAsync(_settings.Environment, "reclaim");
+
+        Assert.True(code == 0, errors);
+        Assert.False(Directory.Exists(_settings.Root));
+        Assert.Empty(await database.Server.QueryAsync("SELECT status FROM hardware.mandelbox_info WHERE mandelbox_id = 'user'"));
+        Assert.Equal(["ACTIVE"], await ColumnsAsync("status"));
+    }
+
+    [BackendFact]
     public async Task A_host_that_the_webserver_gives_up_keeps_its_user_until_he_leaves()
     {
         await (await HostRow.ForAsync(_settings)).AddAsync(database.Server);

@@ -34,7 +34,7 @@ internal static class ReclaimCommand
                 if (left.Count > 0 && !parsed.GetValue(dryRun))
                 {
                     leftovers.DiscardsUnsaved = parsed.GetValue(discard);
-                    await leftovers.TakeBackAsync(cancellationToken);
+                    await leftovers.ReclaimAsync(cancellationToken);
                     Console.WriteLine("done");
                 }
             });

@@ -58,21 +58,28 @@ public sealed partial class Leftovers(
         OrRefuse(directories.ThrowIfNotReclaimable);
     }
 
-    /// <summary>
-    /// Once this run can start: ends the containers that the last run left, saves their user configs, and removes the directories. With
-    /// <c>reattach</c> running containers go on, with what they use.
-    /// </summary>
+    /// <summary>As configured, once this run can start.</summary>
     /// <exception cref="StartRefusedException">This run cannot start, or user configs cannot be saved, which stay then.</exception>
     public async Task TakeBackAsync(CancellationToken cancellationToken)
     {
-        if (Refuses)
+        if (!Refuses)
         {
-            return;
+            await registration.CheckAsync(info.Current.Identity, cancellationToken);
+            await ReclaimAsync(cancellationToken);
         }
+    }
 
+    /// <summary>
+    /// Ends the containers that the last run left, saves their user configs, and removes the directories. With <c>reattach</c> running
+    /// containers go on, with what they use.
+    /// </summary>
+    /// <exception cref="StartRefusedException">
+    /// The engine does not answer, another running service uses it, or user configs cannot be saved, which stay then.
+    /// </exception>
+    public async Task ReclaimAsync(CancellationToken cancellationToken)
+    {
         await startup.StartAsync(cancellationToken);
         exclusive.ClaimEngine(await startup.ReachAsync(cancellationToken), Owner.InstanceName);
-        await registration.CheckAsync(info.Current.Identity, cancellationToken);
         var containers = await OfThisRootAsync(cancellationToken);
         if (options.Value.OnLeftovers == "reattach")
         {
@@ -83,10 +90,12 @@ public sealed partial class Leftovers(
         await Task.WhenAll(containers.Where(c => !surviving.Contains(c.Id)).Select(c => EndAsync(c, cancellationToken)));
         await cloudStorage.ReclaimAsync(cancellationToken);
         await SaveUserConfigsAsync(cancellationToken);
-        OrRefuse(() => directories.Reclaim([.. Survivors.Select(s => s.Lease.MandelboxId)]));
+        string[] kept = [.. Survivors.Select(s => s.Lease.MandelboxId)];
+        OrRefuse(() => directories.Reclaim(kept));
+        await registration.RemoveLostAsync(kept, cancellationToken);
     }
 
-    /// <summary>What <see cref="TakeBackAsync"/> would do, a line each. Changes nothing.</summary>
+    /// <summary>What <see cref="ReclaimAsync"/> would do, a line each. Changes nothing.</summary>
     public async Task<IReadOnlyList<string>> DescribeAsync(CancellationToken cancellationToken)
     {
         await startup.ReachAsync(cancellationToken);

@@ -9,6 +9,7 @@ namespace HostService.Silo.Startup;
 /// <summary>This host's row in the database: taken over, kept fresh, removed (B23, B26). Does nothing where there is no database.</summary>
 public sealed partial class Registration(
     RunningEnvironment running,
+    IOptions<HostOptions> options,
     IBackendDatabase database,
     HeartbeatLoop heartbeat,
     StaleRowSweep sweep,
@@ -21,6 +22,9 @@ public sealed partial class Registration(
     private bool _refused;
     private bool _isDraining;
 
+    /// <summary>A run that takes mandelboxes over goes on with the row of the last one.</summary>
+    private bool Continues => options.Value.OnLeftovers == "reattach";
+
     private string InstanceName => info.Current.Identity.InstanceName;
 
     /// <summary>Whether <see cref="RegisterAsync"/> would be refused, before anything is removed.</summary>
@@ -29,7 +33,7 @@ public sealed partial class Registration(
     {
         if (running.Value.HasDatabase)
         {
-            var ours = new HostRegistration(identity, ServiceVersion.Commit, Capacity: 0, metrics.Latest);
+            var ours = new HostRegistration(identity, ServiceVersion.Commit, Capacity: 0, metrics.Latest) { Continues = Continues };
             ThrowIfRefused(await database.CheckRegistrationAsync(ours, cancellationToken));
         }
     }
@@ -53,16 +57,15 @@ public sealed partial class Registration(
                 known.Identity,
                 ServiceVersion.Commit,
                 known.Gpus.Count > 0 ? known.Gpus.Count * known.MandelboxesPerGpu : known.CpuOnlySlots,
-                metrics.Latest),
+                metrics.Latest)
+            {
+                Continues = Continues,
+            },
             cancellationToken);
         switch (answer.Outcome)
         {
             case RegistrationOutcome.Registered:
-                if (await database.RemoveLostMandelboxesAsync(InstanceName, existing, cancellationToken) is > 0 and var lost)
-                {
-                    LogLost(lost);
-                }
-
+                await RemoveLostAsync(existing, cancellationToken);
                 heartbeat.Start(InstanceName, () => metrics.Latest, EndNotWanted);
                 sweep.Start(InstanceName, AliveAsync, EndNotWanted);
                 break;
@@ -92,6 +95,17 @@ public sealed partial class Registration(
     /// <summary>Removes the row, also that of a host that is no longer wanted, but not one that belongs to another host.</summary>
     public Task RemoveAsync(CancellationToken cancellationToken) =>
         running.Value.HasDatabase && !_refused ? database.RemoveHostAsync(InstanceName, cancellationToken) : Task.CompletedTask;
+
+    /// <summary>Removes the rows of mandelboxes that an earlier run lost.</summary>
+    /// <param name="existing">Ids of mandelboxes that are still there.</param>
+    public async Task RemoveLostAsync(IReadOnlyCollection<string> existing, CancellationToken cancellationToken)
+    {
+        if (running.Value.HasDatabase
+            && await database.RemoveLostMandelboxesAsync(InstanceName, existing, cancellationToken) is > 0 and var lost)
+        {
+            LogLost(lost);
+        }
+    }
 
     private Task SetStatusAsync(string status, CancellationToken cancellationToken) => running.Value.HasDatabase
         ? database.SetHostStatusAsync(InstanceName, status, cancellationToken)

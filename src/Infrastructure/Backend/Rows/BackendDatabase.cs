@@ -58,7 +58,7 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
         RegistrationAnswer answer;
         try
         {
-            answer = await TakeOverAsync(registration, mayBeOurs: false, attempt, cancellationToken);
+            answer = await TakeOverAsync(registration, registration.Continues, attempt, cancellationToken);
         }
         catch (BackendDatabaseException exception) when (attempt.MayHaveWritten)
         {
@@ -74,8 +74,13 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
     public Task<RegistrationAnswer> CheckRegistrationAsync(HostRegistration registration, CancellationToken cancellationToken) => RunAsync(
         $"looking at instance {registration.InstanceName}",
         _options.StartTimeout,
-        async transaction => RegistrationRules.Decide(
-            await FindInstanceAsync(transaction, registration.InstanceName, locking: ""), registration),
+        async transaction =>
+        {
+            var row = await FindInstanceAsync(transaction, registration.InstanceName, locking: "");
+            return registration.Continues && RegistrationRules.IsOurs(row, registration)
+                ? new RegistrationAnswer(RegistrationOutcome.Registered, null)
+                : RegistrationRules.Decide(row, registration);
+        },
         cancellationToken);
 
     public Task<int> RemoveLostMandelboxesAsync(
@@ -108,6 +113,7 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
             var row = await FindInstanceAsync(transaction, registration.InstanceName, "FOR UPDATE");
             if (mayBeOurs && RegistrationRules.IsOurs(row, registration))
             {
+                _ourInstance = registration.InstanceName;
                 return new RegistrationAnswer(RegistrationOutcome.Registered, null);
             }
 

@@ -7,6 +7,9 @@ public sealed record HostRegistration(HostIdentity Identity, string CommitHash, 
 {
     public string InstanceName => Identity.InstanceName;
 
+    /// <summary>Whether a row that an earlier run of this host has taken over is this run's, too.</summary>
+    public bool Continues { get; init; }
+
     /// <summary>Column <c>cloud_provider_id</c>.</summary>
     public string CloudProviderId => $"aws-{Identity.InstanceId}";
 }

@@ -20,7 +20,7 @@ internal static class RegistrationRules
     public static string NotWanted(string instanceName, string status, string expected) =>
         $"The webserver no longer wants instance \"{instanceName}\": column status of its row is \"{status}\", expected \"{expected}\".";
 
-    /// <summary>Whether a registration whose answer was lost took effect. Otherwise such a row is left from an earlier run.</summary>
+    /// <summary>Whether a registration took effect, whose answer was lost, or by an earlier run.</summary>
     public static bool IsOurs(InstanceRow? row, HostRegistration ours) =>
         row is { Status: InstanceStatus.Active } && row.CloudProviderId == ours.CloudProviderId;
 
