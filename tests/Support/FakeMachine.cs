@@ -290,7 +290,7 @@ public sealed class FakeCloudStorage : ICloudStorage
         return Refusal;
     }
 
-    public Task ReclaimAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task ReclaimAsync(IReadOnlyCollection<string> kept, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task UnmountAllAsync(string mandelboxId, CancellationToken cancellationToken)
     {

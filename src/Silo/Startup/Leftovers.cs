@@ -88,9 +88,9 @@ public sealed partial class Leftovers(
 
         var surviving = Survivors.Select(s => s.ContainerId).ToHashSet(StringComparer.Ordinal);
         await Task.WhenAll(containers.Where(c => !surviving.Contains(c.Id)).Select(c => EndAsync(c, cancellationToken)));
-        await cloudStorage.ReclaimAsync(cancellationToken);
-        await SaveUserConfigsAsync(cancellationToken);
         string[] kept = [.. Survivors.Select(s => s.Lease.MandelboxId)];
+        await cloudStorage.ReclaimAsync(kept, cancellationToken);
+        await SaveUserConfigsAsync(cancellationToken);
         OrRefuse(() => directories.Reclaim(kept));
         await registration.RemoveLostAsync(kept, cancellationToken);
     }

@@ -26,7 +26,7 @@ public sealed class RcloneCrashTests : CloudStorageTestBase
         Assert.Null(await MountAsync());
         await File.WriteAllTextAsync(Path.Combine(MountPoint, "file"), "content");
 
-        await Create(TimeProvider.System).ReclaimAsync(CancellationToken.None);
+        await Create(TimeProvider.System).ReclaimAsync([], CancellationToken.None);
 
         Assert.False(MountTable.IsMounted(MountPoint));
         Assert.Empty(RclonePids());
@@ -45,10 +45,24 @@ public sealed class RcloneCrashTests : CloudStorageTestBase
         await EndedAsync(service);
         Assert.True(MountTable.IsMounted(MountPoint));
 
-        await Storage.ReclaimAsync(CancellationToken.None);
+        await Storage.ReclaimAsync([], CancellationToken.None);
 
         Assert.False(MountTable.IsMounted(MountPoint));
         Assert.Empty(Directory.GetFileSystemEntries(CloudRoot));
+    }
+
+    [NeedsFact(Rclone, Fuse, FuseDevice)]
+    public async Task The_drive_of_a_mandelbox_that_goes_on_is_unmounted_and_its_directory_stays_for_the_next_one()
+    {
+        Assert.Null(await MountAsync());
+        var bound = Path.GetDirectoryName(MountPoint)!;
+        var inode = await Shell.RunAsync("stat -c %i \"$1\"", bound);
+
+        await Create(TimeProvider.System).ReclaimAsync([Path.GetFileName(bound)], CancellationToken.None);
+
+        Assert.False(MountTable.IsMounted(MountPoint));
+        Assert.Empty(RclonePids());
+        Assert.Equal(inode, await Shell.RunAsync("stat -c %i \"$1\"", bound));
     }
 
     [Fact]
@@ -59,7 +73,7 @@ public sealed class RcloneCrashTests : CloudStorageTestBase
         var file = Path.Combine(Scratch.Directory("cloud/kept/Dropbox"), "file");
         await File.WriteAllTextAsync(file, "content");
 
-        await Storage.ReclaimAsync(CancellationToken.None);
+        await Storage.ReclaimAsync([], CancellationToken.None);
 
         Assert.Equal(["kept"], Directory.GetFileSystemEntries(CloudRoot).Select(Path.GetFileName));
         Assert.Equal("content", await File.ReadAllTextAsync(file));
@@ -73,7 +87,7 @@ public sealed class RcloneCrashTests : CloudStorageTestBase
         try
         {
             Assert.Null(await MountAsync());
-            await Create(TimeProvider.System).ReclaimAsync(CancellationToken.None);
+            await Create(TimeProvider.System).ReclaimAsync([], CancellationToken.None);
 
             Assert.True(MountTable.IsMounted(foreign));
             Assert.False(MountTable.IsMounted(MountPoint));

@@ -27,5 +27,6 @@ public interface ICloudStorage
     /// Unmounts the drives that a run of the service that was killed left mounted, and ends the programs that serve them. Call only where
     /// no other service uses the same root. Failures are logged.
     /// </summary>
-    Task ReclaimAsync(CancellationToken cancellationToken);
+    /// <param name="kept">Ids of mandelboxes that go on: the directories that their containers have bound stay.</param>
+    Task ReclaimAsync(IReadOnlyCollection<string> kept, CancellationToken cancellationToken);
 }

@@ -137,7 +137,7 @@ internal sealed partial class RcloneCloudStorage(
         }
     }
 
-    public Task ReclaimAsync(CancellationToken cancellationToken)
+    public Task ReclaimAsync(IReadOnlyCollection<string> kept, CancellationToken cancellationToken)
     {
         if (!Directory.Exists(Root))
         {
@@ -160,9 +160,11 @@ internal sealed partial class RcloneCloudStorage(
 
             try
             {
-                await UnmountAllAsync(id, cancellationToken);
+                await (kept.Contains(id)
+                    ? Task.WhenAll(drives.Select(path => EndLeftoverAsync(id, path, cancellationToken)))
+                    : UnmountAllAsync(id, cancellationToken));
             }
-            catch (AggregateException exception)
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
             {
                 LogNotReclaimed(id, exception);
             }
