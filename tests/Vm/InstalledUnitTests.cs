@@ -355,8 +355,8 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
             // The last run did not end cleanly (B4).
             Assert.NotEqual(0, (await machine.RunAsync("systemctl start host-service", SlowTimeout)).Code);
             Assert.Equal("3", await machine.MustAsync("systemctl show -P ExecMainStatus host-service"));
-            var log = await machine.MustAsync("journalctl -u host-service --no-pager -o cat -n 5");
-            Assert.Contains("/fractal", log, StringComparison.Ordinal);
+            var log = await machine.MustAsync("journalctl -u host-service --no-pager -o cat -n 100");
+            Assert.Contains("/fractal is already there", log, StringComparison.Ordinal);
         }
         finally
         {

@@ -49,7 +49,12 @@ public static class ServiceRun
             }
 
             context.LogResumed();
-            await runner.RunAsync([drain], CancellationToken.None);
+            if (await runner.RunAsync([drain], CancellationToken.None) is { } notResumed)
+            {
+                // A host that takes nothing must not stay: it drains for good.
+                shutdown.Request(new ShutdownRequest(
+                    ShutdownReason.Crash, $"failed to {notResumed.Step}: {notResumed.Reason}", ExitCodes.Failed, Drains: true));
+            }
         }
 
         await runner.UndoAsync();

@@ -16,6 +16,7 @@ public sealed class ServiceClientTests : IAsyncLifetime
     private readonly X509Certificate2 _certificate = SelfSignedCertificate.Create(DateTimeOffset.UtcNow, []);
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private Task _serving = Task.CompletedTask;
+    private volatile bool _isStopped;
 
     private string CaCert => _directory["cert.pem"];
 
@@ -28,6 +29,7 @@ public sealed class ServiceClientTests : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
+        _isStopped = true;
         _listener.Stop();
         await _serving;
         _certificate.Dispose();
@@ -101,7 +103,7 @@ public sealed class ServiceClientTests : IAsyncLifetime
 
                 await tls.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nyes"u8.ToArray());
             }
-            catch (Exception exception) when (exception is SocketException or InvalidOperationException && !_listener.Server.IsBound)
+            catch (Exception exception) when (_isStopped && exception is (SocketException or InvalidOperationException))
             {
                 // Stopped.
                 return;
