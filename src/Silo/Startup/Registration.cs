@@ -23,7 +23,7 @@ public sealed partial class Registration(
     private bool _isDraining;
 
     /// <summary>A run that takes mandelboxes over goes on with the row of the last one.</summary>
-    private bool Continues => options.Value.OnLeftovers == "reattach";
+    private bool MayHaveTakenOver => options.Value.OnLeftovers == "reattach";
 
     private string InstanceName => info.Current.Identity.InstanceName;
 
@@ -33,7 +33,10 @@ public sealed partial class Registration(
     {
         if (running.Value.HasDatabase)
         {
-            var ours = new HostRegistration(identity, ServiceVersion.Commit, Capacity: 0, metrics.Latest) { Continues = Continues };
+            var ours = new HostRegistration(identity, ServiceVersion.Commit, Capacity: 0, metrics.Latest)
+            {
+                MayHaveTakenOver = MayHaveTakenOver,
+            };
             ThrowIfRefused(await database.CheckRegistrationAsync(ours, cancellationToken));
         }
     }
@@ -59,7 +62,7 @@ public sealed partial class Registration(
                 known.Gpus.Count > 0 ? known.Gpus.Count * known.MandelboxesPerGpu : known.CpuOnlySlots,
                 metrics.Latest)
             {
-                Continues = Continues,
+                MayHaveTakenOver = MayHaveTakenOver,
             },
             cancellationToken);
         switch (answer.Outcome)

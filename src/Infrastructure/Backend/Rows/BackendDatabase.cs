@@ -58,13 +58,13 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
         RegistrationAnswer answer;
         try
         {
-            answer = await TakeOverAsync(registration, registration.Continues, attempt, cancellationToken);
+            answer = await TakeOverAsync(registration, attempt, cancellationToken);
         }
         catch (BackendDatabaseException exception) when (attempt.MayHaveWritten)
         {
             // The row may have been taken over all the same. Then it would look like another host's row to a service that starts anew.
             LogRegistrationUnclear(registration.InstanceName, exception.Message);
-            answer = await TakeOverAsync(registration, mayBeOurs: true, attempt, cancellationToken);
+            answer = await TakeOverAsync(registration with { MayHaveTakenOver = true }, attempt, cancellationToken);
         }
 
         _ourInstance = answer.Outcome == RegistrationOutcome.Refused ? null : registration.InstanceName;
@@ -74,13 +74,8 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
     public Task<RegistrationAnswer> CheckRegistrationAsync(HostRegistration registration, CancellationToken cancellationToken) => RunAsync(
         $"looking at instance {registration.InstanceName}",
         _options.StartTimeout,
-        async transaction =>
-        {
-            var row = await FindInstanceAsync(transaction, registration.InstanceName, locking: "");
-            return registration.Continues && RegistrationRules.IsOurs(row, registration)
-                ? new RegistrationAnswer(RegistrationOutcome.Registered, null)
-                : RegistrationRules.Decide(row, registration);
-        },
+        async transaction => RegistrationRules.Decide(
+            await FindInstanceAsync(transaction, registration.InstanceName, locking: ""), registration),
         cancellationToken);
 
     public Task<int> RemoveLostMandelboxesAsync(
@@ -105,19 +100,13 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
             new { instanceName });
 
     private Task<RegistrationAnswer> TakeOverAsync(
-        HostRegistration registration, bool mayBeOurs, Attempt attempt, CancellationToken cancellationToken) => RunAsync(
+        HostRegistration registration, Attempt attempt, CancellationToken cancellationToken) => RunAsync(
         $"registering instance {registration.InstanceName}",
         _options.StartTimeout,
         async transaction =>
         {
-            var row = await FindInstanceAsync(transaction, registration.InstanceName, "FOR UPDATE");
-            if (mayBeOurs && RegistrationRules.IsOurs(row, registration))
-            {
-                _ourInstance = registration.InstanceName;
-                return new RegistrationAnswer(RegistrationOutcome.Registered, null);
-            }
-
-            var answer = RegistrationRules.Decide(row, registration);
+            var answer = RegistrationRules.Decide(
+                await FindInstanceAsync(transaction, registration.InstanceName, "FOR UPDATE"), registration);
             if (answer.Outcome == RegistrationOutcome.Registered)
             {
                 attempt.MayHaveWritten = true;

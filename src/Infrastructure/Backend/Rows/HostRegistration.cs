@@ -7,8 +7,11 @@ public sealed record HostRegistration(HostIdentity Identity, string CommitHash, 
 {
     public string InstanceName => Identity.InstanceName;
 
-    /// <summary>Whether a row that an earlier run of this host has taken over is this run's, too.</summary>
-    public bool Continues { get; init; }
+    /// <summary>
+    /// Whether this host may have taken the row over already, in an earlier run or by a registration whose answer was lost: such a row is
+    /// taken over again.
+    /// </summary>
+    public bool MayHaveTakenOver { get; init; }
 
     /// <summary>Column <c>cloud_provider_id</c>.</summary>
     public string CloudProviderId => $"aws-{Identity.InstanceId}";

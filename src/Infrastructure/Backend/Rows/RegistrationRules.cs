@@ -20,10 +20,6 @@ internal static class RegistrationRules
     public static string NotWanted(string instanceName, string status, string expected) =>
         $"The webserver no longer wants instance \"{instanceName}\": column status of its row is \"{status}\", expected \"{expected}\".";
 
-    /// <summary>Whether a registration took effect, whose answer was lost, or by an earlier run.</summary>
-    public static bool IsOurs(InstanceRow? row, HostRegistration ours) =>
-        row is { Status: InstanceStatus.Active } && row.CloudProviderId == ours.CloudProviderId;
-
     public static RegistrationAnswer Decide(InstanceRow? row, HostRegistration ours)
     {
         if (row is null)
@@ -37,6 +33,11 @@ internal static class RegistrationRules
         {
             return new RegistrationAnswer(
                 RegistrationOutcome.NotWanted, NotWanted(ours.InstanceName, row.Status, InstanceStatus.PreConnection));
+        }
+
+        if (ours.MayHaveTakenOver && row.Status == InstanceStatus.Active && row.CloudProviderId == ours.CloudProviderId)
+        {
+            return new RegistrationAnswer(RegistrationOutcome.Registered, null);
         }
 
         var faults = new List<string>();
