@@ -19,6 +19,9 @@ public enum EndCause
     /// <summary>It did not come up.</summary>
     StartFailed,
 
+    /// <summary>It was the host's own, to warm up or to see whether spin-ups work again.</summary>
+    Probe,
+
     /// <summary>Somebody ended it by the operators' interface.</summary>
     Operator,
 
@@ -36,6 +39,13 @@ public enum EndCause
 
     /// <summary>After a crash: what it uses belongs to another mandelbox.</summary>
     LeaseRevoked,
+}
+
+/// <summary>The mandelboxes that have gone.</summary>
+public static class MandelboxHistory
+{
+    /// <summary>How many are kept.</summary>
+    public const int Length = 1000;
 }
 
 /// <summary>When a mandelbox reached a state.</summary>

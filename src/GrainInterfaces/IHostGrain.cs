@@ -33,7 +33,7 @@ public interface IHostGrain : IGrainWithStringKey
     [ReadOnly]
     Task<IReadOnlyList<MandelboxDescription>> ListMandelboxes();
 
-    /// <summary>The last mandelboxes that have gone, the newest first; 1,000 are kept.</summary>
+    /// <summary>The last mandelboxes that have gone, the newest first; see <see cref="MandelboxHistory"/>.</summary>
     [ReadOnly]
     Task<IReadOnlyList<MandelboxDescription>> ListEnded(int limit);
 

@@ -9,8 +9,6 @@ namespace HostService.Gateway.Operator;
 /// <summary><c>/v1</c>: the host and its mandelboxes, for operators.</summary>
 internal static partial class OperatorEndpoints
 {
-    private const int HistoryLimit = 1000;
-
     public static void MapOperator(this IEndpointRouteBuilder routes)
     {
         var v1 = routes.MapGroup("/v1").WithTags("Operator").RequireOperator().AddEndpointFilter(AnswerFailuresAsync);
@@ -58,9 +56,10 @@ internal static partial class OperatorEndpoints
             .Produces(StatusCodes.Status204NoContent).DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
 
         v1.MapGet("/history", async (string? limit, GrainCalls grains) =>
-                int.TryParse(limit ?? $"{HistoryLimit}", CultureInfo.InvariantCulture, out var count) && count is >= 1 and <= HistoryLimit
+                int.TryParse(limit ?? $"{MandelboxHistory.Length}", CultureInfo.InvariantCulture, out var count)
+                && count is >= 1 and <= MandelboxHistory.Length
                     ? Results.Ok(await grains.WithTimeout(grains.Host.ListEnded(count)))
-                    : Problems.BadRequest($"limit must be a number from 1 to {HistoryLimit}"))
+                    : Problems.BadRequest($"limit must be a number from 1 to {MandelboxHistory.Length}"))
             .WithName("history").WithSummary("Mandelboxes that have gone, the newest first, with the cause of their end; 1,000 are kept.")
             .Produces<IReadOnlyList<MandelboxDescription>>().DocumentProblems(StatusCodes.Status400BadRequest);
 

@@ -18,7 +18,6 @@ public sealed partial class HostGrain(
     ILogger<HostGrain> logger)
     : Grain, IHostGrain
 {
-    private const int EndedKept = 1000;
     private readonly Dictionary<string, MandelboxDescription> _mandelboxes = new(StringComparer.Ordinal);
     private readonly Queue<MandelboxDescription> _ended = new();
     private readonly Dictionary<string, string> _registered = new(StringComparer.Ordinal);
@@ -113,7 +112,7 @@ public sealed partial class HostGrain(
                 _ended.Enqueue(mandelbox);
             }
 
-            if (_ended.Count > EndedKept)
+            if (_ended.Count > MandelboxHistory.Length)
             {
                 _ended.Dequeue();
             }
@@ -175,6 +174,8 @@ public sealed partial class HostGrain(
         {
             LogStatus(_status, status);
             _status = status;
+
+            // Belongs to one drain: another one begins with a grace again.
             _refusesAssigned = false;
         }
 

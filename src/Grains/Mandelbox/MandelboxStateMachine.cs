@@ -6,12 +6,12 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
     private readonly List<MandelboxPhase> _phases = [new(MandelboxState.Allocated, timeProvider.GetUtcNow())];
     private long _movedAt = timeProvider.GetTimestamp();
 
-    public MandelboxState Current { get; private set; } = MandelboxState.Allocated;
+    public MandelboxState Current => _phases[^1].State;
 
-    public DateTimeOffset CreatedAt { get; } = timeProvider.GetUtcNow();
+    public DateTimeOffset CreatedAt => _phases[0].Since;
 
     /// <summary>When <see cref="Current"/> was reached.</summary>
-    public DateTimeOffset Since { get; private set; } = timeProvider.GetUtcNow();
+    public DateTimeOffset Since => _phases[^1].Since;
 
     /// <summary>Why the mandelbox is ending; null while it is not.</summary>
     public string? EndReason { get; private set; }
@@ -53,8 +53,8 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
         }
 
         var spent = timeProvider.GetElapsedTime(_movedAt);
-        (Current, Since, _movedAt) = (next, timeProvider.GetUtcNow(), timeProvider.GetTimestamp());
-        _phases.Add(new MandelboxPhase(next, Since));
+        _phases.Add(new MandelboxPhase(next, timeProvider.GetUtcNow()));
+        _movedAt = timeProvider.GetTimestamp();
         if (EndReason is null)
         {
             LogMoved(mandelboxId, previous, next, (long)spent.TotalMilliseconds);

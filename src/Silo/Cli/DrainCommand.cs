@@ -25,20 +25,6 @@ internal static class DrainCommand
         return command;
     }
 
-    private static async Task<int> CancelAsync(ParseResult parsed, ServiceOptions service, CancellationToken cancellationToken)
-    {
-        using var client = service.Client(parsed);
-        var (status, text) = await client.SendAsync(HttpMethod.Delete, "/v1/host/drain", null, cancellationToken);
-        if (status == HttpStatusCode.NoContent)
-        {
-            Console.WriteLine("the drain is cancelled: the host takes mandelboxes again");
-            return ExitCodes.Ended;
-        }
-
-        await Console.Error.WriteLineAsync($"host-service: the service answered {(int)status}: {text}");
-        return ExitCodes.Failed;
-    }
-
     /// <summary>Asks for a drain, or with <paramref name="force"/> for a stop; returns the exit code.</summary>
     public static async Task<int> RunAsync(ParseResult parsed, ServiceOptions service, bool force, CancellationToken cancellationToken)
     {
@@ -53,7 +39,19 @@ internal static class DrainCommand
             return ExitCodes.Ended;
         }
 
-        await Console.Error.WriteLineAsync($"host-service: the service answered {(int)status}: {text}");
-        return ExitCodes.Failed;
+        return await ServiceClient.FailedAsync(status, text);
+    }
+
+    private static async Task<int> CancelAsync(ParseResult parsed, ServiceOptions service, CancellationToken cancellationToken)
+    {
+        using var client = service.Client(parsed);
+        var (status, text) = await client.SendAsync(HttpMethod.Delete, "/v1/host/drain", null, cancellationToken);
+        if (status == HttpStatusCode.NoContent)
+        {
+            Console.WriteLine("the drain is cancelled: the host takes mandelboxes again");
+            return ExitCodes.Ended;
+        }
+
+        return await ServiceClient.FailedAsync(status, text);
     }
 }

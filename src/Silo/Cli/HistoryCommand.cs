@@ -21,8 +21,7 @@ internal static class HistoryCommand
                 HttpMethod.Get, $"/v1/history?limit={parsed.GetValue(limit)}", null, cancellationToken);
             if (status != HttpStatusCode.OK)
             {
-                await Console.Error.WriteLineAsync($"host-service: the service answered {(int)status}: {text}");
-                return ExitCodes.Failed;
+                return await ServiceClient.FailedAsync(status, text);
             }
 
             foreach (var mandelbox in JsonNode.Parse(text)!.AsArray().OfType<JsonNode>())

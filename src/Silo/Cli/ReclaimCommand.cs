@@ -33,8 +33,7 @@ internal static class ReclaimCommand
                 Console.WriteLine(left.Count == 0 ? "nothing is left of an earlier run" : string.Join('\n', left));
                 if (left.Count > 0 && !parsed.GetValue(dryRun))
                 {
-                    leftovers.DiscardsUnsaved = parsed.GetValue(discard);
-                    await leftovers.ReclaimAsync(cancellationToken);
+                    await leftovers.ReclaimAsync(parsed.GetValue(discard), cancellationToken);
                     Console.WriteLine("done");
                 }
             });

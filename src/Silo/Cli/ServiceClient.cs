@@ -74,6 +74,13 @@ internal sealed class ServiceClient : IDisposable
         }
     }
 
+    /// <summary>Prints an answer that is no success; returns the exit code.</summary>
+    public static async Task<int> FailedAsync(HttpStatusCode status, string body)
+    {
+        await Console.Error.WriteLineAsync($"host-service: the service answered {(int)status}: {body}");
+        return ExitCodes.Failed;
+    }
+
     public void Dispose() => _http.Dispose();
 
     private static X509ChainPolicy TrustOnly(string path)

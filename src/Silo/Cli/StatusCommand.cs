@@ -22,8 +22,7 @@ internal static class StatusCommand
             {
                 if (status != HttpStatusCode.OK)
                 {
-                    await Console.Error.WriteLineAsync($"host-service: the service answered {(int)status}: {body}");
-                    return ExitCodes.Failed;
+                    return await ServiceClient.FailedAsync(status, body);
                 }
             }
 

@@ -52,9 +52,12 @@ internal static class StopCommand
                 return ExitCodes.Ended;
             }
 
-            await Console.Error.WriteLineAsync(status == HttpStatusCode.NotFound
-                ? $"host-service: there is no mandelbox {name}"
-                : $"host-service: the service answered {(int)status}: {text}");
+            if (status != HttpStatusCode.NotFound)
+            {
+                return await ServiceClient.FailedAsync(status, text);
+            }
+
+            await Console.Error.WriteLineAsync($"host-service: there is no mandelbox {name}");
             return ExitCodes.Failed;
         }));
         return command;

@@ -87,7 +87,7 @@ public sealed partial class ThrowAwayMandelbox(
 
     private async Task<StepFailure?> TakeDownAsync(MandelboxContext context)
     {
-        context.State.BeginEnd(EndCause.UserLeft, "it is only a trial");
+        context.State.BeginEnd(EndCause.Probe, "it is only a trial");
         await context.State.MoveToAsync(MandelboxState.Dying);
         IReadOnlyList<UndoFailure> failures = [];
         for (var tries = 1; context.Steps.HasUndo && tries <= UndoTries; tries++)
