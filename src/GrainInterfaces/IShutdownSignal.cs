@@ -9,6 +9,7 @@ public interface IShutdownSignal
     void Request(string reason, bool force);
 }
 
+/// <summary>What an operator may do with a drain that has begun.</summary>
 public interface IDrainControl
 {
     /// <summary>Ends a drain that is only waiting for users, and takes spin-ups again. Null on success, else the reason.</summary>

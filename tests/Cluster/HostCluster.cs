@@ -87,7 +87,7 @@ public sealed class HostCluster : IAsyncDisposable
             services.AddSingleton<IMandelboxFiles>(new MandelboxFiles(TimeProvider.System));
             services.AddSingleton<IMandelboxWatcher>(Watcher);
             services.AddSingleton<IShutdownSignal>(new RecordingShutdown(_shutdowns));
-            services.AddSingleton<IDrainControl>(new ShutdownOfNobody());
+            services.AddSingleton<IDrainControl>(new NoDrain());
             services.AddMandelboxes();
             Replace(services);
             services.Configure<HostOptions>(o => (o.Root, o.RuntimeRoot) = (Root, RuntimeRoot));
@@ -195,7 +195,7 @@ public sealed class HostCluster : IAsyncDisposable
         public void Request(string reason, bool force) => requests.Add((reason, force));
     }
 
-    private sealed class ShutdownOfNobody : IDrainControl
+    private sealed class NoDrain : IDrainControl
     {
         public string? CancelDrain() => "this host is not draining";
     }

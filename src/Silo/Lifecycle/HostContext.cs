@@ -178,8 +178,8 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         }
     }
 
-    /// <summary>Logs that a drain was cancelled; the status line shows what it showed before.</summary>
-    public void LogResumed()
+    /// <summary>Tells the log and the status line that the drain was cancelled.</summary>
+    public void OnDrainCancelled()
     {
         Get<StatusLine>().SetShutdown(null);
         LogDrainCancelled();

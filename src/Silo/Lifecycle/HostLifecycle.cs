@@ -64,7 +64,7 @@ public static class HostLifecycle
                 host.Get<SiloGate>().StartSiloAsync(host.Application!, token), host.Get<IOptions<OrleansOptions>>().Value))),
         new(Start<ContainerEventDispatcher>("keep the leases of earlier runs", (events, token) => events.HoldEarlierLeasesAsync(token))),
         new(Start<Leftovers>("take over the mandelboxes of the last run", (leftovers, _) => leftovers.ReattachAsync())),
-        new(Start("warm up", (host, token) => host.Environment.IsDeployed && host.Get<Leftovers>().Survivors.Count == 0
+        new(Start("warm up", (host, token) => host.Environment.IsDeployed && host.Get<Leftovers>().Reattached.Count == 0
             ? host.Get<WarmUp>().RunAsync(token)
             : Task.CompletedTask)),
         new(

@@ -27,11 +27,12 @@ public static class ServiceRun
         var runner = new StepRunner<HostContext>(
             context, TimeProvider.System, Timeout.InfiniteTimeSpan, options.StepTimeout, context.OnStep);
         var stages = HostLifecycle.Stages(options);
-        if (await runner.RunAsync(stages, shutdown.Token) is { } failure)
+        var startFailure = await runner.RunAsync(stages, shutdown.Token);
+        if (startFailure is not null)
         {
             if (!shutdown.Requested.IsCompleted)
             {
-                shutdown.Request(context.StartFailed(failure));
+                shutdown.Request(context.StartFailed(startFailure));
             }
 
             await context.CheckUseAsync();
@@ -43,12 +44,12 @@ public static class ServiceRun
         {
             context.LogShutdown(await shutdown.Requested);
             await runner.UndoAsync(drain);
-            if (!shutdown.TryResume())
+            if (!shutdown.TryResume(canResume: startFailure is null))
             {
                 break;
             }
 
-            context.LogResumed();
+            context.OnDrainCancelled();
             if (await runner.RunAsync([drain], CancellationToken.None) is { } notResumed)
             {
                 // A host that takes nothing must not stay: it drains for good.

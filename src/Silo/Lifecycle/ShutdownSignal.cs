@@ -24,8 +24,8 @@ public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal,
     private volatile DrainTimeouts _timeouts = new(null, null);
     private int _signals;
 
-    /// <summary>The drain was not an operator's wish, and lasts whatever an operator says.</summary>
-    private ShutdownRequest? _binding;
+    /// <summary>The first request for this drain that an operator may not cancel: not a call or a signal.</summary>
+    private ShutdownRequest? _notCancellable;
 
     /// <summary>A drain that was requested after the present one was cancelled and before the host resumed.</summary>
     private ShutdownRequest? _next;
@@ -84,7 +84,7 @@ public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal,
                 return;
             }
 
-            _binding ??= request.Drains && request.Reason is not (ShutdownReason.Request or ShutdownReason.Signal) ? request : null;
+            _notCancellable ??= request.Drains && request.Reason is not (ShutdownReason.Request or ShutdownReason.Signal) ? request : null;
             var isFirst = _requested.TrySetResult(request);
             if (isFirst)
             {
@@ -114,9 +114,9 @@ public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal,
                 return "this host is shutting down already";
             }
 
-            if (_binding is { } binding)
+            if (_notCancellable is { } request)
             {
-                return $"this drain cannot be cancelled: {binding.Detail}";
+                return $"this drain cannot be cancelled: {request.Detail}";
             }
 
             _isCancelled = true;
@@ -126,11 +126,12 @@ public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal,
     }
 
     /// <summary>Called when the wait of a drain is over: true if it was cancelled, and the host goes on.</summary>
-    public bool TryResume()
+    /// <param name="canResume">Whether the host is whole: one whose start failed only ends.</param>
+    public bool TryResume(bool canResume)
     {
         lock (_gate)
         {
-            if (!_isCancelled || _stopped.Task.IsCompleted)
+            if (!canResume || !_isCancelled || _stopped.Task.IsCompleted)
             {
                 _isOver = true;
                 return false;

@@ -134,7 +134,7 @@ public sealed class ShutdownSignalTests
 
         Assert.Null(_shutdown.CancelDrain());
         Assert.True(wait.WaitHandle.WaitOne(TimeSpan.FromSeconds(30)));
-        Assert.True(_shutdown.TryResume());
+        Assert.True(_shutdown.TryResume(canResume: true));
 
         Assert.False(_shutdown.Requested.IsCompleted || _shutdown.Stopped.IsCompleted || _shutdown.DrainToken.IsCancellationRequested);
         Assert.Equal("this host is not draining", _shutdown.CancelDrain());
@@ -148,7 +148,7 @@ public sealed class ShutdownSignalTests
         _shutdown.Configure(new DrainTimeouts(OneHour, null));
         _shutdown.Request("drain_and_shutdown was called", force: false);
         Assert.Null(_shutdown.CancelDrain());
-        Assert.True(_shutdown.TryResume());
+        Assert.True(_shutdown.TryResume(canResume: true));
 
         _clock.Advance(OneHour * 2);
         Assert.False(_shutdown.Requested.IsCompleted || _shutdown.Stopped.IsCompleted);
@@ -161,7 +161,7 @@ public sealed class ShutdownSignalTests
         Assert.Null(_shutdown.CancelDrain());
         _shutdown.Request(new ShutdownRequest(ShutdownReason.Notice, "EC2 ends this instance", Drains: true));
 
-        Assert.True(_shutdown.TryResume());
+        Assert.True(_shutdown.TryResume(canResume: true));
         Assert.Equal(ShutdownReason.Notice, (await _shutdown.Requested).Reason);
         Assert.Equal("this drain cannot be cancelled: EC2 ends this instance", _shutdown.CancelDrain());
     }
@@ -173,7 +173,7 @@ public sealed class ShutdownSignalTests
         Assert.Null(_shutdown.CancelDrain());
         _shutdown.Request("drain_and_shutdown was called", force: true);
 
-        Assert.False(_shutdown.TryResume());
+        Assert.False(_shutdown.TryResume(canResume: true));
         Assert.Equal("this host is shutting down already", _shutdown.CancelDrain());
     }
 
@@ -193,8 +193,18 @@ public sealed class ShutdownSignalTests
     public void A_drain_whose_last_user_has_left_is_over()
     {
         _shutdown.Request("drain_and_shutdown was called", force: false);
-        Assert.False(_shutdown.TryResume());
+        Assert.False(_shutdown.TryResume(canResume: true));
 
+        Assert.Equal("this host is shutting down already", _shutdown.CancelDrain());
+    }
+
+    [Fact]
+    public void A_host_whose_start_failed_does_not_resume()
+    {
+        _shutdown.Request("drain_and_shutdown was called", force: false);
+        Assert.Null(_shutdown.CancelDrain());
+
+        Assert.False(_shutdown.TryResume(canResume: false));
         Assert.Equal("this host is shutting down already", _shutdown.CancelDrain());
     }
 }
