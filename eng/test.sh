@@ -26,7 +26,7 @@ passed=0 failed=0 skipped=0 cut_short=()
 count() { sed -n 's/.*<Counters \(.*\)\/>.*/\1/p' "$1" | grep -o "\b$2=\"[0-9]*\"" | head -n 1 | tr -dc '0-9'; }
 
 # What ended a run in which no test failed: the run's own errors, such as a fixture whose end failed, and the tests that hung.
-said() { # project
+run_errors() { # project
   awk '/<RunInfo .*outcome="Error"/ { on = 1 } /<\/RunInfo>/ { on = 0 }
     on && /<Text>/ { text = 1; sub(/.*<Text>/, "") }
     text { end = /<\/Text>/; sub(/<\/Text>.*/, ""); print "      " $0; text = !end }' "$results/$1.trx" | head -n 40
@@ -72,7 +72,7 @@ for name in "${projects[@]}"; do
   bad=$((executed - ok))
   # The run may have ended early although every test that reported has passed.
   if [ $code != 0 ] && [ $bad = 0 ]; then
-    cut_short+=("  tests/$name: ended with $code: counted as one failure" "$(said "$name")")
+    cut_short+=("  tests/$name: ended with $code: counted as one failure" "$(run_errors "$name")")
     bad=1
   fi
   passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + total - executed))

@@ -18,7 +18,7 @@ public interface IMandelboxGrain : IGrainWithStringKey
     /// </summary>
     [AlwaysInterleave]
     [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
-    Task<string?> Reattach(Survivor survivor);
+    Task<string?> Reattach(ReattachRequest request);
 
     /// <summary>Its state and what it holds; null when this id has no mandelbox.</summary>
     [AlwaysInterleave]
@@ -88,9 +88,9 @@ public sealed record SpinUpRequest(
     public override string ToString() => $"{AppName} for {UserId}, session {SessionId}";
 }
 
-/// <summary>A mandelbox that outlived the run that made it, as its container's labels tell.</summary>
+/// <summary>A mandelbox whose container outlived the run that made it, as the container's labels tell.</summary>
 [GenerateSerializer, Immutable]
-public sealed record Survivor(
+public sealed record ReattachRequest(
     [property: Id(0)] string ContainerId,
     [property: Id(1)] Lease Lease,
     [property: Id(2)] string UserId,

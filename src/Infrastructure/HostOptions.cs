@@ -21,10 +21,13 @@ public sealed class HostOptions : IValidatedOptions
     public string CloudStorageRoot { get; set; } = "/fractalCloudStorage";
 
     /// <summary>
-    /// What a run after a crash needs of running mandelboxes, secrets among it: in memory, for its owner only. When empty, root has
+    /// The records of running mandelboxes are below it. They hold keys, so it must be in memory, as <c>/run</c> is. When empty, root has
     /// <c>/run/host-service</c>, and others <c>host-service</c> below <c>$XDG_RUNTIME_DIR</c> or <c>/dev/shm</c>.
     /// </summary>
     public string RuntimeRoot { get; set; } = "";
+
+    /// <summary>Mandelboxes' logs, which outlive them.</summary>
+    public string LogsDirectory => Path.Combine(Root, "temp", "logs");
 
     /// <summary>Below <see cref="RuntimeRoot"/>, or what stands for it; one for each <see cref="Root"/>.</summary>
     public string RecordsDirectory => Path.Combine(

@@ -4,6 +4,7 @@ using HostService.Infrastructure;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Storage.Records;
 using HostService.Infrastructure.Storage.UserConfigs;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
@@ -18,14 +19,14 @@ public sealed class ReattachTests
     public async Task One_that_is_taken_over_has_its_lease_and_its_key_and_ends_like_any_other()
     {
         await using var cluster = await new HostCluster().StartAsync();
-        var survivor = await LeaveAsync(cluster, "m1", tty: 12);
-        await RecordAsync(cluster, survivor, FetchOutcome.Restored);
+        var left = await LeaveAsync(cluster, "m1", tty: 12);
+        await RecordAsync(cluster, left, FetchOutcome.Restored);
 
-        Assert.Null(await cluster.Mandelbox("m1").Reattach(survivor));
+        Assert.Null(await cluster.Mandelbox("m1").Reattach(left));
 
         var described = (await cluster.Mandelbox("m1").Describe())!;
-        Assert.Equal((MandelboxState.Running, survivor.ContainerId), (described.State, described.ContainerId));
-        Assert.Equal(survivor.Lease.Id, described.Lease!.Id);
+        Assert.Equal((MandelboxState.Running, left.ContainerId), (described.State, described.ContainerId));
+        Assert.Equal(left.Lease.Id, described.Lease!.Id);
         Assert.Equal(1, (await cluster.Host.Describe()).Ttys.Used);
         await cluster.Events.ReconcileAsync(CancellationToken.None);
         await cluster.Events.WhenIdleAsync();
@@ -47,9 +48,9 @@ public sealed class ReattachTests
     public async Task One_without_a_record_goes_on_and_is_not_saved()
     {
         await using var cluster = await new HostCluster().StartAsync();
-        var survivor = await LeaveAsync(cluster, "m1", tty: 12);
+        var left = await LeaveAsync(cluster, "m1", tty: 12);
 
-        Assert.Null(await cluster.Mandelbox("m1").Reattach(survivor));
+        Assert.Null(await cluster.Mandelbox("m1").Reattach(left));
 
         Assert.Contains((await cluster.Mandelbox("m1").Describe())!.Warnings, w => w.Contains("record", StringComparison.Ordinal));
         await cluster.Mandelbox("m1").Stop("it is enough");
@@ -74,18 +75,38 @@ public sealed class ReattachTests
         Assert.Single(cluster.Engine.Containers);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task One_whose_lease_call_fails_is_ended_keeps_nothing_and_is_no_failure_of_the_start(bool isDelivered)
+    {
+        var calls = new LossyCalls();
+        await using var cluster = await new HostCluster
+        {
+            Replace = services => services.AddSingleton<IOutgoingGrainCallFilter>(calls),
+        }.StartAsync();
+        var left = await LeaveAsync(cluster, "m1", tty: 12);
+        calls.Lose(nameof(IHostGrain.RestoreLease), isDelivered);
+
+        Assert.Contains("was lost", await cluster.Mandelbox("m1").Reattach(left), StringComparison.Ordinal);
+
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        Assert.Empty(cluster.Engine.Containers);
+        Assert.Equal((0, 0), ((await cluster.Host.Describe()).Ttys.Used, (await cluster.Host.Describe()).Leaks));
+    }
+
     private static MandelboxRecords Records(HostCluster cluster) => new(
         Options.Create(new HostOptions { Root = cluster.Root, RuntimeRoot = cluster.RuntimeRoot }),
         NullLogger<MandelboxRecords>.Instance);
 
-    private static Task RecordAsync(HostCluster cluster, Survivor survivor, FetchOutcome fetched) => Records(cluster).WriteAsync(
+    private static Task RecordAsync(HostCluster cluster, ReattachRequest left, FetchOutcome fetched) => Records(cluster).WriteAsync(
         new MandelboxRecord
         {
-            MandelboxId = survivor.Lease.MandelboxId,
-            ContainerId = survivor.ContainerId,
-            UserId = survivor.UserId,
-            AppName = survivor.AppName,
-            SessionId = survivor.SessionId,
+            MandelboxId = left.Lease.MandelboxId,
+            ContainerId = left.ContainerId,
+            UserId = left.UserId,
+            AppName = left.AppName,
+            SessionId = left.SessionId,
             AesKey = Key,
             Fetched = fetched,
             ArchiveKey = ArchiveKey.New("0123456789abcdef").ToSecret(),
@@ -93,7 +114,7 @@ public sealed class ReattachTests
         CancellationToken.None);
 
     /// <summary>A running container, and its mandelbox's directory, as a crash leaves them.</summary>
-    private static async Task<Survivor> LeaveAsync(HostCluster cluster, string id, int tty)
+    private static async Task<ReattachRequest> LeaveAsync(HostCluster cluster, string id, int tty)
     {
         var request = HostCluster.Request();
         var lease = new Lease(Guid.NewGuid(), id, tty, 0,
@@ -112,6 +133,6 @@ public sealed class ReattachTests
             },
             CancellationToken.None);
         await cluster.Engine.StartAsync(container, CancellationToken.None);
-        return new Survivor(container, lease, request.UserId, request.AppName, request.SessionId);
+        return new ReattachRequest(container, lease, request.UserId, request.AppName, request.SessionId);
     }
 }

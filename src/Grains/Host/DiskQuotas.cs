@@ -13,7 +13,7 @@ public sealed partial class DiskQuotas(
     /// <summary>The logs of mandelboxes that have ended: they no longer change, so each is measured once.</summary>
     private readonly Dictionary<string, (DateTime EndedAt, long Bytes)> _kept = new(StringComparer.Ordinal);
 
-    private string Logs => Path.Combine(host.Value.Root, "temp", "logs");
+    private string Logs => host.Value.LogsDirectory;
 
     /// <summary>Why a mandelbox must end; null while it keeps its limits.</summary>
     public string? Excess(string mandelboxId)

@@ -85,7 +85,7 @@ public static class ContainerLabels
     }
 
     /// <summary>Throws where <see cref="Read"/> gives null.</summary>
-    public static Survivor ReadSurvivor(ContainerDescription container) => new(
+    public static ReattachRequest ReadReattachRequest(ContainerDescription container) => new(
         container.Id,
         Read(container.Labels) ?? throw new ArgumentException($"the labels of container {container.Id} are damaged", nameof(container)),
         container.Labels.GetValueOrDefault(User, ""),

@@ -85,8 +85,7 @@ public sealed class MandelboxContext
     /// Whether user configs have still to be saved. Until then their directory stays: an archive of half a directory would overwrite a
     /// complete one. Before the row said <c>RUNNING</c> only the app can have written to them, and the user has changed nothing.
     /// </summary>
-    public bool MustSaveUserConfigs =>
-        Row.MayBeRunning && UserConfigs is (FetchOutcome.Restored or FetchOutcome.FirstRun or FetchOutcome.Unknown);
+    public bool MustSaveUserConfigs => Row.MayBeRunning && UserConfigs.AllowsSave;
 
     /// <summary>The request. Throws if no step has set it, which is a fault of the plan.</summary>
     public SpinUpRequest RequiredRequest => Request ?? throw new InvalidOperationException($"Mandelbox {MandelboxId} has no request.");

@@ -54,16 +54,16 @@ public sealed partial class MandelboxGrain(
         return context.Tasks.SpinUp = SpinUpAsync(context, plan);
     }
 
-    public async Task<string?> Reattach(Survivor survivor)
+    public async Task<string?> Reattach(ReattachRequest request)
     {
         if (_context is not null)
         {
             return $"mandelbox {Id} exists already";
         }
 
-        var record = records.Find(Id) is { } found && found.ContainerId == survivor.ContainerId ? found : null;
-        var request = new SpinUpRequest(survivor.UserId, survivor.AppName, ConfigEncryptionToken: "", survivor.SessionId);
-        var context = _context = BeginLife(request, record?.AesKey);
+        var record = records.Find(Id) is { } found && found.ContainerId == request.ContainerId ? found : null;
+        var spinUp = new SpinUpRequest(request.UserId, request.AppName, ConfigEncryptionToken: "", request.SessionId);
+        var context = _context = BeginLife(spinUp, record?.AesKey);
         foreach (var step in plans.ForRequest(Host).Steps)
         {
             // The earlier run did it.
@@ -71,7 +71,7 @@ public sealed partial class MandelboxGrain(
         }
 
         (context.Row.IsClaimed, context.Row.MayBeRunning, context.HasDirectories) = (true, true, true);
-        (context.Container.Id, context.Container.MayRun) = (survivor.ContainerId, true);
+        (context.Container.Id, context.Container.MayRun) = (request.ContainerId, true);
         context.ArchiveKey = ArchiveKey.FromSecret(record?.ArchiveKey);
         context.UserConfigs = context.ArchiveKey is null ? FetchOutcome.Failed : record?.Fetched;
         if (record is null)
@@ -79,9 +79,9 @@ public sealed partial class MandelboxGrain(
             context.Warnings.Add("its record is missing or damaged: its user configs cannot be saved");
         }
 
-        var answer = await Host.RestoreLease(survivor.Lease);
-        context.Lease = answer.Lease;
-        if (answer.Refusal is { } refusal)
+        // Set first: the undo releases it even if the answer is lost.
+        context.Lease = request.Lease;
+        if (await RestoreLeaseAsync(request.Lease) is { } refusal)
         {
             await EndAsync(context, EndCause.LeaseRevoked, refusal);
             return refusal;
@@ -89,7 +89,7 @@ public sealed partial class MandelboxGrain(
 
         context.Tasks.SpinUp = record is null ? null : Task.FromResult(SpinUpAnswer.Ready(context.Access));
         await context.State.MoveToAsync(MandelboxState.Running);
-        LogReattached(Id, survivor.ContainerId);
+        LogReattached(Id, request.ContainerId);
         return null;
     }
 
@@ -202,6 +202,19 @@ public sealed partial class MandelboxGrain(
         if (_context is { } context)
         {
             await EndAsync(context, EndCause.HostStopped, "the service is ending");
+        }
+    }
+
+    /// <summary>Null on success. A failure is a refusal: one mandelbox must not keep the host from starting.</summary>
+    private async Task<string?> RestoreLeaseAsync(Lease lease)
+    {
+        try
+        {
+            return (await Host.RestoreLease(lease)).Refusal;
+        }
+        catch (Exception exception)
+        {
+            return exception.Message;
         }
     }
 

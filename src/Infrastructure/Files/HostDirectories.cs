@@ -22,9 +22,6 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     /// <summary>For root only.</summary>
     public string Temp => Path.Combine(_options.Root, "temp");
 
-    /// <summary>Of mandelboxes; they outlive these.</summary>
-    public string Logs => Path.Combine(Temp, "logs");
-
     /// <summary>The directory that the last run did not remove; null when it did, or when this run has made it.</summary>
     public string? Leftover => !_made && Path.Exists(_options.Root) ? _options.Root : null;
 
@@ -47,7 +44,7 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         if (kept.Count > 0)
         {
             var directories = Directory.GetDirectories(_options.Root).Concat(Directory.Exists(Temp) ? Directory.GetDirectories(Temp) : []);
-            RemoveEach(directories.Where(d => d != Temp && d != Logs && !kept.Contains(Path.GetFileName(d))));
+            RemoveEach(directories.Where(d => d != Temp && d != _options.LogsDirectory && !kept.Contains(Path.GetFileName(d))));
             return;
         }
 

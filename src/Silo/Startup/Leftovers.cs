@@ -27,10 +27,9 @@ public sealed partial class Leftovers(
     ILogger<Leftovers> logger)
 {
     /// <summary>Mandelboxes that go on in this run.</summary>
-    public IReadOnlyList<Survivor> Survivors { get; private set; } = [];
+    public IReadOnlyList<ReattachRequest> Reattached { get; private set; } = [];
 
-    /// <summary>Whether user configs that cannot be saved are given up, instead of keeping all that was left.</summary>
-    public bool DiscardsUnsaved { get; set; }
+    private string[] ReattachedIds => [.. Reattached.Select(request => request.Lease.MandelboxId)];
 
     private bool Refuses => options.Value.OnLeftovers == "refuse";
 
@@ -65,7 +64,7 @@ public sealed partial class Leftovers(
         if (!Refuses)
         {
             await registration.CheckAsync(info.Current.Identity, cancellationToken);
-            await ReclaimAsync(cancellationToken);
+            await ReclaimAsync(discardUnsaved: false, cancellationToken);
         }
     }
 
@@ -73,26 +72,27 @@ public sealed partial class Leftovers(
     /// Ends the containers that the last run left, saves their user configs, and removes the directories. With <c>reattach</c> running
     /// containers go on, with what they use.
     /// </summary>
+    /// <param name="discardUnsaved">Gives up user configs that cannot be saved; otherwise they stay, and so do the directories.</param>
     /// <exception cref="StartRefusedException">
     /// The engine does not answer, another running service uses it, or user configs cannot be saved, which stay then.
     /// </exception>
-    public async Task ReclaimAsync(CancellationToken cancellationToken)
+    public async Task ReclaimAsync(bool discardUnsaved, CancellationToken cancellationToken)
     {
         await startup.StartAsync(cancellationToken);
         exclusive.ClaimEngine(await startup.ReachAsync(cancellationToken), Owner.InstanceName);
         var containers = await OfThisRootAsync(cancellationToken);
         if (options.Value.OnLeftovers == "reattach")
         {
-            ChooseSurvivors(containers);
+            ChooseReattached(containers);
         }
 
-        var surviving = Survivors.Select(s => s.ContainerId).ToHashSet(StringComparer.Ordinal);
-        await Task.WhenAll(containers.Where(c => !surviving.Contains(c.Id)).Select(c => EndAsync(c, cancellationToken)));
-        string[] kept = [.. Survivors.Select(s => s.Lease.MandelboxId)];
-        await cloudStorage.ReclaimAsync(kept, cancellationToken);
-        await SaveUserConfigsAsync(cancellationToken);
-        OrRefuse(() => directories.Reclaim(kept));
-        await registration.RemoveLostAsync(kept, cancellationToken);
+        await Task.WhenAll(containers
+            .ExceptBy(Reattached.Select(request => request.ContainerId), container => container.Id)
+            .Select(container => EndAsync(container, cancellationToken)));
+        await cloudStorage.ReclaimAsync(ReattachedIds, cancellationToken);
+        await SaveUserConfigsAsync(discardUnsaved, cancellationToken);
+        OrRefuse(() => directories.Reclaim(ReattachedIds));
+        await registration.RemoveLostAsync(ReattachedIds, cancellationToken);
     }
 
     /// <summary>What <see cref="ReclaimAsync"/> would do, a line each. Changes nothing.</summary>
@@ -104,16 +104,16 @@ public sealed partial class Leftovers(
             .. (await OfThisRootAsync(cancellationToken)).Select(c =>
                 $"container {c.Name} ({c.Status}) of mandelbox {c.Labels.GetValueOrDefault(ContainerLabels.MandelboxId)} would be "
                 + (c.Running ? "stopped and removed" : "removed")),
-            .. Unsaved().Select(r => $"user configs of mandelbox {r} would be saved"),
+            .. RecordsOfEnded().Where(r => r.Fetched.AllowsSave).Select(r => $"user configs of mandelbox {r} would be saved"),
             .. directories.Leftover is { } root ? [$"directory {root} would be removed"] : Array.Empty<string>(),
         ];
     }
 
-    /// <summary>Takes the survivors over; each in a turn of its own grain, all at once.</summary>
-    public Task ReattachAsync() => Task.WhenAll(Survivors.Select(async survivor =>
+    /// <summary>Takes over the mandelboxes that go on, all at once.</summary>
+    public Task ReattachAsync() => Task.WhenAll(Reattached.Select(async request =>
     {
-        var id = survivor.Lease.MandelboxId;
-        if (await grains.GetGrain<IMandelboxGrain>(id).Reattach(survivor) is { } reason)
+        var id = request.Lease.MandelboxId;
+        if (await grains.GetGrain<IMandelboxGrain>(id).Reattach(request) is { } reason)
         {
             LogNotReattached(id, reason);
         }
@@ -136,11 +136,11 @@ public sealed partial class Leftovers(
             .Where(container => container.Running)
             .Select(container => container.Labels.GetValueOrDefault(ContainerLabels.MandelboxId))
             .OfType<string>()
-            .Concat(Survivors.Select(survivor => survivor.Lease.MandelboxId))];
+            .Concat(ReattachedIds)];
     }
 
     /// <summary>The running mandelboxes of one run, whose name this run takes: their labels say so for ever.</summary>
-    private void ChooseSurvivors(IReadOnlyList<ContainerDescription> containers)
+    private void ChooseReattached(IReadOnlyList<ContainerDescription> containers)
     {
         var run = containers
             .Where(c => c.Running && c.Labels.GetValueOrDefault(ContainerLabels.MandelboxId) != MandelboxIds.WarmUp
@@ -150,7 +150,7 @@ public sealed partial class Leftovers(
         if (run is { Key.Length: > 0 })
         {
             info.Set(info.Current with { Run = run.Key });
-            Survivors = [.. run.Select(ContainerLabels.ReadSurvivor)];
+            Reattached = [.. run.Select(ContainerLabels.ReadReattachRequest)];
         }
     }
 
@@ -166,16 +166,13 @@ public sealed partial class Leftovers(
         await engine.RemoveAsync(container.Id, cancellationToken);
     }
 
-    private IEnumerable<MandelboxRecord> Unsaved()
-    {
-        var surviving = Survivors.Select(s => s.Lease.MandelboxId).ToHashSet(StringComparer.Ordinal);
-        return records.ReadAll().Where(record => !surviving.Contains(record.MandelboxId));
-    }
+    private IEnumerable<MandelboxRecord> RecordsOfEnded() => records.ReadAll().ExceptBy(ReattachedIds, record => record.MandelboxId);
 
-    private async Task SaveUserConfigsAsync(CancellationToken cancellationToken)
+    private async Task SaveUserConfigsAsync(bool discardUnsaved, CancellationToken cancellationToken)
     {
-        var failures = await Task.WhenAll(Unsaved().Select(record => SaveUserConfigsAsync(record, cancellationToken)));
-        if (failures.OfType<string>().ToList() is { Count: > 0 } unsaved && !DiscardsUnsaved)
+        var failures = await Task.WhenAll(
+            RecordsOfEnded().Select(record => SaveUserConfigsAsync(record, discardUnsaved, cancellationToken)));
+        if (failures.OfType<string>().ToList() is { Count: > 0 } unsaved)
         {
             throw new StartRefusedException(
                 ExitCodes.Failed,
@@ -185,10 +182,11 @@ public sealed partial class Leftovers(
     }
 
     /// <summary>Returns null when nothing of this record is left to save, or what could not be saved and why.</summary>
-    private async Task<string?> SaveUserConfigsAsync(MandelboxRecord record, CancellationToken cancellationToken)
+    private async Task<string?> SaveUserConfigsAsync(
+        MandelboxRecord record, bool discardUnsaved, CancellationToken cancellationToken)
     {
         var directory = new MandelboxPaths(options.Value.Root, record.MandelboxId).UserConfigs;
-        if (record.Fetched is FetchOutcome.Restored or FetchOutcome.FirstRun or FetchOutcome.Unknown
+        if (record.Fetched.AllowsSave
             && ArchiveKey.FromSecret(record.ArchiveKey) is { } archiveKey
             && Directory.Exists(directory))
         {
@@ -203,7 +201,7 @@ public sealed partial class Leftovers(
                 LogNotSaved(record.MandelboxId, reason);
 
                 // What may not be replaced can never be saved.
-                if (!DiscardsUnsaved && record.Fetched != FetchOutcome.Unknown)
+                if (!discardUnsaved && record.Fetched != FetchOutcome.Unknown)
                 {
                     return $"{record}: {reason}";
                 }

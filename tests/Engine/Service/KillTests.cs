@@ -14,7 +14,7 @@ namespace HostService.Tests.Engine.Service;
 public sealed class KillTests(EngineFixture engine)
 {
     private const int Nth = 9;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan WaitTimeout = TimeSpan.FromSeconds(60);
 
     public static TheoryData<string> Points
     {
@@ -74,7 +74,7 @@ public sealed class KillTests(EngineFixture engine)
         await using var service = await ServiceProcess.LaunchAsync(settings);
         if (point.StartsWith("Starting", StringComparison.Ordinal))
         {
-            await service.Log.LineAsync(point).WaitAsync(Patience);
+            await service.Log.LineAsync(point).WaitAsync(WaitTimeout);
             await service.KillAsync();
             return null;
         }
@@ -96,7 +96,7 @@ public sealed class KillTests(EngineFixture engine)
         else
         {
             _ = ObserveAsync(service.EndAsync());
-            await service.Log.LineAsync(point).WaitAsync(Patience);
+            await service.Log.LineAsync(point).WaitAsync(WaitTimeout);
         }
 
         await service.KillAsync();
@@ -114,7 +114,7 @@ public sealed class KillTests(EngineFixture engine)
     private static Task<string> MovedAsync(ServiceProcess service, string move) =>
         service.Log.LineAsync(
             line => line.Contains("Mandelbox moving: ", StringComparison.Ordinal) && line.Contains($" {move} after ", StringComparison.Ordinal),
-            move).WaitAsync(Patience);
+            move).WaitAsync(WaitTimeout);
 
     private static async Task ObserveAsync(Task task)
     {

@@ -12,19 +12,19 @@ public sealed partial class MandelboxRecords(IOptions<HostOptions> options, ILog
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const string Extension = ".json";
 
-    private string Directory => options.Value.RecordsDirectory;
+    private string Root => options.Value.RecordsDirectory;
 
     /// <exception cref="IOException">It cannot be written.</exception>
     public async Task WriteAsync(MandelboxRecord record, CancellationToken cancellationToken)
     {
-        System.IO.Directory.CreateDirectory(Directory, OwnerOnly | UnixFileMode.UserExecute);
+        Directory.CreateDirectory(Root, OwnerOnly | UnixFileMode.UserExecute);
         await AtomicFile.WriteAsync(
             PathOf(record.MandelboxId), JsonSerializer.SerializeToUtf8Bytes(record), OwnerOnly, durable: false, cancellationToken);
     }
 
     /// <summary>Those that can be read; a damaged one is logged and left out.</summary>
-    public IReadOnlyList<MandelboxRecord> ReadAll() => System.IO.Directory.Exists(Directory)
-        ? [.. System.IO.Directory.EnumerateFiles(Directory, $"*{Extension}").Select(Read).OfType<MandelboxRecord>()]
+    public IReadOnlyList<MandelboxRecord> ReadAll() => Directory.Exists(Root)
+        ? [.. Directory.EnumerateFiles(Root, $"*{Extension}").Select(Read).OfType<MandelboxRecord>()]
         : [];
 
     /// <summary>Null where there is none, or a damaged one.</summary>
@@ -33,13 +33,13 @@ public sealed partial class MandelboxRecords(IOptions<HostOptions> options, ILog
     /// <summary>None is no error.</summary>
     public void Remove(string mandelboxId)
     {
-        if (System.IO.Directory.Exists(Directory))
+        if (Directory.Exists(Root))
         {
             File.Delete(PathOf(mandelboxId));
         }
     }
 
-    private string PathOf(string mandelboxId) => Path.Combine(Directory, mandelboxId + Extension);
+    private string PathOf(string mandelboxId) => Path.Combine(Root, mandelboxId + Extension);
 
     private MandelboxRecord? Read(string path)
     {

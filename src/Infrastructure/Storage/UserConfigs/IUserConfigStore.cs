@@ -54,6 +54,15 @@ public enum FetchOutcome
     Failed,
 }
 
+public static class FetchOutcomes
+{
+    extension(FetchOutcome? fetched)
+    {
+        /// <summary>Whether the configs may be saved: not before the fetch, nor over a stored archive that could not be read.</summary>
+        public bool AllowsSave => fetched is FetchOutcome.Restored or FetchOutcome.FirstRun or FetchOutcome.Unknown;
+    }
+}
+
 /// <param name="Reason">For <see cref="FetchOutcome.Failed"/> and <see cref="FetchOutcome.Unknown"/>.</param>
 public sealed record FetchAnswer(FetchOutcome Outcome, string? Reason = null);
 
