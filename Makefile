@@ -73,7 +73,7 @@ test-vm: ## The tests in a virtual machine with systemd, uinput and AppArmor
 	@HANG_TIMEOUT=15m PROJECT_TIMEOUT=2400 eng/test.sh Vm
 
 .PHONY: soak
-soak: ## Hours: 100,000 mandelboxes while the engine fails at random, 1,000 on a real one, SIGKILL at every step
+soak: ## An hour: 100,000 mandelboxes while the engine fails at random, 1,000 on a real one, SIGKILL at every step
 	@eng/prerequisites.sh test
 	@$(DOTNET_BUILD) tests/Engine/Engine.csproj
 	@SOAK_CYCLES=$${SOAK_CYCLES:-100000} KILL_POINTS=all HANG_TIMEOUT=2h PROJECT_TIMEOUT=14400 \
