@@ -13,7 +13,7 @@ binary=${BINARY:-../build/host-service}
 bin=$prefix/bin libexec=$prefix/libexec share=$prefix/share/host-service
 units=$prefix/lib/systemd/system udev=$prefix/lib/udev/rules.d sysctl=$prefix/lib/sysctl.d modules=$prefix/lib/modules-load.d
 installed=(
-  "$bin/host-service" "$libexec/host-service/firewall.sh" "$libexec/host-service/nvidia-devices.sh" "$share/README.md"
+  "$bin/host-service" "$bin/host-service.old" "$libexec/host-service/firewall.sh" "$libexec/host-service/nvidia-devices.sh" "$share/README.md"
   "$units/host-service.service" "$units/host-service-firewall.service" "$units/host-service-gpu.service" "$units/docker.service.d/host-service.conf"
   "$udev/90-fractal-input.rules" "$sysctl/60-host-service.conf" "$modules/host-service.conf" "$sysconfdir/apparmor.d/mandelbox-apparmor-profile"
 )

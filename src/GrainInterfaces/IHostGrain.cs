@@ -51,8 +51,11 @@ public interface IHostGrain : IGrainWithStringKey
     /// <summary>Requests the shutdown of the service, as <see cref="IShutdownSignal"/> does, from a gateway in another process.</summary>
     Task RequestShutdown(string reason, bool force);
 
-    /// <summary>Ends a drain that is only waiting for users (<see cref="IDrainControl"/>). Null on success, else the reason.</summary>
+    /// <summary>Ends a drain that is only waiting for users (<see cref="IShutdownControl"/>). Null on success, else the reason.</summary>
     Task<string?> CancelDrain();
+
+    /// <summary>Ends the service for a restart; mandelboxes go on. Null when it has begun, else why that would cost users something.</summary>
+    Task<string?> RequestRestart();
 
     /// <summary>While draining: refuses also what was assigned before (B30).</summary>
     Task RefuseSpinUps();

@@ -20,6 +20,13 @@ public interface IMandelboxGrain : IGrainWithStringKey
     [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
     Task<string?> Reattach(ReattachRequest request);
 
+    /// <summary>
+    /// Before the service restarts: leaves a running mandelbox to the next run, which takes it over. False while a spin-up or an end is in
+    /// progress.
+    /// </summary>
+    [AlwaysInterleave]
+    Task<bool> HandOver();
+
     /// <summary>Its state and what it holds; null when this id has no mandelbox.</summary>
     [AlwaysInterleave]
     Task<MandelboxDescription?> Describe();
@@ -179,6 +186,9 @@ public sealed record MandelboxDescription
 
     /// <summary>The states that it has reached, the first one first.</summary>
     [Id(16)] public IReadOnlyList<MandelboxPhase> Phases { get; init; } = [];
+
+    /// <summary>Why a restart of the service would cost its user something; null where it would not.</summary>
+    [Id(17)] public string? NotReattachable { get; init; }
 }
 
 /// <summary>A user's cloud drive and the secrets that open it (B29).</summary>

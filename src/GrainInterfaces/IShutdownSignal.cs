@@ -9,9 +9,12 @@ public interface IShutdownSignal
     void Request(string reason, bool force);
 }
 
-/// <summary>What an operator may do with a drain that has begun.</summary>
-public interface IDrainControl
+/// <summary>What an operator may do besides.</summary>
+public interface IShutdownControl
 {
     /// <summary>Ends a drain that is only waiting for users, and takes spin-ups again. Null on success, else the reason.</summary>
     string? CancelDrain();
+
+    /// <summary>Begins a shutdown that leaves the mandelboxes to the next run.</summary>
+    void Restart();
 }

@@ -44,6 +44,9 @@ public sealed class HostOptions : IValidatedOptions
     /// <summary><c>refuse</c>, <c>reclaim</c> or <c>reattach</c>: what to do when the last run did not end cleanly.</summary>
     public string OnLeftovers { get; set; } = "refuse";
 
+    /// <summary>Whether running mandelboxes of the last run go on in this one.</summary>
+    public bool Reattaches => OnLeftovers == "reattach";
+
     /// <summary>Mandelboxes on a host without a GPU, 0..54; local environments only.</summary>
     public int CpuOnlySlots { get; set; } = 54;
 

@@ -60,6 +60,9 @@ public sealed class HostCluster : IAsyncDisposable
     /// <summary>The shutdowns that the grains requested.</summary>
     public IReadOnlyCollection<(string Reason, bool Force)> Shutdowns => _shutdowns;
 
+    /// <summary>How often a restart has begun.</summary>
+    public int Restarts { get; private set; }
+
     public IHostGrain Host => HostNamed(InstanceName);
 
     /// <summary>Called by the tests in place of the real event stream.</summary>
@@ -87,7 +90,7 @@ public sealed class HostCluster : IAsyncDisposable
             services.AddSingleton<IMandelboxFiles>(new MandelboxFiles(TimeProvider.System));
             services.AddSingleton<IMandelboxWatcher>(Watcher);
             services.AddSingleton<IShutdownSignal>(new RecordingShutdown(_shutdowns));
-            services.AddSingleton<IDrainControl>(new NoDrain());
+            services.AddSingleton<IShutdownControl>(new RecordingControl(() => Restarts++));
             services.AddMandelboxes();
             Replace(services);
             services.Configure<HostOptions>(o => (o.Root, o.RuntimeRoot) = (Root, RuntimeRoot));
@@ -195,8 +198,10 @@ public sealed class HostCluster : IAsyncDisposable
         public void Request(string reason, bool force) => requests.Add((reason, force));
     }
 
-    private sealed class NoDrain : IDrainControl
+    private sealed class RecordingControl(Action restart) : IShutdownControl
     {
         public string? CancelDrain() => "this host is not draining";
+
+        public void Restart() => restart();
     }
 }

@@ -75,6 +75,21 @@ public sealed class ReattachTests
         Assert.Single(cluster.Engine.Containers);
     }
 
+    [Fact]
+    public async Task Input_devices_that_systemd_has_kept_go_with_the_mandelbox()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var left = await LeaveAsync(cluster, "m1", tty: 12);
+        cluster.Input.Kept["m1"] = true;
+
+        Assert.Null(await cluster.Mandelbox("m1").Reattach(left));
+        Assert.Equal(1, cluster.Input.Open);
+
+        await cluster.Mandelbox("m1").Stop("it is enough");
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        Assert.Equal(0, cluster.Input.Open);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -55,7 +55,13 @@ public sealed class FakeInputDevices : IInputDevices
     /// <summary>How many device sets are open.</summary>
     public int Open => Volatile.Read(ref _open);
 
-    public Task<IInputDeviceSet> CreateAsync(string socketPath, CancellationToken cancellationToken)
+    /// <summary>The mandelboxes whose devices an earlier run made and systemd has kept.</summary>
+    public ConcurrentDictionary<string, bool> Kept { get; } = new(StringComparer.Ordinal);
+
+    public async Task<IInputDeviceSet?> TakeOverAsync(string mandelboxId, string socketPath, CancellationToken cancellationToken) =>
+        Kept.TryRemove(mandelboxId, out _) ? await CreateAsync(mandelboxId, socketPath, cancellationToken) : null;
+
+    public Task<IInputDeviceSet> CreateAsync(string mandelboxId, string socketPath, CancellationToken cancellationToken)
     {
         Create.Meet();
         Interlocked.Increment(ref _open);

@@ -119,9 +119,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         await using var mandelbox = await SpinUpAsync("input");
 
         // As B13 orders them: absolute, relative, keyboard.
-        var devices = await machine.MustAsync(
-            $"docker inspect -f '{{{{range .HostConfig.Devices}}}}{{{{println .PathInContainer}}}}{{{{end}}}}' {mandelbox.Container}");
-        var nodes = devices.Split('\n').Where(n => n.StartsWith("/dev/input/event", StringComparison.Ordinal)).ToList();
+        var nodes = await NodesAsync(mandelbox);
         Assert.Equal(3, nodes.Count);
         Assert.Equal(3, nodes.Distinct().Count());
         Assert.Equal(
@@ -149,29 +147,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
                 done
                 """)).Split('\n'));
 
-        // Readers inside the container first, then the descriptors from the socket. A reader says when it has opened its device, and ends
-        // after its report.
-        var seen = await machine.MustAsync(
-            $$"""
-            set -e
-            mkfifo /tmp/readers
-            exec 3<>/tmp/readers
-            for n in {{string.Join(' ', nodes)}}; do
-              docker exec {{mandelbox.Container}} busybox sh -c "exec <$n; echo open >&2; exec busybox dd bs=24 count=2 2>/dev/null" \
-                2>&3 >/tmp/$(basename $n) &
-            done
-            for n in {{string.Join(' ', nodes)}}; do
-              read -r said <&3
-              [ "$said" = open ] || { echo "$n: $said" >&2; exit 1; }
-            done
-            echo go | uinput-client /fractal/temp/{{mandelbox.Id}}/sockets/uinput.sock >/dev/null
-            wait
-            read='import struct,sys; d=sys.stdin.buffer.read(); print(*(struct.unpack_from("llHHi", d, i)[2:] for i in range(0, len(d), 24)))'
-            for n in {{string.Join(' ', nodes)}}; do python3 -c "$read" </tmp/$(basename $n); done
-            """,
-            SlowTimeout);
-
-        Assert.Equal(["(3, 0, 1234) (3, 1, 567)", "(2, 0, 5) (2, 1, -3)", "(1, 30, 1) (0, 0, 0)"], seen.Split('\n'));
+        await AssertReportsArriveAsync(mandelbox, nodes);
     }
 
     [VmFact]
@@ -370,6 +346,59 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
     }
 
     [VmFact]
+    public async Task An_upgrade_goes_on_under_a_mandelbox_with_its_input_devices_and_a_version_that_does_not_start_is_put_back()
+    {
+        await using var reattach = await ReattachAsync();
+        await using var mandelbox = await SpinUpAsync("upgraded");
+        var nodes = await NodesAsync(mandelbox);
+        var before = await machine.MustAsync($"docker inspect -f '{{{{.State.Pid}}}}' {mandelbox.Container}");
+        var pid = await machine.MustAsync(MainPid);
+
+        var said = await machine.MustAsync("cp /usr/local/bin/host-service /root/new && host-service upgrade --to /root/new", SlowTimeout);
+
+        Assert.EndsWith("the new version is ready", said, StringComparison.Ordinal);
+        Assert.NotEqual(pid, await machine.MustAsync(MainPid));
+        Assert.Equal(before, await machine.MustAsync($"docker inspect -f '{{{{.State.Pid}}}}' {mandelbox.Container}"));
+        Assert.Equal("3", await machine.MustAsync(Devices));
+        await AssertReportsArriveAsync(mandelbox, nodes);
+
+        await machine.MustAsync(
+            """
+            printf '#!/bin/sh\n[ "$1" = version ] && echo host-service 9.9.9 && exit 0\nexit 7\n' >/root/bad
+            chmod 755 /root/bad
+            """);
+        var refused = await machine.RunAsync("host-service upgrade --to /root/bad", SlowTimeout);
+
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("it ended with exit code 7", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains("the old version is ready again", refused.Errors, StringComparison.Ordinal);
+        Assert.Equal("", await machine.MustAsync("cmp /usr/local/bin/host-service /root/new"));
+        Assert.Equal(before, await machine.MustAsync($"docker inspect -f '{{{{.State.Pid}}}}' {mandelbox.Container}"));
+    }
+
+    [VmFact]
+    public async Task After_a_crash_the_unit_takes_the_mandelbox_over_where_that_is_configured()
+    {
+        await using var reattach = await ReattachAsync();
+        await using var mandelbox = await SpinUpAsync("crashed");
+        var before = await machine.MustAsync($"docker inspect -f '{{{{.State.Pid}}}}' {mandelbox.Container}");
+
+        await machine.MustAsync(
+            """
+            kill -9 $(systemctl show -P MainPID host-service)
+            while [ "$(systemctl show -P ActiveState host-service)" != failed ]; do sleep 1; done
+            systemctl start host-service
+            """,
+            SlowTimeout);
+
+        Assert.Equal(before, await machine.MustAsync($"docker inspect -f '{{{{.State.Pid}}}}' {mandelbox.Container}"));
+        Assert.Contains(
+            "\"state\":\"Running\"",
+            await machine.MustAsync("curl -fsSk https://127.0.0.1:4678/v1/mandelboxes/crashed"),
+            StringComparison.Ordinal);
+    }
+
+    [VmFact]
     public async Task Each_reload_of_systemd_changes_what_the_service_compares()
     {
         const string asked = "systemctl show --property=UnitsLoadTimestampMonotonic --value";
@@ -448,6 +477,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         await using var next = await SpinUpAsync("next");
     }
 
+    private const string MainPid = "systemctl show -P MainPID host-service";
     private const string Devices = "cat /sys/class/input/event*/device/name | grep -c '^Fractal Virtual' || true";
 
     private static string NodesInside(string container) =>
@@ -455,6 +485,42 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
 
     private static string UntilGone(string id) =>
         $"while curl -fsSk https://127.0.0.1:4678/v1/mandelboxes | grep -q '\"{id}\"'; do sleep 1; done";
+
+    private async Task<IReadOnlyList<string>> NodesAsync(Mandelbox mandelbox)
+    {
+        var devices = await machine.MustAsync(
+            $"docker inspect -f '{{{{range .HostConfig.Devices}}}}{{{{println .PathInContainer}}}}{{{{end}}}}' {mandelbox.Container}");
+        return [.. devices.Split('\n').Where(n => n.StartsWith("/dev/input/event", StringComparison.Ordinal))];
+    }
+
+    /// <summary>What a client of the socket writes to the devices arrives at readers inside the mandelbox.</summary>
+    /// <param name="nodes">Absolute, relative, keyboard.</param>
+    private async Task AssertReportsArriveAsync(Mandelbox mandelbox, IReadOnlyList<string> nodes)
+    {
+        // Readers inside the container first, then the descriptors from the socket. A reader says when it has opened its device, and ends
+        // after its report.
+        var seen = await machine.MustAsync(
+            $$"""
+            set -e
+            mkfifo /tmp/readers
+            exec 3<>/tmp/readers
+            for n in {{string.Join(' ', nodes)}}; do
+              docker exec {{mandelbox.Container}} busybox sh -c "exec <$n; echo open >&2; exec busybox dd bs=24 count=2 2>/dev/null" \
+                2>&3 >/tmp/$(basename $n) &
+            done
+            for n in {{string.Join(' ', nodes)}}; do
+              read -r said <&3
+              [ "$said" = open ] || { echo "$n: $said" >&2; exit 1; }
+            done
+            echo go | uinput-client /fractal/temp/{{mandelbox.Id}}/sockets/uinput.sock >/dev/null
+            wait
+            read='import struct,sys; d=sys.stdin.buffer.read(); print(*(struct.unpack_from("llHHi", d, i)[2:] for i in range(0, len(d), 24)))'
+            for n in {{string.Join(' ', nodes)}}; do python3 -c "$read" </tmp/$(basename $n); done
+            """,
+            SlowTimeout);
+
+        Assert.Equal(["(3, 0, 1234) (3, 1, 567)", "(2, 0, 5) (2, 1, -3)", "(1, 30, 1) (0, 0, 0)"], seen.Split('\n'));
+    }
 
     /// <summary>Starts the unit if it does not run.</summary>
     private async Task ServiceAsync()
@@ -466,6 +532,21 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         }
     }
 
+    /// <summary>Starts the unit anew, as one that takes mandelboxes over, until it is disposed of.</summary>
+    private async Task<DropIn> ReattachAsync()
+    {
+        await machine.MustAsync("systemctl stop host-service", SlowTimeout);
+        await machine.MustAsync(
+            """
+            mkdir -p /run/systemd/system/host-service.service.d
+            printf '[Service]\nEnvironment=Host__OnLeftovers=reattach\n' >/run/systemd/system/host-service.service.d/reattach.conf
+            systemctl daemon-reload
+            """);
+        var dropIn = new DropIn(machine);
+        await ServiceAsync();
+        return dropIn;
+    }
+
     private async Task<Mandelbox> SpinUpAsync(string id)
     {
         var body = $$"""
@@ -475,6 +556,12 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         using var json = JsonDocument.Parse(answer);
         Assert.InRange(json.RootElement.GetProperty("result").GetProperty("port_32262").GetInt32(), 1025, 49150);
         return new Mandelbox(machine, id);
+    }
+
+    private sealed class DropIn(Machine machine) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync() =>
+            await machine.MustAsync("rm -rf /run/systemd/system/host-service.service.d; systemctl daemon-reload");
     }
 
     private sealed class Mandelbox(Machine machine, string id) : IAsyncDisposable

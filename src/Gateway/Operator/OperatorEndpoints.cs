@@ -23,6 +23,12 @@ internal static partial class OperatorEndpoints
             .WithName("cancel-drain").WithSummary("Ends a drain that is only waiting for users; the host takes spin-ups again.")
             .Produces(StatusCodes.Status204NoContent).DocumentProblems(StatusCodes.Status409Conflict);
 
+        v1.MapPost("/host/restart", async (GrainCalls grains) => await grains.WithTimeout(grains.Host.RequestRestart()) is { } reason
+                ? Results.Problem($"{reason}.", statusCode: StatusCodes.Status409Conflict)
+                : Results.Accepted())
+            .WithName("restart").WithSummary("Ends the service with exit code 5, for a restart; mandelboxes go on, and the next run takes them over.")
+            .Produces(StatusCodes.Status202Accepted).DocumentProblems(StatusCodes.Status409Conflict);
+
         v1.MapGet("/mandelboxes", async (GrainCalls grains) => Results.Ok(await ListAsync(grains)))
             .WithName("mandelboxes").WithSummary("All mandelboxes that have not gone, the oldest first.")
             .Produces<IReadOnlyList<MandelboxDescription>>().DocumentProblems();
@@ -65,6 +71,7 @@ internal static partial class OperatorEndpoints
 
         v1.MapOtherMethods("/host", "GET, HEAD");
         v1.MapOtherMethods("/host/drain", "DELETE");
+        v1.MapOtherMethods("/host/restart", "POST");
         v1.MapOtherMethods("/history", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes/{id}", "GET, HEAD, DELETE");

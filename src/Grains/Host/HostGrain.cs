@@ -1,4 +1,5 @@
 using HostService.Grains.Mandelbox;
+using HostService.Infrastructure;
 using HostService.Infrastructure.Linux.Network;
 
 namespace HostService.Grains.Host;
@@ -12,9 +13,10 @@ public sealed partial class HostGrain(
     HostInfoSource hostInfo,
     IPortProbe ports,
     IShutdownSignal shutdown,
-    IDrainControl drain,
+    IShutdownControl shutdownControl,
     IEnumerable<IMandelboxWatcher> watchers,
     IOptions<WarmUpOptions> warmUp,
+    IOptions<HostOptions> options,
     ILogger<HostGrain> logger)
     : Grain, IHostGrain
 {
@@ -188,7 +190,22 @@ public sealed partial class HostGrain(
         return Task.CompletedTask;
     }
 
-    public Task<string?> CancelDrain() => Task.FromResult(drain.CancelDrain());
+    public Task<string?> CancelDrain() => Task.FromResult(shutdownControl.CancelDrain());
+
+    public Task<string?> RequestRestart()
+    {
+        var refusal = _status != HostStatus.Active ? $"this host is {_status}"
+            : !options.Value.Reattaches ? "the next run would not take the mandelboxes over: set Host__OnLeftovers=reattach"
+            : _mandelboxes.Values.FirstOrDefault(m => m.NotReattachable is not null) is { } mandelbox
+                ? $"mandelbox {mandelbox.MandelboxId} cannot go on without the service: {mandelbox.NotReattachable}"
+                : null;
+        if (refusal is null)
+        {
+            shutdownControl.Restart();
+        }
+
+        return Task.FromResult(refusal);
+    }
 
     public Task RefuseSpinUps()
     {

@@ -69,6 +69,9 @@ public sealed class MandelboxContext
     /// <summary>Set by <see cref="CreateInputDevices"/>.</summary>
     public IInputDeviceSet? InputDevices { get; set; }
 
+    /// <summary>Whether a cloud drive was mounted, or is being mounted.</summary>
+    public bool HasDrives { get; set; }
+
     /// <summary>Set by the steps that create, start or adopt the container.</summary>
     public MandelboxContainer Container { get; } = new();
 
@@ -123,6 +126,9 @@ public sealed class MandelboxContext
         EndCause = State.EndCause,
         EndReason = State.EndReason,
         Phases = [.. State.Phases],
+        NotReattachable = Ecs is not null ? "the ECS agent made its container"
+            : HasDrives ? "its cloud drive would be unmounted"
+            : null,
     };
 }
 

@@ -3,6 +3,7 @@ using HostService.Infrastructure;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.Records;
 using HostService.Infrastructure.Storage.UserConfigs;
@@ -23,6 +24,7 @@ public sealed partial class MandelboxGrain(
     IBackendDatabase database,
     ICloudStorage cloudStorage,
     MandelboxRecords records,
+    IInputDevices inputDevices,
     IOptions<HostOptions> hostOptions,
     IOptions<MandelboxOptions> options,
     TimeProvider timeProvider,
@@ -31,6 +33,7 @@ public sealed partial class MandelboxGrain(
     private MandelboxContext? _context;
     private IHostGrain? _host;
     private bool _isDeactivating;
+    private bool _isHandedOver;
 
     private string Id => this.GetPrimaryKeyString();
 
@@ -79,6 +82,8 @@ public sealed partial class MandelboxGrain(
             context.Warnings.Add("its record is missing or damaged: its user configs cannot be saved");
         }
 
+        await TakeOverInputDevicesAsync(context);
+
         // Set first: the undo releases it even if the answer is lost.
         context.Lease = request.Lease;
         if (await RestoreLeaseAsync(request.Lease) is { } refusal)
@@ -91,6 +96,17 @@ public sealed partial class MandelboxGrain(
         await context.State.MoveToAsync(MandelboxState.Running);
         LogReattached(Id, request.ContainerId);
         return null;
+    }
+
+    public Task<bool> HandOver()
+    {
+        if (_context is null)
+        {
+            return Task.FromResult(true);
+        }
+
+        _isHandedOver = _context.State.Current == MandelboxState.Running;
+        return Task.FromResult(_isHandedOver);
     }
 
     public Task<MandelboxDescription?> Describe() => Task.FromResult(_context?.Describe());
@@ -184,6 +200,8 @@ public sealed partial class MandelboxGrain(
             return $"mandelbox {Id} does not run";
         }
 
+        context.HasDrives = true;
+        await ReportAsync(context);
         try
         {
             return await context.Tasks.TrackAsync(cloudStorage.MountAsync(Id, drive, context.Tasks.Ending.Token));
@@ -199,9 +217,21 @@ public sealed partial class MandelboxGrain(
         _isDeactivating = true;
 
         // The service ends every mandelbox before the silo stops. One that is left is ended here, so that what it holds is not forgotten.
-        if (_context is { } context)
+        if (_context is { } context && !_isHandedOver)
         {
             await EndAsync(context, EndCause.HostStopped, "the service is ending");
+        }
+    }
+
+    private async Task TakeOverInputDevicesAsync(MandelboxContext context)
+    {
+        try
+        {
+            context.InputDevices = await inputDevices.TakeOverAsync(Id, context.Paths.InputSocket, context.Tasks.Ending.Token);
+        }
+        catch (InputDeviceException exception)
+        {
+            context.Warnings.Add($"its input devices are lost: {exception.Message}");
         }
     }
 

@@ -165,7 +165,8 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
         _holder = null;
         try
         {
-            DescriptorSender.Send(client, _files);
+            // A stream socket carries descriptors only together with data.
+            DescriptorSender.Send(client, [0], _files);
             _holder = client;
             LogHandedOver(_path);
         }

@@ -10,8 +10,15 @@ public interface IInputDevices
     /// Makes three devices (absolute pointer, mouse, keyboard) or none. Their descriptors are offered on a unix socket to the first client,
     /// in one <c>SCM_RIGHTS</c> message in that order. Throws <see cref="InputDeviceException"/>.
     /// </summary>
+    /// <param name="mandelboxId">Whose they are, for the run that takes them over.</param>
     /// <param name="socketPath">An old socket there is replaced.</param>
-    Task<IInputDeviceSet> CreateAsync(string socketPath, CancellationToken cancellationToken);
+    Task<IInputDeviceSet> CreateAsync(string mandelboxId, string socketPath, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The devices that an earlier run made for this mandelbox, offered again on the socket; null where systemd has not kept them.
+    /// Throws <see cref="InputDeviceException"/>.
+    /// </summary>
+    Task<IInputDeviceSet?> TakeOverAsync(string mandelboxId, string socketPath, CancellationToken cancellationToken);
 }
 
 /// <summary>The three devices of one mandelbox. Disposing removes them and closes the socket; it may be repeated.</summary>

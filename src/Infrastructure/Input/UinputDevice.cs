@@ -41,6 +41,22 @@ internal sealed class UinputDevice(IUinputKernel kernel, VirtualDevice descripti
         }
     }
 
+    /// <summary>The device of an earlier run. Where it is none, closes the file and throws <see cref="InputDeviceException"/>.</summary>
+    public static UinputDevice TakeOver(IUinputKernel kernel, VirtualDevice description, SafeFileHandle file)
+    {
+        var device = new UinputDevice(kernel, description, file) { _created = true };
+        try
+        {
+            device.Sysname = device.ReadSysname();
+            return device;
+        }
+        catch (InputDeviceException)
+        {
+            device.Remove();
+            throw;
+        }
+    }
+
     /// <summary>Removes the device, even while a program has it open, and closes it. May be repeated. Null, or what failed.</summary>
     public string? Remove()
     {
@@ -113,7 +129,7 @@ internal sealed class UinputDevice(IUinputKernel kernel, VirtualDevice descripti
         catch (Win32Exception e)
         {
             throw new InputDeviceException(
-                $"'{description.Name}' could not be made: the kernel refused {Uinput.NameOf(request)}: {e.Message}", e);
+                $"'{description.Name}' is not usable: the kernel refused {Uinput.NameOf(request)}: {e.Message}", e);
         }
     }
 }

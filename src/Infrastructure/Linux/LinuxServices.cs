@@ -25,7 +25,9 @@ public static class LinuxServices
     public static IServiceCollection AddSystemd(this IServiceCollection services)
     {
         services.AddValidatedOptions<SystemdOptions>(SystemdOptions.Section);
-        services.AddSingleton<ISystemd, SystemdNotifier>();
+        services.AddSingleton<SystemdNotifier>();
+        services.AddSingleton<ISystemd>(provider => provider.GetRequiredService<SystemdNotifier>());
+        services.AddSingleton<IDescriptorStore>(provider => provider.GetRequiredService<SystemdNotifier>());
         services.AddSingleton<ReloadWatch>();
         services.AddSingleton<StatusLine>();
         return services.AddHostedService<WatchdogService>();

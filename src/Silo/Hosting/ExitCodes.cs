@@ -16,6 +16,9 @@ public static class ExitCodes
     public const int Refused = 3;
 
     public const int EngineLost = 4;
+
+    /// <summary>Ended for a restart: the unit starts it again (<c>RestartForceExitStatus=</c>), and mandelboxes go on.</summary>
+    public const int Restart = 5;
 }
 
 /// <summary>The service refuses to start; the message says why and what to do.</summary>

@@ -114,7 +114,7 @@ public static class ServiceHost
         services.AddValidatedOptions<ShutdownOptions>("Shutdown");
         services.AddSingleton(shutdown);
         services.AddSingleton<IShutdownSignal>(shutdown);
-        services.AddSingleton<IDrainControl>(shutdown);
+        services.AddSingleton<IShutdownControl>(shutdown);
         services.AddSingleton<IHostLifetime, NoConsoleLifetime>();
 
         // Its place among the hosted services is between the silo's and the HTTPS server's.

@@ -53,9 +53,15 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     /// B1, B30: always in a deployed environment, also after a start that failed, because an instance that nobody can use must not stay
     /// billed; locally only when the backend asks for it. Never a machine that is not on EC2, nor one that another run uses.
     /// </summary>
-    public bool TurnsMachineOff => !IsInUse && (Environment.IsDeployed
+    public bool TurnsMachineOff => !IsInUse && !LeavesMandelboxes && (Environment.IsDeployed
         ? Identity is not null || IsEc2
         : Identity is not null && IsFor(ShutdownReason.Request));
+
+    /// <summary>
+    /// Whether mandelboxes go on without this run, for the next one: at a restart, and when a start fails that was to take them over.
+    /// </summary>
+    public bool LeavesMandelboxes => IsFor(ShutdownReason.Restart)
+        || (IsFor(ShutdownReason.StartFailed) && Application is not null && Get<Leftovers>().Reattached.Count > 0);
 
     /// <summary>Of mandelboxes that this shutdown ends.</summary>
     public EndCause EndCause => IsFor(ShutdownReason.EngineLost) ? EndCause.EngineLost

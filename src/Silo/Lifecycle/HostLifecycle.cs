@@ -23,7 +23,7 @@ namespace HostService.Silo.Lifecycle;
 /// <remarks>
 /// Two Stop rows occur twice, because the contract wants them earlier than the reverse of the start would: directories go before the host's
 /// row is removed, and the dying heartbeat before metrics stop. The lower row keeps that order; the upper row serves a start that failed
-/// before the lower one, and otherwise finds nothing to do.
+/// before the lower one, and otherwise finds nothing to do. The StopForGood rows are left out where the mandelboxes go on in the next run.
 /// </remarks>
 public static class HostLifecycle
 {
@@ -41,7 +41,7 @@ public static class HostLifecycle
         new(Start<Preconditions>("check the preconditions", preconditions => preconditions.Check())),
         new(Start<IBackendDatabase>("test the database", (database, token) => database.TestAsync(token))),
         new(
-            Stop("send the dying heartbeat", SendDyingHeartbeatAsync),
+            StopForGood("send the dying heartbeat", SendDyingHeartbeatAsync),
             Start("find this host's identity", FindIdentityAsync)),
         new(Start("read the GPUs", async (host, token) =>
             host.Get<HostIdentityProvider>().Publish(host.Identity!, await host.Get<GpuMonitor>().TakeInventoryAsync(token)))),
@@ -49,7 +49,7 @@ public static class HostLifecycle
         new(Start<HostCapabilities>("load the AppArmor profile", (capabilities, token) => capabilities.LoadProfileAsync(token))),
         new(Start<Leftovers>("take back what the last run left", (leftovers, token) => leftovers.TakeBackAsync(token))),
         new(
-            Stop<HostDirectories>("remove directories", directories => directories.RemoveAll()),
+            StopForGood("remove directories", RemoveDirectoriesAsync),
             Start<HostDirectories>("make directories", directories => directories.Make())),
         new(Start<EngineStartup>("start the container engine", (engine, token) => engine.StartAsync(token))),
         new(Start("reach the container engine", async (host, token) => host.Engine = await host.Get<EngineStartup>().ReachAsync(token))),
@@ -74,22 +74,21 @@ public static class HostLifecycle
             StopLoop<NoticeMonitor>("stop watching EC2's notices"),
             StartLoop<NoticeMonitor>("watch EC2's notices")),
         new(
-            Stop("send the dying heartbeat", SendDyingHeartbeatAsync),
+            StopForGood("send the dying heartbeat", SendDyingHeartbeatAsync),
             StopLoop<WebserverHeartbeat>("stop the webserver's heartbeat"),
             StartLoop<WebserverHeartbeat>("start the webserver's heartbeat")),
         new(
             Stop<HeartbeatLoop>("stop the heartbeat", (heartbeat, _) => heartbeat.StopAsync()),
             Stop<IBackendDatabase>("flush database writes", (database, token) => database.FlushAsync(token)),
-            Stop<Registration>("remove the host's row", (registration, token) => registration.RemoveAsync(token)),
+            StopForGood("remove the host's row", (host, token) => host.Get<Registration>().RemoveAsync(token)),
             Stop<StaleRowSweep>("sweep stale rows", (sweep, token) => sweep.StopAsync(token)),
             Start("register the host", (host, token) => host.Get<Registration>().RegisterAsync(host.Earlier, token))),
         new(
-            Stop<HostDirectories>("remove directories", directories => directories.RemoveAll()),
+            StopForGood("remove directories", RemoveDirectoriesAsync),
             Stop<IUserConfigStore>("give up unfinished saves", (store, token) => store.StopAsync(token)),
             StopLoop<EngineEventLoop>("stop watching the engine"),
             StartLoop<EngineEventLoop>("watch the engine")),
-        new(Stop("end the mandelboxes", (host, token) =>
-            host.Get<MandelboxShutdown>().RunAsync(host.Grain, host.EndCause, token), options.MandelboxTimeout)),
+        new(Stop("end the mandelboxes", EndMandelboxesAsync, options.MandelboxTimeout)),
         new(
             Stop<IServer>("stop the HTTPS server", (server, token) => server.StopAsync(token)),
             Stop("close the host", CloseAsync),
@@ -145,9 +144,10 @@ public static class HostLifecycle
         await host.Get<Registration>().MarkActiveAgainAsync(cancellationToken);
     }
 
+    /// <summary>At a restart the row stays <c>ACTIVE</c>: the next run is the same host.</summary>
     private static Task MarkDrainingAsync(HostContext host, CancellationToken cancellationToken) => Task.WhenAll(
         host.Grain.SetStatus(HostStatus.Draining),
-        host.Get<Registration>().MarkDrainingAsync(cancellationToken));
+        host.LeavesMandelboxes ? Task.CompletedTask : host.Get<Registration>().MarkDrainingAsync(cancellationToken));
 
     private static async Task GraceAsync(HostContext host, CancellationToken cancellationToken)
     {
@@ -164,6 +164,17 @@ public static class HostLifecycle
         await host.Get<MandelboxDrain>().RunAsync(host.Grain, host.Shutdown.DrainToken);
         host.LogTakeover();
     }
+
+    private static Task EndMandelboxesAsync(HostContext host, CancellationToken cancellationToken)
+    {
+        var shutdown = host.Get<MandelboxShutdown>();
+        return host.LeavesMandelboxes
+            ? shutdown.HandOverAsync(host.Grain, cancellationToken)
+            : shutdown.RunAsync(host.Grain, host.EndCause, cancellationToken);
+    }
+
+    private static Task RemoveDirectoriesAsync(HostContext host, CancellationToken cancellationToken) =>
+        Task.Run(host.Get<HostDirectories>().RemoveAll, cancellationToken);
 
     private static Task CloseAsync(HostContext host, CancellationToken cancellationToken)
     {
@@ -196,6 +207,9 @@ public static class HostLifecycle
 
     private static HostStep Stop(string name, Func<HostContext, CancellationToken, Task> action, TimeSpan? timeout = null) =>
         new(name, action, IsStop: true, timeout);
+
+    private static HostStep StopForGood(string name, Func<HostContext, CancellationToken, Task> action) =>
+        Stop(name, (host, token) => host.LeavesMandelboxes ? Task.CompletedTask : action(host, token));
 
     private static HostStep Stop<T>(string name, Func<T, CancellationToken, Task> action)
         where T : notnull => Stop(name, (host, token) => action(host.Get<T>(), token));

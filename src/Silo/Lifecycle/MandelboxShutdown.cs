@@ -3,7 +3,7 @@ using HostService.Infrastructure.Files;
 
 namespace HostService.Silo.Lifecycle;
 
-/// <summary>Stops all mandelboxes in parallel, and waits for their clean-up (B30).</summary>
+/// <summary>Stops all mandelboxes in parallel, and waits for their clean-up (B30); or leaves them to the next run.</summary>
 public sealed partial class MandelboxShutdown(
     IGrainFactory grains,
     HostDirectories directories,
@@ -33,6 +33,24 @@ public sealed partial class MandelboxShutdown(
 
             var known = await Task.WhenAll(left.Select(m => grains.GetGrain<IMandelboxGrain>(m.MandelboxId).Describe()));
             directories.InUseBy = [.. before, .. known.Where(m => m is { ContainerMayRun: true }).Select(m => m!.MandelboxId)];
+        }
+    }
+
+    /// <summary>
+    /// Leaves running mandelboxes to the next run, and waits for spin-ups and ends that are in progress. Those that take too long are what
+    /// a crash leaves: the next run reclaims them.
+    /// </summary>
+    public async Task HandOverAsync(IHostGrain host, CancellationToken cancellationToken)
+    {
+        var left = await host.ListMandelboxes();
+        while (left.Count > 0)
+        {
+            var isHandedOver = await Task.WhenAll(left.Select(m => grains.GetGrain<IMandelboxGrain>(m.MandelboxId).HandOver()));
+            left = [.. left.Where((_, index) => !isHandedOver[index])];
+            if (left.Count > 0)
+            {
+                await Task.Delay(options.Value.RetryAfter, timeProvider, cancellationToken);
+            }
         }
     }
 

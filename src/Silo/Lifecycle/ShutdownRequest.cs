@@ -24,6 +24,9 @@ public enum ShutdownReason
     /// <summary>The host's row says that the webserver no longer wants this host.</summary>
     NotWanted,
 
+    /// <summary>An operator restarts the service: mandelboxes go on, and the next run takes them over.</summary>
+    Restart,
+
     /// <summary>Start-up failed; what it had begun is undone.</summary>
     StartFailed,
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
+using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Lifecycle;
 
@@ -8,7 +9,7 @@ namespace HostService.Silo.Lifecycle;
 /// Created before anything else, so that a signal in the first moment of a start ends it cleanly, too.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "It lives as long as the process.")]
-public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal, IDrainControl
+public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal, IShutdownControl
 {
     private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(1);
     private static readonly PosixSignal[] Signals = [PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
@@ -152,6 +153,10 @@ public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal,
 
     /// <summary>The webserver's request (B32).</summary>
     public void Request(string reason, bool force) => Request(new ShutdownRequest(ShutdownReason.Request, reason, Drains: !force));
+
+    /// <inheritdoc/>
+    public void Restart() => Request(new ShutdownRequest(
+        ShutdownReason.Restart, "an operator restarts the service; mandelboxes go on", ExitCodes.Restart));
 
     private async Task StopAfterAsync(TimeSpan limit, CancellationToken drainEnd)
     {

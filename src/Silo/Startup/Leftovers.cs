@@ -3,6 +3,7 @@ using HostService.Grains.Mandelbox;
 using HostService.Grains.Mandelbox.Steps;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Linux.Systemd;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.Records;
 using HostService.Infrastructure.Storage.UserConfigs;
@@ -24,6 +25,7 @@ public sealed partial class Leftovers(
     IContainerEngine engine,
     ICloudStorage cloudStorage,
     IUserConfigStore userConfigs,
+    IDescriptorStore descriptors,
     ILogger<Leftovers> logger)
 {
     /// <summary>Mandelboxes that go on in this run.</summary>
@@ -81,7 +83,7 @@ public sealed partial class Leftovers(
         await startup.StartAsync(cancellationToken);
         exclusive.ClaimEngine(await startup.ReachAsync(cancellationToken), Owner.InstanceName);
         var containers = await OfThisRootAsync(cancellationToken);
-        if (options.Value.OnLeftovers == "reattach")
+        if (options.Value.Reattaches)
         {
             ChooseReattached(containers);
         }
@@ -110,14 +112,20 @@ public sealed partial class Leftovers(
     }
 
     /// <summary>Takes over the mandelboxes that go on, all at once.</summary>
-    public Task ReattachAsync() => Task.WhenAll(Reattached.Select(async request =>
+    public async Task ReattachAsync()
     {
-        var id = request.Lease.MandelboxId;
-        if (await grains.GetGrain<IMandelboxGrain>(id).Reattach(request) is { } reason)
+        await Task.WhenAll(Reattached.Select(async request =>
         {
-            LogNotReattached(id, reason);
-        }
-    }));
+            var id = request.Lease.MandelboxId;
+            if (await grains.GetGrain<IMandelboxGrain>(id).Reattach(request) is { } reason)
+            {
+                LogNotReattached(id, reason);
+            }
+        }));
+
+        // Input devices of mandelboxes that have ended.
+        descriptors.RemoveUntaken();
+    }
 
     /// <summary>
     /// Logs the containers of earlier runs that are still there, which keep their leases

@@ -23,7 +23,7 @@ public sealed partial class Registration(
     private bool _isDraining;
 
     /// <summary>A run that takes mandelboxes over goes on with the row of the last one.</summary>
-    private bool MayHaveTakenOver => options.Value.OnLeftovers == "reattach";
+    private bool MayHaveTakenOver => options.Value.Reattaches;
 
     private string InstanceName => info.Current.Identity.InstanceName;
 

@@ -108,6 +108,21 @@ public sealed class OperatorTests
         Assert.Equal("this host is not draining.", refused.RootElement.GetProperty("detail").GetString());
     }
 
+    [Fact]
+    public async Task A_restart_begins_once_it_costs_no_user_anything_and_a_refusal_says_what()
+    {
+        var refusal = (string?)"mandelbox m1 cannot go on without the service";
+        var grains = new FakeGrains().Host<string?>(
+            nameof(IHostGrain.RequestRestart), _ => Task.FromResult(Interlocked.Exchange(ref refusal, null)));
+        await using var host = await GatewayHost.LocalAsync(grains);
+
+        using var refused = await JsonAsync(await host.SendAsync("POST", "/v1/host/restart", null, Loopback), HttpStatusCode.Conflict);
+        Assert.Equal("mandelbox m1 cannot go on without the service.", refused.RootElement.GetProperty("detail").GetString());
+        Assert.Equal(HttpStatusCode.Accepted, (await host.SendAsync("POST", "/v1/host/restart", null, Loopback)).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await host.SendAsync("POST", "/v1/host/restart", null)).StatusCode);
+        Assert.Equal(2, grains.CallsOf(nameof(IHostGrain.RequestRestart)).Count());
+    }
+
     [Theory]
     [InlineData("..%2f..%2fetc")]
     [InlineData("%2e%2e%2fx")]
@@ -132,6 +147,7 @@ public sealed class OperatorTests
     [Theory]
     [InlineData("POST", "/v1/host", "GET, HEAD")]
     [InlineData("GET", "/v1/host/drain", "DELETE")]
+    [InlineData("GET", "/v1/host/restart", "POST")]
     [InlineData("DELETE", "/v1/mandelboxes", "GET, HEAD")]
     [InlineData("PUT", "/v1/mandelboxes/box-1", "GET, HEAD, DELETE")]
     public async Task Another_method_is_a_405_that_names_the_ones_there_are(string method, string path, string allow)
@@ -230,7 +246,8 @@ public sealed class OperatorTests
         [
             "/spin_up_mandelbox put", "/drain_and_shutdown post", "/set_container_dpi put", "/mount_cloud_storage post",
             "/register_docker_container_id post",
-            "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/host/drain delete", "/v1/history get", "/v1/mandelboxes get",
+            "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/host/drain delete", "/v1/host/restart post",
+            "/v1/history get", "/v1/mandelboxes get",
             "/v1/mandelboxes/{id} get",
             "/v1/mandelboxes/{id} delete",
         ];

@@ -1,7 +1,8 @@
-using System.Text.Json.Nodes;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure;
+using HostService.Silo.Hosting;
 using HostService.Tests.Support;
+using System.Text.Json.Nodes;
 
 namespace HostService.Tests.Unit.Deploy;
 
@@ -52,6 +53,7 @@ public sealed class AmiFilesTests : IDisposable
         string[] taken =
         [
             "Requires=docker.service", "After=docker.service", "Restart=no", "TimeoutStopSec=", "KillMode=mixed",
+            $"RestartForceExitStatus={ExitCodes.Restart}", $"SuccessExitStatus={ExitCodes.Restart}", "FileDescriptorStoreMax=",
             "Environment=Host__RequireEnvironment=true",
         ];
         foreach (var key in taken)

@@ -20,10 +20,10 @@ public sealed partial class RealUinputTests : IDisposable
     {
         var options = new InputOptions();
         var devices = new UinputInputDevices(
-            new UinputKernel(), Options.Create(options), TimeProvider.System, NullLogger<UinputInputDevices>.Instance);
+            new UinputKernel(), new FakeDescriptorStore(), Options.Create(options), TimeProvider.System, NullLogger<UinputInputDevices>.Instance);
         Assert.Null(devices.Unavailable);
         var path = Path.Combine(_directory.FullName, "uinput.sock");
-        var set = await devices.CreateAsync(path, default);
+        var set = await devices.CreateAsync("m1", path, default);
         using var client = new DescriptorClient(path);
         var (_, files) = client.Receive();
         var names = set.DeviceNodes.Select(n => File.ReadAllText($"/sys/class/input/{Path.GetFileName(n)}/device/name").Trim());
@@ -51,8 +51,8 @@ public sealed partial class RealUinputTests : IDisposable
     public async Task The_kernel_announces_what_B13_says()
     {
         var devices = new UinputInputDevices(
-            new UinputKernel(), Options.Create(new InputOptions()), TimeProvider.System, NullLogger<UinputInputDevices>.Instance);
-        await using var set = await devices.CreateAsync(Path.Combine(_directory.FullName, "uinput.sock"), default);
+            new UinputKernel(), new FakeDescriptorStore(), Options.Create(new InputOptions()), TimeProvider.System, NullLogger<UinputInputDevices>.Instance);
+        await using var set = await devices.CreateAsync("m1", Path.Combine(_directory.FullName, "uinput.sock"), default);
         using var absolute = FileCalls.Open(set.DeviceNodes[0], FileCalls.ReadWrite);
         using var relative = FileCalls.Open(set.DeviceNodes[1], FileCalls.ReadWrite);
         using var keyboard = FileCalls.Open(set.DeviceNodes[2], FileCalls.ReadWrite);

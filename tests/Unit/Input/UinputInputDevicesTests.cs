@@ -10,13 +10,14 @@ public sealed class UinputInputDevicesTests : IDisposable
     private readonly FakeUinputKernel _kernel = new();
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("mandelbox");
     private readonly WatchedClock _clock = new();
+    private readonly FakeDescriptorStore _store = new();
 
     private string SocketPath => Path.Combine(_directory.FullName, "sockets", "uinput.sock");
 
     [Fact]
     public async Task Three_devices_are_made_absolute_relative_keyboard_and_their_nodes_found()
     {
-        await using var set = await Devices().CreateAsync(SocketPath, default);
+        await using var set = await Devices().CreateAsync("m1", SocketPath, default);
 
         Assert.Equal(["event20", "event21", "event22"], set.DeviceNodes.Select(n => Path.GetFileName(n)));
         Assert.All(set.DeviceNodes, n => Assert.True(File.Exists(n)));
@@ -30,7 +31,7 @@ public sealed class UinputInputDevicesTests : IDisposable
     [Fact]
     public async Task The_kernel_is_told_what_each_pointer_is_in_the_order_that_it_wants()
     {
-        await using var set = await Devices().CreateAsync(SocketPath, default);
+        await using var set = await Devices().CreateAsync("m1", SocketPath, default);
 
         Assert.Equal(
         [
@@ -57,7 +58,7 @@ public sealed class UinputInputDevicesTests : IDisposable
     [Fact]
     public async Task The_keyboard_has_every_key_and_no_axes()
     {
-        await using var set = await Devices().CreateAsync(SocketPath, default);
+        await using var set = await Devices().CreateAsync("m1", SocketPath, default);
 
         Assert.Equal(
         [
@@ -69,7 +70,7 @@ public sealed class UinputInputDevicesTests : IDisposable
     [Fact]
     public async Task A_client_is_given_the_three_open_devices_in_their_order()
     {
-        await using var set = await Devices().CreateAsync(SocketPath, default);
+        await using var set = await Devices().CreateAsync("m1", SocketPath, default);
 
         using var client = new DescriptorClient(SocketPath);
         var (bytes, files) = client.Receive();
@@ -81,7 +82,7 @@ public sealed class UinputInputDevicesTests : IDisposable
     [Fact]
     public async Task Disposing_removes_the_devices_last_one_first_closes_all_and_may_be_repeated()
     {
-        var set = await Devices().CreateAsync(SocketPath, default);
+        var set = await Devices().CreateAsync("m1", SocketPath, default);
 
         await Task.WhenAll(set.DisposeAsync().AsTask(), set.DisposeAsync().AsTask());
         await set.DisposeAsync();
@@ -93,7 +94,7 @@ public sealed class UinputInputDevicesTests : IDisposable
     [Fact]
     public async Task A_refusal_at_any_step_leaves_nothing_behind()
     {
-        await using (await Devices().CreateAsync(SocketPath, default))
+        await using (await Devices().CreateAsync("m1", SocketPath, default))
         {
         }
 
@@ -102,7 +103,7 @@ public sealed class UinputInputDevicesTests : IDisposable
         {
             using var kernel = new FakeUinputKernel { RefusedCall = step };
 
-            var error = await Assert.ThrowsAsync<InputDeviceException>(() => Devices(kernel).CreateAsync(SocketPath, default));
+            var error = await Assert.ThrowsAsync<InputDeviceException>(() => Devices(kernel).CreateAsync("m1", SocketPath, default));
 
             var refused = kernel.Calls[step - 1];
             Assert.Contains("Operation not permitted", error.Message, StringComparison.Ordinal);
@@ -121,7 +122,7 @@ public sealed class UinputInputDevicesTests : IDisposable
     {
         File.WriteAllText(Path.Combine(_directory.FullName, "sockets"), "a file where a directory should be");
 
-        var error = await Assert.ThrowsAsync<InputDeviceException>(() => Devices().CreateAsync(SocketPath, default));
+        var error = await Assert.ThrowsAsync<InputDeviceException>(() => Devices().CreateAsync("m1", SocketPath, default));
 
         Assert.Contains(SocketPath, error.Message, StringComparison.Ordinal);
         AssertNothingLeft();
@@ -131,7 +132,7 @@ public sealed class UinputInputDevicesTests : IDisposable
     public async Task A_kernel_without_evdev_is_named_and_nothing_stays()
     {
         _kernel.MakesEventDevices = false;
-        var creation = Devices().CreateAsync(SocketPath, default);
+        var creation = Devices().CreateAsync("m1", SocketPath, default);
         await _clock.TimerStarted;
         _clock.Advance(_kernel.Options.NodeTimeout);
 
@@ -150,7 +151,7 @@ public sealed class UinputInputDevicesTests : IDisposable
         Directory.CreateDirectory(Path.Combine(_kernel.Options.SysRoot, "input2", "event22"));
         _kernel.MakeNode(1);
         _kernel.MakeNode(2);
-        var creation = Devices().CreateAsync(SocketPath, default);
+        var creation = Devices().CreateAsync("m1", SocketPath, default);
         await _clock.TimerStarted;
         Directory.CreateDirectory(Path.Combine(_kernel.Options.SysRoot, "input0", "event20"));
         _kernel.MakeNode(0);
@@ -165,7 +166,7 @@ public sealed class UinputInputDevicesTests : IDisposable
         _kernel.MakesNodes = false;
         _kernel.MakeNode(0);
         _kernel.MakeNode(2);
-        var creation = Devices().CreateAsync(SocketPath, default);
+        var creation = Devices().CreateAsync("m1", SocketPath, default);
         await _clock.TimerStarted;
         _kernel.MakeNode(1);
 
@@ -177,7 +178,7 @@ public sealed class UinputInputDevicesTests : IDisposable
     public async Task A_node_that_never_comes_fails_at_the_deadline_and_nothing_stays()
     {
         _kernel.MakesNodes = false;
-        var creation = Devices().CreateAsync(SocketPath, default);
+        var creation = Devices().CreateAsync("m1", SocketPath, default);
         await _clock.TimerStarted;
         _clock.Advance(_kernel.Options.NodeTimeout);
 
@@ -192,14 +193,14 @@ public sealed class UinputInputDevicesTests : IDisposable
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Devices().CreateAsync(SocketPath, cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Devices().CreateAsync("m1", SocketPath, cancelled.Token));
         AssertNothingLeft();
     }
 
     [Fact]
     public async Task What_cannot_be_removed_is_told_after_all_was_tried()
     {
-        var set = await Devices().CreateAsync(SocketPath, default);
+        var set = await Devices().CreateAsync("m1", SocketPath, default);
         _kernel.RefusedName = "UI_DEV_DESTROY";
 
         var error = await Assert.ThrowsAsync<InputDeviceException>(() => set.DisposeAsync().AsTask());
@@ -212,13 +213,56 @@ public sealed class UinputInputDevicesTests : IDisposable
     [Fact]
     public async Task A_removal_that_failed_is_tried_again_and_does_not_fail_for_ever()
     {
-        var set = await Devices().CreateAsync(SocketPath, default);
+        var set = await Devices().CreateAsync("m1", SocketPath, default);
         _kernel.RefusedName = "UI_DEV_DESTROY";
         await Assert.ThrowsAsync<InputDeviceException>(() => set.DisposeAsync().AsTask());
 
         await set.DisposeAsync();
 
         Assert.Equal(0, _kernel.OpenFiles);
+    }
+
+    [Fact]
+    public async Task Those_that_store_has_kept_are_the_same_devices_are_offered_again_and_go_with_the_mandelbox()
+    {
+        // The run that made them dies: nothing is disposed of.
+        var made = await Devices().CreateAsync("m1", SocketPath, default);
+
+        var taken = await Devices().TakeOverAsync("m1", SocketPath, default);
+
+        Assert.Equal(made.DeviceNodes, taken!.DeviceNodes);
+        using var client = new DescriptorClient(SocketPath);
+        Assert.Equal(["device 0", "device 1", "device 2"], client.Receive().Files.Select(DescriptorClient.ContentOf));
+        await taken.DisposeAsync();
+        AssertNothingLeft();
+        Assert.Empty(_store.Names);
+    }
+
+    [Theory]
+    [InlineData("m1.0")]
+    [InlineData("m1.2")]
+    public async Task Where_store_has_lost_one_none_is_taken_over_and_nothing_stays_open(string lost)
+    {
+        _ = await Devices().CreateAsync("m1", SocketPath, default);
+        _store.Remove(lost);
+
+        Assert.Null(await Devices().TakeOverAsync("m1", SocketPath, default));
+
+        // The kernel removes a device with the last file that has it open.
+        Assert.Equal(1, _kernel.OpenFiles);
+        Assert.Empty(_store.Names);
+    }
+
+    [Fact]
+    public async Task Files_that_are_no_devices_are_closed_and_are_an_error()
+    {
+        _ = await Devices().CreateAsync("m1", SocketPath, default);
+        _kernel.RefusedName = "UI_GET_SYSNAME";
+
+        await Assert.ThrowsAsync<InputDeviceException>(() => Devices().TakeOverAsync("m1", SocketPath, default));
+
+        Assert.Equal(0, _kernel.OpenFiles);
+        Assert.Empty(_store.Names);
     }
 
     [Fact]
@@ -261,7 +305,7 @@ public sealed class UinputInputDevicesTests : IDisposable
     }
 
     private UinputInputDevices Devices(FakeUinputKernel? kernel = null) =>
-        new(kernel ?? _kernel, Options.Create((kernel ?? _kernel).Options), _clock, NullLogger<UinputInputDevices>.Instance);
+        new(kernel ?? _kernel, _store, Options.Create((kernel ?? _kernel).Options), _clock, NullLogger<UinputInputDevices>.Instance);
 
     private void AssertNothingLeft(FakeUinputKernel? kernel = null)
     {

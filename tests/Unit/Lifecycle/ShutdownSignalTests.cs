@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using HostService.GrainInterfaces;
+using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
 using HostService.Tests.Support;
 
@@ -196,6 +197,16 @@ public sealed class ShutdownSignalTests
         Assert.False(_shutdown.TryResume(canResume: true));
 
         Assert.Equal("this host is shutting down already", _shutdown.CancelDrain());
+    }
+
+    [Fact]
+    public async Task A_restart_is_a_stop_with_an_exit_code_of_its_own()
+    {
+        var shutdown = new ShutdownSignal(TimeProvider.System);
+
+        shutdown.Restart();
+
+        Assert.Equal((ShutdownReason.Restart, ExitCodes.Restart), ((await shutdown.Stopped).Reason, (await shutdown.Stopped).ExitCode));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using HostService.Infrastructure.Linux.Libc;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -43,6 +44,69 @@ public sealed class SystemdNotifierTests : IDisposable
         systemd.Status("fine\nSTOPPING=1");
 
         Assert.Equal("STATUS=fine STOPPING=1", socket.Receive());
+    }
+
+    [Fact]
+    public void A_file_for_the_next_run_is_handed_over_by_name_and_taken_back_by_name()
+    {
+        using var socket = new NotifySocket();
+        using var systemd = Notifier(("NOTIFY_SOCKET", socket.Address));
+        using var file = File.OpenHandle(Path.Combine(_directory.FullName, "file"), FileMode.Create, FileAccess.ReadWrite);
+
+        systemd.Store("m1.0", file);
+        Assert.Equal("FDSTORE=1\nFDNAME=m1.0\nFDPOLL=0", socket.Receive());
+        systemd.Remove("m1.0");
+        Assert.Equal("FDSTOREREMOVE=1\nFDNAME=m1.0", socket.Receive());
+    }
+
+    [Fact]
+    public void A_file_of_the_last_run_is_taken_once_and_no_program_inherits_it()
+    {
+        using var socket = new NotifySocket();
+        var path = Path.Combine(_directory.FullName, "file");
+        File.WriteAllText(path, "kept");
+        var inherited = FileCalls.Open(path, FileCalls.ReadWrite);
+        var descriptor = (int)inherited.DangerousGetHandle();
+        inherited.SetHandleAsInvalid();
+        using var systemd = Notifier(
+            descriptor,
+            ("NOTIFY_SOCKET", socket.Address),
+            ("LISTEN_PID", Environment.ProcessId.ToString(CultureInfo.InvariantCulture)),
+            ("LISTEN_FDNAMES", "m1.0"));
+
+        using var taken = systemd.Take("m1.0");
+
+        Assert.Equal(path, File.ResolveLinkTarget($"/proc/self/fd/{descriptor}", returnFinalTarget: false)?.FullName);
+        Assert.Contains("flags:\t02", File.ReadAllText($"/proc/self/fdinfo/{descriptor}"), StringComparison.Ordinal);
+        Assert.Null(systemd.Take("m1.0"));
+        systemd.RemoveUntaken();
+        Assert.True(socket.IsEmpty);
+    }
+
+    [Fact]
+    public void Files_that_nobody_takes_are_closed()
+    {
+        using var socket = new NotifySocket();
+        var path = Path.Combine(_directory.FullName, "file");
+        File.WriteAllText(path, "kept");
+        var inherited = FileCalls.Open(path, FileCalls.ReadWrite);
+        var descriptor = (int)inherited.DangerousGetHandle();
+        inherited.SetHandleAsInvalid();
+        using var systemd = Notifier(descriptor, ("NOTIFY_SOCKET", socket.Address), ("LISTEN_FDNAMES", "gone.0"));
+
+        systemd.RemoveUntaken();
+
+        Assert.Equal("FDSTOREREMOVE=1\nFDNAME=gone.0", socket.Receive());
+        Assert.Null(systemd.Take("gone.0"));
+        Assert.NotEqual(path, File.Exists($"/proc/self/fd/{descriptor}") ? File.ResolveLinkTarget($"/proc/self/fd/{descriptor}", false)?.FullName : null);
+    }
+
+    [Fact]
+    public void Files_for_another_process_are_left_alone()
+    {
+        using var systemd = Notifier(("LISTEN_PID", "1"), ("LISTEN_FDNAMES", "m1.0"));
+
+        Assert.Null(systemd.Take("m1.0"));
     }
 
     [Fact]
@@ -159,8 +223,14 @@ public sealed class SystemdNotifierTests : IDisposable
             + "directory", e.Message, StringComparison.Ordinal);
     }
 
-    private SystemdNotifier Notifier(params (string Name, string? Value)[] environment) =>
-        new(Options.Create(new SystemdOptions()), _clock, NullLogger<SystemdNotifier>.Instance, name => environment.FirstOrDefault(v => v.Name == name).Value);
+    private SystemdNotifier Notifier(params (string Name, string? Value)[] environment) => Notifier(3, environment);
+
+    private SystemdNotifier Notifier(int firstStoredFile, params (string Name, string? Value)[] environment) => new(
+        Options.Create(new SystemdOptions()),
+        _clock,
+        NullLogger<SystemdNotifier>.Instance,
+        name => environment.FirstOrDefault(v => v.Name == name).Value,
+        firstStoredFile);
 
     private SystemdNotifier NotifierWith(string script)
     {

@@ -40,7 +40,8 @@ public sealed partial class CreateInputDevices(IInputDevices inputDevices, bool 
 
         try
         {
-            context.InputDevices = await inputDevices.CreateAsync(context.Paths.InputSocket, cancellationToken);
+            context.InputDevices = await inputDevices.CreateAsync(
+                context.MandelboxId, context.Paths.InputSocket, cancellationToken);
             return StepResult.Done;
         }
         catch (InputDeviceException exception)

@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HostService.Infrastructure.Linux.Libc;
 
-/// <summary><c>open</c> and <c>read</c>. A refusal is a <see cref="Win32Exception"/>.</summary>
+/// <summary><c>open</c>, <c>read</c> and <c>fcntl</c>. A refusal is a <see cref="Win32Exception"/>.</summary>
 internal static unsafe partial class FileCalls
 {
     public const int ReadWrite = 0x2;
@@ -12,6 +12,10 @@ internal static unsafe partial class FileCalls
     public const int CloseOnExec = 0x80000;
     public const int PathOnly = 0x200000;
     public const int ErrorInterrupted = 4;
+
+    /// <summary><c>F_SETFD</c>, and its only flag.</summary>
+    private const int SetDescriptorFlags = 2;
+    private const int CloseOnExecFlag = 1;
 
     /// <summary>Another number on arm64.</summary>
     public static readonly int NoFollow = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
@@ -36,6 +40,12 @@ internal static unsafe partial class FileCalls
             }
         }
     }
+
+    /// <summary>Programs that this process starts do not inherit the descriptor.</summary>
+    public static void SetCloseOnExec(int descriptor) => SystemCall.Check(Control(descriptor, SetDescriptorFlags, CloseOnExecFlag));
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int Control(int descriptor, int command, int argument);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int OpenDescriptor(string path, int flags);

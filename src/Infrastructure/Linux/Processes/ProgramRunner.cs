@@ -5,7 +5,7 @@ using System.Text;
 namespace HostService.Infrastructure.Linux.Processes;
 
 /// <summary>Runs a short-lived program to its end.</summary>
-internal static class ProgramRunner
+public static class ProgramRunner
 {
     /// <summary>Characters kept of each output; the rest is read and dropped.</summary>
     private const int LongestOutput = 4096;

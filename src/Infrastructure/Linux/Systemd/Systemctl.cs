@@ -4,7 +4,7 @@ using HostService.Infrastructure.Linux.Processes;
 namespace HostService.Infrastructure.Linux.Systemd;
 
 /// <summary>Runs <c>systemctl</c>.</summary>
-internal sealed class Systemctl(SystemdOptions options, TimeProvider timeProvider)
+public sealed class Systemctl(SystemdOptions options, TimeProvider timeProvider)
 {
     /// <summary>systemd sets it at its start and at each reload.</summary>
     private const string LoadedAt = "UnitsLoadTimestampMonotonic";
@@ -19,6 +19,14 @@ internal sealed class Systemctl(SystemdOptions options, TimeProvider timeProvide
             "systemd does not tell when it loaded its units", ["show", $"--property={LoadedAt}", "--value"], cancellationToken);
         return long.TryParse(output.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var microseconds) ? microseconds : null;
     }
+
+    /// <summary>A property of a unit, as <c>systemctl show</c> prints it.</summary>
+    public async Task<string> ReadAsync(string unit, string property, CancellationToken cancellationToken) => (await RunAsync(
+        $"systemd does not tell {property} of {unit}", ["show", $"--property={property}", "--value", "--", unit], cancellationToken)).Trim();
+
+    /// <summary>Returns once systemd knows of it; the unit is stopped and started later.</summary>
+    public Task RequestRestartAsync(string unit, CancellationToken cancellationToken) =>
+        RunAsync($"{unit} cannot be restarted", ["restart", "--no-block", "--", unit], cancellationToken);
 
     private async Task<string> RunAsync(string failure, string[] arguments, CancellationToken cancellationToken)
     {

@@ -1,16 +1,16 @@
 using System.ComponentModel;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using HostService.Infrastructure.Linux.Libc;
 using Microsoft.Win32.SafeHandles;
 
-namespace HostService.Infrastructure.Input;
+namespace HostService.Infrastructure.Linux.Libc;
 
 /// <summary>Passes open files to another process over a unix socket.</summary>
 internal static unsafe class DescriptorSender
 {
-    /// <summary>Sends one byte with these descriptors; the receiver gets copies. Throws <see cref="Win32Exception"/>.</summary>
-    public static void Send(Socket socket, IReadOnlyList<SafeFileHandle> files)
+    /// <summary>Sends a message with these descriptors; the receiver gets copies. Throws <see cref="Win32Exception"/>.</summary>
+    /// <param name="message">At least one byte on a stream socket, which carries descriptors only together with data.</param>
+    public static void Send(Socket socket, ReadOnlySpan<byte> message, IReadOnlyList<SafeFileHandle> files)
     {
         var rights = files.Count * sizeof(int);
         var size = sizeof(SocketCalls.ControlHeader) + ((rights + 7) & ~7);
@@ -20,10 +20,6 @@ internal static unsafe class DescriptorSender
         header->Level = SocketCalls.SocketLevel;
         header->Type = SocketCalls.ScmRights;
 
-        // A stream socket carries descriptors only together with data.
-        byte data = 0;
-        var vector = new SocketCalls.Vector { Base = &data, Length = 1 };
-        var message = new SocketCalls.MessageHeader { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = (nuint)size };
         var held = 0;
         try
         {
@@ -34,13 +30,10 @@ internal static unsafe class DescriptorSender
                 ((int*)(header + 1))[held] = (int)files[held].DangerousGetHandle();
             }
 
-            while (SocketCalls.SendMessage(socket.SafeHandle, &message, SocketCalls.NoSignal) < 0)
+            fixed (byte* data = message)
             {
-                var error = Marshal.GetLastPInvokeError();
-                if (error != FileCalls.ErrorInterrupted)
-                {
-                    throw new Win32Exception(error);
-                }
+                var vector = new SocketCalls.Vector { Base = data, Length = (nuint)message.Length };
+                Send(socket, new() { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = (nuint)size });
             }
         }
         finally
@@ -48,6 +41,18 @@ internal static unsafe class DescriptorSender
             while (held > 0)
             {
                 files[--held].DangerousRelease();
+            }
+        }
+    }
+
+    private static void Send(Socket socket, SocketCalls.MessageHeader message)
+    {
+        while (SocketCalls.SendMessage(socket.SafeHandle, &message, SocketCalls.NoSignal) < 0)
+        {
+            var error = Marshal.GetLastPInvokeError();
+            if (error != FileCalls.ErrorInterrupted)
+            {
+                throw new Win32Exception(error);
             }
         }
     }

@@ -1,0 +1,174 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Text.Json.Nodes;
+using HostService.Infrastructure.Linux.Processes;
+using HostService.Infrastructure.Linux.Systemd;
+using HostService.Silo.Hosting;
+
+namespace HostService.Silo.Cli;
+
+/// <summary>Replaces the binary of a running unit; puts the old one back when the new one is not ready in time.</summary>
+internal sealed class Upgrade(
+    ServiceClient client, Systemctl systemctl, string unit, TimeSpan timeout, TimeProvider timeProvider)
+{
+    private const UnixFileMode Executable = (UnixFileMode)0b111_101_101;
+
+    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan VersionTimeout = TimeSpan.FromSeconds(30);
+
+    /// <summary>When the run that answered last was started; tells one run from the next.</summary>
+    private DateTimeOffset _startedAt;
+
+    /// <returns>The exit code.</returns>
+    /// <exception cref="IOException">The file is no host-service, or the installed one cannot be replaced: nothing has changed.</exception>
+    /// <exception cref="SystemdException">systemd does not do what it is asked.</exception>
+    public async Task<int> RunAsync(string file, CancellationToken cancellationToken)
+    {
+        var installed = await InstalledAsync(cancellationToken);
+        if (file == installed)
+        {
+            throw new IOException($"{file} is the installed binary: name the new one.");
+        }
+
+        var version = (await ProgramRunner.RunAsync(file, ["version"], "", VersionTimeout, timeProvider, cancellationToken)).Trim();
+        if (!version.StartsWith("host-service ", StringComparison.Ordinal))
+        {
+            throw new IOException($"{file} is no host-service: 'version' says '{version}'.");
+        }
+
+        await LookAsync(cancellationToken);
+        var old = installed + ".old";
+        Replace(old, installed);
+        Replace(installed, file);
+        var (status, body) = await client.SendAsync(HttpMethod.Post, "/v1/host/restart", null, cancellationToken);
+        if (status != HttpStatusCode.Accepted)
+        {
+            Replace(installed, old);
+            return await ServiceClient.FailedAsync(status, body);
+        }
+
+        Console.WriteLine($"restarting with {version}");
+        if (await WaitAsync(cancellationToken) is not { } fault)
+        {
+            Console.WriteLine("the new version is ready");
+            return ExitCodes.Ended;
+        }
+
+        await Console.Error.WriteLineAsync($"host-service: the new version is not ready: {fault}. Putting the old one back.");
+        Replace(installed, old);
+        await RestartByKillAsync(cancellationToken);
+        await Console.Error.WriteLineAsync(await WaitAsync(cancellationToken) is { } failure
+            ? $"host-service: the old version is not ready either: {failure}. See: journalctl -u {unit}"
+            : $"host-service: the old version is ready again. See: journalctl -u {unit}");
+        return ExitCodes.Failed;
+    }
+
+    /// <summary>The binary that the unit runs.</summary>
+    private async Task<string> InstalledAsync(CancellationToken cancellationToken)
+    {
+        var pid = await MainPidAsync(cancellationToken);
+        return pid != 0 && File.ResolveLinkTarget($"/proc/{pid}/exe", returnFinalTarget: false)?.FullName is { } binary
+            ? binary
+            : throw new IOException($"{unit} does not run: install the new version and start it.");
+    }
+
+    private async Task<int> MainPidAsync(CancellationToken cancellationToken) =>
+        int.Parse(await systemctl.ReadAsync(unit, "MainPID", cancellationToken), CultureInfo.InvariantCulture);
+
+    /// <summary>
+    /// Ends a run that may hang, and starts the unit again. The restart is requested first: systemd closes the files that it keeps for the
+    /// unit as soon as that has ended with no start to come. Only the run that was there before it is killed.
+    /// </summary>
+    private async Task RestartByKillAsync(CancellationToken cancellationToken)
+    {
+        var pid = await MainPidAsync(cancellationToken);
+        await systemctl.RequestRestartAsync(unit, cancellationToken);
+        if (pid != 0)
+        {
+            try
+            {
+                using var run = Process.GetProcessById(pid);
+                run.Kill();
+            }
+            catch (ArgumentException)
+            {
+                // It has ended.
+            }
+        }
+    }
+
+    /// <summary>By a rename: a binary that runs cannot be written to.</summary>
+    private static void Replace(string target, string source)
+    {
+        var copy = target + ".new";
+        File.Copy(source, copy, overwrite: true);
+        File.SetUnixFileMode(copy, Executable);
+        using (var file = File.OpenHandle(copy, FileMode.Open, FileAccess.ReadWrite))
+        {
+            RandomAccess.FlushToDisk(file);
+        }
+
+        File.Move(copy, target, overwrite: true);
+    }
+
+    /// <summary>Waits until another run than the last one is ready. Null then, else why not.</summary>
+    private async Task<string?> WaitAsync(CancellationToken cancellationToken)
+    {
+        using var late = new CancellationTokenSource(timeout, timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        var last = _startedAt;
+        var fault = "the restart did not begin";
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(LookInterval, timeProvider, either.Token);
+                try
+                {
+                    var reason = await LookAsync(either.Token);
+                    if (_startedAt != last)
+                    {
+                        if (reason is null)
+                        {
+                            return null;
+                        }
+
+                        fault = reason;
+                    }
+                }
+                catch (ServiceClientException)
+                {
+                    fault = "it does not answer";
+                    switch (await systemctl.ReadAsync(unit, "ActiveState", either.Token))
+                    {
+                        case "failed":
+                            return $"it ended with exit code {await systemctl.ReadAsync(unit, "ExecMainStatus", either.Token)}";
+                        case "inactive":
+                            // An older unit does not start it again by itself.
+                            await systemctl.RequestRestartAsync(unit, either.Token);
+                            break;
+                    }
+                }
+            }
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested)
+        {
+            return $"{fault}, after {timeout.TotalSeconds:0} s";
+        }
+    }
+
+    /// <summary>Null when the service is ready, else why not; sets <see cref="_startedAt"/>.</summary>
+    /// <exception cref="ServiceClientException">It does not answer.</exception>
+    private async Task<string?> LookAsync(CancellationToken cancellationToken)
+    {
+        var (_, host) = await client.SendAsync(HttpMethod.Get, "/v1/host", null, cancellationToken);
+        if (DateTimeOffset.TryParse((string?)JsonNode.Parse(host)?["startedAt"], CultureInfo.InvariantCulture, out var startedAt))
+        {
+            _startedAt = startedAt;
+        }
+
+        var (status, reasons) = await client.SendAsync(HttpMethod.Get, "/readyz", null, cancellationToken);
+        return status == HttpStatusCode.OK ? null : reasons.Trim();
+    }
+}

@@ -1,0 +1,56 @@
+using System.CommandLine;
+using HostService.Infrastructure.Linux.Systemd;
+using HostService.Silo.Hosting;
+
+namespace HostService.Silo.Cli;
+
+/// <summary><c>host-service upgrade</c>: another version of the service, under its running mandelboxes.</summary>
+internal static class UpgradeCommand
+{
+    public static Command Create()
+    {
+        var command = new Command(
+            "upgrade",
+            "Replace the binary of the running unit and restart it; mandelboxes go on (needs Host:OnLeftovers=reattach). When the new one "
+            + "is not ready in time, the old one is put back. The old binary stays beside the new one, with the suffix .old.");
+        var to = new Option<FileInfo>("--to") { Description = "The new binary.", Required = true };
+        var unit = new Option<string>("--unit")
+        {
+            Description = "The service's unit.",
+            DefaultValueFactory = _ => "host-service.service",
+        };
+        var timeout = new Option<int>("--timeout")
+        {
+            Description = "How many seconds the new one may take to be ready.",
+            DefaultValueFactory = _ => 120,
+        };
+        timeout.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() < 1)
+            {
+                result.AddError("--timeout must be at least 1 second.");
+            }
+        });
+        command.Options.Add(to);
+        command.Options.Add(unit);
+        command.Options.Add(timeout);
+        var service = new ServiceOptions().AddTo(command);
+        command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
+        {
+            using var client = service.Client(parsed);
+            var systemctl = new Systemctl(new SystemdOptions(), TimeProvider.System);
+            var upgrade = new Upgrade(
+                client, systemctl, parsed.GetValue(unit)!, TimeSpan.FromSeconds(parsed.GetValue(timeout)), TimeProvider.System);
+            try
+            {
+                return await upgrade.RunAsync(parsed.GetValue(to)!.FullName, cancellationToken);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or SystemdException)
+            {
+                await Console.Error.WriteLineAsync($"host-service: {exception.Message}");
+                return ExitCodes.Failed;
+            }
+        }));
+        return command;
+    }
+}
