@@ -94,6 +94,21 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
         }
     }
 
+    /// <summary>Moves time on to the next timer, and fires it; false when none is set.</summary>
+    public bool AdvanceToNextTimer()
+    {
+        lock (_gate)
+        {
+            if (_pending.Count == 0 && _due.Count == 0)
+            {
+                return false;
+            }
+        }
+
+        NextDue(DateTimeOffset.MaxValue)?.Fire();
+        return true;
+    }
+
     /// <summary>Moves time on to the next timer that is due, at most to the end.</summary>
     private ManualTimer? NextDue(DateTimeOffset end)
     {

@@ -14,7 +14,7 @@ internal sealed class BackgroundTaskSet : IDisposable
         {
             if (!_stopping.IsCancellationRequested && !_running.ContainsKey(name))
             {
-                _running.Add(name, Task.Run(() => RunAsync(name, work), CancellationToken.None));
+                _running.Add(name, RunAsync(name, work));
             }
         }
     }
@@ -44,6 +44,7 @@ internal sealed class BackgroundTaskSet : IDisposable
 
     private async Task RunAsync(string name, Func<CancellationToken, Task> work)
     {
+        await Task.Yield();
         try
         {
             await work(_stopping.Token);

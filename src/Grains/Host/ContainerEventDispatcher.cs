@@ -30,9 +30,11 @@ public sealed partial class ContainerEventDispatcher(
 
         // In parallel: a full host takes no longer than its slowest container.
         await Task.WhenAll(mandelboxes
-            .Where(m => m.ContainerId is not null && (m.State.HasRunningContainer || m.State == MandelboxState.Dying))
+            .Where(m => m.State == MandelboxState.Dying
+                ? (m.ContainerId ?? m.ExpectedContainerId) is not null
+                : m.ContainerId is not null && m.State.HasRunningContainer)
             .Select(m => CollectFailureAsync(() => CheckContainerAsync(m, cancellationToken), failures)));
-        foreach (var waiting in mandelboxes.Where(m => m.ExpectedContainerId is not null))
+        foreach (var waiting in mandelboxes.Where(m => m.State.IsAlive && m.ExpectedContainerId is not null))
         {
             // ECS mode: its events may have been missed. Registering it again looks at the container.
             BeginAdoption(
@@ -123,7 +125,7 @@ public sealed partial class ContainerEventDispatcher(
 
     private async Task CheckContainerAsync(MandelboxDescription mandelbox, CancellationToken cancellationToken)
     {
-        var (id, containerId) = (mandelbox.MandelboxId, mandelbox.ContainerId!);
+        var (id, containerId) = (mandelbox.MandelboxId, (mandelbox.ContainerId ?? mandelbox.ExpectedContainerId)!);
         var container = await engine.InspectAsync(containerId, cancellationToken);
         if (container is { Running: true })
         {

@@ -162,6 +162,7 @@ public sealed partial class MandelboxGrain
 
         // Running steps and calls end first: only then is it known what they have obtained.
         await context.Tasks.WhenIdleAsync();
+        await LookWhetherItRunsAsync(context);
         foreach (var failure in await context.Steps.UndoAsync())
         {
             LogUndoFailed(Id, failure.Step, failure.Exception.Message, failure.Exception);
@@ -203,6 +204,7 @@ public sealed partial class MandelboxGrain
         {
             await Task.WhenAny(Task.Delay(pause, timeProvider), context.Tasks.RetryUndo.Task);
             context.Tasks.ResetRetryUndo();
+            await LookWhetherItRunsAsync(context);
             foreach (var failure in await context.Steps.UndoAsync())
             {
                 LogUndoFailedAgain(Id, failure.Step, failure.Exception.Message);

@@ -118,6 +118,34 @@ public sealed partial class MandelboxGrain
         return context;
     }
 
+    /// <summary>
+    /// The agent's container may run although it was not adopted. Then what it uses stays until its end: the kernel reuses the numbers of
+    /// input devices, and it could read another user's input.
+    /// </summary>
+    private async Task LookWhetherItRunsAsync(MandelboxContext context)
+    {
+        if (context is not { Container: { Id: null } container, Ecs.ContainerId: { } containerId })
+        {
+            return;
+        }
+
+        // Set first: its end may be reported before the engine's older answer comes.
+        container.MayRun = true;
+        using var late = new CancellationTokenSource(options.Value.CleanUpTimeout, timeProvider);
+        try
+        {
+            if (await engine.InspectAsync(containerId, late.Token) is not { Running: true })
+            {
+                container.MayRun = false;
+            }
+        }
+        catch (Exception exception) when (exception is ContainerEngineException or OperationCanceledException)
+        {
+            // Not known: asked again before the undo is retried.
+            LogNotAdopted(Id, containerId, exception.Message);
+        }
+    }
+
     private async Task EndWithoutContainerAsync(MandelboxContext context, EcsContainer ecs)
     {
         var timeout = options.Value.AdoptionTimeout;

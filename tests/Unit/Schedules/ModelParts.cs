@@ -1,0 +1,101 @@
+using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Input;
+using HostService.Infrastructure.Storage.UserConfigs;
+
+namespace HostService.Tests.Unit.Schedules;
+
+/// <summary>Directories in memory. Removing one that a running container has bound is a violation.</summary>
+internal sealed class ModelFiles(ScheduledHost host) : IMandelboxFiles
+{
+    private readonly HashSet<string> _directories = new(StringComparer.Ordinal);
+
+    public IReadOnlyCollection<string> Directories => _directories;
+
+    public bool Has(string path) => _directories.Contains(path);
+
+    public void MakeDirectory(string path) => _directories.Add(path);
+
+    public Task WriteAsync(string directory, string name, string content, CancellationToken cancellationToken) => Has(directory)
+        ? Task.CompletedTask
+        : Task.FromException(new IOException($"{directory} does not exist"));
+
+    public Task<bool> WaitForAsync(string directory, string name, TimeSpan timeout, CancellationToken cancellationToken) =>
+        Task.FromResult(true);
+
+    public void KeepLogs(string path) => _directories.RemoveWhere(d => d.StartsWith(path, StringComparison.Ordinal));
+
+    public Task RemoveAsync(string path, CancellationToken cancellationToken)
+    {
+        host.Check(!host.IsRunning(Path.GetFileName(path)), $"{path} was removed under its running container");
+        _directories.RemoveWhere(d => d == path || d.StartsWith(path + '/', StringComparison.Ordinal));
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>A store of user configs in memory. A save of a running container, or of a directory that is gone, is a violation.</summary>
+internal sealed class ModelUserConfigs(ScheduledHost host) : IUserConfigStore
+{
+    /// <summary>How often each user's were saved.</summary>
+    public Dictionary<string, int> Saved { get; } = new(StringComparer.Ordinal);
+
+    public Task<FetchAnswer> FetchAsync(
+        UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
+        Task.FromResult(new FetchAnswer(FetchOutcome.Restored));
+
+    public Task<SaveAnswer> SaveAsync(UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken)
+    {
+        var id = Path.GetFileName(Path.GetDirectoryName(Path.GetDirectoryName(directory)))!;
+        host.Check(!host.IsRunning(id), $"the user configs of {id} were saved while its container ran");
+        host.Check(host.Files.Has(directory), $"the user configs of {id} were removed before they were saved");
+        Saved[key.UserId] = Saved.GetValueOrDefault(key.UserId) + 1;
+        return Task.FromResult(new SaveAnswer(true));
+    }
+
+    public Task<SaveAnswer> SaveIfAbsentAsync(
+        UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken) =>
+        SaveAsync(key, archiveKey, directory, cancellationToken);
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}
+
+/// <summary>Input devices in memory. Removing those of a running container is a violation.</summary>
+internal sealed class ModelInputDevices(ScheduledHost host) : IInputDevices
+{
+    private int _next;
+
+    /// <summary>The mandelboxes of the sets that exist.</summary>
+    public List<string> Open { get; } = [];
+
+    public string? Unavailable => null;
+
+    public Task<IInputDeviceSet> CreateAsync(string mandelboxId, string socketPath, CancellationToken cancellationToken)
+    {
+        Open.Add(mandelboxId);
+        return Task.FromResult<IInputDeviceSet>(new Set(this, mandelboxId, host.Run, $"/dev/input/event{_next++}"));
+    }
+
+    public Task<IInputDeviceSet?> TakeOverAsync(string mandelboxId, string socketPath, CancellationToken cancellationToken) =>
+        Task.FromResult<IInputDeviceSet?>(null);
+
+    private sealed class Set(ModelInputDevices owner, string mandelboxId, int run, string node) : IInputDeviceSet
+    {
+        private bool _isOpen = true;
+
+        public IReadOnlyList<string> DeviceNodes => [node];
+
+        public ValueTask DisposeAsync() => new(DisposeInTurnAsync());
+
+        private async Task DisposeInTurnAsync()
+        {
+            await Task.Yield();
+            if (_isOpen && run == owner.Host.Run)
+            {
+                _isOpen = false;
+                owner.Host.Check(!owner.Host.IsRunning(mandelboxId), $"the devices of {mandelboxId} were removed under its container");
+                owner.Open.Remove(mandelboxId);
+            }
+        }
+    }
+
+    private ScheduledHost Host => host;
+}
