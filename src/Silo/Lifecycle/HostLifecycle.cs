@@ -35,7 +35,7 @@ public static class HostLifecycle
     [
         new(Stop("turn the machine off", (host, token) => host.TurnsMachineOff ? host.Power.ShutDownAsync(token) : Task.CompletedTask)),
         new(
-            Stop("flush error reports", (_, _) => ErrorReporting.StopAsync(), FlushTimeout),
+            Stop("flush error reports", (host, _) => ErrorReporting.StopAsync(host.Shutdown.Decisive), FlushTimeout),
             Start("start error reporting", host => ErrorReporting.Start(host.Configuration))),
         BuildApplication(),
         new(Start<Preconditions>("check the preconditions", preconditions => preconditions.Check())),

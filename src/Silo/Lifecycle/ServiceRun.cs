@@ -59,7 +59,7 @@ public static class ServiceRun
         }
 
         await runner.UndoAsync();
-        return (shutdown.Stopped.IsCompleted ? await shutdown.Stopped : await shutdown.Requested).ExitCode;
+        return shutdown.Decisive!.ExitCode;
     }
 
     /// <summary>Only deals with what an earlier run left.</summary>
