@@ -171,18 +171,20 @@ public sealed class ErrorReportingTests
         }
     }
 
-    /// <summary>Logs as the service does, and flushes before it returns.</summary>
     private static Task ReportAsync(string dsn, Action<ILogger> log) => ReportAsync(dsn, logger =>
     {
         log(logger);
         return Task.CompletedTask;
     });
 
+    /// <summary>Logs as the service does, and flushes before it returns.</summary>
     private static async Task ReportAsync(string dsn, Func<ILogger, Task> log, ShutdownRequest? end = null)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Sentry:Dsn", dsn), new("APP_ENV", "STAGING")]).Build();
-        using var reporting = ErrorReporting.Start(configuration);
-        using var logging = LoggerFactory.Create(builder => builder.AddErrorReporting());
+
+        // Each step of the start is an asynchronous flow of its own.
+        using var reporting = await Task.Run(() => ErrorReporting.Start(configuration));
+        using var logging = await Task.Run(() => LoggerFactory.Create(builder => builder.AddErrorReporting()));
         await log(logging.CreateLogger("HostService.Test"));
         await ErrorReporting.StopAsync(end);
     }
