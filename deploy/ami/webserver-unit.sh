@@ -18,5 +18,5 @@ if [ -n "${APP_ENV:-}" ]; then
 fi
 
 # A unit of the same name in /etc hides ours, but not this drop-in: what the service needs whoever starts it.
-keys='Wants|After|Requires|Environment|KillMode|Timeout[A-Za-z]*Sec|OOMScoreAdjust|LimitNOFILE|TasksMax|CacheDirectory[A-Za-z]*|Restart'
+keys='Wants|After|Requires|Environment|KillMode|Timeout[A-Za-z]*Sec|OOMScoreAdjust|LimitNOFILE|TasksMax|CacheDirectory[A-Za-z]*|Restart|ExecStopPost'
 grep -E "^(\[(Unit|Service)\]|($keys)=)" "$units/host-service.service" >"$units/host-service.service.d/webserver.conf"

@@ -16,6 +16,9 @@ public static class ExitCodes
     public const int Refused = 3;
 
     public const int EngineLost = 4;
+
+    /// <summary>Whether the service itself ends with this one; any other comes from the runtime or from systemd.</summary>
+    public static bool IsOurs(int exitCode) => exitCode is Ended or Failed or Usage or Refused or EngineLost;
 }
 
 /// <summary>The service refuses to start; the message says why and what to do.</summary>

@@ -52,7 +52,7 @@ public sealed class AmiFilesTests : IDisposable
         string[] taken =
         [
             "Requires=docker.service", "After=docker.service", "Restart=no", "TimeoutStopSec=", "KillMode=mixed",
-            "Environment=Host__RequireEnvironment=true",
+            "Environment=Host__RequireEnvironment=true", "ExecStopPost=/usr/local/bin/host-service last-words",
         ];
         foreach (var key in taken)
         {
