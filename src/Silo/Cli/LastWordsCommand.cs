@@ -11,8 +11,8 @@ internal static class LastWordsCommand
     {
         var command = new Command(
             "last-words",
-            "For ExecStopPost= of the unit: where the service was killed or has crashed, report that to Sentry and to the webserver, and mark "
-            + "the host as draining. Does nothing where the service ended by itself. Settings are taken as by run.")
+            "For ExecStopPost= of the unit: where the service was killed or has crashed, report that to Sentry and to the webserver, and "
+            + "mark the host as draining. Does nothing where the service ended by itself. Settings are taken as by run.")
         {
             TreatUnmatchedTokensAsErrors = false,
         };

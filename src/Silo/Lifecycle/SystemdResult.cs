@@ -6,7 +6,9 @@ namespace HostService.Silo.Lifecycle;
 /// <summary>How the service's process ended, as systemd tells the unit's <c>ExecStopPost=</c>.</summary>
 public static class SystemdResult
 {
-    /// <summary>What kept the service from ending by itself (B30); null when it did, and so has told everybody, or when it never ran.</summary>
+    /// <summary>
+    /// What kept the service from ending by itself (B30); null when it did, and so has told everybody, or was stopped before it ran.
+    /// </summary>
     /// <param name="result"><c>SERVICE_RESULT</c>.</param>
     /// <param name="code"><c>EXIT_CODE</c>; null when there was no process.</param>
     /// <param name="status"><c>EXIT_STATUS</c>: an exit code, or a signal without SIG.</param>

@@ -34,8 +34,8 @@ public interface IBackendDatabase
     Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken);
 
     /// <summary>
-    /// For a host whose service was killed: <c>DRAINING</c>, if the row is <c>ACTIVE</c> and this machine has taken it over. Returns whether
-    /// it was. Tried once.
+    /// For a host whose service was killed: <c>DRAINING</c>, if the row is <c>ACTIVE</c> and this machine has taken it over. Returns
+    /// whether it was. Tried once.
     /// </summary>
     Task<bool> DrainKilledHostAsync(HostRegistration registration, CancellationToken cancellationToken) => Task.FromResult(false);
 
