@@ -19,5 +19,5 @@ fi
 
 # A unit of the same name in /etc hides ours, but not this drop-in: what the service needs whoever starts it.
 keys='Wants|After|Requires|Environment|KillMode|Timeout[A-Za-z]*Sec|OOMScoreAdjust|LimitNOFILE|TasksMax|CacheDirectory[A-Za-z]*|Restart[A-Za-z]*'
-keys+='|SuccessExitStatus|FileDescriptorStore[A-Za-z]*'
+keys+='|ExecStopPost|SuccessExitStatus|FileDescriptorStore[A-Za-z]*'
 grep -E "^(\[(Unit|Service)\]|($keys)=)" "$units/host-service.service" >"$units/host-service.service.d/webserver.conf"

@@ -91,8 +91,8 @@ public sealed record SpinUpRequest(
     [property: Id(4)] int? Dpi = null,
     [property: Id(5)] IReadOnlyList<PortBinding>? RequestedPorts = null)
 {
-    /// <summary>Without the secret: this text may be logged.</summary>
-    public override string ToString() => $"{AppName} for {UserId}, session {SessionId}";
+    /// <summary>Without the secret and the user: this text may be logged.</summary>
+    public override string ToString() => $"{AppName}, session {SessionId}";
 }
 
 /// <summary>A mandelbox whose container outlived the run that made it, as the container's labels tell.</summary>

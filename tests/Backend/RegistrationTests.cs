@@ -50,6 +50,36 @@ public sealed class RegistrationTests(PostgresFixture postgres)
     }
 
     [PostgresFact]
+    public async Task The_row_of_a_host_that_was_killed_says_draining()
+    {
+        await using var killed = new DatabaseUnderTest(postgres.Server);
+        await using var next = new DatabaseUnderTest(postgres.Server);
+        await killed.RegisterAsync();
+
+        // By a process that has not registered.
+        Assert.True(await next.Database.DrainKilledHostAsync(killed.Registration(), default));
+
+        Assert.Equal("DRAINING", await killed.InstanceAsync("status"));
+        Assert.False(await next.Database.DrainKilledHostAsync(killed.Registration(), default));
+    }
+
+    [PostgresFact]
+    public async Task A_row_that_the_killed_host_had_not_taken_over_stays_as_it_is()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        Assert.False(await it.Database.DrainKilledHostAsync(it.Registration(), default));
+
+        await it.AddInstanceAsync();
+        Assert.False(await it.Database.DrainKilledHostAsync(it.Registration(), default));
+        Assert.Equal("PRE_CONNECTION", await it.InstanceAsync("status"));
+
+        await it.Database.RegisterAsync(it.Registration(), default);
+        var another = it.Registration() with { Identity = it.Registration().Identity with { InstanceId = "i-4567" } };
+        Assert.False(await it.Database.DrainKilledHostAsync(another, default));
+        Assert.Equal("ACTIVE", await it.InstanceAsync("status"));
+    }
+
+    [PostgresFact]
     public async Task Rows_that_an_earlier_run_claimed_are_removed_unless_their_mandelbox_exists()
     {
         await using var it = new DatabaseUnderTest(postgres.Server);

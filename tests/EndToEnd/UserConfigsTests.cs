@@ -92,7 +92,7 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
         var away = settings.With(("UserConfigs__ServiceUrl", $"http://127.0.0.1:{TestPorts.Reserve()}"));
         var failed = await ServiceProcess.CommandAsync(away.Environment, "reclaim");
         Assert.Equal(1, failed.ExitCode);
-        Assert.Contains("could not be saved, and stay: crashed: mandelboxes/demo for", failed.Errors, StringComparison.Ordinal);
+        Assert.Contains("could not be saved, and stay: crashed: mandelboxes/demo, session 1: ", failed.Errors, StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(OnHost("crashed"), "set-before")));
 
         var done = await ServiceProcess.CommandAsync(settings.Environment, "reclaim");

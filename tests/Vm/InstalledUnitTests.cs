@@ -333,6 +333,9 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
             Assert.Equal("3", await machine.MustAsync("systemctl show -P ExecMainStatus host-service"));
             var log = await machine.MustAsync("journalctl -u host-service --no-pager -o cat -n 100");
             Assert.Contains("/fractal is already there", log, StringComparison.Ordinal);
+
+            // Said by the unit's ExecStopPost=, because the service could not.
+            Assert.Matches(@"The service ends \(Killed\): killed by SIG[A-Z]+ \(watchdog\)", log);
         }
         finally
         {

@@ -4,7 +4,7 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
 
-/// <summary><c>host-service [run|status|history|spin-up|stop|drain|reclaim|upgrade|gpus|gateway|version]</c>.</summary>
+/// <summary><c>host-service [run|status|history|spin-up|stop|drain|reclaim|upgrade|last-words|gpus|gateway|version]</c>.</summary>
 public static partial class CommandLine
 {
     /// <summary>Runs what the arguments ask for and returns the exit code (<see cref="ExitCodes"/>).</summary>
@@ -68,6 +68,7 @@ public static partial class CommandLine
         root.Subcommands.Add(DrainCommand.Create());
         root.Subcommands.Add(ReclaimCommand.Create());
         root.Subcommands.Add(UpgradeCommand.Create());
+        root.Subcommands.Add(LastWordsCommand.Create());
         root.Subcommands.Add(GpusCommand.Create());
         root.Subcommands.Add(GatewayCommand.Create());
         root.Subcommands.Add(VersionCommand.Create());

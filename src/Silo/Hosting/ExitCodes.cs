@@ -19,6 +19,9 @@ public static class ExitCodes
 
     /// <summary>Ended for a restart: the unit starts it again (<c>RestartForceExitStatus=</c>), and mandelboxes go on.</summary>
     public const int Restart = 5;
+
+    /// <summary>Whether the service itself ends with this one; any other comes from the runtime or from systemd.</summary>
+    public static bool IsOurs(int exitCode) => exitCode is Ended or Failed or Usage or Refused or EngineLost or Restart;
 }
 
 /// <summary>The service refuses to start; the message says why and what to do.</summary>

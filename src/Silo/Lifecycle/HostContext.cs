@@ -203,6 +203,16 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         LogUnhandled(exception);
     }
 
+    public void LogLastWordsFailed(StepFailure failure)
+    {
+        if (_logger is NullLogger)
+        {
+            Console.Error.WriteLine($"host-service: failed to {failure.Step}: {failure.Reason}");
+        }
+
+        LogLastWordsFailed(failure.Step, failure.Reason);
+    }
+
     public void LogStopFailed(string step, Exception exception) => LogStopFailed(step, exception.Message, exception);
 
     /// <summary>Whether this is the reason of the shutdown, or of the stop that ended its drain.</summary>
@@ -242,6 +252,9 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
 
     [LoggerMessage(LogLevel.Critical, "Unhandled exception")]
     private partial void LogUnhandled(Exception exception);
+
+    [LoggerMessage(LogLevel.Error, "The last words lack something: failed to {Step}: {Reason}")]
+    private partial void LogLastWordsFailed(string step, string reason);
 
     [LoggerMessage(LogLevel.Error, "Shutdown failed to {Step}: {Reason}")]
     private partial void LogStopFailed(string step, string reason, Exception exception);

@@ -34,9 +34,7 @@ public static class HostLifecycle
     public static IReadOnlyList<Stage<HostContext>> Stages(ShutdownOptions options) =>
     [
         new(Stop("turn the machine off", (host, token) => host.TurnsMachineOff ? host.Power.ShutDownAsync(token) : Task.CompletedTask)),
-        new(
-            Stop("flush error reports", (_, _) => ErrorReporting.StopAsync(), FlushTimeout),
-            Start("start error reporting", host => ErrorReporting.Start(host.Configuration))),
+        StartErrorReporting(),
         BuildApplication(),
         new(Start<Preconditions>("check the preconditions", preconditions => preconditions.Check())),
         new(Start<IBackendDatabase>("test the database", (database, token) => database.TestAsync(token))),
@@ -120,6 +118,26 @@ public static class HostLifecycle
         })),
         new(Start("take back what the last run left", reclaim)),
     ];
+
+    /// <summary>
+    /// Only the end, of a run that was killed. What it has left is for the next start, or for <c>host-service reclaim</c>: users may still
+    /// be there.
+    /// </summary>
+    public static IReadOnlyList<Stage<HostContext>> LastWordsStages() =>
+    [
+        StartErrorReporting(),
+        BuildApplication(),
+        new(
+            Stop("send the dying heartbeat", SendDyingHeartbeatAsync),
+            Stop("mark the host as draining", (host, token) => host.Identity is { } identity
+                ? host.Get<Registration>().MarkKilledAsync(identity, token)
+                : Task.CompletedTask),
+            Start("find this host's identity", FindIdentityAsync)),
+    ];
+
+    private static Stage<HostContext> StartErrorReporting() => new(
+        Stop("flush error reports", (host, _) => ErrorReporting.StopAsync(host.Shutdown.Decisive), FlushTimeout),
+        Start("start error reporting", host => ErrorReporting.Start(host.Configuration)));
 
     private static Stage<HostContext> BuildApplication() => new(
         Stop("flush the log", (host, _) => host.DisposeApplicationAsync(), FlushTimeout),

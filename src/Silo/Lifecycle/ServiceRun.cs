@@ -59,7 +59,7 @@ public static class ServiceRun
         }
 
         await runner.UndoAsync();
-        return (shutdown.Stopped.IsCompleted ? await shutdown.Stopped : await shutdown.Requested).ExitCode;
+        return shutdown.Decisive!.ExitCode;
     }
 
     /// <summary>Only deals with what an earlier run left.</summary>
@@ -77,5 +77,24 @@ public static class ServiceRun
             throw failure.Exception as StartRefusedException ?? failure.Exception?.InnerException as StartRefusedException
                 ?? new StartRefusedException(ExitCodes.Failed, $"Failed to {failure.Step}: {failure.Reason}", failure.Exception);
         }
+    }
+
+    /// <summary>Says and does at the end what a run that was killed could not. Failures are logged; the other steps are tried.</summary>
+    /// <param name="cause">Of its end.</param>
+    public static async Task SayLastWordsAsync(IConfigurationRoot configuration, string cause)
+    {
+        var options = configuration.ReadOrDefaults<ShutdownOptions>("Shutdown");
+        var shutdown = new ShutdownSignal(TimeProvider.System);
+        var request = new ShutdownRequest(ShutdownReason.Killed, cause, ExitCodes.Failed);
+        shutdown.Request(request);
+        var context = new HostContext(configuration, options, shutdown);
+        var runner = new StepRunner<HostContext>(context, TimeProvider.System, options.StepTimeout, options.StepTimeout);
+        if (await runner.RunAsync(HostLifecycle.LastWordsStages(), CancellationToken.None) is { } failure)
+        {
+            context.LogLastWordsFailed(failure);
+        }
+
+        context.LogShutdown(request);
+        await runner.UndoAsync();
     }
 }

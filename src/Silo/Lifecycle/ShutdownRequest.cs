@@ -21,6 +21,9 @@ public enum ShutdownReason
 
     Crash,
 
+    /// <summary>The process was killed, or has crashed: the next process says so (<c>host-service last-words</c>).</summary>
+    Killed,
+
     /// <summary>The host's row says that the webserver no longer wants this host.</summary>
     NotWanted,
 

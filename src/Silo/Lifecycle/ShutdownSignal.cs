@@ -42,6 +42,10 @@ public sealed class ShutdownSignal(TimeProvider timeProvider) : IShutdownSignal,
     /// <summary>Completed by the first stop.</summary>
     public Task<ShutdownRequest> Stopped => _stopped.Task;
 
+    /// <summary>What the service ends for: the first stop, or else the drain; null while nobody has asked for an end.</summary>
+    public ShutdownRequest? Decisive =>
+        new[] { Stopped, Requested }.FirstOrDefault(request => request.IsCompletedSuccessfully)?.Result;
+
     /// <summary>Cancelled by the first stop, and when the drain is cancelled: nobody is waited for any longer.</summary>
     public CancellationToken DrainToken => _drainEnd.Token;
 

@@ -1,4 +1,5 @@
 using HostService.Silo.Hosting;
+using HostService.Silo.Lifecycle;
 using Sentry;
 
 namespace HostService.Silo.Reporting;
@@ -26,6 +27,10 @@ public static class ErrorReporting
             options.AttachStacktrace = true;
             options.SendDefaultPii = false;
 
+            // One scope for the process. Otherwise each asynchronous flow has its own: an event of a grain would have neither the tags that
+            // the start has set nor what others have logged.
+            options.IsGlobalModeEnabled = true;
+
             // The SDK would keep an installation id in root's home; events name the instance already.
             options.DisableFileWrite = true;
         });
@@ -50,9 +55,29 @@ public static class ErrorReporting
         options.MinimumEventLevel = LogLevel.Error;
     });
 
-    /// <summary>Sends what is queued, as far as <see cref="FlushTimeout"/> allows, and ends.</summary>
-    public static async Task StopAsync()
+    /// <summary>
+    /// Reports why the service ends (B30), sends what is queued, as far as <see cref="FlushTimeout"/> allows, and ends. An end that nobody
+    /// asked for is fatal.
+    /// </summary>
+    public static async Task StopAsync(ShutdownRequest? end)
     {
+        if (end is not null)
+        {
+            var last = new SentryEvent
+            {
+                Level = end.ExitCode is ExitCodes.Ended or ExitCodes.Restart ? SentryLevel.Info : SentryLevel.Fatal,
+
+                // Sentry groups events by the first text: one issue for each cause.
+                Message = new SentryMessage
+                {
+                    Message = $"The service ends ({end.Reason})",
+                    Formatted = $"The service ends ({end.Reason}): {end.Detail}",
+                },
+            };
+            last.SetTag("cause", $"{end.Reason}");
+            SentrySdk.CaptureEvent(last);
+        }
+
         await SentrySdk.FlushAsync(FlushTimeout);
         SentrySdk.Close();
     }

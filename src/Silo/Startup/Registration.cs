@@ -33,11 +33,7 @@ public sealed partial class Registration(
     {
         if (running.Value.HasDatabase)
         {
-            var ours = new HostRegistration(identity, ServiceVersion.Commit, Capacity: 0, metrics.Latest)
-            {
-                MayHaveTakenOver = MayHaveTakenOver,
-            };
-            ThrowIfRefused(await database.CheckRegistrationAsync(ours, cancellationToken));
+            ThrowIfRefused(await database.CheckRegistrationAsync(Ours(identity, capacity: 0), cancellationToken));
         }
     }
 
@@ -56,14 +52,7 @@ public sealed partial class Registration(
 
         var known = info.Current;
         var answer = await database.RegisterAsync(
-            new HostRegistration(
-                known.Identity,
-                ServiceVersion.Commit,
-                known.Gpus.Count > 0 ? known.Gpus.Count * known.MandelboxesPerGpu : known.CpuOnlySlots,
-                metrics.Latest)
-            {
-                MayHaveTakenOver = MayHaveTakenOver,
-            },
+            Ours(known.Identity, known.Gpus.Count > 0 ? known.Gpus.Count * known.MandelboxesPerGpu : known.CpuOnlySlots),
             cancellationToken);
         switch (answer.Outcome)
         {
@@ -85,6 +74,19 @@ public sealed partial class Registration(
     {
         _isDraining = true;
         return SetStatusAsync(InstanceStatus.Draining, cancellationToken);
+    }
+
+    /// <summary>
+    /// For a run that was killed: its host gets no new mandelboxes (B31). A row that the next run is to take over stays <c>ACTIVE</c>: from
+    /// any other status that run would conclude that it is not wanted.
+    /// </summary>
+    public async Task MarkKilledAsync(HostIdentity identity, CancellationToken cancellationToken)
+    {
+        if (running.Value.HasDatabase && !MayHaveTakenOver
+            && await database.DrainKilledHostAsync(Ours(identity, capacity: 0), cancellationToken))
+        {
+            LogDraining();
+        }
     }
 
     /// <summary>After a drain that was cancelled; at the start the row is active already, or the webserver wants another status.</summary>
@@ -110,6 +112,9 @@ public sealed partial class Registration(
         }
     }
 
+    private HostRegistration Ours(HostIdentity identity, int capacity) =>
+        new(identity, ServiceVersion.Commit, capacity, metrics.Latest) { MayHaveTakenOver = MayHaveTakenOver };
+
     private Task SetStatusAsync(string status, CancellationToken cancellationToken) => running.Value.HasDatabase
         ? database.SetHostStatusAsync(InstanceName, status, cancellationToken)
         : Task.CompletedTask;
@@ -131,6 +136,9 @@ public sealed partial class Registration(
 
     private void EndNotWanted(string reason) =>
         shutdown.Request(new ShutdownRequest(ShutdownReason.NotWanted, reason, Drains: true));
+
+    [LoggerMessage(LogLevel.Information, "The row of this host says DRAINING now")]
+    private partial void LogDraining();
 
     [LoggerMessage(LogLevel.Warning, "Removed {Count} rows of mandelboxes that an earlier run lost")]
     private partial void LogLost(int count);

@@ -54,7 +54,7 @@ public sealed class AmiFilesTests : IDisposable
         [
             "Requires=docker.service", "After=docker.service", "Restart=no", "TimeoutStopSec=", "KillMode=mixed",
             $"RestartForceExitStatus={ExitCodes.Restart}", $"SuccessExitStatus={ExitCodes.Restart}", "FileDescriptorStoreMax=",
-            "Environment=Host__RequireEnvironment=true",
+            "Environment=Host__RequireEnvironment=true", "ExecStopPost=/usr/local/bin/host-service last-words",
         ];
         foreach (var key in taken)
         {

@@ -54,6 +54,20 @@ public sealed class HostLifecycleTests
     public async Task A_server_that_cannot_listen_took_no_spin_ups_and_is_not_drained() =>
         Assert.Equal(WholeShutdown[4..], await ShutdownAfterAsync("start the HTTPS server", fails: true));
 
+    [Theory]
+    [InlineData(
+        "find this host's identity", "mark the host as draining", "send the dying heartbeat", "flush the log", "flush error reports")]
+    [InlineData("build the application", "flush the log", "flush error reports")]
+    public async Task The_last_words_of_a_run_that_was_killed_are_those_of_a_shutdown_as_far_as_it_can_get(string failing, params string[] said)
+    {
+        Assert.Equal(said, await ShutdownAfterAsync(failing, fails: true, HostLifecycle.LastWordsStages()));
+
+        var options = new ShutdownOptions();
+        var rows = HostLifecycle.LastWordsStages().SelectMany(s => s.Steps);
+        var longest = rows.Aggregate(TimeSpan.Zero, (sum, row) => sum + (row.UndoTimeout ?? options.StepTimeout));
+        Assert.True(longest < options.UnitTimeout / 10);
+    }
+
     [Fact]
     public void Every_row_of_the_shutdown_counts_towards_the_longest_time_that_it_may_take()
     {
@@ -87,11 +101,12 @@ public sealed class HostLifecycleTests
     private static IEnumerable<HostStep> Steps() => HostLifecycle.Stages(new ShutdownOptions()).SelectMany(s => s.Steps).Cast<HostStep>();
 
     /// <summary>Runs the table, with nothing behind its rows, until this row; what is then undone.</summary>
-    private static async Task<List<string>> ShutdownAfterAsync(string last, bool fails = false)
+    private static async Task<List<string>> ShutdownAfterAsync(
+        string last, bool fails = false, IReadOnlyList<Stage<HostContext>>? table = null)
     {
         var undone = new List<string>();
         var stages = new List<Stage<HostContext>>();
-        foreach (var stage in HostLifecycle.Stages(new ShutdownOptions()))
+        foreach (var stage in table ?? HostLifecycle.Stages(new ShutdownOptions()))
         {
             stages.Add(new Stage<HostContext>([.. stage.Steps.Cast<HostStep>().Select(step => step with
             {

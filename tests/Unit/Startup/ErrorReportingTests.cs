@@ -1,5 +1,6 @@
 using HostService.GrainInterfaces;
 using HostService.Silo.Hosting;
+using HostService.Silo.Lifecycle;
 using HostService.Silo.Reporting;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Configuration;
@@ -38,10 +39,11 @@ public sealed class ErrorReportingTests
     {
         await using var server = await SentryServer.StartAsync();
 
-        await ReportAsync(server.Dsn, logger =>
+        // What is set in one asynchronous flow must be seen in all others.
+        await ReportAsync(server.Dsn, async logger =>
         {
-            ErrorReporting.Identify(new HostIdentity("name", "i-1", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7"));
-            logger.LogError("The engine failed");
+            await Task.Run(() => ErrorReporting.Identify(new HostIdentity("name", "i-1", "g4dn.xlarge", "ami-1", "us-east-1", "203.0.113.7")));
+            await Task.Run(() => logger.LogError("The engine failed"));
         });
 
         var tags = (await server.NextEventAsync()).GetProperty("tags");
@@ -79,14 +81,39 @@ public sealed class ErrorReportingTests
     {
         await using var server = await SentryServer.StartAsync();
 
-        await ReportAsync(server.Dsn, logger =>
+        await ReportAsync(server.Dsn, async logger =>
         {
-            logger.LogInformation("asks https://user:secret@engine/x now");
-            logger.LogError("The engine failed");
+            await Task.Run(() => logger.LogInformation("asks https://user:secret@engine/x now"));
+            await Task.Run(() => logger.LogError("The engine failed"));
         });
 
         var breadcrumbs = (await server.NextEventAsync()).GetProperty("breadcrumbs").EnumerateArray();
         Assert.Equal("asks https://[Filtered]:[Filtered]@engine/x now", Assert.Single(breadcrumbs).GetProperty("message").GetString());
+    }
+
+    [Theory]
+    [InlineData(ShutdownReason.Signal, ExitCodes.Ended, "info")]
+    [InlineData(ShutdownReason.EngineLost, ExitCodes.EngineLost, "fatal")]
+    public async Task The_last_report_is_the_cause_of_the_end(ShutdownReason reason, int exitCode, string level)
+    {
+        await using var server = await SentryServer.StartAsync();
+
+        await ReportAsync(
+            server.Dsn,
+            logger =>
+            {
+                logger.LogInformation("Shutting down: stop the silo");
+                return Task.CompletedTask;
+            },
+            new ShutdownRequest(reason, "the detail", exitCode));
+
+        var sent = await server.NextEventAsync();
+        Assert.Equal($"The service ends ({reason}): the detail", sent.GetProperty("logentry").GetProperty("formatted").GetString());
+        Assert.Equal(
+            (level, $"{reason}"), (sent.GetProperty("level").GetString(), sent.GetProperty("tags").GetProperty("cause").GetString()));
+        Assert.Equal(
+            "Shutting down: stop the silo",
+            Assert.Single(sent.GetProperty("breadcrumbs").EnumerateArray()).GetProperty("message").GetString());
     }
 
     [Fact]
@@ -144,13 +171,21 @@ public sealed class ErrorReportingTests
         }
     }
 
+    private static Task ReportAsync(string dsn, Action<ILogger> log) => ReportAsync(dsn, logger =>
+    {
+        log(logger);
+        return Task.CompletedTask;
+    });
+
     /// <summary>Logs as the service does, and flushes before it returns.</summary>
-    private static async Task ReportAsync(string dsn, Action<ILogger> log)
+    private static async Task ReportAsync(string dsn, Func<ILogger, Task> log, ShutdownRequest? end = null)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Sentry:Dsn", dsn), new("APP_ENV", "STAGING")]).Build();
-        using var reporting = ErrorReporting.Start(configuration);
-        using var logging = LoggerFactory.Create(builder => builder.AddErrorReporting());
-        log(logging.CreateLogger("HostService.Test"));
-        await ErrorReporting.StopAsync();
+
+        // Each step of the start is an asynchronous flow of its own.
+        using var reporting = await Task.Run(() => ErrorReporting.Start(configuration));
+        using var logging = await Task.Run(() => LoggerFactory.Create(builder => builder.AddErrorReporting()));
+        await log(logging.CreateLogger("HostService.Test"));
+        await ErrorReporting.StopAsync(end);
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.IO.Compression;
 using System.Text.Json;
 using System.Threading.Channels;
@@ -12,11 +13,15 @@ namespace HostService.Tests.Unit.Startup;
 internal sealed class SentryServer : IAsyncDisposable
 {
     private readonly Channel<JsonElement> _events = Channel.CreateUnbounded<JsonElement>();
+    private readonly ConcurrentQueue<string> _received = new();
     private readonly WebApplication _app;
 
     private SentryServer(WebApplication app) => _app = app;
 
     public string Dsn => $"http://key@127.0.0.1:{new Uri(_app.Urls.First()).Port}/1";
+
+    /// <summary>Everything that has been sent, also what is not an event.</summary>
+    public string Text => string.Join('\n', _received);
 
     /// <summary>Events that no test has read yet.</summary>
     public int Unread => _events.Reader.Count;
@@ -35,6 +40,19 @@ internal sealed class SentryServer : IAsyncDisposable
 
     public Task<JsonElement> NextEventAsync() => _events.Reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
 
+    /// <summary>The next event that was not read before and is about this.</summary>
+    public async Task<JsonElement> NextEventAsync(string message)
+    {
+        while (true)
+        {
+            var next = await NextEventAsync();
+            if (next.GetProperty("logentry").GetRawText().Contains(message, StringComparison.Ordinal))
+            {
+                return next;
+            }
+        }
+    }
+
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
     // An envelope is a header line, then a header line and a payload line for each item. No payload of an event holds a line feed.
@@ -44,7 +62,9 @@ internal sealed class SentryServer : IAsyncDisposable
             ? new GZipStream(context.Request.Body, CompressionMode.Decompress)
             : context.Request.Body;
         using var reader = new StreamReader(body);
-        var lines = (await reader.ReadToEndAsync()).Split('\n');
+        var text = await reader.ReadToEndAsync();
+        _received.Enqueue(text);
+        var lines = text.Split('\n');
         for (var i = 1; i + 1 < lines.Length; i += 2)
         {
             using var header = JsonDocument.Parse(lines[i]);

@@ -173,6 +173,17 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
         _leaving = leaving;
     }
 
+    public Task<bool> DrainKilledHostAsync(HostRegistration registration, CancellationToken cancellationToken) => RunAsync(
+        $"marking instance {registration.InstanceName} as draining",
+        _options.Timeout,
+        async transaction => await transaction.ExecuteAsync(
+            $"""
+            UPDATE {_instances} SET status = @Draining
+            WHERE instance_name = @InstanceName AND cloud_provider_id = @CloudProviderId AND status = @Active
+            """,
+            new { registration.InstanceName, registration.CloudProviderId, InstanceStatus.Draining, InstanceStatus.Active }) > 0,
+        cancellationToken);
+
     public Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken)
     {
         _left = true;

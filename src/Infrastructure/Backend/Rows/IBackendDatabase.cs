@@ -33,6 +33,12 @@ public interface IBackendDatabase
     /// <summary>Sets the host's status, during an outage later; not where <see cref="RegisterAsync"/> was refused.</summary>
     Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// For a host whose service was killed: <c>DRAINING</c>, if the row is <c>ACTIVE</c> and this machine has taken it over. Returns
+    /// whether it was. Tried once.
+    /// </summary>
+    Task<bool> DrainKilledHostAsync(HostRegistration registration, CancellationToken cancellationToken) => Task.FromResult(false);
+
     /// <summary>Removes the host's row (B26) and its mandelboxes', as <see cref="SetHostStatusAsync"/> writes.</summary>
     Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken);
 

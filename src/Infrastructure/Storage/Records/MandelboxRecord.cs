@@ -20,6 +20,6 @@ public sealed record MandelboxRecord
     /// <summary><see cref="UserConfigs.ArchiveKey.ToSecret"/> of the archive that the end makes; null where none is made.</summary>
     public string? ArchiveKey { get; init; }
 
-    /// <summary>Without the secrets: this text may be logged.</summary>
-    public override string ToString() => $"{MandelboxId}: {AppName} for {UserId}, session {SessionId}";
+    /// <summary>Without the secrets and the user: this text may be logged.</summary>
+    public override string ToString() => $"{MandelboxId}: {AppName}, session {SessionId}";
 }

@@ -94,7 +94,7 @@ internal sealed partial class S3UserConfigStore(
             }
             catch (BrokenTransferException exception) when (attempt < Tries)
             {
-                LogTransferFailed(key, attempt, exception.Message);
+                LogTransferFailed(directory, attempt, exception.Message);
             }
         }
     }
@@ -109,7 +109,7 @@ internal sealed partial class S3UserConfigStore(
             staging.MoveInto(directory);
             if (leftOut > 0)
             {
-                LogLinksLeftOut(key, leftOut);
+                LogLinksLeftOut(directory, leftOut);
             }
 
             return new FetchAnswer(FetchOutcome.Restored);
@@ -124,7 +124,7 @@ internal sealed partial class S3UserConfigStore(
         {
             if (!Interlocked.Exchange(ref _hasSaidDenied, true))
             {
-                LogDeniedOrAbsent(key, _options.Bucket);
+                LogDeniedOrAbsent(directory, _options.Bucket);
             }
 
             return new FetchAnswer(FetchOutcome.Unknown, Explain(exception));
@@ -160,7 +160,7 @@ internal sealed partial class S3UserConfigStore(
             }
             catch (IntegrityException exception) when (attempt < Tries)
             {
-                LogTransferFailed(target.Key, attempt, exception.Message);
+                LogTransferFailed(directory, attempt, exception.Message);
             }
             catch (AmazonS3Exception exception)
                 when (target.OnlyIfAbsent && exception.StatusCode is HttpStatusCode.PreconditionFailed or HttpStatusCode.Conflict)
@@ -179,18 +179,18 @@ internal sealed partial class S3UserConfigStore(
             await upload.CompleteAsync(cancellationToken);
             if (leftOut > 0)
             {
-                LogNamesLeftOut(target.Key, leftOut);
+                LogNamesLeftOut(directory, leftOut);
             }
         }
         catch
         {
-            await AbortAsync(upload, target.Key);
+            await AbortAsync(upload, directory);
             throw;
         }
     }
 
     /// <summary>With a timeout of its own: the caller's may have passed already.</summary>
-    private async Task AbortAsync(MultipartUpload upload, string key)
+    private async Task AbortAsync(MultipartUpload upload, string directory)
     {
         using var timeout = new CancellationTokenSource(UserConfigsOptions.AbortTimeout, timeProvider);
         try
@@ -199,8 +199,8 @@ internal sealed partial class S3UserConfigStore(
         }
         catch (Exception exception)
         {
-            // The caller gets the failure of the save itself. Parts that stay behind cost storage, so the log says where they are.
-            LogPartsLeft(key, exception.Message);
+            // The caller gets the failure of the save itself. Parts that stay behind cost storage, so the log says so.
+            LogPartsLeft(directory, exception.Message);
         }
     }
 
