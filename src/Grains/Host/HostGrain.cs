@@ -27,6 +27,7 @@ public sealed partial class HostGrain(
     private MachineFigures? _figures;
     private bool _refusesAssigned;
     private int _failedSpinUps;
+    private int _differences;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -88,6 +89,8 @@ public sealed partial class HostGrain(
 
         return Task.CompletedTask;
     }
+
+    public Task<IReadOnlyList<Lease>> ListLeases() => Task.FromResult<IReadOnlyList<Lease>>(_leases.Leases.ToArray());
 
     public Task<string?> RegisterContainer(string containerId, string mandelboxId)
     {
@@ -164,7 +167,7 @@ public sealed partial class HostGrain(
             Metrics = _figures,
             NotReady = [.. _notReady.Values],
             FailedSpinUps = _failedSpinUps,
-            Leaks = _leases.Leases.Count(l => !_mandelboxes.ContainsKey(l.MandelboxId)) - _leases.Held,
+            Leaks = _differences,
         });
     }
 
@@ -226,6 +229,12 @@ public sealed partial class HostGrain(
     public Task ReportMetrics(MachineFigures figures)
     {
         _figures = figures;
+        return Task.CompletedTask;
+    }
+
+    public Task ReportDifferences(int count)
+    {
+        _differences = count;
         return Task.CompletedTask;
     }
 

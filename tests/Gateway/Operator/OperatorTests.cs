@@ -230,7 +230,7 @@ public sealed class OperatorTests
         [
             "/spin_up_mandelbox put", "/drain_and_shutdown post", "/set_container_dpi put", "/mount_cloud_storage post",
             "/register_docker_container_id post",
-            "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/host/drain delete", "/v1/history get", "/v1/mandelboxes get",
+            "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/host/drain delete", "/v1/doctor get", "/v1/history get", "/v1/mandelboxes get",
             "/v1/mandelboxes/{id} get",
             "/v1/mandelboxes/{id} delete",
         ];
