@@ -29,7 +29,8 @@ public static class GatewaySetup
         services.AddSingleton<TrustedNetworks>().AddSingleton<GatewayQuotas>().AddSingleton<IStartupFilter, RequestLimit>();
         services.AddSingleton<IStartupFilter, HeadRequests>();
         services.AddHostedService<MemoryRelease>();
-        services.AddSingleton<IssuerProbe>().AddSingleton<SigningKeys>().AddSingleton<TokenVerifier>().AddSingleton<FailureLimiter>().AddSingleton<Authenticator>();
+        services.AddSingleton<IssuerProbe>();
+        services.AddSingleton<SigningKeys>().AddSingleton<TokenVerifier>().AddSingleton<FailureLimiter>().AddSingleton<Authenticator>();
         services.AddHttpClient(SigningKeys.ClientName, client => client.MaxResponseContentBufferSize = SigningKeys.LargestAnswer)
             // The keys must come from the issuer, not from where it redirects.
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });

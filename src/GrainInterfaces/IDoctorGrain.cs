@@ -2,7 +2,9 @@ using Orleans.Concurrency;
 
 namespace HostService.GrainInterfaces;
 
-/// <summary>Examines the host and its machine. Key: <see cref="HostKeys.Host"/>. Not a part of <see cref="IHostGrain"/>: it waits.</summary>
+/// <summary>
+/// Examines the host and its machine. Key: <see cref="HostKeys.Host"/>. Not a part of <see cref="IHostGrain"/>, whose calls do not wait.
+/// </summary>
 public interface IDoctorGrain : IGrainWithStringKey
 {
     /// <summary>Runs every check now, all at once, each with a timeout of its own.</summary>

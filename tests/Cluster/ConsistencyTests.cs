@@ -1,7 +1,6 @@
 using HostService.GrainInterfaces;
 using HostService.Grains.Host.Consistency;
 using HostService.Grains.Mandelbox;
-using HostService.Infrastructure;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Linux.Processes;
@@ -229,7 +228,10 @@ public sealed class ConsistencyTests : IAsyncLifetime
         await _cluster.Host.Report(described with { State = MandelboxState.Gone });
         await _cluster.Host.Report(new MandelboxDescription
         {
-            MandelboxId = "gone", State = MandelboxState.Dying, Since = described.Since, CreatedAt = described.CreatedAt,
+            MandelboxId = "gone",
+            State = MandelboxState.Dying,
+            Since = described.Since,
+            CreatedAt = described.CreatedAt,
         });
 
         Assert.Equal(["List gone", "List m1"], (await _check.CheckAsync(default)).Select(d => $"{d.Kind} {d.MandelboxId}").Order());

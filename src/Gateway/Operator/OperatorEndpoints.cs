@@ -56,7 +56,7 @@ internal static partial class OperatorEndpoints
             .Produces(StatusCodes.Status204NoContent).DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
 
         v1.MapGet("/doctor", async (GrainCalls grains) => Results.Ok(await grains.WithTimeout(grains.Doctor.Examine())))
-            .WithName("doctor").WithSummary("Checks the host and its machine now; lists what belongs to no mandelbox, or is missing of one.")
+            .WithName("doctor").WithSummary("Checks the host and its machine now, and lists what belongs to no mandelbox.")
             .Produces<DoctorReport>().DocumentProblems();
 
         v1.MapGet("/history", async (string? limit, GrainCalls grains) =>

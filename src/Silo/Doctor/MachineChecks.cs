@@ -42,23 +42,32 @@ public sealed class MachineChecks(
     private const double FullDiskPercent = 80;
 
     private const string Off = "not used here";
+    private const string GpuAdvice = "nvidia-smi says more; reset the GPU or reboot";
+    private const string DiskAdvice = "docker image prune, look at what is large, or use a larger disk";
+    private const string IssuerAdvice = "check Auth:Issuer, and the way to it";
 
     /// <summary>What a deployed host needs, and a developer's machine can do without.</summary>
     private CheckOutcome Needed => running.Value.IsDeployed ? CheckOutcome.Failed : CheckOutcome.Warning;
 
     /// <summary>All at once.</summary>
-    public async Task<IReadOnlyList<DoctorCheck>> RunAsync(CancellationToken cancellationToken) => await Task.WhenAll(
-        RunAsync("engine", EngineTimeout, CheckEngineAsync, "systemctl status docker; Docker:Endpoint names another one", cancellationToken),
-        RunAsync("firewall", OtherTimeout, CheckFirewallAsync, "run firewall.sh start as root", cancellationToken),
-        RunAsync("apparmor", OtherTimeout, _ => Done(CheckAppArmor), "install apparmor", cancellationToken),
-        RunAsync("uinput", OtherTimeout, _ => Done(CheckInput), "modprobe uinput", cancellationToken),
-        RunAsync("gpu", gpu.Value.ReadingTimeout, _ => Done(CheckGpus), "nvidia-smi says more; reset the GPU or reboot", cancellationToken),
-        RunAsync("disk", OtherTimeout, _ => Done(CheckDisk), "make room", cancellationToken),
-        RunAsync("directories", OtherTimeout, _ => Done(CheckDirectories), "look at the directory as root", cancellationToken),
-        RunAsync("clock", OtherTimeout, CheckClockAsync, "see the other checks", cancellationToken),
-        RunAsync("database", OtherTimeout, CheckDatabaseAsync, "check DATABASE_URL, and the way to the database", cancellationToken),
-        RunAsync("issuer", OtherTimeout, CheckIssuerAsync, "check Auth:Issuer, and the way to it", cancellationToken),
-        RunAsync("s3", OtherTimeout, CheckUserConfigsAsync, "check section UserConfigs and the instance profile", cancellationToken));
+    public async Task<IReadOnlyList<DoctorCheck>> RunAsync(CancellationToken cancellationToken)
+    {
+        (string Name, TimeSpan Timeout, Func<CancellationToken, Task<Found>> Check, string Advice)[] checks =
+        [
+            ("engine", EngineTimeout, CheckEngineAsync, "systemctl status docker; Docker:Endpoint names another one"),
+            ("firewall", OtherTimeout, CheckFirewallAsync, "run firewall.sh check as root"),
+            ("apparmor", OtherTimeout, _ => Done(CheckAppArmor), "install apparmor"),
+            ("uinput", OtherTimeout, _ => Done(CheckInput), "modprobe uinput"),
+            ("gpu", gpu.Value.ReadingTimeout, _ => Done(CheckGpus), GpuAdvice),
+            ("disk", OtherTimeout, _ => Done(CheckDisk), DiskAdvice),
+            ("directories", OtherTimeout, _ => Done(CheckDirectories), "look at Host:Root as root"),
+            ("clock", OtherTimeout, CheckClockAsync, "see database and issuer, whose clocks are needed"),
+            ("database", OtherTimeout, CheckDatabaseAsync, "check DATABASE_URL, and the way to the database"),
+            ("issuer", OtherTimeout, CheckIssuerAsync, IssuerAdvice),
+            ("s3", OtherTimeout, CheckUserConfigsAsync, "check section UserConfigs, and the instance profile"),
+        ];
+        return await Task.WhenAll(checks.Select(c => RunAsync(c.Name, c.Timeout, c.Check, c.Advice, cancellationToken)));
+    }
 
     /// <summary>A check that throws, or takes too long, has failed.</summary>
     private async Task<DoctorCheck> RunAsync(
@@ -140,9 +149,10 @@ public sealed class MachineChecks(
         var faults = reading.Gpus.Where(g => g.Fault is not null).Select(g => $"GPU {g.Index}: {g.Fault}").ToList();
         return reading switch
         {
-            { Availability: not GpuAvailability.Available } => WithoutGpu(reading.Detail ?? $"{reading.Availability}"),
+            { Availability: GpuAvailability.NoLibrary } => WithoutGpu("NVML is not installed"),
+            { Availability: GpuAvailability.NoDriver } => WithoutGpu($"NVIDIA's driver does not answer: {reading.Detail}"),
             { Gpus.Count: 0 } => WithoutGpu("this machine has none"),
-            _ when faults.Count > 0 => new Found(CheckOutcome.Failed, string.Join("; ", faults), "nvidia-smi says more; reset the GPU or reboot"),
+            _ when faults.Count > 0 => new Found(CheckOutcome.Failed, string.Join("; ", faults), GpuAdvice),
             _ => new Found(CheckOutcome.Ok, $"{reading.Gpus.Count}, driver {reading.DriverVersion ?? "unknown"}"),
         };
 
@@ -157,7 +167,7 @@ public sealed class MachineChecks(
         var root = host.Value.Root;
         if (disk.WhyNoRoom() is { } why)
         {
-            return new Found(CheckOutcome.Failed, why, "docker image prune, and look at what is large below the root");
+            return new Found(CheckOutcome.Failed, why, DiskAdvice);
         }
 
         var at = Path.GetFullPath(root);
@@ -168,11 +178,11 @@ public sealed class MachineChecks(
 
         var drive = new DriveInfo(at);
         var used = 100.0 * (drive.TotalSize - drive.AvailableFreeSpace) / drive.TotalSize;
-        var detail = string.Create(
-            CultureInfo.InvariantCulture, $"{used:0} % used, {drive.AvailableFreeSpace / (double)(1 << 30):0.0} GiB free on the disk of {root}");
+        var freeGib = drive.AvailableFreeSpace / (double)(1 << 30);
+        var detail = string.Create(CultureInfo.InvariantCulture, $"{used:0} % used, {freeGib:0.0} GiB free on the disk of {root}");
         return used < FullDiskPercent
             ? new Found(CheckOutcome.Ok, detail)
-            : new Found(CheckOutcome.Warning, detail, "docker image prune, or a larger disk");
+            : new Found(CheckOutcome.Warning, detail, DiskAdvice);
     }
 
     private Found CheckDirectories()
@@ -186,7 +196,9 @@ public sealed class MachineChecks(
         {
             directories.ThrowIfNotReclaimable();
             return new Found(
-                CheckOutcome.Failed, $"{root} was left by a run that did not end cleanly", "host-service reclaim --dry-run shows what is left");
+                CheckOutcome.Failed,
+                $"{root} was left by a run that did not end cleanly",
+                "host-service reclaim --dry-run shows what is left");
         }
         catch (IOException exception)
         {
@@ -212,8 +224,9 @@ public sealed class MachineChecks(
         // The other clock was read at some moment of the call.
         var after = timeProvider.GetUtcNow();
         var ahead = time < before ? before - time : time > after ? after - time : TimeSpan.Zero;
+        var seconds = Math.Abs(ahead.TotalSeconds);
         var detail = string.Create(
-            CultureInfo.InvariantCulture, $"{Math.Abs(ahead.TotalSeconds):0.0} s {(ahead < TimeSpan.Zero ? "behind" : "ahead of")} {other}");
+            CultureInfo.InvariantCulture, $"{seconds:0.0} s {(ahead < TimeSpan.Zero ? "behind" : "ahead of")} {other}");
         return ahead.Duration() <= auth.Value.ClockSkew
             ? new Found(CheckOutcome.Ok, detail)
             : new Found(Needed, detail, "timedatectl shows whether the clock is set by NTP");
@@ -241,7 +254,7 @@ public sealed class MachineChecks(
         var (keys, _) = await issuer.AskAsync(cancellationToken);
         return keys > 0
             ? new Found(CheckOutcome.Ok, $"{keys} keys at {issuer.Url}")
-            : new Found(CheckOutcome.Failed, $"no keys at {issuer.Url}", "check Auth:Issuer");
+            : new Found(CheckOutcome.Failed, $"no keys at {issuer.Url}", IssuerAdvice);
     }
 
     private async Task<Found> CheckUserConfigsAsync(CancellationToken cancellationToken) =>

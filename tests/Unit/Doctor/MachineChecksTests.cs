@@ -3,7 +3,6 @@ using HostService.Gateway.Authentication;
 using HostService.GrainInterfaces;
 using HostService.Grains.Host;
 using HostService.Infrastructure;
-using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Gpu;

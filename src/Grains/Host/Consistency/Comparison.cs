@@ -42,7 +42,7 @@ public static class Comparison
             var thing = new Thing(DifferenceKind.Container, container.MandelboxId, container.Id);
             if (container is { Run: ContainerRun.Earlier, Lease: { } lease } && !leased.Contains(lease.Id))
             {
-                yield return new Finding(thing, "of an earlier run uses a TTY, ports or a GPU slot that are not kept for it", Mending.Reconcile);
+                yield return new Finding(thing, "of an earlier run uses what may be given again", Mending.Reconcile);
             }
 
             if (container.Run == ContainerRun.This
@@ -56,7 +56,9 @@ public static class Comparison
             && containers.All(c => c.Id != l.MandelboxId[HeldFor.Length..])))
         {
             yield return new Finding(
-                new Thing(DifferenceKind.Lease, lease.MandelboxId, lease.Id.ToString()), "is kept for a container that is gone", Mending.Reconcile);
+                new Thing(DifferenceKind.Lease, lease.MandelboxId, $"{lease.Id}"),
+                "is kept for a container that is gone",
+                Mending.Reconcile);
         }
     }
 
@@ -83,7 +85,7 @@ public static class Comparison
         {
             if (inventory.EndedProcesses.Contains(container))
             {
-                yield return Missing(DifferenceKind.Process, container, "has ended, although the engine has not said so", Mending.ReportDeath);
+                yield return Missing(DifferenceKind.Process, container, "has ended, which the engine has not said", Mending.ReportDeath);
             }
             else if (inventory.Containers is { } containers && !containers.Any(c => c.Id == container && c.Running))
             {
@@ -101,7 +103,8 @@ public static class Comparison
             yield return Missing(DifferenceKind.Row, id, "is missing", Mending.None);
         }
 
-        Finding Missing(DifferenceKind kind, string name, string problem, Mending mending) => new(new Thing(kind, id, name), problem, mending);
+        Finding Missing(DifferenceKind kind, string name, string problem, Mending mending) =>
+            new(new Thing(kind, id, name), problem, mending);
     }
 }
 

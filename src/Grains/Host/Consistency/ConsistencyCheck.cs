@@ -1,5 +1,3 @@
-using HostService.Infrastructure.Docker;
-
 namespace HostService.Grains.Host.Consistency;
 
 /// <summary>
@@ -95,7 +93,8 @@ public sealed partial class ConsistencyCheck(
             {
                 Mending.RemoveRemains => ($"remove the remains of {id}", _ => mandelbox.RemoveRemains(RemainsOf(id, last))),
                 Mending.Reconcile => ("compare the containers", events.ReconcileAsync),
-                Mending.ReportDeath => ($"report the death of {name}", _ => mandelbox.ContainerDied(new ContainerDeath(name, ExitCode: null))),
+                Mending.ReportDeath =>
+                    ($"report the death of {name}", _ => mandelbox.ContainerDied(new ContainerDeath(name, ExitCode: null))),
                 Mending.RestoreLease => ($"restore the lease of {id}", _ => Host.RestoreLease(described!.Lease!)),
                 Mending.CorrectList => ($"correct the entry of {id}", _ => CorrectListAsync(mandelbox, last, id)),
                 _ => null,

@@ -29,7 +29,8 @@ internal sealed class ParserAppArmor(IOptions<AppArmorOptions> options, TimeProv
             try
             {
                 // name (mode)
-                return File.ReadLines(_options.ProfilesFile).Any(line => line.StartsWith(AppArmorProfile.Name + " (", StringComparison.Ordinal));
+                return File.ReadLines(_options.ProfilesFile)
+                    .Any(line => line.StartsWith(AppArmorProfile.Name + " (", StringComparison.Ordinal));
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {

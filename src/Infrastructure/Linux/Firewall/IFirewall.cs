@@ -13,7 +13,7 @@ public interface IFirewall
     Task<IReadOnlyList<string>> FindMissingAsync(CancellationToken cancellationToken);
 
     /// <summary>Of a rule that is the engine's to load.</summary>
-    public const string EngineRule = "nat ";
+    const string EngineRule = "nat ";
 }
 
 /// <summary>For machines that this service does not manage (<c>Host:ManageSystem</c> is false).</summary>

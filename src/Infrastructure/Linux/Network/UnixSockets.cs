@@ -15,7 +15,8 @@ public static class UnixSockets
         .. lines
             // Num RefCount Protocol Flags Type St Inode Path
             .Select(line => line.Split(' ', 8, StringSplitOptions.RemoveEmptyEntries))
-            .Where(fields => fields.Length == 8 && fields[3] == Listening && fields[7].StartsWith(directory + '/', StringComparison.Ordinal))
-            .Select(fields => fields[7]),
+            .Where(fields => fields.Length == 8 && fields[3] == Listening)
+            .Select(fields => fields[7])
+            .Where(path => path.StartsWith(directory + '/', StringComparison.Ordinal)),
     ];
 }
