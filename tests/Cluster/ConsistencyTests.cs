@@ -242,6 +242,30 @@ public sealed class ConsistencyTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Directories_that_the_agents_container_has_bound_wait_for_its_registration_and_go_when_it_has_ended()
+    {
+        var mappings = Directory.CreateDirectory(Path.Combine(_cluster.Root, "m1", "containerResourceMappings"));
+        var foreign = await _cluster.Engine.CreateAsync(
+            new ContainerSpec
+            {
+                Name = "ecs-task",
+                Image = FakeContainerEngine.DemoImage,
+                Binds = [$"{mappings.FullName}:/fractal/resourceMappings"],
+            },
+            default);
+        Assert.Empty(await _check.CheckAsync(default));
+        await _cluster.Engine.StartAsync(foreign, default);
+        Assert.Empty(await _check.CheckAsync(default));
+
+        _cluster.Engine.Die(foreign);
+
+        Assert.Equal("m1", Assert.Single(await _check.CheckAsync(default)).Name);
+        await MendAsync();
+        await _cluster.Watcher.Until("m1", MandelboxState.Gone);
+        Assert.False(Directory.Exists(mappings.FullName));
+    }
+
+    [Fact]
     public async Task What_is_there_at_the_first_look_only_is_no_difference()
     {
         var directory = Directory.CreateDirectory(Path.Combine(_cluster.Root, "m1"));

@@ -50,6 +50,15 @@ public sealed class ComparisonTests
             []
         },
         {
+            "the agent's container has the directories bound, and is not registered yet",
+            Nobody with
+            {
+                Things = [new(DifferenceKind.Directory, "m1", "m1"), new(DifferenceKind.Directory, "m1", "temp/m1")],
+                Leases = [], Containers = [new("agents", "m1", ContainerRun.Agent, Running: false, null)], Rows = [],
+            },
+            []
+        },
+        {
             "names that no mandelbox can have are not ours",
             Nobody with
             {

@@ -19,11 +19,11 @@ public static class Comparison
             return [];
         }
 
-        var earlier = all.Where(c => c.Run == ContainerRun.Earlier).Select(c => c.MandelboxId).ToHashSet(StringComparer.Ordinal);
+        var others = all.Where(c => c.Run != ContainerRun.This).Select(c => c.MandelboxId).ToHashSet(StringComparer.Ordinal);
         var containers = all.Where(c => c.Run == ContainerRun.This).Select(c => new Thing(DifferenceKind.Container, c.MandelboxId, c.Id));
         var rows = (inventory.Rows ?? []).Select(id => new Thing(DifferenceKind.Row, id, id));
         return inventory.Things.Concat(containers).Concat(rows)
-            .Where(thing => !inventory.Mandelboxes.ContainsKey(thing.MandelboxId) && !earlier.Contains(thing.MandelboxId)
+            .Where(thing => !inventory.Mandelboxes.ContainsKey(thing.MandelboxId) && !others.Contains(thing.MandelboxId)
                 && MandelboxIds.Fault(thing.MandelboxId) is null)
             .Select(thing => new Finding(
                 thing, "belongs to no mandelbox", thing.Kind == DifferenceKind.List ? Mending.CorrectList : Mending.RemoveRemains));

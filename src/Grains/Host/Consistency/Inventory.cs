@@ -8,7 +8,7 @@ public sealed record Inventory
 
     public required IReadOnlyList<Lease> Leases { get; init; }
 
-    /// <summary>Our containers and those that mandelboxes name; null where the engine did not answer.</summary>
+    /// <summary>Our containers, and those of others that use what is ours; null where the engine did not answer.</summary>
     public required IReadOnlyList<ContainerThing>? Containers { get; init; }
 
     /// <summary>The containers whose processes were seen, and are dead.</summary>
@@ -25,7 +25,7 @@ public sealed record Inventory
 public readonly record struct Thing(DifferenceKind Kind, string MandelboxId, string Name);
 
 /// <param name="Id">Docker's.</param>
-/// <param name="MandelboxId">By its labels, or of the mandelbox that names it.</param>
+/// <param name="MandelboxId">By its labels, the mandelbox that names it, or the directories that it has bound.</param>
 /// <param name="Run">Whose it is.</param>
 /// <param name="Lease">By its labels; null where they have none.</param>
 public sealed record ContainerThing(string Id, string MandelboxId, ContainerRun Run, bool Running, Lease? Lease);
@@ -38,6 +38,6 @@ public enum ContainerRun
     /// <summary>An earlier run of this host did.</summary>
     Earlier,
 
-    /// <summary>The ECS agent did.</summary>
+    /// <summary>Somebody else did, as a rule the ECS agent: a mandelbox has it, or it has a mandelbox's directories bound.</summary>
     Agent,
 }

@@ -66,28 +66,16 @@ public sealed partial class InventoryTaker(
         try
         {
             var owner = info.Current.Owner;
-            var labelled = await engine.ListAsync(ContainerLabels.OfAnyHost, cancellationToken);
-            var ofAgent = await Task.WhenAll(mandelboxes
-                .Where(m => m is { Adopted: true, ContainerId: not null })
-                .Select(async m => (m.MandelboxId, Container: await engine.InspectAsync(m.ContainerId!, cancellationToken))));
-            var running = labelled.Concat(ofAgent.Select(a => a.Container).OfType<ContainerDescription>()).Where(c => c.Running).ToList();
-            processes.Keep(running.Select(c => c.Id).ToHashSet(StringComparer.Ordinal));
-            await Task.WhenAll(running.Where(c => !processes.IsKnown(c.Id)).Select(c => SeeProcessAsync(c.Id, cancellationToken)));
-            _engineFault = null;
-            return
+            var all = await engine.ListAsync(new Dictionary<string, string>(), cancellationToken);
+            List<(ContainerDescription Container, ContainerThing Thing)> known =
             [
-                .. labelled
-                    .Select(c => (Container: c, Of: RunOf(c.Labels, owner)))
-                    .Where(c => c.Of is not null)
-                    .Select(c => new ContainerThing(
-                        c.Container.Id,
-                        c.Container.Labels.GetValueOrDefault(ContainerLabels.MandelboxId, ""),
-                        c.Of!.Value,
-                        c.Container.Running,
-                        ContainerLabels.Read(c.Container.Labels))),
-                .. ofAgent.Where(a => a.Container is not null).Select(
-                    a => new ContainerThing(a.Container!.Id, a.MandelboxId, ContainerRun.Agent, a.Container.Running, Lease: null)),
+                .. all.Select(c => (c, Describe(c, mandelboxes, owner))).Where(c => c.Item2 is not null).Select(c => (c.c, c.Item2!)),
             ];
+            var running = known.Where(c => c.Thing.Running).Select(c => c.Thing.Id).ToHashSet(StringComparer.Ordinal);
+            processes.Keep(running);
+            await Task.WhenAll(running.Where(id => !processes.IsKnown(id)).Select(id => SeeProcessAsync(id, cancellationToken)));
+            _engineFault = null;
+            return [.. known.Select(c => c.Thing)];
         }
         catch (ContainerEngineException exception)
         {
@@ -97,10 +85,35 @@ public sealed partial class InventoryTaker(
         }
     }
 
-    private static ContainerRun? RunOf(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
-        ContainerLabels.MandelboxOf(labels, owner) is not null ? ContainerRun.This
-        : ContainerLabels.IsOfEarlierRun(labels, owner) ? ContainerRun.Earlier
-        : null;
+    /// <summary>Null for a container that has nothing to do with mandelboxes, or that somebody else made and that has ended.</summary>
+    private ContainerThing? Describe(ContainerDescription container, IReadOnlyList<MandelboxDescription> mandelboxes, ContainerOwner owner)
+    {
+        if (ContainerLabels.MandelboxOf(container.Labels, owner) is { } id)
+        {
+            return Thing(id, ContainerRun.This);
+        }
+
+        if (ContainerLabels.IsOfEarlierRun(container.Labels, owner))
+        {
+            return Thing(container.Labels.GetValueOrDefault(ContainerLabels.MandelboxId, ""), ContainerRun.Earlier);
+        }
+
+        var root = Path.GetFullPath(options.Value.Root);
+        var user = mandelboxes.FirstOrDefault(m => m.ContainerId == container.Id)?.MandelboxId
+            ?? (container.Ended ? null : container.BoundPaths.Select(path => OwnerOf(root, path)).OfType<string>().FirstOrDefault());
+        return user is null ? null : Thing(user, ContainerRun.Agent);
+
+        ContainerThing Thing(string mandelboxId, ContainerRun run) =>
+            new(container.Id, mandelboxId, run, container.Running, ContainerLabels.Read(container.Labels));
+    }
+
+    /// <summary>Whose directory, as the agent's task definition binds it, this is; null for a path elsewhere.</summary>
+    private static string? OwnerOf(string root, string path) => Path.GetRelativePath(root, path).Split('/') switch
+    {
+        ["..", ..] or [] or ["temp"] => null,
+        ["temp", var id, ..] => id,
+        [var id, ..] => MandelboxIds.Fault(id) is null ? id : null,
+    };
 
     /// <summary>Once for each container: a list does not name processes.</summary>
     private async Task SeeProcessAsync(string containerId, CancellationToken cancellationToken)
