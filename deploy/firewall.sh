@@ -1,5 +1,5 @@
 #!/bin/sh
-# firewall.sh start|stop|status: drops the packets of mandelboxes that must not arrive (B35). The unit host-service-firewall runs it at boot.
+# firewall.sh start|stop|status|check: drops the packets of mandelboxes that must not arrive (B35). The unit host-service-firewall runs it at boot.
 # The service has a copy, and runs "start" when it starts and every 30 s, in case somebody flushed the rules.
 #
 #   127.0.0.0/8                      to or from. With route_localnet=1, which the ECS agent needs, the kernel hands such packets from a
@@ -15,7 +15,7 @@
 # table. What the host itself sends enters on lo, if at all, and is let through.
 #
 # start adds the rules that are missing, and prints them, one a line; the others stay in force meanwhile. stop removes them all. Both may be
-# repeated.
+# repeated. check prints what start would add, and Docker's own rule for published ports where that is missing, and changes nothing.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 chain=HOST-SERVICE
@@ -23,19 +23,21 @@ chain=HOST-SERVICE
 v4() { iptables -w 10 -t raw "$@"; }
 v6() { ip6tables -w 10 -t raw "$@"; }
 
+change() { [ "$command" = check ] || "$@"; }
+
 add() { # v4|v6, "-s|-d address"…
   family=$1
   shift
-  "$family" -N $chain 2>/dev/null || true
+  change "$family" -N $chain 2>/dev/null || true
   for match in "$@"; do
     # shellcheck disable=SC2086 # Two words.
     "$family" -C $chain $match -j DROP 2>/dev/null || {
-      "$family" -A $chain $match -j DROP
+      change "$family" -A $chain $match -j DROP
       echo "! -i lo $match -j DROP"
     }
   done
   "$family" -C PREROUTING ! -i lo -j $chain 2>/dev/null || {
-    "$family" -I PREROUTING ! -i lo -j $chain
+    change "$family" -I PREROUTING ! -i lo -j $chain
     echo "PREROUTING ! -i lo -j $chain"
   }
 }
@@ -48,11 +50,17 @@ remove() { # v4|v6
 
 has_ipv6() { [ -e /proc/net/if_inet6 ] && v6 -S PREROUTING >/dev/null 2>&1; }
 
-case ${1:-} in
-  start)
+command=${1:-}
+case $command in
+  start | check)
     command -v iptables >/dev/null || { echo 'iptables is not installed (Debian and Ubuntu: apt-get install iptables)' >&2; exit 1; }
+    # Says so when it may not.
+    v4 -S PREROUTING >/dev/null
     add v4 '-d 127.0.0.0/8' '-s 127.0.0.0/8' '-d 169.254.169.254' '-d 169.254.170.2'
     if has_ipv6; then add v6 '-d fd00:ec2::254'; fi
+    if [ "$command" = check ] && ! iptables -w 10 -t nat -S PREROUTING | grep -q -e '-j DOCKER'; then
+      echo 'nat PREROUTING -j DOCKER'
+    fi
     ;;
   stop)
     remove v4
@@ -63,7 +71,7 @@ case ${1:-} in
     if has_ipv6; then v6 -S $chain; fi
     ;;
   *)
-    echo "usage: $0 start|stop|status" >&2
+    echo "usage: $0 start|stop|status|check" >&2
     exit 2
     ;;
 esac

@@ -29,6 +29,7 @@ public static class GatewaySetup
         services.AddSingleton<TrustedNetworks>().AddSingleton<GatewayQuotas>().AddSingleton<IStartupFilter, RequestLimit>();
         services.AddSingleton<IStartupFilter, HeadRequests>();
         services.AddHostedService<MemoryRelease>();
+        services.AddSingleton<IssuerProbe>();
         services.AddSingleton<SigningKeys>().AddSingleton<TokenVerifier>().AddSingleton<FailureLimiter>().AddSingleton<Authenticator>();
         services.AddHttpClient(SigningKeys.ClientName, client => client.MaxResponseContentBufferSize = SigningKeys.LargestAnswer)
             // The keys must come from the issuer, not from where it redirects.

@@ -6,6 +6,8 @@ internal sealed partial class GrainCalls(
 {
     public IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(host.InstanceName));
 
+    public IDoctorGrain Doctor => grains.GetGrain<IDoctorGrain>(HostKeys.Host(host.InstanceName));
+
     /// <param name="mandelboxId">A valid id: the caller has checked it.</param>
     public IMandelboxGrain Mandelbox(string mandelboxId) => grains.GetGrain<IMandelboxGrain>(mandelboxId);
 

@@ -39,6 +39,9 @@ public enum EndCause
 
     /// <summary>After a crash: what it uses belongs to another mandelbox.</summary>
     LeaseRevoked,
+
+    /// <summary>It had gone, but not everything that it held; the rest was given back.</summary>
+    Remains,
 }
 
 /// <summary>The mandelboxes that have gone.</summary>

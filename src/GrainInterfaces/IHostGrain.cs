@@ -26,6 +26,10 @@ public interface IHostGrain : IGrainWithStringKey
     /// <summary>Releases a lease. Does nothing when it was released before, or when the mandelbox holds another lease by now.</summary>
     Task ReleaseLease(string mandelboxId, Guid leaseId);
 
+    /// <summary>All leases, those of <see cref="HoldLeases"/> included.</summary>
+    [ReadOnly]
+    Task<IReadOnlyList<Lease>> ListLeases();
+
     /// <summary>A mandelbox reports its state; <see cref="MandelboxState.Gone"/> removes it from the list.</summary>
     Task Report(MandelboxDescription mandelbox);
 
@@ -75,6 +79,9 @@ public interface IHostGrain : IGrainWithStringKey
 
     /// <summary>Takes the latest figures of the machine; this grain never reads them itself.</summary>
     Task ReportMetrics(MachineFigures figures);
+
+    /// <summary>Takes the number of <see cref="Difference"/>s that the last comparison found.</summary>
+    Task ReportDifferences(int count);
 
     /// <summary>Takes the latest state of the GPUs; an unhealthy GPU gets no new mandelbox.</summary>
     Task ReportGpus(IReadOnlyList<GpuDescription> gpus);
@@ -191,7 +198,7 @@ public sealed record HostDescription
     /// <summary>Why the host takes no work now, apart from its status: one sentence per cause.</summary>
     [Id(12)] public IReadOnlyList<string> NotReady { get; init; } = [];
 
-    /// <summary>Leases without a mandelbox: 0 unless something is wrong.</summary>
+    /// <summary>The <see cref="Difference"/>s that the last comparison found: 0 unless something is wrong.</summary>
     [Id(13)] public int Leaks { get; init; }
 
     /// <summary>Spin-ups that failed in a row through this host or its engine.</summary>

@@ -27,6 +27,14 @@ public interface IMandelboxGrain : IGrainWithStringKey
     [AlwaysInterleave]
     Task<bool> HandOver();
 
+    /// <summary>
+    /// Gives back what is left of a mandelbox that has gone, by the steps that end every other one. User configs that cannot be saved stay
+    /// and are tried again. Does nothing where there is a mandelbox of this id.
+    /// </summary>
+    [AlwaysInterleave]
+    [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
+    Task RemoveRemains(MandelboxRemains remains);
+
     /// <summary>Its state and what it holds; null when this id has no mandelbox.</summary>
     [AlwaysInterleave]
     Task<MandelboxDescription?> Describe();
@@ -103,6 +111,16 @@ public sealed record ReattachRequest(
     [property: Id(2)] string UserId,
     [property: Id(3)] string AppName,
     [property: Id(4)] ulong SessionId);
+
+/// <summary>What is left of a mandelbox that has gone, beside its directories, drives and record, which are looked up.</summary>
+/// <param name="ContainerId">A container of this run; null where there is none.</param>
+/// <param name="Lease">A lease that the host has not got back; null where there is none.</param>
+/// <param name="HasRow">Whether the database has a row that this host claimed.</param>
+[GenerateSerializer, Immutable]
+public sealed record MandelboxRemains(
+    [property: Id(0)] string? ContainerId,
+    [property: Id(1)] Lease? Lease,
+    [property: Id(2)] bool HasRow);
 
 /// <summary>The answer to a spin-up. Exactly one of the two is set.</summary>
 [GenerateSerializer, Immutable]

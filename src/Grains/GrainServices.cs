@@ -1,7 +1,9 @@
 using HostService.Grains.Host;
+using HostService.Grains.Host.Consistency;
 using HostService.Grains.Mandelbox;
 using HostService.Grains.Mandelbox.Ecs;
 using HostService.Infrastructure.Files;
+using HostService.Infrastructure.Linux.Processes;
 using HostService.Infrastructure.Storage.Records;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -21,6 +23,10 @@ public static class GrainServices
         services.AddSingleton<MandelboxRecords>();
         services.AddSingleton<ProvisioningPlans>();
         services.AddSingleton<ContainerEventDispatcher>();
+        services.AddValidatedOptions<ConsistencyOptions>("Consistency");
+        services.AddSingleton(_ => new ContainerProcesses());
+        services.AddSingleton<InventoryTaker>();
+        services.AddSingleton<ConsistencyCheck>();
         return services;
     }
 }

@@ -46,6 +46,32 @@ public sealed class ClaimTests(PostgresFixture postgres)
     }
 
     [PostgresFact]
+    public async Task Running_and_dying_mandelboxes_of_this_host_are_listed_and_the_database_tells_its_time()
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await using var another = new DatabaseUnderTest(postgres.Server);
+        await it.RegisterAsync();
+        await another.RegisterAsync();
+        var ids = Enumerable.Range(0, 4).Select(_ => it.NewId()).ToList();
+        foreach (var id in ids)
+        {
+            await it.AddMandelboxAsync(id);
+        }
+
+        foreach (var id in ids[1..])
+        {
+            Assert.Null(await it.Database.ClaimMandelboxAsync(it.Instance, id, "user-1", default));
+        }
+
+        await it.Database.SetMandelboxStatusAsync(ids[2], "RUNNING", default);
+        await it.Database.SetMandelboxStatusAsync(ids[3], "DYING", default);
+
+        Assert.Equal(ids[2..].Order(), (await it.Database.ListMandelboxesAsync(it.Instance, default))!.Order());
+        Assert.Empty((await it.Database.ListMandelboxesAsync(another.Instance, default))!);
+        Assert.InRange((await it.Database.ReadClockAsync(default))!.Value, DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddMinutes(1));
+    }
+
+    [PostgresFact]
     public async Task Of_many_claims_of_one_id_at_once_one_wins()
     {
         await using var it = new DatabaseUnderTest(postgres.Server);

@@ -68,6 +68,8 @@ public sealed class HostCluster : IAsyncDisposable
     /// <summary>Called by the tests in place of the real event stream.</summary>
     public ContainerEventDispatcher Events { get; private set; } = null!;
 
+    public IServiceProvider Services => _cluster.Silos[0].ServiceProvider;
+
     public IHostGrain HostNamed(string instanceName) => _cluster.Client.GetGrain<IHostGrain>(HostKeys.Host(instanceName));
 
     public IMandelboxGrain Mandelbox(string id) => _cluster.Client.GetGrain<IMandelboxGrain>(id);
@@ -109,9 +111,8 @@ public sealed class HostCluster : IAsyncDisposable
         });
         _cluster = builder.Build();
         await _cluster.DeployAsync();
-        var silo = _cluster.Silos[0].ServiceProvider;
-        Events = silo.GetRequiredService<ContainerEventDispatcher>();
-        silo.GetRequiredService<ContainerCapabilitiesSource>().Current = new ContainerCapabilities { Fuse = true };
+        Events = Services.GetRequiredService<ContainerEventDispatcher>();
+        Services.GetRequiredService<ContainerCapabilitiesSource>().Current = new ContainerCapabilities { Fuse = true };
         if (Start)
         {
             await Host.SetStatus(HostStatus.Active);

@@ -114,6 +114,9 @@ public sealed class FakeDatabase : IBackendDatabase
     /// <summary>How often stale rows were swept.</summary>
     public int Sweeps => Volatile.Read(ref _sweeps);
 
+    /// <summary>The database's time.</summary>
+    public Func<DateTimeOffset?> Clock { get; set; } = () => null;
+
     /// <summary>When set, claims are refused with this reason.</summary>
     public string? ClaimRefusal { get; set; }
 
@@ -194,6 +197,11 @@ public sealed class FakeDatabase : IBackendDatabase
         return Task.FromResult(0);
     }
 
+    public Task<IReadOnlyCollection<string>?> ListMandelboxesAsync(string instanceName, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyCollection<string>?>([.. Rows.Where(row => row.Value is "RUNNING" or "DYING").Select(row => row.Key)]);
+
+    public Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) => Task.FromResult(Clock());
+
     private void Write(string id, string status)
     {
         Rows[id] = status;
@@ -209,6 +217,9 @@ public sealed class FakeUserConfigs : IUserConfigStore
     public FetchAnswer Answer { get; set; } = new(FetchOutcome.FirstRun);
 
     public PlannedFailures Fetch { get; } = new();
+
+    /// <summary>Why the next saves fail.</summary>
+    public ConcurrentQueue<string> Refusals { get; } = new();
 
     /// <summary>Completes when the first fetch has begun.</summary>
     public TaskCompletionSource FetchBegun { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -246,6 +257,11 @@ public sealed class FakeUserConfigs : IUserConfigStore
         }
 
         Assert.True(Directory.Exists(directory), "the user configs were removed before they were saved");
+        if (Refusals.TryDequeue(out var reason))
+        {
+            return new SaveAnswer(false, reason);
+        }
+
         _saved.Enqueue(key);
         return new SaveAnswer(true);
     }
@@ -256,6 +272,8 @@ public sealed class FakeUserConfigs : IUserConfigStore
         SavedIfAbsent++;
         return SaveAsync(key, archiveKey, directory, cancellationToken);
     }
+
+    public Task<string> TestAsync(CancellationToken cancellationToken) => Task.FromResult("in memory");
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

@@ -7,5 +7,7 @@ public sealed class LoadedAppArmor : IAppArmor
 {
     public string? Unavailable => null;
 
+    public bool? IsLoaded => true;
+
     public Task LoadAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

@@ -59,7 +59,7 @@ internal sealed partial class HostMetrics
         Add(
             "host_service.failed_spin_ups", null, "Spin-ups that failed in a row through this host or its engine.",
             h => h.FailedSpinUps);
-        Add("host_service.leaks", null, "Leases whose mandelbox has gone, and containers whose lease is unknown.", h => h.Leaks);
+        Add("host_service.leaks", null, "What belongs to no mandelbox, or is missing of one, by the last comparison.", h => h.Leaks);
     }
 
     private void AddPools()

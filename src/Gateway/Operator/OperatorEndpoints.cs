@@ -61,6 +61,10 @@ internal static partial class OperatorEndpoints
             .WithName("stop").WithSummary("Ends a mandelbox; answers once everything it held has been given back.")
             .Produces(StatusCodes.Status204NoContent).DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
 
+        v1.MapGet("/doctor", async (GrainCalls grains) => Results.Ok(await grains.WithTimeout(grains.Doctor.Examine())))
+            .WithName("doctor").WithSummary("Checks the host and its machine now, and lists what belongs to no mandelbox.")
+            .Produces<DoctorReport>().DocumentProblems();
+
         v1.MapGet("/history", async (string? limit, GrainCalls grains) =>
                 int.TryParse(limit ?? $"{MandelboxHistory.Length}", CultureInfo.InvariantCulture, out var count)
                 && count is >= 1 and <= MandelboxHistory.Length
@@ -72,6 +76,7 @@ internal static partial class OperatorEndpoints
         v1.MapOtherMethods("/host", "GET, HEAD");
         v1.MapOtherMethods("/host/drain", "DELETE");
         v1.MapOtherMethods("/host/restart", "POST");
+        v1.MapOtherMethods("/doctor", "GET, HEAD");
         v1.MapOtherMethods("/history", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes/{id}", "GET, HEAD, DELETE");

@@ -16,6 +16,9 @@ public sealed partial class ContainerEventDispatcher(
     HostInfoSource hostInfo,
     ILogger<ContainerEventDispatcher> logger) : IContainerEventHandler, IDisposable
 {
+    /// <summary>The owner of a lease that is kept for a container of an earlier run begins with this; Docker's id follows.</summary>
+    public const string HeldFor = "container ";
+
     private readonly BackgroundTaskSet _background = new();
 
     private ContainerOwner Owner => hostInfo.Current.Owner;
@@ -157,15 +160,20 @@ public sealed partial class ContainerEventDispatcher(
         .. ofAnyHost
             .Where(container => ContainerLabels.IsOfEarlierRun(container.Labels, Owner))
             .Select(container => ContainerLabels.Read(container.Labels) is { } lease
-                ? lease with { MandelboxId = $"container {container.Id}" }
+                ? lease with { MandelboxId = HeldFor + container.Id }
                 : null)
             .OfType<Lease>(),
     ]);
 
     private async Task RemoveIfStrayAsync(ContainerDescription container)
     {
-        if (ContainerLabels.MandelboxOf(container.Labels, Owner) is { } id
-            && await grains.GetGrain<IMandelboxGrain>(id).Describe() is null)
+        if (ContainerLabels.MandelboxOf(container.Labels, Owner) is not { } id)
+        {
+            return;
+        }
+
+        var mandelbox = await grains.GetGrain<IMandelboxGrain>(id).Describe();
+        if (mandelbox is null || (mandelbox.ContainerId is { } own && own != container.Id))
         {
             BeginRemoval(id, container.Id);
         }

@@ -29,6 +29,7 @@ public sealed partial class HostGrain(
     private MachineFigures? _figures;
     private bool _refusesAssigned;
     private int _failedSpinUps;
+    private int _differences;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -90,6 +91,8 @@ public sealed partial class HostGrain(
 
         return Task.CompletedTask;
     }
+
+    public Task<IReadOnlyList<Lease>> ListLeases() => Task.FromResult<IReadOnlyList<Lease>>(_leases.Leases.ToArray());
 
     public Task<string?> RegisterContainer(string containerId, string mandelboxId)
     {
@@ -166,7 +169,7 @@ public sealed partial class HostGrain(
             Metrics = _figures,
             NotReady = [.. _notReady.Values],
             FailedSpinUps = _failedSpinUps,
-            Leaks = _leases.Leases.Count(l => !_mandelboxes.ContainsKey(l.MandelboxId)) - _leases.Held,
+            Leaks = _differences,
         });
     }
 
@@ -243,6 +246,12 @@ public sealed partial class HostGrain(
     public Task ReportMetrics(MachineFigures figures)
     {
         _figures = figures;
+        return Task.CompletedTask;
+    }
+
+    public Task ReportDifferences(int count)
+    {
+        _differences = count;
         return Task.CompletedTask;
     }
 

@@ -92,9 +92,6 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
         return AdoptPorts(new Lease(leaseId, owner, tty, gpuIndex, ports));
     }
 
-    /// <summary>Leases kept for containers of earlier runs.</summary>
-    public int Held => _held.Count;
-
     /// <summary>Keeps exactly these leases of containers of earlier runs. Returns why some cannot be kept.</summary>
     public IReadOnlyList<string> Hold(IReadOnlyList<Lease> leases)
     {

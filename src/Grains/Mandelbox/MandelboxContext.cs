@@ -81,6 +81,9 @@ public sealed class MandelboxContext
     /// <summary>Set by <see cref="SaveUserConfigs"/>.</summary>
     public ArchiveKey? ArchiveKey { get; set; }
 
+    /// <summary>Whether user configs that cannot be saved stay, and are tried again, instead of being given up.</summary>
+    public bool KeepsUnsavedConfigs { get; set; }
+
     /// <summary>Faults that did not end the mandelbox.</summary>
     public List<string> Warnings { get; } = [];
 

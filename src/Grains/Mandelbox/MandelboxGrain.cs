@@ -1,4 +1,5 @@
 using System.Globalization;
+using HostService.Grains.Mandelbox.Steps;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
@@ -66,26 +67,14 @@ public sealed partial class MandelboxGrain(
 
         var record = records.Find(Id) is { } found && found.ContainerId == request.ContainerId ? found : null;
         var spinUp = new SpinUpRequest(request.UserId, request.AppName, ConfigEncryptionToken: "", request.SessionId);
-        var context = _context = BeginLife(spinUp, record?.AesKey);
-        foreach (var step in plans.ForRequest(Host).Steps)
-        {
-            // The earlier run did it.
-            context.Steps.RegisterUndo(step);
-        }
-
-        (context.Row.IsClaimed, context.Row.MayBeRunning, context.HasDirectories) = (true, true, true);
-        (context.Container.Id, context.Container.MayRun) = (request.ContainerId, true);
-        context.ArchiveKey = ArchiveKey.FromSecret(record?.ArchiveKey);
-        context.UserConfigs = context.ArchiveKey is null ? FetchOutcome.Failed : record?.Fetched;
+        var context = _context = TakeOver(spinUp, record, request.ContainerId, request.Lease);
+        (context.Row.IsClaimed, context.Row.MayBeRunning) = (true, true);
         if (record is null)
         {
             context.Warnings.Add("its record is missing or damaged: its user configs cannot be saved");
         }
 
         await TakeOverInputDevicesAsync(context);
-
-        // Set first: the undo releases it even if the answer is lost.
-        context.Lease = request.Lease;
         if (await RestoreLeaseAsync(request.Lease) is { } refusal)
         {
             await EndAsync(context, EndCause.LeaseRevoked, refusal);
@@ -107,6 +96,29 @@ public sealed partial class MandelboxGrain(
 
         _isHandedOver = _context.State.Current == MandelboxState.Running;
         return Task.FromResult(_isHandedOver);
+    }
+
+    public async Task RemoveRemains(MandelboxRemains remains)
+    {
+        if (_context is not null)
+        {
+            return;
+        }
+
+        var record = records.Find(Id);
+        var request = new SpinUpRequest(
+            record?.UserId ?? "", record?.AppName ?? "", ConfigEncryptionToken: "", record?.SessionId ?? 0);
+        var context = _context = TakeOver(request, record, remains.ContainerId, remains.Lease);
+        context.Row.IsClaimed = remains.HasRow;
+        context.Row.MayBeRunning = record is not null && Directory.Exists(context.Paths.UserConfigs);
+        context.KeepsUnsavedConfigs = true;
+        if (remains.Lease is { } lease)
+        {
+            // So that nobody else gets what its container uses.
+            await RestoreLeaseAsync(lease);
+        }
+
+        await EndAsync(context, EndCause.Remains, "it had gone, and this was left of it", options.Value.StopTimeout);
     }
 
     public Task<MandelboxDescription?> Describe() => Task.FromResult(_context?.Describe());
@@ -233,6 +245,27 @@ public sealed partial class MandelboxGrain(
         {
             context.Warnings.Add($"its input devices are lost: {exception.Message}");
         }
+    }
+
+    /// <summary>
+    /// A life whose steps were done elsewhere, by an earlier run or a life of this id that is forgotten: each undo looks at what is there.
+    /// </summary>
+    private MandelboxContext TakeOver(SpinUpRequest request, MandelboxRecord? record, string? containerId, Lease? lease)
+    {
+        var context = BeginLife(request, record?.AesKey);
+        foreach (var step in plans.ForRequest(Host).Steps.Where(step => containerId is not null || step is not StartContainer))
+        {
+            context.Steps.RegisterUndo(step);
+        }
+
+        (context.Container.Id, context.Container.MayRun) = (containerId, containerId is not null);
+
+        // Set before the host is asked for it: the undo releases it even if the answer is lost.
+        context.Lease = lease;
+        context.HasDirectories = true;
+        context.ArchiveKey = ArchiveKey.FromSecret(record?.ArchiveKey);
+        context.UserConfigs = context.ArchiveKey is null ? FetchOutcome.Failed : record?.Fetched;
+        return context;
     }
 
     /// <summary>Null on success. A failure is a refusal: one mandelbox must not keep the host from starting.</summary>

@@ -37,6 +37,7 @@ internal static class DockerAnswers
         Name = (c.Names?.FirstOrDefault() ?? "").TrimStart('/'),
         Labels = Copy(c.Labels),
         Status = c.State ?? "",
+        BoundPaths = [.. (c.Mounts ?? []).Where(m => m.Type == "bind").Select(m => m.Source)],
         Ports = [.. (c.Ports ?? []).Select(p => Port(p.PrivatePort, p.Type, p.PublicPort)).OfType<PortBinding>().Distinct()],
     };
 

@@ -142,6 +142,9 @@ public sealed record ContainerDescription
     /// <summary>The host's id of its first process; 0 when it does not run.</summary>
     public long Pid { get; init; }
     public IReadOnlyList<PortBinding> Ports { get; init; } = [];
+
+    /// <summary>The host's directories and files that are bound inside; from a list only.</summary>
+    public IReadOnlyList<string> BoundPaths { get; init; } = [];
 }
 
 /// <param name="Action"><c>create</c>, <c>start</c>, <c>die</c>, <c>destroy</c>, ….</param>

@@ -21,6 +21,7 @@ public sealed class HostReporter(
     FirewallMonitor firewall,
     SpinUpProbe spinUps,
     DiskMonitor disk,
+    ConsistencyMonitor consistency,
     StatusLine statusLine,
     TimeProvider timeProvider,
     ILogger<HostReporter> logger) : BackgroundService
@@ -43,6 +44,7 @@ public sealed class HostReporter(
         _consumer.RunAsync("disk", disk.WatchAsync, reason => Host.SetNotReady("disk", reason), stoppingToken),
         reloads.RunAsync(stoppingToken),
         spinUps.RunAsync(stoppingToken),
+        consistency.RunAsync(stoppingToken),
         WatchStatusAsync(stoppingToken));
 
     private Task ReportMetricsAsync(MachineFigures reading)

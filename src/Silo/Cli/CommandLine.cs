@@ -4,7 +4,7 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
 
-/// <summary><c>host-service [run|status|history|spin-up|stop|drain|reclaim|upgrade|last-words|gpus|gateway|version]</c>.</summary>
+/// <summary><c>host-service [run|status|doctor|history|spin-up|stop|drain|reclaim|upgrade|last-words|gpus|gateway|version]</c>.</summary>
 public static partial class CommandLine
 {
     /// <summary>Runs what the arguments ask for and returns the exit code (<see cref="ExitCodes"/>).</summary>
@@ -62,6 +62,7 @@ public static partial class CommandLine
             parsed.GetValue(version) ? VersionCommand.Print() : await RunCommand.RunAsync(parsed.UnmatchedTokens));
         root.Subcommands.Add(RunCommand.Create());
         root.Subcommands.Add(StatusCommand.Create());
+        root.Subcommands.Add(DoctorCommand.Create());
         root.Subcommands.Add(HistoryCommand.Create());
         root.Subcommands.Add(SpinUpCommand.Create());
         root.Subcommands.Add(StopCommand.Create());

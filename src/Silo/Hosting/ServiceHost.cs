@@ -17,6 +17,7 @@ using HostService.Infrastructure.Metrics;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Silo.Background;
+using HostService.Silo.Doctor;
 using HostService.Silo.Lifecycle;
 using HostService.Silo.Reporting;
 using HostService.Silo.Startup;
@@ -139,6 +140,9 @@ public static class ServiceHost
         services.AddSingleton<DaemonReloadMonitor>();
         services.AddSingleton<FirewallMonitor>();
         services.AddSingleton<DiskMonitor>();
+        services.AddSingleton<ConsistencyMonitor>();
+        services.AddSingleton<MachineChecks>();
+        services.AddSingleton<IDoctor, HostDoctor>();
         services.AddSingleton<HostReporter>();
         services.AddSingleton<NoticeMonitor>();
         services.AddSingleton<EngineEventLoop>();

@@ -55,6 +55,24 @@ public sealed class FirewallTests
     }
 
     [NamespaceFact]
+    public async Task Missing_rules_are_found_without_being_loaded_and_so_is_the_engines()
+    {
+        const string Engines = IFirewall.EngineRule + "PREROUTING -j DOCKER";
+        await using var network = await HostAndContainer.CreateAsync();
+        var port = await network.ListenAsync("127.0.0.1");
+
+        var all = await FindMissingAsync(network);
+        Assert.True(await network.IsAnsweredAsync("127.0.0.1", port));
+        Assert.Equal(all, await FindMissingAsync(network));
+        Assert.Equal([.. await LoadAsync(network), Engines], all);
+        Assert.Equal([Engines], await FindMissingAsync(network));
+
+        await network.OnHostAsync("iptables", "-w", "-t", "nat", "-N", "DOCKER");
+        await network.OnHostAsync("iptables", "-w", "-t", "nat", "-A", "PREROUTING", "-j", "DOCKER");
+        Assert.Empty(await FindMissingAsync(network));
+    }
+
+    [NamespaceFact]
     public async Task A_packet_that_claims_to_come_from_loopback_is_dropped()
     {
         await using var network = await HostAndContainer.CreateAsync();
@@ -107,12 +125,19 @@ public sealed class FirewallTests
         Assert.DoesNotContain("HOST-SERVICE", await network.OnHostAsync("ip6tables-save"), StringComparison.Ordinal);
     }
 
-    private static async Task<IReadOnlyList<string>> LoadAsync(HostAndContainer network)
+    private static Task<IReadOnlyList<string>> LoadAsync(HostAndContainer network) =>
+        AskAsync(network, firewall => firewall.LoadAsync(CancellationToken.None));
+
+    private static Task<IReadOnlyList<string>> FindMissingAsync(HostAndContainer network) =>
+        AskAsync(network, firewall => firewall.FindMissingAsync(CancellationToken.None));
+
+    private static async Task<IReadOnlyList<string>> AskAsync(
+        HostAndContainer network, Func<IFirewall, Task<IReadOnlyList<string>>> ask)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Firewall:Shell", network.HostShell)]).Build();
         await using var services = new ServiceCollection().AddSingleton<IConfiguration>(configuration)
             .AddSingleton(TimeProvider.System).AddFirewall().BuildServiceProvider();
-        return await services.GetRequiredService<IFirewall>().LoadAsync(CancellationToken.None);
+        return await ask(services.GetRequiredService<IFirewall>());
     }
 
     private static string Script([CallerFilePath] string thisFile = "") =>

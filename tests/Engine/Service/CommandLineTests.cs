@@ -78,7 +78,7 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
 
         Assert.Equal(0, code);
         Assert.All(
-            new[] { "run", "status", "spin-up", "stop", "drain", "gpus", "gateway", "version" },
+            new[] { "run", "status", "doctor", "spin-up", "stop", "drain", "gpus", "gateway", "version" },
             command => Assert.Matches($@"(?m)^  {command}\b", output));
     }
 
@@ -98,6 +98,7 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
     [InlineData("stop", "one", "--host")]
     [InlineData("stop", "one", "--force")]
     [InlineData("drain", "one")]
+    [InlineData("doctor", "one")]
     [InlineData("run", "--not-a-setting")]
     [InlineData("nonsense")]
     public async Task Bad_usage_ends_with_2_and_points_at_the_help(params string[] arguments)

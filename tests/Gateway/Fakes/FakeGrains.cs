@@ -39,6 +39,9 @@ public sealed class FakeGrains
 
     public FakeGrains Host<T>(string method, T answer) => Host(method, _ => Task.FromResult(answer));
 
+    public FakeGrains Doctor(DoctorReport report) =>
+        On(nameof(IDoctorGrain), nameof(IDoctorGrain.Examine), _ => Task.FromResult(report));
+
     private FakeGrains On(string grain, string method, Func<GrainCall, Task> answer)
     {
         _answers[(grain, method)] = answer;

@@ -64,6 +64,26 @@ public sealed class OperatorTests
         Assert.All(grains.Calls, c => Assert.Equal("box-1", c.Key));
     }
 
+    [Fact]
+    public async Task The_doctors_report_has_each_check_and_each_difference()
+    {
+        var report = new DoctorReport(
+            [new DoctorCheck("engine", CheckOutcome.Failed, "no answer within 2 s", "look at it")],
+            [new Difference(DifferenceKind.Lease, "m1", "a lease", "belongs to no mandelbox", DateTimeOffset.UnixEpoch)]);
+        await using var host = await GatewayHost.LocalAsync(new FakeGrains().Doctor(report));
+
+        using var answer = await JsonAsync(await host.SendAsync("GET", "/v1/doctor", null, Loopback), HttpStatusCode.OK);
+
+        var check = answer.RootElement.GetProperty("checks")[0];
+        Assert.Equal(
+            ("engine", "Failed", "no answer within 2 s", "look at it"),
+            (check.GetProperty("name").GetString(), check.GetProperty("outcome").GetString(), check.GetProperty("detail").GetString(),
+                check.GetProperty("advice").GetString()));
+        var difference = answer.RootElement.GetProperty("differences")[0];
+        Assert.Equal(("Lease", "m1"), (difference.GetProperty("kind").GetString(), difference.GetProperty("mandelboxId").GetString()));
+        Assert.Equal(GatewayHost.InstanceName, Assert.Single(host.Grains.Calls).Key);
+    }
+
     [Theory]
     [InlineData("", 1000)]
     [InlineData("?limit=20", 20)]
@@ -247,7 +267,7 @@ public sealed class OperatorTests
             "/spin_up_mandelbox put", "/drain_and_shutdown post", "/set_container_dpi put", "/mount_cloud_storage post",
             "/register_docker_container_id post",
             "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/host/drain delete", "/v1/host/restart post",
-            "/v1/history get", "/v1/mandelboxes get",
+            "/v1/doctor get", "/v1/history get", "/v1/mandelboxes get",
             "/v1/mandelboxes/{id} get",
             "/v1/mandelboxes/{id} delete",
         ];

@@ -11,6 +11,17 @@ namespace HostService.Tests.Storage.UserConfigs;
 public sealed class FailureTests(S3Server server) : S3TestBase(server)
 {
     [NeedsFact("node", Needs.S3Server)]
+    public async Task A_test_of_the_store_tells_a_bucket_that_answers_from_one_that_is_not_there()
+    {
+        Assert.Contains(S3Server.Bucket, await Store.TestAsync(default), StringComparison.Ordinal);
+        using var elsewhere = Stores.Create(new UserConfigsOptions { ServiceUrl = Server.Url, Bucket = "no-such-bucket" });
+
+        var fault = await Assert.ThrowsAsync<IOException>(() => elsewhere.TestAsync(default));
+
+        Assert.StartsWith("bucket no-such-bucket: the store answered NoSuchBucket", fault.Message, StringComparison.Ordinal);
+    }
+
+    [NeedsFact("node", Needs.S3Server)]
     public async Task A_wrong_token_fails_and_changes_nothing()
     {
         var stored = await StoredArchiveAsync();

@@ -104,6 +104,11 @@ public sealed class DockerDaemon : IAsyncDisposable
         await EndedAsync();
     }
 
+    /// <summary>It takes calls and answers none, until <see cref="ResumeAsync"/>.</summary>
+    public Task PauseAsync() => RunAsync("kill", "-STOP", $"{_pid}");
+
+    public Task ResumeAsync() => RunAsync("kill", "-CONT", $"{_pid}");
+
     /// <summary>Stops it; it stops its containers first.</summary>
     public async Task StopAsync()
     {

@@ -175,6 +175,7 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             Labels = spec.Labels,
             Status = "created",
             Ports = spec.Ports,
+            BoundPaths = [.. spec.Binds.Select(bind => bind.Split(':')[0])],
         });
         _containers.Add(id, container);
         Publish(container, "create");

@@ -102,6 +102,21 @@ public sealed class ParserAppArmorTests : IDisposable
         Assert.Contains("the kernel has no AppArmor", AppArmor().Unavailable, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("docker-default (enforce)\nmandelbox-apparmor-profile (enforce)\n", true)]
+    [InlineData("docker-default (enforce)\nmandelbox-apparmor-profile-2 (enforce)\n", false)]
+    [InlineData(null, null)]
+    public void The_kernel_tells_whether_the_profile_is_loaded(string? profiles, bool? isLoaded)
+    {
+        _options.ProfilesFile = Path.Combine(_directory.FullName, "profiles");
+        if (profiles is not null)
+        {
+            File.WriteAllText(_options.ProfilesFile, profiles);
+        }
+
+        Assert.Equal(isLoaded, AppArmor().IsLoaded);
+    }
+
     [Fact]
     public void A_kernel_with_it_and_a_parser_can_confine()
     {

@@ -110,6 +110,8 @@ public sealed class FirewallMonitorTests
         /// <summary>The answers in order; the last one repeats.</summary>
         public Func<IReadOnlyList<string>>[] Answers { get; set; } = [];
 
+        public Task<IReadOnlyList<string>> FindMissingAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
         public Task<IReadOnlyList<string>> LoadAsync(CancellationToken cancellationToken)
         {
             try

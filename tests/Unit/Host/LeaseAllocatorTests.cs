@@ -156,9 +156,9 @@ public sealed class LeaseAllocatorTests
         Assert.Null(allocator.FindByHostPort(kept[0].Ports[0].HostPort, kept[0].Ports[0].Transport));
 
         Assert.Empty(allocator.Hold([kept[1]]));
-        Assert.Equal((1, 2), (allocator.Held, allocator.Ttys.Used));
+        Assert.Equal((2, 2), (allocator.Leases.Count, allocator.Ttys.Used));
         Assert.Empty(allocator.Hold([]));
-        Assert.Equal((0, 1), (allocator.Held, allocator.Ttys.Used));
+        Assert.Equal((1, 1), (allocator.Leases.Count, allocator.Ttys.Used));
     }
 
     [Fact]
@@ -168,7 +168,7 @@ public sealed class LeaseAllocatorTests
         var mine = Granted(allocator.Acquire(Request("m")));
         var contradiction = mine with { Id = Guid.NewGuid(), MandelboxId = "container 1" };
         Assert.Contains($"TTY {mine.Tty}", Assert.Single(allocator.Hold([contradiction])), StringComparison.Ordinal);
-        Assert.Equal((0, 1, 2), (allocator.Held, allocator.Ttys.Used, allocator.TcpPorts.Used));
+        Assert.Equal((1, 1, 2), (allocator.Leases.Count, allocator.Ttys.Used, allocator.TcpPorts.Used));
         Assert.Empty(allocator.Hold([]));
         Assert.Equal(1, allocator.Ttys.Used);
     }

@@ -111,6 +111,8 @@ public sealed class SaveUserConfigsTests : IDisposable
             return Task.FromResult(new SaveAnswer(Saved: true));
         }
 
+        public Task<string> TestAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -55,6 +55,8 @@ internal sealed class ModelUserConfigs(ScheduledHost host) : IUserConfigStore
         UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken) =>
         SaveAsync(key, archiveKey, directory, cancellationToken);
 
+    public Task<string> TestAsync(CancellationToken cancellationToken) => Task.FromResult("modelled");
+
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }
 

@@ -10,7 +10,7 @@ namespace HostService.Tests.Unit.Startup;
 public sealed class SettingKeysTests
 {
     /// <summary>Times that may be zero or negative: no timer is set with them, or they say so.</summary>
-    private static readonly string[] MayBeZero = ["Jitter", "Pause", "ClockSkew", "StopGrace", "Grace"];
+    private static readonly string[] MayBeZero = ["GracePeriod", "Jitter", "Pause", "ClockSkew", "StopGrace", "Grace"];
 
     public static TheoryData<string> Times => new(OptionsTypes().SelectMany(type => type.GetProperties())
         .Where(p => p.PropertyType == typeof(TimeSpan) && p.SetMethod is { IsPublic: true })

@@ -38,6 +38,12 @@ public sealed partial class SaveUserConfigs(IUserConfigStore store, MandelboxRec
             var answer = await _saving;
             if (answer is { Saved: false, Reason: not null })
             {
+                // What may not be replaced can never be saved.
+                if (context.KeepsUnsavedConfigs && context.UserConfigs != FetchOutcome.Unknown)
+                {
+                    throw new IOException($"user configs cannot be saved, and stay: {answer.Reason}");
+                }
+
                 LogNotSaved(context.MandelboxId, answer.Reason);
             }
         }

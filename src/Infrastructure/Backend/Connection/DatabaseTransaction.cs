@@ -10,7 +10,7 @@ internal sealed class DatabaseTransaction(NpgsqlConnection connection, NpgsqlTra
     public Task<T?> FindAsync<T>(string sql, object parameters)
         where T : class => connection.QuerySingleOrDefaultAsync<T>(Command(sql, parameters));
 
-    public async Task<IReadOnlyList<T>> ListAsync<T>(string sql, object parameters) =>
+    public async Task<IReadOnlyList<T>> ListAsync<T>(string sql, object? parameters = null) =>
         [.. await connection.QueryAsync<T>(Command(sql, parameters))];
 
     public Task<int> ExecuteAsync(string sql, object? parameters = null) => connection.ExecuteAsync(Command(sql, parameters));

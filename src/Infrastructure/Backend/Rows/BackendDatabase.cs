@@ -309,6 +309,24 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
         },
         cancellationToken);
 
+    public async Task<IReadOnlyCollection<string>?> ListMandelboxesAsync(string instanceName, CancellationToken cancellationToken)
+    {
+        var found = await RunAsync(
+            $"listing the mandelboxes of instance {instanceName}",
+            _options.Timeout,
+            transaction => transaction.ListAsync<string>(
+                $"SELECT mandelbox_id FROM {_mandelboxes} WHERE instance_name = @instanceName AND status = ANY(@statuses)",
+                new { instanceName, statuses = new[] { MandelboxStatus.Running, MandelboxStatus.Dying } }),
+            cancellationToken);
+        return _outbox.Pending.Any(write => write.Row.Kind == RowKind.Mandelbox) ? null : [.. found];
+    }
+
+    public async Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) => await RunAsync(
+        "reading the database's clock",
+        _options.Timeout,
+        async transaction => new DateTimeOffset((await transaction.ListAsync<DateTime>("SELECT clock_timestamp()"))[0]),
+        cancellationToken);
+
     public async Task<int> FlushAsync(CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(_options.FlushTimeout, _timeProvider);

@@ -72,6 +72,15 @@ public interface IBackendDatabase
         string instanceName, Func<CancellationToken, Task<IReadOnlyCollection<string>>> alive, CancellationToken cancellationToken);
 
     /// <summary>
+    /// The mandelboxes of this instance whose rows say <c>RUNNING</c> or <c>DYING</c>: those that no user waits for are swept. Null where
+    /// that is not known: without a database, and while writes to such rows are kept for later.
+    /// </summary>
+    Task<IReadOnlyCollection<string>?> ListMandelboxesAsync(string instanceName, CancellationToken cancellationToken);
+
+    /// <summary>The database's clock, which also shows that it answers; null without a database.</summary>
+    Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken);
+
+    /// <summary>
     /// At the end of the service: waits until every kept write is in the database, at most <see cref="DatabaseOptions.FlushTimeout"/>.
     /// Returns how many could not be written; the log names them.
     /// </summary>

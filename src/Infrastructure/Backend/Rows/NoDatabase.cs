@@ -34,4 +34,9 @@ public sealed class NoDatabase : IBackendDatabase
     public Task<int> RemoveStaleMandelboxesAsync(
         string instanceName, Func<CancellationToken, Task<IReadOnlyCollection<string>>> alive, CancellationToken cancellationToken) =>
         Task.FromResult(0);
+
+    public Task<IReadOnlyCollection<string>?> ListMandelboxesAsync(string instanceName, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyCollection<string>?>(null);
+
+    public Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) => Task.FromResult<DateTimeOffset?>(null);
 }

@@ -11,6 +11,9 @@ public sealed class AppArmorOptions : IValidatedOptions
     /// <summary>Contains <c>Y</c> when AppArmor is enabled in the kernel.</summary>
     public string EnabledFile { get; set; } = "/sys/module/apparmor/parameters/enabled";
 
+    /// <summary>Lists the loaded profiles, a line each; for root only.</summary>
+    public string ProfilesFile { get; set; } = "/sys/kernel/security/apparmor/profiles";
+
     /// <summary>How long the parser may take.</summary>
     public TimeSpan LoadTimeout { get; set; } = TimeSpan.FromSeconds(30);
 

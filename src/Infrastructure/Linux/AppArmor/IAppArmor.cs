@@ -6,6 +6,9 @@ public interface IAppArmor
     /// <summary>Null, or why this machine cannot confine; then a container that names a profile would not start.</summary>
     string? Unavailable { get; }
 
+    /// <summary>Whether the kernel has the mandelboxes' profile; null where only root may know.</summary>
+    bool? IsLoaded { get; }
+
     /// <summary>Loads the mandelboxes' profile into the kernel, replacing an earlier one. Throws <see cref="AppArmorException"/>.</summary>
     Task LoadAsync(CancellationToken cancellationToken);
 }

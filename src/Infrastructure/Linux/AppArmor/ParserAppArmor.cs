@@ -22,6 +22,23 @@ internal sealed class ParserAppArmor(IOptions<AppArmorOptions> options, TimeProv
         }
     }
 
+    public bool? IsLoaded
+    {
+        get
+        {
+            try
+            {
+                // name (mode)
+                return File.ReadLines(_options.ProfilesFile)
+                    .Any(line => line.StartsWith(AppArmorProfile.Name + " (", StringComparison.Ordinal));
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                return null;
+            }
+        }
+    }
+
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
         var parser = FindParser()

@@ -7,12 +7,16 @@ internal sealed class ScriptFirewall(IOptions<FirewallOptions> options, TimeProv
 {
     private static readonly string Script = EmbeddedFile.Read("firewall.sh");
 
-    public async Task<IReadOnlyList<string>> LoadAsync(CancellationToken cancellationToken)
+    public Task<IReadOnlyList<string>> LoadAsync(CancellationToken cancellationToken) => RunAsync("start", cancellationToken);
+
+    public Task<IReadOnlyList<string>> FindMissingAsync(CancellationToken cancellationToken) => RunAsync("check", cancellationToken);
+
+    private async Task<IReadOnlyList<string>> RunAsync(string command, CancellationToken cancellationToken)
     {
         try
         {
             var rules = await ProgramRunner.RunAsync(
-                options.Value.Shell, ["-s", "start"], Script, options.Value.LoadTimeout, timeProvider, cancellationToken);
+                options.Value.Shell, ["-s", command], Script, options.Value.LoadTimeout, timeProvider, cancellationToken);
             return rules.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         }
         catch (IOException exception)

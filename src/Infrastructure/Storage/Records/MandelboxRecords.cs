@@ -22,6 +22,11 @@ public sealed partial class MandelboxRecords(IOptions<HostOptions> options, ILog
             PathOf(record.MandelboxId), JsonSerializer.SerializeToUtf8Bytes(record), OwnerOnly, durable: false, cancellationToken);
     }
 
+    /// <summary>The mandelboxes that have one, damaged or not.</summary>
+    public IReadOnlyList<string> List() => Directory.Exists(Root)
+        ? [.. Directory.EnumerateFiles(Root, $"*{Extension}").Select(path => Path.GetFileNameWithoutExtension(path))]
+        : [];
+
     /// <summary>Those that can be read; a damaged one is logged and left out.</summary>
     public IReadOnlyList<MandelboxRecord> ReadAll() => Directory.Exists(Root)
         ? [.. Directory.EnumerateFiles(Root, $"*{Extension}").Select(Read).OfType<MandelboxRecord>()]

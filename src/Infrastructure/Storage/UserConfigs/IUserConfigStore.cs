@@ -25,6 +25,10 @@ public interface IUserConfigStore
             ? SaveIfAbsentAsync(key, archiveKey, directory, cancellationToken)
             : SaveAsync(key, archiveKey, directory, cancellationToken);
 
+    /// <summary>Asks the store for something that changes nothing. Returns what is used, for an operator.</summary>
+    /// <exception cref="IOException">It does not answer, or not as it should; the message says why.</exception>
+    Task<string> TestAsync(CancellationToken cancellationToken);
+
     /// <summary>
     /// Cancels the running transfers and refuses new ones: from the moment of the call no upload can replace a stored archive. Returns when
     /// no transfer uses a directory any more.

@@ -13,5 +13,7 @@ internal sealed class NoUserConfigs : IUserConfigStore
         UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken) =>
         SaveAsync(key, archiveKey, directory, cancellationToken);
 
+    public Task<string> TestAsync(CancellationToken cancellationToken) => Task.FromResult("off (UserConfigs:Enabled)");
+
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Amazon.Runtime;
 using Amazon.S3;
+using Amazon.S3.Model;
 using HostService.Infrastructure.Storage.UserConfigs.Archive;
 
 namespace HostService.Infrastructure.Storage.UserConfigs;
@@ -33,6 +34,20 @@ internal sealed partial class S3UserConfigStore(
     public Task<SaveAnswer> SaveIfAbsentAsync(
         UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken) =>
         SaveAsync(key, archiveKey, directory, onlyIfAbsent: true, cancellationToken);
+
+    public async Task<string> TestAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            // Needs s3:ListBucket only, which hosts should have; unlike HEAD it says what is wrong.
+            await _s3.Value.ListObjectsV2Async(new ListObjectsV2Request { BucketName = _options.Bucket, MaxKeys = 1 }, cancellationToken);
+            return $"bucket {_options.Bucket} answers";
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            throw new IOException($"bucket {_options.Bucket}: {Explain(exception)}", exception);
+        }
+    }
 
     public Task StopAsync(CancellationToken cancellationToken) => _running.StopAsync(cancellationToken);
 
