@@ -58,7 +58,9 @@ public interface IHostGrain : IGrainWithStringKey
     /// <summary>Ends a drain that is only waiting for users (<see cref="IShutdownControl"/>). Null on success, else the reason.</summary>
     Task<string?> CancelDrain();
 
-    /// <summary>Ends the service for a restart; mandelboxes go on. Null when it has begun, else why that would cost users something.</summary>
+    /// <summary>
+    /// Ends the service for a restart; mandelboxes go on. Null when it has begun, else why that would cost users something.
+    /// </summary>
     Task<string?> RequestRestart();
 
     /// <summary>While draining: refuses also what was assigned before (B30).</summary>

@@ -26,7 +26,8 @@ internal static partial class OperatorEndpoints
         v1.MapPost("/host/restart", async (GrainCalls grains) => await grains.WithTimeout(grains.Host.RequestRestart()) is { } reason
                 ? Results.Problem($"{reason}.", statusCode: StatusCodes.Status409Conflict)
                 : Results.Accepted())
-            .WithName("restart").WithSummary("Ends the service with exit code 5, for a restart; mandelboxes go on, and the next run takes them over.")
+            .WithName("restart")
+            .WithSummary("Ends the service with exit code 5, for a restart; mandelboxes go on, and the next run takes them over.")
             .Produces(StatusCodes.Status202Accepted).DocumentProblems(StatusCodes.Status409Conflict);
 
         v1.MapGet("/mandelboxes", async (GrainCalls grains) => Results.Ok(await ListAsync(grains)))

@@ -307,7 +307,10 @@ internal sealed class ScheduledHost
             }
             catch (Exception exception) when (exception is ContainerEngineException or AggregateException or TimeoutException)
             {
-                await Task.Delay(TimeSpan.FromSeconds(1), _clock);
+                using var pause = new CancellationTokenSource(TimeSpan.FromSeconds(1), _clock);
+                var over = new TaskCompletionSource();
+                await using var end = pause.Token.Register(over.SetResult);
+                await over.Task;
             }
         }
     }

@@ -21,8 +21,11 @@ public sealed class Systemctl(SystemdOptions options, TimeProvider timeProvider)
     }
 
     /// <summary>A property of a unit, as <c>systemctl show</c> prints it.</summary>
-    public async Task<string> ReadAsync(string unit, string property, CancellationToken cancellationToken) => (await RunAsync(
-        $"systemd does not tell {property} of {unit}", ["show", $"--property={property}", "--value", "--", unit], cancellationToken)).Trim();
+    public async Task<string> ReadAsync(string unit, string property, CancellationToken cancellationToken)
+    {
+        string[] arguments = ["show", $"--property={property}", "--value", "--", unit];
+        return (await RunAsync($"systemd does not tell {property} of {unit}", arguments, cancellationToken)).Trim();
+    }
 
     /// <summary>Returns once systemd knows of it; the unit is stopped and started later.</summary>
     public Task RequestRestartAsync(string unit, CancellationToken cancellationToken) =>
