@@ -21,7 +21,7 @@ public sealed class LostAnswerTests
     }
 
     [Fact]
-    public async Task An_adopted_lease_whose_answer_was_lost_is_released()
+    public async Task An_adopted_lease_whose_answer_was_lost_is_released_when_the_container_has_ended()
     {
         await using var cluster = await StartAsync();
         var container = await cluster.MakeForeignAsync("ecs-task", new PortBinding(MandelboxPorts.Control, Transport.Tcp, 23456));
@@ -29,9 +29,11 @@ public sealed class LostAnswerTests
         _calls.LoseAnswer(nameof(IHostGrain.AdoptLease));
 
         Assert.NotNull(await cluster.Mandelbox("m1").RegisterContainer(container));
+        Assert.Equal(1, (await cluster.Host.Describe()).Ttys.Used);
 
+        // What it has stays until the agent's container has ended.
+        await cluster.DieForeignAsync(container);
         await cluster.Watcher.Until("m1", MandelboxState.Gone);
-        await cluster.Engine.RemoveAsync(container, CancellationToken.None);
         await cluster.AssertNothingIsHeldAsync();
     }
 

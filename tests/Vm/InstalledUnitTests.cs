@@ -12,6 +12,9 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
     /// <summary>For what the service does: the machine is emulated.</summary>
     private static readonly TimeSpan SlowTimeout = TimeSpan.FromMinutes(2);
 
+    /// <summary>For what starts the binary several times.</summary>
+    private static readonly TimeSpan VerySlowTimeout = TimeSpan.FromMinutes(6);
+
     [VmFact]
     public async Task The_unit_gets_ready_and_shows_its_status_in_one_line()
     {
@@ -357,7 +360,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         var before = await machine.MustAsync($"docker inspect -f '{{{{.State.Pid}}}}' {mandelbox.Container}");
         var pid = await machine.MustAsync(MainPid);
 
-        var said = await machine.MustAsync("cp /usr/local/bin/host-service /root/new && host-service upgrade --to /root/new", SlowTimeout);
+        var said = await machine.MustAsync("cp /usr/local/bin/host-service /root/new && host-service upgrade --to /root/new --timeout 240", VerySlowTimeout);
 
         Assert.EndsWith("the new version is ready", said, StringComparison.Ordinal);
         Assert.NotEqual(pid, await machine.MustAsync(MainPid));
@@ -370,7 +373,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
             printf '#!/bin/sh\n[ "$1" = version ] && echo host-service 9.9.9 && exit 0\nexit 7\n' >/root/bad
             chmod 755 /root/bad
             """);
-        var refused = await machine.RunAsync("host-service upgrade --to /root/bad", SlowTimeout);
+        var refused = await machine.RunAsync("host-service upgrade --to /root/bad --timeout 240", VerySlowTimeout);
 
         Assert.Equal(1, refused.Code);
         Assert.Contains("it ended with exit code 7", refused.Errors, StringComparison.Ordinal);
@@ -392,7 +395,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
             while [ "$(systemctl show -P ActiveState host-service)" != failed ]; do sleep 1; done
             systemctl start host-service
             """,
-            SlowTimeout);
+            VerySlowTimeout);
 
         Assert.Equal(before, await machine.MustAsync($"docker inspect -f '{{{{.State.Pid}}}}' {mandelbox.Container}"));
         Assert.Contains(
