@@ -196,6 +196,9 @@ public sealed record MandelboxDescription
     /// <summary>Whether a process of its container may run: what the container uses stays until the engine reports its end.</summary>
     [Id(13)] public bool ContainerMayRun { get; init; }
 
+    /// <summary>Whether it has ended, but for the agent's container, which was not adopted and runs: only the agent ends that.</summary>
+    public bool WaitsForAgent => State == MandelboxState.Dying && ContainerMayRun && ExpectedContainerId is not null;
+
     /// <summary>Why it ends; null while it does not.</summary>
     [Id(14)] public EndCause? EndCause { get; init; }
 

@@ -352,37 +352,6 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
     }
 
     [VmFact]
-    public async Task An_upgrade_goes_on_under_a_mandelbox_with_its_input_devices_and_a_version_that_does_not_start_is_put_back()
-    {
-        await using var reattach = await ReattachAsync();
-        await using var mandelbox = await SpinUpAsync("upgraded");
-        var nodes = await NodesAsync(mandelbox);
-        var before = await machine.MustAsync($"docker inspect -f '{{{{.State.Pid}}}}' {mandelbox.Container}");
-        var pid = await machine.MustAsync(MainPid);
-
-        var said = await machine.MustAsync("cp /usr/local/bin/host-service /root/new && host-service upgrade --to /root/new --timeout 240", VerySlowTimeout);
-
-        Assert.EndsWith("the new version is ready", said, StringComparison.Ordinal);
-        Assert.NotEqual(pid, await machine.MustAsync(MainPid));
-        Assert.Equal(before, await machine.MustAsync($"docker inspect -f '{{{{.State.Pid}}}}' {mandelbox.Container}"));
-        Assert.Equal("3", await machine.MustAsync(Devices));
-        await AssertReportsArriveAsync(mandelbox, nodes);
-
-        await machine.MustAsync(
-            """
-            printf '#!/bin/sh\n[ "$1" = version ] && echo host-service 9.9.9 && exit 0\nexit 7\n' >/root/bad
-            chmod 755 /root/bad
-            """);
-        var refused = await machine.RunAsync("host-service upgrade --to /root/bad --timeout 240", VerySlowTimeout);
-
-        Assert.Equal(1, refused.Code);
-        Assert.Contains("it ended with exit code 7", refused.Errors, StringComparison.Ordinal);
-        Assert.Contains("the old version is ready again", refused.Errors, StringComparison.Ordinal);
-        Assert.Equal("", await machine.MustAsync("cmp /usr/local/bin/host-service /root/new"));
-        Assert.Equal(before, await machine.MustAsync($"docker inspect -f '{{{{.State.Pid}}}}' {mandelbox.Container}"));
-    }
-
-    [VmFact]
     public async Task After_a_crash_the_unit_takes_the_mandelbox_over_where_that_is_configured()
     {
         await using var reattach = await ReattachAsync();
@@ -483,7 +452,6 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         await using var next = await SpinUpAsync("next");
     }
 
-    private const string MainPid = "systemctl show -P MainPID host-service";
     private const string Devices = "cat /sys/class/input/event*/device/name | grep -c '^Fractal Virtual' || true";
 
     private static string NodesInside(string container) =>

@@ -32,7 +32,7 @@ public sealed class Machine : IAsyncLifetime
         await BootAsync(image);
         await ConnectAsync();
         await MustAsync("/share/deploy/install.sh install && /share/mandelboxes/demo/build.sh", TimeSpan.FromMinutes(5));
-        const string Settings = "APP_ENV=LOCALDEV\nEc2__UseMetadata=true\nHost__CpuOnlySlots=4\nEcs__Enabled=true\n";
+        const string Settings = "APP_ENV=LOCALDEV\nEc2__UseMetadata=true\nHost__CpuOnlySlots=4\nDisk__MinFreeBytes=16777216\nEcs__Enabled=true\n";
         await MustAsync("cat >>/etc/host-service/environment", TimeSpan.FromSeconds(20), Settings);
     }
 

@@ -37,9 +37,14 @@ internal sealed class Upgrade(
             throw new IOException($"{file} is no host-service: 'version' says '{version}'.");
         }
 
-        await LookAsync(cancellationToken);
+        if (await LookAsync(cancellationToken) is { } unready)
+        {
+            throw new IOException($"The service is not ready, and could not be told from one whose upgrade failed: {unready}");
+        }
+
+        // A link: the old one takes no room of its own.
         var old = installed + ".old";
-        Replace(old, installed);
+        await ProgramRunner.RunAsync("ln", ["-f", "--", installed, old], "", VersionTimeout, timeProvider, cancellationToken);
         Replace(installed, file);
         var (status, body) = await client.SendAsync(HttpMethod.Post, "/v1/host/restart", null, cancellationToken);
         if (status != HttpStatusCode.Accepted)
@@ -58,6 +63,9 @@ internal sealed class Upgrade(
         await Console.Error.WriteLineAsync($"host-service: the new version is not ready: {fault}. Putting the old one back.");
         Replace(installed, old);
         await RestartByKillAsync(cancellationToken);
+
+        // Until then systemd says of the unit that it has failed.
+        await systemctl.StartAsync(unit, cancellationToken);
         await Console.Error.WriteLineAsync(await WaitAsync(cancellationToken) is { } failure
             ? $"host-service: the old version is not ready either: {failure}. See: journalctl -u {unit}"
             : $"host-service: the old version is ready again. See: journalctl -u {unit}");
@@ -67,6 +75,12 @@ internal sealed class Upgrade(
     /// <summary>The binary that the unit runs.</summary>
     private async Task<string> InstalledAsync(CancellationToken cancellationToken)
     {
+        var restarts = await systemctl.ReadAsync(unit, "RestartForceExitStatus", cancellationToken);
+        if (!restarts.Split(' ').Contains($"{ExitCodes.Restart}"))
+        {
+            throw new IOException($"{unit} does not restart after exit code {ExitCodes.Restart}: install the unit of this version first.");
+        }
+
         var pid = await MainPidAsync(cancellationToken);
         return pid != 0 && File.ResolveLinkTarget($"/proc/{pid}/exe", returnFinalTarget: false)?.FullName is { } binary
             ? binary
@@ -140,14 +154,9 @@ internal sealed class Upgrade(
                 catch (ServiceClientException)
                 {
                     fault = "it does not answer";
-                    switch (await systemctl.ReadAsync(unit, "ActiveState", either.Token))
+                    if (await systemctl.ReadAsync(unit, "ActiveState", either.Token) == "failed")
                     {
-                        case "failed":
-                            return $"it ended with exit code {await systemctl.ReadAsync(unit, "ExecMainStatus", either.Token)}";
-                        case "inactive":
-                            // An older unit does not start it again by itself.
-                            await systemctl.RequestRestartAsync(unit, either.Token);
-                            break;
+                        return $"it ended with exit code {await systemctl.ReadAsync(unit, "ExecMainStatus", either.Token)}";
                     }
                 }
             }

@@ -38,9 +38,9 @@ internal static class UpgradeCommand
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
             using var client = service.Client(parsed);
-            var systemctl = new Systemctl(new SystemdOptions(), TimeProvider.System);
-            var upgrade = new Upgrade(
-                client, systemctl, parsed.GetValue(unit)!, TimeSpan.FromSeconds(parsed.GetValue(timeout)), TimeProvider.System);
+            var limit = TimeSpan.FromSeconds(parsed.GetValue(timeout));
+            var systemctl = new Systemctl(new SystemdOptions { StartTimeout = limit }, TimeProvider.System);
+            var upgrade = new Upgrade(client, systemctl, parsed.GetValue(unit)!, limit, TimeProvider.System);
             try
             {
                 return await upgrade.RunAsync(parsed.GetValue(to)!.FullName, cancellationToken);

@@ -71,7 +71,7 @@ public sealed partial class MandelboxShutdown(
             && timeProvider.GetElapsedTime(asked) >= options.Value.StopTimeout
             && !cancellationToken.IsCancellationRequested);
 
-        while (cause != EndCause.EngineLost && await mandelbox.Describe() is not null)
+        while (cause != EndCause.EngineLost && await mandelbox.Describe() is { WaitsForAgent: false })
         {
             await Task.Delay(options.Value.RetryAfter, timeProvider, cancellationToken);
         }

@@ -65,7 +65,7 @@ public sealed class StuckEngineTests
         Assert.Equal(0, await service.Process.EndAsync());
     }
 
-    private static int ParentOf(int pid) => int.Parse(
+    private static int ParentOf(long pid) => int.Parse(
         File.ReadLines($"/proc/{pid}/status").First(line => line.StartsWith("PPid:", StringComparison.Ordinal))["PPid:".Length..],
         CultureInfo.InvariantCulture);
 }

@@ -3,10 +3,14 @@ using HostService.Tests.Support;
 
 namespace HostService.Tests.Storage.UserConfigs;
 
-/// <summary>A real S3 server (npm's s3rver) on a loopback port of its own choice, with one empty bucket; ended by its pid.</summary>
+/// <summary>A real S3 server (npm's s3rver) on a loopback port of its own choice, with two empty buckets; ended by its pid.</summary>
 public sealed class S3Server : IAsyncLifetime
 {
     public const string Bucket = "fractal-user-app-configs";
+
+    /// <summary>No test writes to it.</summary>
+    public const string EmptyBucket = "empty";
+
     private readonly ScratchDirectory _data = new();
     private Process? _process;
     private Task _log = Task.CompletedTask;
@@ -24,7 +28,7 @@ public sealed class S3Server : IAsyncLifetime
         var start = new ProcessStartInfo("node") { UseShellExecute = false, RedirectStandardOutput = true };
         var program = Path.Combine(Needs.NpmPackage("s3rver")!, "bin/s3rver.js");
         foreach (var argument in (string[])
-            [program, "-d", _data.Path, "-a", "127.0.0.1", "-p", "0", "--no-vhost-buckets", "--configure-bucket", Bucket])
+            [program, "-d", _data.Path, "-a", "127.0.0.1", "-p", "0", "--no-vhost-buckets", "--configure-bucket", Bucket, "--configure-bucket", EmptyBucket])
         {
             start.ArgumentList.Add(argument);
         }

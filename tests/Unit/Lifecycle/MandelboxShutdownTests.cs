@@ -70,6 +70,24 @@ public sealed class MandelboxShutdownTests : IDisposable
         Assert.Empty(directories.InUseBy);
     }
 
+    [Fact]
+    public async Task A_container_that_only_the_agent_ends_is_not_waited_for_and_what_it_uses_stays()
+    {
+        var left = Dying(mayRun: true) with { ExpectedContainerId = "of-the-agent" };
+        _grains.Host<IReadOnlyList<MandelboxDescription>>(nameof(IHostGrain.ListMandelboxes), [left])
+            .Mandelbox<MandelboxDescription?>(nameof(IMandelboxGrain.Describe), left)
+            .Mandelbox(nameof(IMandelboxGrain.Stop), true);
+        using var directories = new HostDirectories(
+            Options.Create(new HostOptions { Root = _scratch["fractal"], ManageSystem = false }), NullLogger<HostDirectories>.Instance);
+
+        await new MandelboxShutdown(
+            _grains.Factory, directories, Options.Create(new MandelboxOptions()), _clock, NullLogger<MandelboxShutdown>.Instance)
+            .RunAsync(_grains.Factory.GetGrain<IHostGrain>("host"), EndCause.HostStopped, CancellationToken.None)
+            .WaitAsync(TimeSpan.FromSeconds(10));
+
+        Assert.Equal(["m1"], directories.InUseBy);
+    }
+
     private MandelboxDescription Dying(bool mayRun) => new()
     {
         MandelboxId = "m1",
