@@ -91,8 +91,14 @@ public sealed class TestService : IAsyncDisposable
     public Task<IReadOnlyList<ContainerDescription>> ContainersAsync() =>
         Engine.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = Settings.InstanceName }, default);
 
-    public async Task<ContainerDescription> ContainerAsync(string id) =>
-        Assert.Single(await ContainersAsync(), c => c.Labels[ContainerLabels.MandelboxId] == id);
+    /// <summary>With the id of its process, which a list does not have.</summary>
+    public async Task<ContainerDescription> ContainerAsync(string id)
+    {
+        var listed = Assert.Single(await ContainersAsync(), c => c.Labels[ContainerLabels.MandelboxId] == id);
+        var container = (await Engine.InspectAsync(listed.Id, default))!;
+        Assert.True(container.Pid > 0 || !container.Running);
+        return container;
+    }
 
     /// <summary>The log tells that a mandelbox has gone, with all that it held.</summary>
     public Task GoneAsync(string id) => Process.Log.LineAsync($"Mandelbox {id}: Dying -> Gone").WaitAsync(TimeSpan.FromSeconds(60));
