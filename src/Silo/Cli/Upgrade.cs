@@ -39,14 +39,26 @@ internal sealed class Upgrade(
 
         if (await LookAsync(cancellationToken) is { } unready)
         {
-            throw new IOException($"The service is not ready, and could not be told from one whose upgrade failed: {unready}");
+            throw new IOException($"The service is not ready, so the upgrade could not be judged. Mend that first: {unready}");
         }
 
         // A link: the old one takes no room of its own.
         var old = installed + ".old";
         await ProgramRunner.RunAsync("ln", ["-f", "--", installed, old], "", VersionTimeout, timeProvider, cancellationToken);
         Replace(installed, file);
-        var (status, body) = await client.SendAsync(HttpMethod.Post, "/v1/host/restart", null, cancellationToken);
+        HttpStatusCode status;
+        string body;
+        try
+        {
+            (status, body) = await client.SendAsync(HttpMethod.Post, "/v1/host/restart", null, cancellationToken);
+        }
+        catch
+        {
+            // Whether the restart begins is not known; the old version serves either way.
+            Replace(installed, old);
+            throw;
+        }
+
         if (status != HttpStatusCode.Accepted)
         {
             Replace(installed, old);
@@ -64,7 +76,7 @@ internal sealed class Upgrade(
         Replace(installed, old);
         await RestartByKillAsync(cancellationToken);
 
-        // Until then systemd says of the unit that it has failed.
+        // Waits for that start: before it, systemd still calls the unit failed.
         await systemctl.StartAsync(unit, cancellationToken);
         await Console.Error.WriteLineAsync(await WaitAsync(cancellationToken) is { } failure
             ? $"host-service: the old version is not ready either: {failure}. See: journalctl -u {unit}"
