@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using System.Text.Json.Serialization;
 using HostService.Gateway.Authentication;
 using HostService.Gateway.Limits;
@@ -23,7 +24,7 @@ public static class GatewaySetup
         services.AddValidatedOptions<AuthOptions>(AuthOptions.Section);
         services.AddValidatedOptions<EcsOptions>(EcsOptions.Section);
 
-        services.AddSingleton(new RunningEnvironment(environment));
+        services.TryAddSingleton(new RunningEnvironment(environment));
         services.AddSingleton<GrainCalls>();
         services.AddSingleton<MonitoringNetworks>();
         services.AddSingleton<TrustedNetworks>().AddSingleton<GatewayQuotas>().AddSingleton<IStartupFilter, RequestLimit>();

@@ -60,6 +60,7 @@ public sealed class AdoptionTests
 
         await cluster.DieForeignAsync(container);
         await cluster.Engine.Until(e => e.Containers.Count == 0).WaitAsync(TimeSpan.FromSeconds(30));
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
     }
 
     [Fact]
@@ -180,6 +181,7 @@ public sealed class AdoptionTests
         await cluster.StartForeignAsync(second);
         Assert.Equal(MandelboxState.Allocated, (await cluster.Mandelbox("m1").Describe())!.State);
         Assert.NotNull((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        await cluster.Mandelbox("m1").Stop("the test ends");
     }
 
     [Fact]
@@ -190,6 +192,7 @@ public sealed class AdoptionTests
         await cluster.Mandelbox("m1").RegisterContainer(new string('b', 64));
         Assert.Contains("no running container", await cluster.Mandelbox("m1").SetDpi(96), StringComparison.Ordinal);
         Assert.False(Directory.Exists(Path.Combine(cluster.Root, "m1")));
+        await cluster.Mandelbox("m1").Stop("the test ends");
     }
 
     [Fact]

@@ -35,17 +35,11 @@ public static class ServiceHost
     {
         var environment = ServiceConfiguration.EnvironmentOf(configuration);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "host-service" });
-        builder.Configuration.AddConfiguration(configuration);
         builder.Host.UseDefaultServiceProvider(o => o.ValidateOnBuild = true);
-
-        builder.AddServiceLogging();
+        builder.AddCommon(configuration, shutdown, environment);
         builder.AddTelemetry();
-        builder.AddInfrastructure(environment);
-        builder.Services.AddMandelboxes();
         builder.Services.AddSingleton<IValidateOptions<MandelboxOptions>, TimeoutNesting>();
         builder.AddSilo(environment);
-        builder.AddLifecycle(shutdown);
-        builder.Services.AddSingleton<IHostName, HostNameFromInfo>();
         builder.AddServiceGateway(environment);
 
         StartRefusedException.ThrowIfAny(ServiceConfiguration.Validate(configuration, builder.Services));
@@ -59,7 +53,27 @@ public static class ServiceHost
         return app;
     }
 
-    private static void AddInfrastructure(this WebApplicationBuilder builder, HostEnvironment environment)
+    /// <summary>Builds what reaches the machine and the backend: no silo and no gateway, which are most of the time of a start.</summary>
+    public static IHost BuildWithoutSilo(IConfigurationRoot configuration, ShutdownSignal shutdown)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "host-service" });
+        builder.AddCommon(configuration, shutdown, ServiceConfiguration.EnvironmentOf(configuration));
+        return builder.Build();
+    }
+
+    private static void AddCommon(
+        this IHostApplicationBuilder builder, IConfigurationRoot configuration, ShutdownSignal shutdown, HostEnvironment environment)
+    {
+        builder.Configuration.AddConfiguration(configuration);
+        builder.AddServiceLogging();
+        builder.Services.AddSingleton(new RunningEnvironment(environment));
+        builder.AddInfrastructure(environment);
+        builder.Services.AddMandelboxes();
+        builder.AddLifecycle(shutdown);
+        builder.Services.AddSingleton<IHostName, HostNameFromInfo>();
+    }
+
+    private static void AddInfrastructure(this IHostApplicationBuilder builder, HostEnvironment environment)
     {
         var services = builder.Services;
         var configuration = builder.Configuration;
@@ -109,7 +123,7 @@ public static class ServiceHost
         });
     }
 
-    private static void AddLifecycle(this WebApplicationBuilder builder, ShutdownSignal shutdown)
+    private static void AddLifecycle(this IHostApplicationBuilder builder, ShutdownSignal shutdown)
     {
         var services = builder.Services;
         services.AddValidatedOptions<ShutdownOptions>("Shutdown");

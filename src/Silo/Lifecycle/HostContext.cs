@@ -26,7 +26,7 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     public HostEnvironment Environment { get; } = ServiceConfiguration.EnvironmentOf(configuration);
 
     /// <summary>Null before it is built and after it is disposed of.</summary>
-    public WebApplication? Application { get; private set; }
+    public IHost? Application { get; private set; }
 
     /// <summary>Null until the start has found it.</summary>
     public HostIdentity? Identity { get; set; }
@@ -75,7 +75,7 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         return services.GetRequiredService<T>();
     }
 
-    public void Use(WebApplication application)
+    public void Use(IHost application)
     {
         Application = application;
         _logger = Get<ILoggerFactory>().CreateLogger("HostService.Silo.Lifecycle");
@@ -87,7 +87,7 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         if (Application is { } application)
         {
             Application = null;
-            await application.DisposeAsync();
+            await ((IAsyncDisposable)application).DisposeAsync();
         }
     }
 

@@ -35,7 +35,7 @@ public static class HostLifecycle
     [
         new(Stop("turn the machine off", (host, token) => host.TurnsMachineOff ? host.Power.ShutDownAsync(token) : Task.CompletedTask)),
         StartErrorReporting(),
-        BuildApplication(),
+        BuildApplication(ServiceHost.Build),
         new(Start<Preconditions>("check the preconditions", preconditions => preconditions.Check())),
         new(Start<IBackendDatabase>("test the database", (database, token) => database.TestAsync(token))),
         new(
@@ -80,7 +80,7 @@ public static class HostLifecycle
             Stop<IBackendDatabase>("flush database writes", (database, token) => database.FlushAsync(token)),
             StopForGood("remove the host's row", (host, token) => host.Get<Registration>().RemoveAsync(token)),
             Stop<StaleRowSweep>("sweep stale rows", (sweep, token) => sweep.StopAsync(token)),
-            Start("register the host", (host, token) => host.Get<Registration>().RegisterAsync(host.Earlier, token))),
+            Start("register the host", (host, token) => host.Get<Registration>().RegisterAsync(host.Earlier, host.Grain, token))),
         new(
             StopForGood("remove directories", RemoveDirectoriesAsync),
             Stop<IUserConfigStore>("give up unfinished saves", (store, token) => store.StopAsync(token)),
@@ -109,7 +109,7 @@ public static class HostLifecycle
     /// <summary>Only deals with what an earlier run left.</summary>
     public static IReadOnlyList<Stage<HostContext>> ReclaimStages(Func<Leftovers, CancellationToken, Task> reclaim) =>
     [
-        BuildApplication(),
+        BuildApplication(ServiceHost.Build),
         new(Start<Preconditions>("check the preconditions", preconditions => preconditions.Check())),
         new(Start("find this host's identity", async (host, token) =>
         {
@@ -126,7 +126,7 @@ public static class HostLifecycle
     public static IReadOnlyList<Stage<HostContext>> LastWordsStages() =>
     [
         StartErrorReporting(),
-        BuildApplication(),
+        BuildApplication(ServiceHost.BuildWithoutSilo),
         new(
             Stop("send the dying heartbeat", SendDyingHeartbeatAsync),
             Stop("mark the host as draining", (host, token) => host.Identity is { } identity
@@ -139,9 +139,9 @@ public static class HostLifecycle
         Stop("flush error reports", (host, _) => ErrorReporting.StopAsync(host.Shutdown.Decisive), FlushTimeout),
         Start("start error reporting", host => ErrorReporting.Start(host.Configuration)));
 
-    private static Stage<HostContext> BuildApplication() => new(
+    private static Stage<HostContext> BuildApplication(Func<IConfigurationRoot, ShutdownSignal, IHost> build) => new(
         Stop("flush the log", (host, _) => host.DisposeApplicationAsync(), FlushTimeout),
-        Start("build the application", host => host.Use(ServiceHost.Build(host.Configuration, host.Shutdown))));
+        Start("build the application", host => host.Use(build(host.Configuration, host.Shutdown))));
 
     /// <summary>The sum of all timeouts but the drain's: the unit's <c>TimeoutStopSec</c> must be longer.</summary>
     public static TimeSpan LongestShutdown(ShutdownOptions options) => Stages(options)

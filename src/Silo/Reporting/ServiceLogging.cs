@@ -8,7 +8,7 @@ namespace HostService.Silo.Reporting;
 /// </summary>
 public static class ServiceLogging
 {
-    public static void AddServiceLogging(this WebApplicationBuilder builder)
+    public static void AddServiceLogging(this IHostApplicationBuilder builder)
     {
         var logging = builder.Logging;
         logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
@@ -45,7 +45,7 @@ public static class ServiceLogging
         .Select(s => $"{s.Key} is '{s.Value}'; it must be one of {string.Join(", ", Enum.GetNames<LogLevel>())}.");
 
     // systemd sets JOURNAL_STREAM when standard error is its journal.
-    private static string FormatterName(ConfigurationManager configuration) => configuration["Logging:Format"] switch
+    private static string FormatterName(IConfiguration configuration) => configuration["Logging:Format"] switch
     {
         "json" => ConsoleFormatterNames.Json,
         "systemd" => JournalLineFormatter.FormatterName,
@@ -54,7 +54,7 @@ public static class ServiceLogging
     };
 
     /// <summary>Has no effect where the operator has set a level for this category.</summary>
-    private static void SetDefaultLevel(WebApplicationBuilder builder, string category, LogLevel level)
+    private static void SetDefaultLevel(IHostApplicationBuilder builder, string category, LogLevel level)
     {
         if (builder.Configuration[$"Logging:LogLevel:{category}"] is null)
         {

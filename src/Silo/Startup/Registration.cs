@@ -13,7 +13,6 @@ public sealed partial class Registration(
     IBackendDatabase database,
     HeartbeatLoop heartbeat,
     StaleRowSweep sweep,
-    IGrainFactory grains,
     HostInfoSource info,
     MetricsCache metrics,
     ShutdownSignal shutdown,
@@ -42,8 +41,9 @@ public sealed partial class Registration(
     /// shutdown instead where the webserver no longer wants this host.
     /// </summary>
     /// <param name="existing">Ids of mandelboxes whose containers outlived an earlier run: their rows stay.</param>
+    /// <param name="host">Knows which mandelboxes are alive.</param>
     /// <exception cref="StartRefusedException">The row is not ours.</exception>
-    public async Task RegisterAsync(IReadOnlyCollection<string> existing, CancellationToken cancellationToken)
+    public async Task RegisterAsync(IReadOnlyCollection<string> existing, IHostGrain host, CancellationToken cancellationToken)
     {
         if (!running.Value.HasDatabase)
         {
@@ -59,7 +59,7 @@ public sealed partial class Registration(
             case RegistrationOutcome.Registered:
                 await RemoveLostAsync(existing, cancellationToken);
                 heartbeat.Start(InstanceName, () => metrics.Latest, EndNotWanted);
-                sweep.Start(InstanceName, AliveAsync, EndNotWanted);
+                sweep.Start(InstanceName, token => AliveAsync(host, token), EndNotWanted);
                 break;
             case RegistrationOutcome.NotWanted:
                 EndNotWanted(answer.Reason ?? "the webserver no longer wants this host");
@@ -128,11 +128,8 @@ public sealed partial class Registration(
         }
     }
 
-    private async Task<IReadOnlyCollection<string>> AliveAsync(CancellationToken cancellationToken)
-    {
-        var host = grains.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
-        return [.. (await host.ListMandelboxes().WaitAsync(cancellationToken)).Select(mandelbox => mandelbox.MandelboxId)];
-    }
+    private static async Task<IReadOnlyCollection<string>> AliveAsync(IHostGrain host, CancellationToken cancellationToken) =>
+        [.. (await host.ListMandelboxes().WaitAsync(cancellationToken)).Select(mandelbox => mandelbox.MandelboxId)];
 
     private void EndNotWanted(string reason) =>
         shutdown.Request(new ShutdownRequest(ShutdownReason.NotWanted, reason, Drains: true));
