@@ -121,6 +121,10 @@ public static class ServiceHost
                 silo.AddDashboard();
             }
         });
+
+        // Its place among the hosted services is between the silo's and the HTTPS server's.
+        builder.Services.AddSingleton<SiloGate>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<SiloGate>());
     }
 
     private static void AddLifecycle(this IHostApplicationBuilder builder, ShutdownSignal shutdown)
@@ -131,10 +135,6 @@ public static class ServiceHost
         services.AddSingleton<IShutdownSignal>(shutdown);
         services.AddSingleton<IShutdownControl>(shutdown);
         services.AddSingleton<IHostLifetime, NoConsoleLifetime>();
-
-        // Its place among the hosted services is between the silo's and the HTTPS server's.
-        services.AddSingleton<SiloGate>();
-        services.AddHostedService(provider => provider.GetRequiredService<SiloGate>());
 
         // What HostLifecycle starts and stops.
         services.AddSingleton<ProcessClaims>();

@@ -8,7 +8,7 @@ namespace HostService.Tests.Engine.Service;
 
 /// <summary>
 /// SIGKILL at a point of the service's life: every step of the start and of the shutdown, every move of a mandelbox. KILL_POINTS=all tries
-/// all of them, otherwise some.
+/// all of them, otherwise some; KILL_ROUNDS says how often in a row (default 1).
 /// </summary>
 [Collection(EngineCollection.Name)]
 public sealed class KillTests(EngineFixture engine)
@@ -35,7 +35,7 @@ public sealed class KillTests(EngineFixture engine)
 
     [EngineTheory]
     [MemberData(nameof(Points))]
-    public async Task What_a_run_that_was_killed_leaves_is_reclaimed(string point)
+    public Task What_a_run_that_was_killed_leaves_is_reclaimed(string point) => RepeatAsync(async () =>
     {
         using var directory = new ScratchDirectory();
         var settings = ServiceSettings.Local(engine.Endpoint, directory);
@@ -45,11 +45,11 @@ public sealed class KillTests(EngineFixture engine)
 
         Assert.True(code == 0, $"{code}: {errors}");
         await AssertNothingIsLeftAsync(settings);
-    }
+    });
 
     [EngineTheory]
     [MemberData(nameof(Points))]
-    public async Task The_next_run_takes_over_what_runs_and_removes_the_rest(string point)
+    public Task The_next_run_takes_over_what_runs_and_removes_the_rest(string point) => RepeatAsync(async () =>
     {
         using var directory = new ScratchDirectory();
         var settings = ServiceSettings.Local(engine.Endpoint, directory);
@@ -66,6 +66,15 @@ public sealed class KillTests(EngineFixture engine)
         }
 
         await AssertNothingIsLeftAsync(settings);
+    });
+
+    private static async Task RepeatAsync(Func<Task> round)
+    {
+        var rounds = int.TryParse(Environment.GetEnvironmentVariable("KILL_ROUNDS"), out var number) ? number : 1;
+        for (var i = 0; i < rounds; i++)
+        {
+            await round();
+        }
     }
 
     /// <summary>Kills a service at this point, and returns the container of a mandelbox that ran then.</summary>
