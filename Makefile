@@ -79,6 +79,14 @@ soak: ## Two hours: 100,000 schedules of a mandelbox's life, 100,000 mandelboxes
 	@SCHEDULES=$${SCHEDULES:-100000} SOAK_CYCLES=$${SOAK_CYCLES:-100000} KILL_POINTS=all HANG_TIMEOUT=2h PROJECT_TIMEOUT=14400 \
 	  FILTER='FullyQualifiedName~ScheduleTests|FullyQualifiedName~SoakTests|FullyQualifiedName~KillTests' eng/test.sh Unit Engine
 
+# What is mutated, and the score that is asked for, is in eng/mutation. SCHEDULES: of each mutant.
+.PHONY: mutation
+mutation: ## Hours: the share of small faults, put into Grains and the rules of Infrastructure, that the Unit tests find
+	@dotnet tool restore
+	@for project in Grains Infrastructure; do \
+	  (cd tests/Unit && SCHEDULES=$${SCHEDULES:-30} dotnet stryker --config-file "../../eng/mutation/$$project.json" --skip-version-check \
+	    --output "../../artifacts/mutation/$$project"); done
+
 .PHONY: format
 format: ## Format all code
 	@$(FORMAT)
