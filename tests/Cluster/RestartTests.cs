@@ -85,6 +85,33 @@ public sealed class RestartTests
         await AssertRestartAsync(cluster, null);
     }
 
+    [Fact]
+    public async Task A_drive_that_was_not_mounted_costs_no_restart()
+    {
+        await using var cluster = await new HostCluster
+        {
+            Replace = services => services.Configure<HostOptions>(o => o.OnLeftovers = "reattach"),
+        }.StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        cluster.CloudStorage.Refusal = "the token has expired";
+        Assert.NotNull(await cluster.Mandelbox("m1").MountCloudStorage(new CloudDrive { Provider = "dropbox" }));
+        await AssertRestartAsync(cluster, null);
+    }
+
+    [Fact]
+    public async Task A_mounted_drive_counts_also_after_another_could_not_be_mounted()
+    {
+        await using var cluster = await new HostCluster
+        {
+            Replace = services => services.Configure<HostOptions>(o => o.OnLeftovers = "reattach"),
+        }.StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        Assert.Null(await cluster.Mandelbox("m1").MountCloudStorage(new CloudDrive { Provider = "dropbox" }));
+        cluster.CloudStorage.Refusal = "the token has expired";
+        Assert.NotNull(await cluster.Mandelbox("m1").MountCloudStorage(new CloudDrive { Provider = "google_drive" }));
+        await AssertRestartAsync(cluster, "its cloud drive");
+    }
+
     private static async Task AssertRestartAsync(HostCluster cluster, string? refusal)
     {
         var answer = await cluster.Host.RequestRestart();

@@ -3,8 +3,6 @@ using System.Text.Json;
 using HostService.Silo.Hosting;
 using HostService.Tests.Backend;
 using HostService.Tests.Support;
-using HostService.Tests.Unit.Ec2;
-using HostService.Tests.Unit.Startup;
 
 namespace HostService.Tests.EndToEnd;
 
@@ -13,15 +11,13 @@ namespace HostService.Tests.EndToEnd;
 public sealed class ErrorReportTests(EngineFixture engine) : IAsyncLifetime
 {
     private readonly string _secret = Guid.NewGuid().ToString("N");
-    private SentryServer _sentry = null!;
-    private FakeMetadataService _metadata = null!;
+    private ReportServers _reports = null!;
     private LoopbackServer _store = null!;
     private LoopbackServer _webserver = null!;
 
     public async Task InitializeAsync()
     {
-        _sentry = await SentryServer.StartAsync();
-        _metadata = await FakeMetadataService.StartAsync();
+        _reports = await ReportServers.StartAsync();
 
         // Nothing is stored, no part is taken, and no upload can be given up.
         _store = await LoopbackServer.StartAsync(request => request.Method switch
@@ -37,8 +33,7 @@ public sealed class ErrorReportTests(EngineFixture engine) : IAsyncLifetime
     {
         await _webserver.DisposeAsync();
         await _store.DisposeAsync();
-        await _metadata.DisposeAsync();
-        await _sentry.DisposeAsync();
+        await _reports.DisposeAsync();
     }
 
     [EngineFact]
@@ -47,32 +42,33 @@ public sealed class ErrorReportTests(EngineFixture engine) : IAsyncLifetime
         await using var service = await RunningService.StartLocalAsync(
             new ScratchDirectory(),
             engine,
-            ("Sentry__Dsn", _sentry.Dsn),
-            ("Ec2__MetadataEndpoint", _metadata.Address),
-            ("Webserver__Url", _webserver.Url),
-            ("UserConfigs__ServiceUrl", _store.Url),
-            ("UserConfigs__AccessKey", $"id-{_secret}"),
-            ("UserConfigs__SecretKey", $"key-{_secret}"),
-            ("CloudStorage__Providers__broken__Type", "alias"),
-            ("CloudStorage__Providers__broken__Directory", "Broken"));
+            [
+                .. _reports.Settings,
+                ("Webserver__Url", _webserver.Url),
+                ("UserConfigs__ServiceUrl", _store.Url),
+                ("UserConfigs__AccessKey", $"id-{_secret}"),
+                ("UserConfigs__SecretKey", $"key-{_secret}"),
+                ("CloudStorage__Providers__broken__Type", "alias"),
+                ("CloudStorage__Providers__broken__Directory", "Broken"),
+            ]);
         var result = await service.UpAsync(RunningService.SpinUp("user", token: $"token-{_secret}", jwt: $"jwt-{_secret}"));
         await MountAsync(service, (int)result["port_32262"]!);
         await service.EndAsync("user");
         Assert.Equal(0, await service.Process.EndAsync());
 
         // From a hosted service, a grain and the shutdown, and the last one.
-        AssertComplete(await _sentry.NextEventAsync("The heartbeat to the webserver failed"), "Starting: warm up");
-        AssertComplete(await _sentry.NextEventAsync("user configs were not saved"), "Parts of a failed upload");
-        AssertComplete(await _sentry.NextEventAsync("The dying heartbeat to the webserver failed"), "Shutting down: end the mandelboxes");
-        var last = await _sentry.NextEventAsync("The service ends (Signal): SIGTERM");
+        AssertComplete(await _reports.Sentry.NextEventAsync("The heartbeat to the webserver failed"), "Starting: warm up");
+        AssertComplete(await _reports.Sentry.NextEventAsync("user configs were not saved"), "Parts of a failed upload");
+        AssertComplete(await _reports.Sentry.NextEventAsync("The dying heartbeat to the webserver failed"), "Shutting down: end the mandelboxes");
+        var last = await _reports.Sentry.NextEventAsync("The service ends (Signal): SIGTERM");
         AssertComplete(last, "Shutting down: flush the log");
         Assert.Equal(
             ("info", "Signal"), (last.GetProperty("level").GetString(), last.GetProperty("tags").GetProperty("cause").GetString()));
-        Assert.Equal(0, _sentry.Unread);
+        Assert.Equal(0, _reports.Sentry.Unread);
 
         Assert.All(
             new[] { _secret, ServiceProcess.Secret, service.LocalUser, (string)result["aes_key"]! },
-            secret => Assert.DoesNotContain(secret, _sentry.Text + service.Process.Log.Text, StringComparison.Ordinal));
+            secret => Assert.DoesNotContain(secret, _reports.Sentry.Text + service.Process.Log.Text, StringComparison.Ordinal));
     }
 
     private static void AssertComplete(JsonElement report, string loggedBefore)
@@ -80,10 +76,7 @@ public sealed class ErrorReportTests(EngineFixture engine) : IAsyncLifetime
         Assert.Equal(
             (ServiceVersion.Commit, "LOCALDEV"), (report.GetProperty("release").GetString(), report.GetProperty("environment").GetString()));
         var tags = report.GetProperty("tags");
-        Assert.Equal(
-            ["ami-0f0f0f0f0f0f0f0f0", "i-0123456789abcdef0", "g4dn.xlarge", "us-east-1", "203.0.113.7"],
-            new[] { "aws.ami-id", "aws.instance-id", "aws.instance-type", "aws.placement-region", "aws.public-ipv4" }
-                .Select(tag => tags.GetProperty(tag).GetString()));
+        Assert.Equal(ReportServers.Instance, ReportServers.Tags.Select(tag => tags.GetProperty(tag).GetString()));
         Assert.Contains(
             report.GetProperty("breadcrumbs").EnumerateArray(),
             breadcrumb => breadcrumb.GetProperty("message").GetString()!.Contains(loggedBefore, StringComparison.Ordinal));

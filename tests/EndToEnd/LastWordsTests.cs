@@ -4,8 +4,6 @@ using System.Text.Json.Nodes;
 using HostService.Silo.Hosting;
 using HostService.Tests.Backend;
 using HostService.Tests.Support;
-using HostService.Tests.Unit.Ec2;
-using HostService.Tests.Unit.Startup;
 
 namespace HostService.Tests.EndToEnd;
 
@@ -19,33 +17,30 @@ public sealed class LastWordsTests(EngineFixture engine, PostgresFixture databas
 
     private readonly string _secret = Guid.NewGuid().ToString("N");
     private readonly ScratchDirectory _directory = new();
-    private SentryServer _sentry = null!;
-    private FakeMetadataService _metadata = null!;
+    private ReportServers _reports = null!;
     private LoopbackServer _webserver = null!;
     private ServiceSettings _settings = null!;
 
     public async Task InitializeAsync()
     {
-        _sentry = await SentryServer.StartAsync();
-        _metadata = await FakeMetadataService.StartAsync();
+        _reports = await ReportServers.StartAsync();
         _webserver = await LoopbackServer.StartAsync(
             r => (200, r.Path == "/host_service/auth" ? $$"""{"AuthToken":"webserver-{{_secret}}"}""" : "{}"));
-        _settings = ServiceSettings.Local(engine.Endpoint, _directory).With(
-            ("Sentry__Dsn", _sentry.Dsn), ("Ec2__MetadataEndpoint", _metadata.Address), ("Webserver__Url", _webserver.Url));
-        _metadata.Values["tags/instance/Name"] = _settings.InstanceName;
+        _settings = ServiceSettings.Local(engine.Endpoint, _directory).With([.. _reports.Settings, ("Webserver__Url", _webserver.Url)]);
+        _reports.Metadata.Values["tags/instance/Name"] = _settings.InstanceName;
     }
 
     public async Task DisposeAsync()
     {
         await _webserver.DisposeAsync();
-        await _metadata.DisposeAsync();
-        await _sentry.DisposeAsync();
+        await _reports.DisposeAsync();
     }
 
     [BackendTheory]
-    [InlineData("refuse", "DRAINING")]
-    [InlineData("reattach", "ACTIVE")]
-    public async Task After_SIGKILL_the_command_says_what_the_service_could_not(string onLeftovers, string row)
+    [InlineData("refuse", "DRAINING", "signal", "killed", "KILL", "killed by SIGKILL")]
+    [InlineData("reattach", "ACTIVE", "watchdog", "dumped", "ABRT", "killed by SIGABRT (watchdog)")]
+    public async Task After_SIGKILL_the_command_says_what_the_service_could_not(
+        string onLeftovers, string row, string result, string code, string signal, string told)
     {
         await using var rows = await RegisteredAsync();
         var settings = _settings.With(("Host__OnLeftovers", onLeftovers));
@@ -54,21 +49,27 @@ public sealed class LastWordsTests(EngineFixture engine, PostgresFixture databas
         var container = await killed.ContainerAsync("user");
         Assert.False(await HeartbeatAsync());
         await killed.Process.KillAsync();
-        Assert.Equal(0, _sentry.Unread);
+        Assert.Equal(0, _reports.Sentry.Unread);
 
-        var (code, output, errors) = await ServiceProcess.CommandAsync(settings.With(Killed).Environment, LastWords);
+        var (exitCode, output, errors) = await ServiceProcess.CommandAsync(
+            settings.With(SystemdSays(result, code, signal)).Environment, LastWords);
 
-        Assert.True(code == 0, errors);
-        AssertLast(await _sentry.NextEventAsync(), "Killed", "killed by SIGKILL", "fatal");
-        Assert.Equal(0, _sentry.Unread);
-        Assert.True(await HeartbeatAsync());
+        Assert.True(exitCode == 0, errors);
+        AssertLast(await _reports.Sentry.NextEventAsync(), "Killed", told, "fatal");
+        Assert.Equal(0, _reports.Sentry.Unread);
+        if (onLeftovers == "refuse")
+        {
+            Assert.True(await HeartbeatAsync());
+        }
+
+        // A host that the next run goes on with has not died: the webserver is told neither here nor by the row.
         Assert.Equal(0, _webserver.Waiting);
         Assert.Equal(row, (await rows.OfAsync(settings.InstanceName))[^1]);
         Assert.Equal("RUNNING", (await rows.OfAsync("user"))[^1]);
         Assert.Equal(container.Pid, (await killed.ContainerAsync("user")).Pid);
         Assert.All(
             new[] { _secret, ServiceProcess.Secret, killed.LocalUser, aesKey, database.Server.ConnectionString },
-            secret => Assert.DoesNotContain(secret, _sentry.Text + output + errors, StringComparison.Ordinal));
+            secret => Assert.DoesNotContain(secret, _reports.Sentry.Text + output + errors, StringComparison.Ordinal));
 
         await (onLeftovers == "reattach" ? AssertTakenOverAsync(killed, container.Pid) : AssertReclaimedAsync(killed, rows));
     }
@@ -79,33 +80,94 @@ public sealed class LastWordsTests(EngineFixture engine, PostgresFixture databas
     [InlineData("HUP", 0, "Signal", "info")]
     [InlineData("QUIT", 0, "Signal", "info")]
     [InlineData("drain", 0, "Request", "info")]
+    [InlineData("stop", 0, "Request", "info")]
     [InlineData("row", 0, "NotWanted", "info")]
+    [InlineData("notice", 0, "Notice", "info")]
     [InlineData("crash", 1, "Crash", "fatal")]
+    [InlineData("engine", 4, "EngineLost", "fatal")]
+    [InlineData("restart", 5, "Restart", "info")]
     public async Task A_service_that_ends_by_itself_says_why_and_leaves_nothing_for_the_command(
         string how, int exitCode, string cause, string level)
     {
         await using var rows = await RegisteredAsync();
+        await using var relay = new EngineRelay(engine.Endpoint, _directory);
+        _reports.Metadata.Values["instance-life-cycle"] = "spot";
         await using var service = await RunningService.StartAsync(_directory, engine.Endpoint, _settings.With(
-            ("DOTNET_STARTUP_HOOKS", typeof(LastWordsTests).Assembly.Location), (StartupHook.Directory, _directory.Path)));
+            ("DOTNET_STARTUP_HOOKS", typeof(LastWordsTests).Assembly.Location),
+            (StartupHook.Directory, _directory.Path),
+            ("Docker__Endpoint", relay.Endpoint.ToString()),
+            ("Docker__GiveUpAfter", "00:00:01"),
+            ("Docker__ReconnectDelay", "00:00:00.1"),
+            ("Shutdown__MandelboxTimeout", how == "engine" ? "00:00:05" : "00:04:30"),
+            ("Ec2__NoticeInterval", "00:00:00.2"),
+            ("Host__OnLeftovers", "reattach")));
         await SpinUpAsync(rows, service);
-        await (how == "drain" ? service.EndAsync("user") : Task.CompletedTask);
+        var container = (await service.ContainerAsync("user")).Id;
+        await (how is "drain" or "notice" ? service.EndAsync("user") : Task.CompletedTask);
         Assert.False(await HeartbeatAsync());
 
-        await EndAsync(service, how);
+        await (how == "engine" ? relay.BreakAsync() : EndAsync(service, how));
 
         Assert.Equal(exitCode, await service.Process.Exited.WaitAsync(WaitTimeout));
-        if (how == "crash")
+        AssertLast(await _reports.Sentry.NextEventAsync("The service ends ("), cause, "", level);
+        if (how != "restart")
         {
-            await _sentry.NextEventAsync("Unhandled exception");
+            Assert.True(await HeartbeatAsync());
         }
 
-        AssertLast(await _sentry.NextEventAsync(), cause, "", level);
-        Assert.True(await HeartbeatAsync());
-        Assert.Equal("gone", (await rows.OfAsync(_settings.InstanceName))[^1]);
+        Assert.Equal(how == "restart" ? "ACTIVE" : "gone", (await rows.OfAsync(_settings.InstanceName))[^1]);
 
         var exited = SystemdSays(exitCode == 0 ? "success" : "exit-code", "exited", $"{exitCode}");
         Assert.Equal((0, "", ""), await ServiceProcess.CommandAsync(_settings.With(exited).Environment, LastWords));
-        Assert.Equal((0, 0), (_sentry.Unread, _webserver.Waiting));
+        Assert.Equal((0, 0), (_reports.Sentry.Unread, _webserver.Waiting));
+
+        if (how == "restart")
+        {
+            await AssertTakenOverAsync(service, (await service.ContainerAsync("user")).Pid);
+        }
+        else if (how == "engine")
+        {
+            // Its container may go on without the engine; what it uses stays.
+            Assert.True(Directory.Exists(Path.Combine(service.Root, "user")), service.Process.Log.Text);
+            await service.Engine.RemoveAsync(container, default);
+        }
+        else
+        {
+            Assert.Null(await service.Engine.InspectAsync(container, default));
+            Assert.False(Directory.Exists(service.Root), service.Process.Log.Text);
+        }
+    }
+
+    [BackendTheory]
+    [InlineData("leftovers", 3)]
+    [InlineData("configuration", 2)]
+    public async Task A_start_that_is_refused_is_told_to_Sentry_and_touches_nothing_else(string why, int exitCode)
+    {
+        using var directory = _directory;
+        await using var rows = await RegisteredAsync();
+        if (why == "leftovers")
+        {
+            Directory.CreateDirectory(_settings.Root);
+        }
+        else
+        {
+            _settings = _settings.With(("Gateway__Port", "70000"));
+        }
+
+        await using var service = await ServiceProcess.LaunchAsync(_settings);
+
+        Assert.Equal(exitCode, await service.Exited.WaitAsync(WaitTimeout));
+        var last = await _reports.Sentry.NextEventAsync("The service ends (StartFailed)");
+        Assert.Equal(
+            ("fatal", "StartFailed"), (last.GetProperty("level").GetString(), last.GetProperty("tags").GetProperty("cause").GetString()));
+
+        // Who this host is was not known yet.
+        Assert.Equal((0, 0), (_reports.Sentry.Unread, _webserver.Waiting));
+        Assert.Equal("PRE_CONNECTION", (await rows.OfAsync(_settings.InstanceName))[^1]);
+        Assert.Equal(why == "leftovers", Directory.Exists(_settings.Root));
+
+        var exited = SystemdSays("exit-code", "exited", $"{exitCode}");
+        Assert.Equal((0, "", ""), await ServiceProcess.CommandAsync(_settings.With(exited).Environment, LastWords));
     }
 
     [Fact]
@@ -119,18 +181,18 @@ public sealed class LastWordsTests(EngineFixture engine, PostgresFixture databas
         Assert.True(code == 0, errors);
         Assert.Contains("Shutdown failed to mark the host as draining", errors, StringComparison.Ordinal);
         Assert.True(await HeartbeatAsync());
-        await _sentry.NextEventAsync("killed by SIGKILL");
+        await _reports.Sentry.NextEventAsync("killed by SIGKILL");
 
         (code, _, errors) = await ServiceProcess.CommandAsync(
             away.With(Killed).With(("Ec2__MetadataEndpoint", nobody)).Environment, LastWords);
         Assert.True(code == 0, errors);
         Assert.Contains("failed to find this host's identity", errors, StringComparison.Ordinal);
-        await _sentry.NextEventAsync("killed by SIGKILL");
+        await _reports.Sentry.NextEventAsync("killed by SIGKILL");
 
         (code, _, errors) = await ServiceProcess.CommandAsync(away.With(Killed).With(("Gateway__Port", "70000")).Environment, LastWords);
         Assert.True(code == 0, errors);
         Assert.Contains("Gateway:Port", errors, StringComparison.Ordinal);
-        await _sentry.NextEventAsync("killed by SIGKILL");
+        await _reports.Sentry.NextEventAsync("killed by SIGKILL");
     }
 
     [Fact]
@@ -140,7 +202,7 @@ public sealed class LastWordsTests(EngineFixture engine, PostgresFixture databas
         var (code, _, errors) = await ServiceProcess.CommandAsync(_settings.Environment, LastWords);
         Assert.Equal(2, code);
         Assert.Contains("SERVICE_RESULT is not set", errors, StringComparison.Ordinal);
-        Assert.Equal((0, 0), (_sentry.Unread, _webserver.Waiting));
+        Assert.Equal((0, 0), (_reports.Sentry.Unread, _webserver.Waiting));
     }
 
     private static (string Key, string Value)[] SystemdSays(string result, string code, string status) =>
@@ -150,8 +212,19 @@ public sealed class LastWordsTests(EngineFixture engine, PostgresFixture databas
     {
         switch (how)
         {
-            case "drain":
-                await service.BackendAsync(HttpMethod.Post, "/drain_and_shutdown", []);
+            case "drain" or "stop":
+                await service.BackendAsync(HttpMethod.Post, "/drain_and_shutdown", new() { ["force"] = how == "stop" });
+                break;
+            case "restart":
+                using (await service.Process.Http.PostAsync("/v1/host/restart", content: null))
+                {
+                    break;
+                }
+
+            case "notice":
+                var time = DateTimeOffset.UtcNow.AddMinutes(10);
+                _reports.Metadata.Values["spot/instance-action"] =
+                    $$"""{"action":"terminate","time":"{{time:yyyy-MM-ddTHH:mm:ss}}Z"}""";
                 break;
             case "row":
                 await database.Server.ExecuteAsync(
@@ -180,9 +253,9 @@ public sealed class LastWordsTests(EngineFixture engine, PostgresFixture databas
         var rows = await RowHistory.StartAsync(database.Server);
         await (await HostRow.ForAsync(_settings) with
         {
-            Ami = _metadata.Values["ami-id"],
-            Region = _metadata.Values["placement/region"],
-            InstanceType = _metadata.Values["instance-type"],
+            Ami = _reports.Metadata.Values["ami-id"],
+            Region = _reports.Metadata.Values["placement/region"],
+            InstanceType = _reports.Metadata.Values["instance-type"],
         }).AddAsync(database.Server);
         return rows;
     }
@@ -204,9 +277,8 @@ public sealed class LastWordsTests(EngineFixture engine, PostgresFixture databas
             (level, ServiceVersion.Commit, "LOCALDEVWITHDB"),
             (report.GetProperty("level").GetString(), report.GetProperty("release").GetString(), report.GetProperty("environment").GetString()));
         Assert.Equal(
-            [cause, "ami-0f0f0f0f0f0f0f0f0", "i-0123456789abcdef0", "g4dn.xlarge", "us-east-1", "203.0.113.7"],
-            new[] { "cause", "aws.ami-id", "aws.instance-id", "aws.instance-type", "aws.placement-region", "aws.public-ipv4" }
-                .Select(tag => report.GetProperty("tags").GetProperty(tag).GetString()));
+            [cause, .. ReportServers.Instance],
+            ReportServers.Tags.Prepend("cause").Select(tag => report.GetProperty("tags").GetProperty(tag).GetString()));
         Assert.Contains(
             report.GetProperty("breadcrumbs").EnumerateArray(),
             breadcrumb => breadcrumb.GetProperty("message").GetString()!.StartsWith($"The service ends ({cause})", StringComparison.Ordinal));

@@ -4,7 +4,7 @@ using HostService.Tests.Support;
 
 namespace HostService.Tests.EndToEnd;
 
-/// <summary>B28 from the real process: handshake, heartbeats, and the dying one whatever the cause.</summary>
+/// <summary>B28 from the real process: handshake, heartbeats, and the dying one. Other causes of it: <see cref="LastWordsTests"/>.</summary>
 [Collection(BackendCollection.Name)]
 public sealed class WebserverTests(EngineFixture engine) : IAsyncLifetime
 {
@@ -23,39 +23,6 @@ public sealed class WebserverTests(EngineFixture engine) : IAsyncLifetime
         await GreetedAsync(service);
         Assert.Equal(0, await service.Process.EndAsync());
         await GoodbyeAsync(service);
-    }
-
-    [EngineFact]
-    public async Task It_says_goodbye_when_the_backend_drains_it()
-    {
-        await using var service = await RunningService.StartLocalAsync(new ScratchDirectory(), engine, ("Webserver__Url", _webserver.Url));
-        await GreetedAsync(service);
-        var (_, answer) = await service.BackendAsync(HttpMethod.Post, "/drain_and_shutdown", []);
-        Assert.Equal("""{"result":"request successful"}""", answer.ToJsonString());
-        Assert.Equal(0, await service.Process.Exited.WaitAsync(WaitTimeout));
-        await GoodbyeAsync(service);
-    }
-
-    [EngineFact]
-    public async Task It_says_goodbye_and_cleans_up_when_an_exception_was_not_handled()
-    {
-        var directory = new ScratchDirectory();
-        await using var service = await RunningService.StartLocalAsync(
-            directory,
-            engine,
-            ("Webserver__Url", _webserver.Url),
-            ("DOTNET_STARTUP_HOOKS", typeof(WebserverTests).Assembly.Location),
-            (StartupHook.Directory, directory.Path));
-        await GreetedAsync(service);
-        await service.UpAsync(RunningService.SpinUp("crashed"));
-        var container = await service.ContainerAsync("crashed");
-
-        await File.WriteAllTextAsync(directory[StartupHook.Signal], "");
-        Assert.Equal(1, await service.Process.Exited.WaitAsync(WaitTimeout));
-        Assert.Contains(StartupHook.Message, service.Process.Log.Text, StringComparison.Ordinal);
-        await GoodbyeAsync(service);
-        Assert.Null(await service.Engine.InspectAsync(container.Id, default));
-        Assert.False(Directory.Exists(service.Root));
     }
 
     [Fact]

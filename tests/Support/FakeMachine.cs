@@ -131,8 +131,19 @@ public sealed class FakeDatabase : IBackendDatabase
 
     public Task TestAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken) =>
-        Task.FromResult(new RegistrationAnswer(RegistrationOutcome.Registered, null));
+    /// <summary>The status of the host's row; null once it is removed.</summary>
+    public string? HostStatus { get; set; } = InstanceStatus.PreConnection;
+
+    public Task<RegistrationAnswer> RegisterAsync(HostRegistration registration, CancellationToken cancellationToken)
+    {
+        if (HostStatus is InstanceStatus.Draining)
+        {
+            return Task.FromResult(new RegistrationAnswer(RegistrationOutcome.NotWanted, "the host's row says DRAINING"));
+        }
+
+        HostStatus = InstanceStatus.Active;
+        return Task.FromResult(new RegistrationAnswer(RegistrationOutcome.Registered, null));
+    }
 
     public Task<string?> HeartbeatAsync(string instanceName, MachineFigures figures, CancellationToken cancellationToken)
     {
@@ -142,12 +153,20 @@ public sealed class FakeDatabase : IBackendDatabase
 
     public Task<string?> WhyNotWantedAsync(string instanceName, CancellationToken cancellationToken) => Task.FromResult(WhyNotWanted());
 
-    public Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task SetHostStatusAsync(string instanceName, string status, CancellationToken cancellationToken)
+    {
+        HostStatus = HostStatus is null ? null : status;
+        return Task.CompletedTask;
+    }
 
-    public Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task RemoveHostAsync(string instanceName, CancellationToken cancellationToken)
+    {
+        HostStatus = null;
+        return Task.CompletedTask;
+    }
 
     public Task<RegistrationAnswer> CheckRegistrationAsync(HostRegistration registration, CancellationToken cancellationToken) =>
-        RegisterAsync(registration, cancellationToken);
+        Task.FromResult(new RegistrationAnswer(RegistrationOutcome.Registered, null));
 
     public Task<int> RemoveLostMandelboxesAsync(
         string instanceName, IReadOnlyCollection<string> existing, CancellationToken cancellationToken) => Task.FromResult(0);

@@ -7,6 +7,7 @@ public sealed class RecordingLogger<T> : ILogger<T>
 {
     private readonly Lock _gate = new();
     private readonly List<string> _lines = [];
+    private readonly List<string?> _eventNames = [];
     private readonly List<(string Part, TaskCompletionSource<string> Seen)> _watchers = [];
 
     /// <summary>Each line: level, message, exception.</summary>
@@ -17,6 +18,18 @@ public sealed class RecordingLogger<T> : ILogger<T>
             lock (_gate)
             {
                 return [.. _lines];
+            }
+        }
+    }
+
+    /// <summary>The name of each line's event.</summary>
+    public IReadOnlyList<string?> EventNames
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _eventNames];
             }
         }
     }
@@ -44,6 +57,7 @@ public sealed class RecordingLogger<T> : ILogger<T>
         lock (_gate)
         {
             _lines.Add(line);
+            _eventNames.Add(eventId.Name);
             foreach (var watcher in _watchers.Where(w => line.Contains(w.Part, StringComparison.Ordinal)).ToList())
             {
                 _watchers.Remove(watcher);

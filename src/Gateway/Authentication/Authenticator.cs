@@ -133,13 +133,16 @@ internal sealed partial class Authenticator(
 
     private static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 
-    [LoggerMessage(LogLevel.Warning, "Refused a {Kind} credential from {Address}: {Reason}")]
+    [LoggerMessage(
+        LogLevel.Warning, "Refused a {Kind} credential from {Address}: {Reason}", EventName = LogEvents.UserData + nameof(Refused))]
     private static partial void Refused(ILogger logger, CredentialKind kind, IPAddress? address, string reason);
 
     [LoggerMessage(LogLevel.Warning, "{Count} refused credentials before this one were not logged")]
     private static partial void LeftOut(ILogger logger, long count);
 
     [LoggerMessage(
-        LogLevel.Warning, "Too many refused {Kind} credentials from {Address}; further ones are refused unchecked for up to a minute")]
+        LogLevel.Warning,
+        "Too many refused {Kind} credentials from {Address}; further ones are refused unchecked for up to a minute",
+        EventName = LogEvents.UserData + nameof(Limited))]
     private static partial void Limited(ILogger logger, CredentialKind kind, IPAddress? address);
 }

@@ -51,6 +51,7 @@ internal sealed partial class GatewayQuotas
 
     [LoggerMessage(
         LogLevel.Warning,
-        "Refused {Address}: the limit on {Limit} is reached, its own or that of all; {LeftOut} refusals since the last such line")]
+        "Refused {Address}: the limit on {Limit} is reached, its own or that of all; {LeftOut} refusals since the last such line",
+        EventName = LogEvents.UserData + nameof(Refused))]
     private static partial void Refused(ILogger logger, IPAddress? address, string limit, long leftOut);
 }

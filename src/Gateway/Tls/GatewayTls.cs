@@ -56,7 +56,7 @@ public static class GatewayTls
     }
 
     /// <summary>One certificate for all handshakes.</summary>
-    private sealed class ServerTls(IServiceProvider services, string privateRoot) : IHostedLifecycleService
+    private sealed class ServerTls(IServiceProvider services, string privateRoot) : IHostedLifecycleService, IDisposable
     {
         private readonly Lazy<GatewayCertificate> _certificate = new(() => GatewayCertificate.Prepare(
             services.GetRequiredService<IOptions<GatewayOptions>>().Value,
@@ -90,9 +90,12 @@ public static class GatewayTls
         /// <summary>A self-signed certificate ends with the server; an operator's own stays.</summary>
         public Task StopAsync(CancellationToken cancellationToken)
         {
-            _kept?.Remove();
+            Dispose();
             return Task.CompletedTask;
         }
+
+        /// <summary>Also where the application could not be stopped: no key stays behind.</summary>
+        public void Dispose() => _kept?.Remove();
 
         Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

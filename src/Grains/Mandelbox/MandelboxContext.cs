@@ -69,8 +69,8 @@ public sealed class MandelboxContext
     /// <summary>Set by <see cref="CreateInputDevices"/>.</summary>
     public IInputDeviceSet? InputDevices { get; set; }
 
-    /// <summary>Whether a cloud drive was mounted, or is being mounted.</summary>
-    public bool HasDrives { get; set; }
+    /// <summary>The number of cloud drives that were mounted, or are being mounted.</summary>
+    public int Drives { get; set; }
 
     /// <summary>Set by the steps that create, start or adopt the container.</summary>
     public MandelboxContainer Container { get; } = new();
@@ -130,7 +130,7 @@ public sealed class MandelboxContext
         EndReason = State.EndReason,
         Phases = [.. State.Phases],
         NotReattachable = Ecs is not null ? "the ECS agent made its container"
-            : HasDrives ? "its cloud drive would be unmounted"
+            : Drives > 0 ? "its cloud drive would be unmounted"
             : null,
     };
 }

@@ -212,11 +212,18 @@ public sealed partial class MandelboxGrain(
             return $"mandelbox {Id} does not run";
         }
 
-        context.HasDrives = true;
+        context.Drives++;
         await ReportAsync(context);
         try
         {
-            return await context.Tasks.TrackAsync(cloudStorage.MountAsync(Id, drive, context.Tasks.Ending.Token));
+            var refusal = await context.Tasks.TrackAsync(cloudStorage.MountAsync(Id, drive, context.Tasks.Ending.Token));
+            if (refusal is not null)
+            {
+                context.Drives--;
+                await ReportAsync(context);
+            }
+
+            return refusal;
         }
         catch (OperationCanceledException) when (context.Tasks.Ending.IsCancellationRequested)
         {

@@ -2,6 +2,8 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
@@ -77,8 +79,27 @@ internal sealed class ServiceClient : IDisposable
     /// <summary>Prints an answer that is no success; returns the exit code.</summary>
     public static async Task<int> FailedAsync(HttpStatusCode status, string body)
     {
-        await Console.Error.WriteLineAsync($"host-service: the service answered {(int)status}: {body}");
+        await Console.Error.WriteLineAsync($"host-service: {Explain(status, body)}");
         return ExitCodes.Failed;
+    }
+
+    /// <summary>An answer that is no success, for a person: the text of problem details, and what to do about a missing credential.</summary>
+    public static string Explain(HttpStatusCode status, string body)
+    {
+        var text = body;
+        try
+        {
+            text = JsonNode.Parse(body) is JsonObject problem && (problem["detail"] ?? problem["title"]) is { } why ? $"{why}" : body;
+        }
+        catch (JsonException)
+        {
+            // A text, or nothing.
+        }
+
+        var answer = $"the service answered {(int)status}: {text}";
+        return status == HttpStatusCode.Unauthorized
+            ? $"{answer.TrimEnd('.')}. It wants the backend's credential: give it as HOST_SERVICE_TOKEN or with --token."
+            : answer;
     }
 
     public void Dispose() => _http.Dispose();

@@ -20,10 +20,26 @@ internal sealed class Upgrade(
     /// <summary>When the run that answered last was started; tells one run from the next.</summary>
     private DateTimeOffset _startedAt;
 
+    /// <summary>What is installed now, for somebody who interrupts.</summary>
+    private string _state = "nothing has changed";
+
     /// <returns>The exit code.</returns>
+    /// <exception cref="OperationCanceledException">It was interrupted; the message says what is installed now.</exception>
     /// <exception cref="IOException">The file is no host-service, or the installed one cannot be replaced: nothing has changed.</exception>
     /// <exception cref="SystemdException">systemd does not do what it is asked.</exception>
     public async Task<int> RunAsync(string file, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ReplaceAsync(file, cancellationToken);
+        }
+        catch (OperationCanceledException exception) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException($"Interrupted: {_state}.", exception, cancellationToken);
+        }
+    }
+
+    private async Task<int> ReplaceAsync(string file, CancellationToken cancellationToken)
     {
         var installed = await InstalledAsync(cancellationToken);
         if (file == installed)
@@ -56,6 +72,7 @@ internal sealed class Upgrade(
         {
             // Whether the restart begins is not known; the old version serves either way.
             Replace(installed, old);
+            _state = "the old version is installed; it may restart";
             throw;
         }
 
@@ -66,6 +83,7 @@ internal sealed class Upgrade(
         }
 
         Console.WriteLine($"restarting with {version}");
+        _state = $"{unit} restarts with the new version; whether it becomes ready is not watched any more. The old one is {old}";
         if (await WaitAsync(cancellationToken) is not { } fault)
         {
             Console.WriteLine("the new version is ready");
@@ -74,6 +92,7 @@ internal sealed class Upgrade(
 
         await Console.Error.WriteLineAsync($"host-service: the new version is not ready: {fault}. Putting the old one back.");
         Replace(installed, old);
+        _state = $"the old version is installed again, but may not run yet: systemctl restart {unit}";
         await RestartByKillAsync(cancellationToken);
 
         // Waits for that start: before it, systemd still calls the unit failed.

@@ -45,7 +45,8 @@ internal static class UpgradeCommand
             {
                 return await upgrade.RunAsync(parsed.GetValue(to)!.FullName, cancellationToken);
             }
-            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or SystemdException)
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or SystemdException
+                or OperationCanceledException)
             {
                 await Console.Error.WriteLineAsync($"host-service: {exception.Message}");
                 return ExitCodes.Failed;

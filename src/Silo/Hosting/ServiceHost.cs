@@ -30,8 +30,10 @@ namespace HostService.Silo.Hosting;
 public static class ServiceHost
 {
     /// <summary>Builds everything; nothing runs yet.</summary>
+    /// <param name="replace">Replaces services, for tests.</param>
     /// <exception cref="StartRefusedException">Settings have faults; the message names them all.</exception>
-    public static WebApplication Build(IConfigurationRoot configuration, ShutdownSignal shutdown)
+    public static WebApplication Build(
+        IConfigurationRoot configuration, ShutdownSignal shutdown, Action<IServiceCollection>? replace = null)
     {
         var environment = ServiceConfiguration.EnvironmentOf(configuration);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "host-service" });
@@ -41,6 +43,7 @@ public static class ServiceHost
         builder.Services.AddSingleton<IValidateOptions<MandelboxOptions>, TimeoutNesting>();
         builder.AddSilo(environment);
         builder.AddServiceGateway(environment);
+        replace?.Invoke(builder.Services);
 
         StartRefusedException.ThrowIfAny(ServiceConfiguration.Validate(configuration, builder.Services));
         var app = builder.Build();

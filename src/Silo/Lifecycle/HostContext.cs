@@ -34,14 +34,19 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     /// <summary>The container engine, once it has been reached.</summary>
     public EngineInfo? Engine { get; set; }
 
+    /// <summary>What an earlier run left; null until the start looks for it. Outlives the application.</summary>
+    public Leftovers? Leftovers { get; set; }
+
+    /// <summary>Whether all rows of the start are done.</summary>
+    public bool IsStarted { get; set; }
+
     /// <summary>The ids of mandelboxes whose containers outlived an earlier run.</summary>
     public IReadOnlyCollection<string> Earlier { get; set; } = [];
 
     public IHostGrain Grain => Get<IGrainFactory>().GetGrain<IHostGrain>(HostKeys.Host(Identity!.InstanceName));
 
     /// <summary>Outlives the application: the machine is turned off last.</summary>
-    public IPower Power { get; init; } =
-        configuration.ReadOrDefaults<HostOptions>(HostOptions.Section).ManageSystem ? new SystemPower(TimeProvider.System) : new NoPower();
+    public IPower Power { get; init; } = ReadHostOptions(configuration).ManageSystem ? new SystemPower(TimeProvider.System) : new NoPower();
 
     /// <summary>Whether this machine is an EC2 instance, by its firmware: known before the instance metadata are read.</summary>
     public bool IsEc2 { get; init; } = Ec2Firmware.IsPresent();
@@ -57,11 +62,16 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         ? Identity is not null || IsEc2
         : Identity is not null && IsFor(ShutdownReason.Request));
 
+    /// <summary>Whether this run goes on with mandelboxes of an earlier one.</summary>
+    public bool HasTakenOver => Leftovers is { Reattached.Count: > 0 };
+
     /// <summary>
-    /// Whether mandelboxes go on without this run, for the next one: at a restart, and when a start fails that was to take them over.
+    /// Whether mandelboxes go on without this run, for the next one: at a restart, when a start does not get to its end that was to take
+    /// them over, and after a run that was killed, if the next one reattaches.
     /// </summary>
     public bool LeavesMandelboxes => IsFor(ShutdownReason.Restart)
-        || (IsFor(ShutdownReason.StartFailed) && Application is not null && Get<Leftovers>().Reattached.Count > 0);
+        || (IsFor(ShutdownReason.Killed) && HostOptions.Reattaches)
+        || (!IsStarted && HasTakenOver);
 
     /// <summary>Of mandelboxes that this shutdown ends.</summary>
     public EndCause EndCause => IsFor(ShutdownReason.EngineLost) ? EndCause.EngineLost
@@ -133,15 +143,24 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         return new ShutdownRequest(ShutdownReason.StartFailed, why, refusal?.ExitCode ?? otherwise);
     }
 
-    /// <summary>After a failed deployed start: are there directories of another run, or running containers of this host?</summary>
+    /// <summary>
+    /// After a start that failed: says which mandelboxes are left to the next one. In a deployed environment: are there directories of
+    /// another run, or running containers of this host?
+    /// </summary>
     public async Task CheckUseAsync()
     {
+        if (LeavesMandelboxes)
+        {
+            LogLeft(string.Join(", ", Leftovers!.ReattachedIds));
+            return;
+        }
+
         if (!Environment.IsDeployed)
         {
             return;
         }
 
-        var root = configuration.ReadOrDefaults<HostOptions>(HostOptions.Section).Root;
+        var root = HostOptions.Root;
         IsInUse = Application is null
             ? Path.Exists(root)
             : Get<ExclusiveUse>().IsRefused || Get<HostDirectories>().Leftover is not null;
@@ -215,6 +234,11 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
 
     public void LogStopFailed(string step, Exception exception) => LogStopFailed(step, exception.Message, exception);
 
+    private HostOptions HostOptions => ReadHostOptions(configuration);
+
+    private static HostOptions ReadHostOptions(IConfiguration configuration) =>
+        configuration.ReadOrDefaults<HostOptions>(HostOptions.Section);
+
     /// <summary>Whether this is the reason of the shutdown, or of the stop that ended its drain.</summary>
     private bool IsFor(ShutdownReason reason) => new[] { shutdown.Requested, shutdown.Stopped }
         .Any(request => request.IsCompletedSuccessfully && request.Result.Reason == reason);
@@ -240,6 +264,9 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
 
     [LoggerMessage(LogLevel.Information, "The drain is over, mandelboxes are ended now ({Reason}): {Detail}")]
     private partial void LogTakeover(ShutdownReason reason, string detail);
+
+    [LoggerMessage(LogLevel.Warning, "The start did not get to its end; these mandelboxes go on, and the next start takes them over: {Mandelboxes}")]
+    private partial void LogLeft(string mandelboxes);
 
     [LoggerMessage(
         LogLevel.Warning,

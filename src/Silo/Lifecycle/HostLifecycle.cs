@@ -23,7 +23,8 @@ namespace HostService.Silo.Lifecycle;
 /// <remarks>
 /// Two Stop rows occur twice, because the contract wants them earlier than the reverse of the start would: directories go before the host's
 /// row is removed, and the dying heartbeat before metrics stop. The lower row keeps that order; the upper row serves a start that failed
-/// before the lower one, and otherwise finds nothing to do. The StopForGood rows are left out where the mandelboxes go on in the next run.
+/// before the lower one, and otherwise finds nothing to do. So does the row that leaves mandelboxes to the next run. The StopForGood rows
+/// are left out where the mandelboxes go on in the next run.
 /// </remarks>
 public static class HostLifecycle
 {
@@ -35,7 +36,7 @@ public static class HostLifecycle
     [
         new(Stop("turn the machine off", (host, token) => host.TurnsMachineOff ? host.Power.ShutDownAsync(token) : Task.CompletedTask)),
         StartErrorReporting(),
-        BuildApplication(ServiceHost.Build),
+        BuildApplication((configuration, shutdown) => ServiceHost.Build(configuration, shutdown)),
         new(Start<Preconditions>("check the preconditions", preconditions => preconditions.Check())),
         new(Start<IBackendDatabase>("test the database", (database, token) => database.TestAsync(token))),
         new(
@@ -45,7 +46,8 @@ public static class HostLifecycle
             host.Get<HostIdentityProvider>().Publish(host.Identity!, await host.Get<GpuMonitor>().TakeInventoryAsync(token)))),
         new(Start<FirewallMonitor>("load the firewall", (firewall, token) => firewall.LoadAsync(token))),
         new(Start<HostCapabilities>("load the AppArmor profile", (capabilities, token) => capabilities.LoadProfileAsync(token))),
-        new(Start<Leftovers>("take back what the last run left", (leftovers, token) => leftovers.TakeBackAsync(token))),
+        new(Start("take back what the last run left", (host, token) =>
+            (host.Leftovers = host.Get<Leftovers>()).TakeBackAsync(token))),
         new(
             StopForGood("remove directories", RemoveDirectoriesAsync),
             Start<HostDirectories>("make directories", directories => directories.Make())),
@@ -61,8 +63,10 @@ public static class HostLifecycle
             Start("start the silo", (host, token) => ListenErrors.ExplainAsync(
                 host.Get<SiloGate>().StartSiloAsync(host.Application!, token), host.Get<IOptions<OrleansOptions>>().Value))),
         new(Start<ContainerEventDispatcher>("keep the leases of earlier runs", (events, token) => events.HoldEarlierLeasesAsync(token))),
-        new(Start<Leftovers>("take over the mandelboxes of the last run", (leftovers, _) => leftovers.ReattachAsync())),
-        new(Start("warm up", (host, token) => host.Environment.IsDeployed && host.Get<Leftovers>().Reattached.Count == 0
+        new(
+            Stop("leave the mandelboxes to the next run", HandOverAsync),
+            Start<Leftovers>("take over the mandelboxes of the last run", (leftovers, _) => leftovers.ReattachAsync())),
+        new(Start("warm up", (host, token) => host.Environment.IsDeployed && !host.HasTakenOver
             ? host.Get<WarmUp>().RunAsync(token)
             : Task.CompletedTask)),
         new(
@@ -109,7 +113,7 @@ public static class HostLifecycle
     /// <summary>Only deals with what an earlier run left.</summary>
     public static IReadOnlyList<Stage<HostContext>> ReclaimStages(Func<Leftovers, CancellationToken, Task> reclaim) =>
     [
-        BuildApplication(ServiceHost.Build),
+        BuildApplication((configuration, shutdown) => ServiceHost.Build(configuration, shutdown)),
         new(Start<Preconditions>("check the preconditions", preconditions => preconditions.Check())),
         new(Start("find this host's identity", async (host, token) =>
         {
@@ -121,15 +125,15 @@ public static class HostLifecycle
 
     /// <summary>
     /// Only the end, of a run that was killed. What it has left is for the next start, or for <c>host-service reclaim</c>: users may still
-    /// be there.
+    /// be there. Where that start takes them over, the host goes on: neither webserver nor database is told that it has ended.
     /// </summary>
     public static IReadOnlyList<Stage<HostContext>> LastWordsStages() =>
     [
         StartErrorReporting(),
         BuildApplication(ServiceHost.BuildWithoutSilo),
         new(
-            Stop("send the dying heartbeat", SendDyingHeartbeatAsync),
-            Stop("mark the host as draining", (host, token) => host.Identity is { } identity
+            StopForGood("send the dying heartbeat", SendDyingHeartbeatAsync),
+            StopForGood("mark the host as draining", (host, token) => host.Identity is { } identity
                 ? host.Get<Registration>().MarkKilledAsync(identity, token)
                 : Task.CompletedTask),
             Start("find this host's identity", FindIdentityAsync)),
@@ -183,13 +187,14 @@ public static class HostLifecycle
         host.LogTakeover();
     }
 
-    private static Task EndMandelboxesAsync(HostContext host, CancellationToken cancellationToken)
-    {
-        var shutdown = host.Get<MandelboxShutdown>();
-        return host.LeavesMandelboxes
-            ? shutdown.HandOverAsync(host.Grain, cancellationToken)
-            : shutdown.RunAsync(host.Grain, host.EndCause, cancellationToken);
-    }
+    private static Task EndMandelboxesAsync(HostContext host, CancellationToken cancellationToken) => host.LeavesMandelboxes
+        ? HandOverAsync(host, cancellationToken)
+        : host.Get<MandelboxShutdown>().RunAsync(host.Grain, host.EndCause, cancellationToken);
+
+    /// <summary>Before the silo stops: a mandelbox that is not handed over ends with its activation.</summary>
+    private static Task HandOverAsync(HostContext host, CancellationToken cancellationToken) => host.LeavesMandelboxes
+        ? host.Get<MandelboxShutdown>().HandOverAsync(host.Grain, cancellationToken)
+        : Task.CompletedTask;
 
     private static Task RemoveDirectoriesAsync(HostContext host, CancellationToken cancellationToken) =>
         Task.Run(host.Get<HostDirectories>().RemoveAll, cancellationToken);

@@ -14,10 +14,10 @@ public sealed partial class MandelboxShutdown(
     /// <param name="cause">With a lost engine, nothing that failed for want of it can succeed later: it is not waited for.</param>
     public async Task RunAsync(IHostGrain host, EndCause cause, CancellationToken cancellationToken)
     {
-        var all = await host.ListMandelboxes();
-
-        // Until the opposite is known: when this step takes too long, the shutdown goes on without it.
+        // Until the opposite is known: when this step fails or takes too long, the shutdown goes on without it.
         var before = directories.InUseBy;
+        directories.InUseBy = [.. before, "(the host has not listed them)"];
+        var all = await host.ListMandelboxes();
         directories.InUseBy = [.. before, .. all.Select(m => m.MandelboxId)];
         try
         {

@@ -13,7 +13,6 @@ public static class ServiceRun
     {
         var options = configuration.ReadOrDefaults<ShutdownOptions>("Shutdown");
         var context = new HostContext(configuration, options, shutdown);
-        shutdown.Configure(options.DrainTimeouts(context.Environment));
 
         // An unhandled exception ends the service like every other cause.
         ExceptionHandling.SetUnhandledExceptionHandler(exception =>
@@ -22,12 +21,31 @@ public static class ServiceRun
             shutdown.Request(new ShutdownRequest(ShutdownReason.Crash, exception.Message, ExitCodes.Failed));
             return true;
         });
+        return await RunAsync(context, HostLifecycle.Stages(options));
+    }
+
+    /// <param name="stages"><see cref="HostLifecycle.Stages"/>.</param>
+    /// <returns>The exit code.</returns>
+    internal static async Task<int> RunAsync(HostContext context, IReadOnlyList<Stage<HostContext>> stages)
+    {
+        var (options, shutdown) = (context.Options, context.Shutdown);
+        shutdown.Configure(options.DrainTimeouts(context.Environment));
 
         // No timeout for the steps of the start: each has its own inside, and the unit's TimeoutStartSec limits all of them.
         var runner = new StepRunner<HostContext>(
             context, TimeProvider.System, Timeout.InfiniteTimeSpan, options.StepTimeout, context.OnStep);
-        var stages = HostLifecycle.Stages(options);
-        var startFailure = await runner.RunAsync(stages, shutdown.Token);
+        // A stop cancels the start. A drain waits for the users of mandelboxes that were taken over: for them the start goes on to its end.
+        using var start = new CancellationTokenSource();
+        await using var onStop = shutdown.DrainToken.Register(start.Cancel);
+        await using var onRequest = shutdown.Token.Register(() =>
+        {
+            if (!context.HasTakenOver)
+            {
+                start.Cancel();
+            }
+        });
+        var startFailure = await runner.RunAsync(stages, start.Token);
+        context.IsStarted = startFailure is null;
         if (startFailure is not null)
         {
             if (!shutdown.Requested.IsCompleted)

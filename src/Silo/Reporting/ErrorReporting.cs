@@ -1,6 +1,7 @@
 using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
 using Sentry;
+using Sentry.Extensions.Logging;
 
 namespace HostService.Silo.Reporting;
 
@@ -46,13 +47,17 @@ public static class ErrorReporting
         ["aws.public-ipv4"] = identity.PublicIpv4,
     }));
 
-    /// <summary>Sends every logged error, with its fields as tags; what is not an error leaves a breadcrumb.</summary>
+    /// <summary>
+    /// Sends every logged error, with its fields as tags; what is not an error leaves a breadcrumb. Lines with data of a user
+    /// (<see cref="LogEvents.UserData"/>) are left out.
+    /// </summary>
     public static void AddErrorReporting(this ILoggingBuilder logging) => logging.AddSentry(options =>
     {
         // Start has done that, before the application was built.
         options.InitializeSdk = false;
         options.MinimumBreadcrumbLevel = LogLevel.Information;
         options.MinimumEventLevel = LogLevel.Error;
+        options.AddLogEntryFilter((_, _, eventId, _) => eventId.Name?.StartsWith(LogEvents.UserData, StringComparison.Ordinal) == true);
     });
 
     /// <summary>

@@ -31,7 +31,7 @@ public sealed partial class Leftovers(
     /// <summary>Mandelboxes that go on in this run.</summary>
     public IReadOnlyList<ReattachRequest> Reattached { get; private set; } = [];
 
-    private string[] ReattachedIds => [.. Reattached.Select(request => request.Lease.MandelboxId)];
+    public IReadOnlyCollection<string> ReattachedIds => [.. Reattached.Select(request => request.Lease.MandelboxId)];
 
     private bool Refuses => options.Value.OnLeftovers == "refuse";
 
@@ -106,7 +106,7 @@ public sealed partial class Leftovers(
             .. (await OfThisRootAsync(cancellationToken)).Select(c =>
                 $"container {c.Name} ({c.Status}) of mandelbox {c.Labels.GetValueOrDefault(ContainerLabels.MandelboxId)} would be "
                 + (c.Running ? "stopped and removed" : "removed")),
-            .. RecordsOfEnded().Where(r => r.Fetched.AllowsSave).Select(r => $"user configs of mandelbox {r} would be saved"),
+            .. RecordsOfEnded().Where(r => KeyOfSave(r) is not null).Select(r => $"user configs of mandelbox {r} would be saved"),
             .. directories.Leftover is { } root ? [$"directory {root} would be removed"] : Array.Empty<string>(),
         ];
     }
@@ -193,11 +193,9 @@ public sealed partial class Leftovers(
     private async Task<string?> SaveUserConfigsAsync(
         MandelboxRecord record, bool discardUnsaved, CancellationToken cancellationToken)
     {
-        var directory = new MandelboxPaths(options.Value.Root, record.MandelboxId).UserConfigs;
-        if (record.Fetched.AllowsSave
-            && ArchiveKey.FromSecret(record.ArchiveKey) is { } archiveKey
-            && Directory.Exists(directory))
+        if (KeyOfSave(record) is { } archiveKey)
         {
+            var directory = UserConfigsOf(record);
             var key = UserConfigKeys.For(record.UserId, record.AppName, info.Current.Environment);
             var answer = await userConfigs.SaveAsync(record.Fetched, key, archiveKey, directory, cancellationToken);
             if (answer.Saved)
@@ -219,6 +217,13 @@ public sealed partial class Leftovers(
         records.Remove(record.MandelboxId);
         return null;
     }
+
+    private string UserConfigsOf(MandelboxRecord record) => new MandelboxPaths(options.Value.Root, record.MandelboxId).UserConfigs;
+
+    /// <summary>Null where nothing is to be saved.</summary>
+    private ArchiveKey? KeyOfSave(MandelboxRecord record) => record.Fetched.AllowsSave && Directory.Exists(UserConfigsOf(record))
+        ? ArchiveKey.FromSecret(record.ArchiveKey)
+        : null;
 
     private async Task<IReadOnlyList<ContainerDescription>> OfThisRootAsync(CancellationToken cancellationToken) =>
         [.. (await OfEarlierRunsAsync(cancellationToken)).Where(container => ContainerLabels.IsOfRoot(container.Labels, Owner))];

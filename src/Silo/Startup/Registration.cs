@@ -54,20 +54,16 @@ public sealed partial class Registration(
         var answer = await database.RegisterAsync(
             Ours(known.Identity, known.Gpus.Count > 0 ? known.Gpus.Count * known.MandelboxesPerGpu : known.CpuOnlySlots),
             cancellationToken);
-        switch (answer.Outcome)
+        ThrowIfRefused(answer);
+        if (answer.Outcome == RegistrationOutcome.NotWanted)
         {
-            case RegistrationOutcome.Registered:
-                await RemoveLostAsync(existing, cancellationToken);
-                heartbeat.Start(InstanceName, () => metrics.Latest, EndNotWanted);
-                sweep.Start(InstanceName, token => AliveAsync(host, token), EndNotWanted);
-                break;
-            case RegistrationOutcome.NotWanted:
-                EndNotWanted(answer.Reason ?? "the webserver no longer wants this host");
-                break;
-            default:
-                ThrowIfRefused(answer);
-                break;
+            EndNotWanted(answer.Reason ?? "the webserver no longer wants this host");
         }
+
+        // Also of a host that is not wanted: the users of mandelboxes that were taken over stay until they leave.
+        await RemoveLostAsync(existing, cancellationToken);
+        heartbeat.Start(InstanceName, () => metrics.Latest, EndNotWanted);
+        sweep.Start(InstanceName, token => AliveAsync(host, token), EndNotWanted);
     }
 
     public Task MarkDrainingAsync(CancellationToken cancellationToken)
@@ -77,12 +73,12 @@ public sealed partial class Registration(
     }
 
     /// <summary>
-    /// For a run that was killed: its host gets no new mandelboxes (B31). A row that the next run is to take over stays <c>ACTIVE</c>: from
-    /// any other status that run would conclude that it is not wanted.
+    /// For a run that was killed: its host gets no new mandelboxes (B31). Not for one whose row the next run is to take over: from any
+    /// status but <c>ACTIVE</c> that run would conclude that it is not wanted.
     /// </summary>
     public async Task MarkKilledAsync(HostIdentity identity, CancellationToken cancellationToken)
     {
-        if (running.Value.HasDatabase && !MayHaveTakenOver
+        if (running.Value.HasDatabase
             && await database.DrainKilledHostAsync(Ours(identity, capacity: 0), cancellationToken))
         {
             LogDraining();

@@ -47,8 +47,7 @@ public sealed class DoctorTests(EngineFixture engine)
     [PrivateEngineFact]
     public async Task A_process_that_dies_while_the_engine_is_stuck_ends_its_mandelbox_and_the_rest_follows_once_the_engine_answers()
     {
-        await using var daemon = await DockerDaemon.StartNewAsync();
-        await EngineFixture.BuildDemoAsync(daemon.Endpoint);
+        await using var daemon = await EngineFixture.StartOwnAsync();
         await using var service = await TestService.StartAsync(
             daemon.Endpoint,
             ("Consistency__CheckInterval", "00:00:00.2"), ("Consistency__GracePeriod", "00:00:00"), ("Docker__CallTimeout", "00:00:05"),

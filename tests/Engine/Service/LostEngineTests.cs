@@ -9,8 +9,7 @@ public sealed class LostEngineTests
     [PrivateEngineFact]
     public async Task An_engine_that_stays_away_ends_the_service_the_clean_way()
     {
-        await using var daemon = await DockerDaemon.StartNewAsync();
-        await EngineFixture.BuildDemoAsync(daemon.Endpoint);
+        await using var daemon = await EngineFixture.StartOwnAsync();
         await using var service = await TestService.StartAsync(
             daemon.Endpoint, ("Docker__GiveUpAfter", "00:00:01"), ("Docker__ReconnectDelay", "00:00:00.1"), (
                 "Shutdown__MandelboxTimeout", "00:00:05"));
@@ -30,8 +29,7 @@ public sealed class LostEngineTests
     [PrivateEngineFact]
     public async Task An_engine_that_dies_and_comes_back_costs_the_mandelboxes_that_died_with_it_and_nothing_else()
     {
-        await using var daemon = await DockerDaemon.StartNewAsync();
-        await EngineFixture.BuildDemoAsync(daemon.Endpoint);
+        await using var daemon = await EngineFixture.StartOwnAsync();
         await using var service = await TestService.StartAsync(daemon.Endpoint, ("Docker__ReconnectDelay", "00:00:00.1"));
         await service.UpAsync("first");
 
@@ -53,8 +51,7 @@ public sealed class LostEngineTests
     [PrivateEngineFact]
     public async Task An_engine_that_dies_in_the_middle_of_a_spin_up_leaves_nothing_of_it_once_it_is_back()
     {
-        await using var daemon = await DockerDaemon.StartNewAsync();
-        await EngineFixture.BuildDemoAsync(daemon.Endpoint);
+        await using var daemon = await EngineFixture.StartOwnAsync();
         await using var service = await TestService.StartAsync(
             daemon.Endpoint,
             ("Docker__ReconnectDelay", "00:00:00.1"),

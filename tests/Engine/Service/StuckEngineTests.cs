@@ -11,8 +11,7 @@ public sealed class StuckEngineTests
     [PrivateEngineFact]
     public async Task One_that_stands_still_in_the_middle_of_twenty_spin_ups_costs_no_caller_its_answer_and_leaves_nothing()
     {
-        await using var daemon = await DockerDaemon.StartNewAsync();
-        await EngineFixture.BuildDemoAsync(daemon.Endpoint);
+        await using var daemon = await EngineFixture.StartOwnAsync();
         await using var service = await TestService.StartAsync(
             daemon.Endpoint,
             ("Docker__ReconnectDelay", "00:00:00.1"),
@@ -47,8 +46,7 @@ public sealed class StuckEngineTests
     [PrivateEngineFact]
     public async Task A_container_whose_shim_is_killed_costs_its_mandelbox_and_no_other()
     {
-        await using var daemon = await DockerDaemon.StartNewAsync();
-        await EngineFixture.BuildDemoAsync(daemon.Endpoint);
+        await using var daemon = await EngineFixture.StartOwnAsync();
         await using var service = await TestService.StartAsync(daemon.Endpoint);
         await Task.WhenAll(service.UpAsync("struck"), service.UpAsync("spared"));
         var spared = await service.ContainerAsync("spared");

@@ -48,6 +48,9 @@ public sealed class RefusalLogTests
             line => Assert.EndsWith("it is not a JSON web token", line, StringComparison.Ordinal),
             line => Assert.EndsWith("the issuer's key did not sign it", line, StringComparison.Ordinal),
             line => Assert.EndsWith("the issuer has no key with its key id", line, StringComparison.Ordinal));
+
+        // The lines have the client's address.
+        Assert.All(log.EventNames, name => Assert.StartsWith(LogEvents.UserData, name, StringComparison.Ordinal));
     }
 
     private static async Task RefuseAsync(Authenticator authenticator, int times)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using HostService.GrainInterfaces;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Tests.Support;
 
@@ -16,6 +17,9 @@ public sealed class RcloneFailureTests : CloudStorageTestBase
         Assert.Contains("rclone ended with 1", refusal, StringComparison.Ordinal);
         Assert.Contains("alias", refusal, StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, refusal, StringComparison.Ordinal);
+        var output = Log.Lines.Zip(Log.EventNames).Where(line => line.First.Contains("rclone's output", StringComparison.Ordinal)).ToList();
+        Assert.NotEmpty(output);
+        Assert.All(output, line => Assert.StartsWith(LogEvents.UserData, line.Second, StringComparison.Ordinal));
 
         // The directory that a container has bound stays the one that it is.
         Assert.Equal([Mandelbox], Directory.GetFileSystemEntries(CloudRoot).Select(Path.GetFileName));
@@ -69,7 +73,7 @@ public sealed class RcloneFailureTests : CloudStorageTestBase
         }
 
         var line = await Log.LineAsync("rclone ended by itself");
-        Assert.StartsWith("Error", line, StringComparison.Ordinal);
+        Assert.Matches("^Error: .* rclone ended by itself with [0-9]+$", line);
         Assert.Contains(Mandelbox, line, StringComparison.Ordinal);
         Assert.Null(await MountAsync());
         await File.WriteAllTextAsync(Path.Combine(MountPoint, "file"), "content");

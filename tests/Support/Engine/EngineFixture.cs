@@ -47,6 +47,22 @@ public sealed class EngineFixture : IAsyncLifetime
         return services.BuildServiceProvider();
     }
 
+    /// <summary>An engine of a test's own, which has the demo's image.</summary>
+    public static async Task<DockerDaemon> StartOwnAsync()
+    {
+        var daemon = await DockerDaemon.StartNewAsync();
+        try
+        {
+            await BuildDemoAsync(daemon.Endpoint);
+            return daemon;
+        }
+        catch
+        {
+            await daemon.DisposeAsync();
+            throw;
+        }
+    }
+
     /// <summary>Builds the demo's image in an engine that does not have it.</summary>
     public static async Task BuildDemoAsync(Uri endpoint)
     {

@@ -14,7 +14,8 @@ public sealed class HostLifecycleTests
         "stop the HTTPS server", "end the mandelboxes",
         "stop watching the engine", "give up unfinished saves", "remove directories", "sweep stale rows", "remove the host's row",
         "flush database writes", "stop the heartbeat",
-        "stop the webserver's heartbeat", "send the dying heartbeat", "stop watching EC2's notices", "stop metrics", "stop the silo",
+        "stop the webserver's heartbeat", "send the dying heartbeat", "stop watching EC2's notices", "stop metrics",
+        "leave the mandelboxes to the next run", "stop the silo",
         "remove directories", "send the dying heartbeat", "flush the log", "flush error reports", "turn the machine off",
     ];
 
@@ -43,7 +44,7 @@ public sealed class HostLifecycleTests
         "remove directories", "send the dying heartbeat", "flush the log", "flush error reports", "turn the machine off")]
     [InlineData(
         "warm up",
-        "stop the silo", "remove directories", "send the dying heartbeat", "flush the log", "flush error reports", "turn the machine off")]
+        "leave the mandelboxes to the next run", "stop the silo", "remove directories", "send the dying heartbeat", "flush the log", "flush error reports", "turn the machine off")]
     [InlineData(
         "start the silo",
         "stop the silo", "remove directories", "send the dying heartbeat", "flush the log", "flush error reports", "turn the machine off")]

@@ -88,6 +88,29 @@ public sealed class MandelboxShutdownTests : IDisposable
         Assert.Equal(["m1"], directories.InUseBy);
     }
 
+    [Fact]
+    public async Task Directories_stay_where_the_host_does_not_say_which_mandelboxes_use_them()
+    {
+        _grains.Host<IReadOnlyList<MandelboxDescription>>(
+            nameof(IHostGrain.ListMandelboxes), _ => throw new TimeoutException("no answer"));
+        var options = new HostOptions
+        {
+            Root = _scratch["fractal"],
+            PrivateRoot = _scratch["private"],
+            CloudStorageRoot = _scratch["cloud"],
+            ManageSystem = false,
+        };
+        using var directories = new HostDirectories(Options.Create(options), NullLogger<HostDirectories>.Instance);
+        directories.Make();
+
+        await Assert.ThrowsAsync<TimeoutException>(() => new MandelboxShutdown(
+            _grains.Factory, directories, Options.Create(new MandelboxOptions()), _clock, NullLogger<MandelboxShutdown>.Instance)
+            .RunAsync(_grains.Factory.GetGrain<IHostGrain>("host"), EndCause.HostStopped, CancellationToken.None));
+        directories.RemoveAll();
+
+        Assert.True(Directory.Exists(options.Root));
+    }
+
     private MandelboxDescription Dying(bool mayRun) => new()
     {
         MandelboxId = "m1",

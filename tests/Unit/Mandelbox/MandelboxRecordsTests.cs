@@ -43,6 +43,7 @@ public sealed class MandelboxRecordsTests : IDisposable
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(FileOf("m1")));
         const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
         Assert.Equal(Owner, File.GetUnixFileMode(_options.RecordsDirectory));
+        Assert.Equal(Owner, File.GetUnixFileMode(_options.RuntimeRoot));
     }
 
     [Fact]

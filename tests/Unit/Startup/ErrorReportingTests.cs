@@ -91,6 +91,24 @@ public sealed class ErrorReportingTests
         Assert.Equal("asks https://[Filtered]:[Filtered]@engine/x now", Assert.Single(breadcrumbs).GetProperty("message").GetString());
     }
 
+    [Fact]
+    public async Task Lines_with_data_of_a_user_are_neither_breadcrumbs_nor_events()
+    {
+        await using var server = await SentryServer.StartAsync();
+
+        await ReportAsync(server.Dsn, logger =>
+        {
+            var userData = new EventId(1, LogEvents.UserData + "Anything");
+            logger.LogWarning(userData, "my-diary.txt cannot be uploaded");
+            logger.LogError(userData, "my-letter.txt cannot be uploaded");
+            logger.LogError("The drive is lost");
+        });
+
+        await server.NextEventAsync("The drive is lost");
+        Assert.Equal(0, server.Unread);
+        Assert.DoesNotContain("my-", server.Text, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(ShutdownReason.Signal, ExitCodes.Ended, "info")]
     [InlineData(ShutdownReason.EngineLost, ExitCodes.EngineLost, "fatal")]

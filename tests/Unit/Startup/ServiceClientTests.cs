@@ -68,6 +68,17 @@ public sealed class ServiceClientTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(
+        HttpStatusCode.Unauthorized, """{"title":"Unauthorized","status":401}""",
+        "the service answered 401: Unauthorized. It wants the backend's credential: give it as HOST_SERVICE_TOKEN or with --token.")]
+    [InlineData(
+        HttpStatusCode.NotFound, """{"title":"Not Found","detail":"There is no such mandelbox on this host."}""",
+        "the service answered 404: There is no such mandelbox on this host.")]
+    [InlineData(HttpStatusCode.BadGateway, "<html>", "the service answered 502: <html>")]
+    public void An_answer_that_is_no_success_is_told_in_words_and_a_missing_credential_with_its_remedy(
+        HttpStatusCode status, string body, string told) => Assert.Equal(told, ServiceClient.Explain(status, body));
+
+    [Theory]
     [InlineData(null)]
     [InlineData("not a certificate")]
     public async Task A_file_without_a_certificate_is_bad_usage(string? content)

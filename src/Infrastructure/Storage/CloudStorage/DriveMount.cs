@@ -168,7 +168,7 @@ internal sealed partial class DriveMount
             return;
         }
 
-        LogRcloneEnded(_place.MandelboxId, _place.Provider, exitCode, _rclone.LastLines);
+        LogRcloneEnded(_place.MandelboxId, _place.Provider, exitCode);
         try
         {
             await FuseUnmount.DetachAsync(_place.MountPoint, _timeProvider, CancellationToken.None);
@@ -179,11 +179,13 @@ internal sealed partial class DriveMount
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "{MandelboxId}: rclone's output for {Provider}: {Line}")]
+    /// <summary>It names the user's files.</summary>
+    [LoggerMessage(
+        LogLevel.Warning, "{MandelboxId}: rclone's output for {Provider}: {Line}", EventName = LogEvents.UserData + nameof(LogRcloneOutput))]
     private static partial void LogRcloneOutput(ILogger logger, string mandelboxId, string provider, string line);
 
-    [LoggerMessage(LogLevel.Error, "{MandelboxId}: {Provider} was lost: rclone ended by itself with {ExitCode}: {LastLines}")]
-    private partial void LogRcloneEnded(string mandelboxId, string provider, int exitCode, string lastLines);
+    [LoggerMessage(LogLevel.Error, "{MandelboxId}: {Provider} was lost: rclone ended by itself with {ExitCode}")]
+    private partial void LogRcloneEnded(string mandelboxId, string provider, int exitCode);
 
     [LoggerMessage(LogLevel.Error, "{MandelboxId}: {Provider} is lost and could not be unmounted")]
     private partial void LogNotUnmounted(string mandelboxId, string provider, Exception exception);

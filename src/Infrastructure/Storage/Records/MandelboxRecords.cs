@@ -10,6 +10,7 @@ namespace HostService.Infrastructure.Storage.Records;
 public sealed partial class MandelboxRecords(IOptions<HostOptions> options, ILogger<MandelboxRecords> logger)
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode Directories = OwnerOnly | UnixFileMode.UserExecute;
     private const string Extension = ".json";
 
     private string Root => options.Value.RecordsDirectory;
@@ -17,7 +18,9 @@ public sealed partial class MandelboxRecords(IOptions<HostOptions> options, ILog
     /// <exception cref="IOException">It cannot be written.</exception>
     public async Task WriteAsync(MandelboxRecord record, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(Root, OwnerOnly | UnixFileMode.UserExecute);
+        // The mode is that of the last directory only. One that is there already may be somebody else's, and keeps its own.
+        Directory.CreateDirectory(Path.GetDirectoryName(Root)!, Directories);
+        Directory.CreateDirectory(Root, Directories);
         await AtomicFile.WriteAsync(
             PathOf(record.MandelboxId), JsonSerializer.SerializeToUtf8Bytes(record), OwnerOnly, durable: false, cancellationToken);
     }

@@ -1,0 +1,113 @@
+using System.Diagnostics;
+using System.Net;
+using HostService.Gateway.Tls;
+using HostService.Infrastructure.Linux.Systemd;
+using HostService.Silo.Cli;
+using HostService.Tests.Support;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace HostService.Tests.Unit.Startup;
+
+/// <summary>An upgrade that somebody interrupts. The service and systemd are fake, the files are real.</summary>
+public sealed class UpgradeTests : IAsyncLifetime
+{
+    private const UnixFileMode Executable = (UnixFileMode)0b111_101_101;
+    private readonly ScratchDirectory _directory = new();
+    private readonly CancellationTokenSource _interrupt = new();
+    private Process _running = null!;
+    private WebApplication _service = null!;
+
+    /// <summary>What happens when the service is asked to restart.</summary>
+    private Func<Task> _restart = () => Task.CompletedTask;
+    private int _looks;
+
+    private string Installed => _directory["host-service"];
+
+    public async Task InitializeAsync()
+    {
+        File.Copy("/bin/sleep", Installed);
+        _running = Process.Start(Installed, "1000");
+        await WriteScriptAsync("new", "echo host-service 2.0");
+        await WriteScriptAsync("systemctl", $"case $2 in *MainPID) echo {_running.Id};; *RestartForce*) echo 5;; esac");
+
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(
+            IPAddress.Loopback, 0, listen => listen.UseHttps(SelfSignedCertificate.Create(DateTimeOffset.UtcNow, []))));
+        _service = builder.Build();
+        _service.Run(async context =>
+        {
+            if (context.Request.Path == "/v1/host/restart")
+            {
+                await _restart();
+                context.Response.StatusCode = 202;
+            }
+            else if (context.Request.Path == "/v1/host")
+            {
+                // The first look is before the restart.
+                await (++_looks == 3 ? _interrupt.CancelAsync() : Task.CompletedTask);
+                await context.Response.WriteAsync("""{"startedAt":"2026-11-29T12:00:00Z"}""");
+            }
+        });
+        await _service.StartAsync();
+    }
+
+    public async Task DisposeAsync()
+    {
+        _running.Kill();
+        await _running.WaitForExitAsync();
+        _running.Dispose();
+        await _service.DisposeAsync();
+        _interrupt.Dispose();
+        _directory.Dispose();
+    }
+
+    [Fact]
+    public async Task Interrupted_while_it_asks_for_the_restart_it_puts_the_old_binary_back_and_says_so()
+    {
+        _restart = async () =>
+        {
+            Assert.Equal(await File.ReadAllTextAsync(_directory["new"]), await File.ReadAllTextAsync(Installed));
+            await _interrupt.CancelAsync();
+        };
+
+        Assert.Equal("Interrupted: the old version is installed; it may restart.", await InterruptedAsync());
+        Assert.Equal(await File.ReadAllBytesAsync("/bin/sleep"), await File.ReadAllBytesAsync(Installed));
+    }
+
+    [Fact]
+    public async Task Interrupted_while_the_new_one_starts_it_says_what_is_there()
+    {
+        var said = await InterruptedAsync();
+
+        Assert.StartsWith("Interrupted: host-service.service restarts with the new version;", said, StringComparison.Ordinal);
+        Assert.EndsWith($"The old one is {Installed}.old.", said, StringComparison.Ordinal);
+        Assert.Equal(await File.ReadAllTextAsync(_directory["new"]), await File.ReadAllTextAsync(Installed));
+    }
+
+    [Fact]
+    public async Task Interrupted_before_it_began_it_has_changed_nothing()
+    {
+        await _interrupt.CancelAsync();
+        Assert.Equal("Interrupted: nothing has changed.", await InterruptedAsync());
+        Assert.Equal(await File.ReadAllBytesAsync("/bin/sleep"), await File.ReadAllBytesAsync(Installed));
+    }
+
+    private async Task<string> InterruptedAsync()
+    {
+        using var client = new ServiceClient(new Uri(_service.Urls.First()), token: null, caCert: null, acceptAnyCertificate: true);
+        var systemctl = new Systemctl(new SystemdOptions { Systemctl = _directory["systemctl"] }, TimeProvider.System);
+        var upgrade = new Upgrade(client, systemctl, "host-service.service", TimeSpan.FromMinutes(2), TimeProvider.System);
+        var interrupted = await Assert.ThrowsAsync<OperationCanceledException>(() => upgrade.RunAsync(_directory["new"], _interrupt.Token));
+        return interrupted.Message;
+    }
+
+    private async Task WriteScriptAsync(string name, string command)
+    {
+        await File.WriteAllTextAsync(_directory[name], $"#!/bin/sh\n{command}\n");
+        File.SetUnixFileMode(_directory[name], Executable);
+    }
+}
