@@ -1,4 +1,3 @@
-using HostService.GrainInterfaces;
 using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
 

@@ -1,4 +1,3 @@
-using HostService.Tests.Support;
 using HostService.Tests.Unit.Ec2;
 using HostService.Tests.Unit.Startup;
 
