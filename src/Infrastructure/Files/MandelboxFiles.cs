@@ -16,9 +16,11 @@ public sealed class MandelboxFiles(TimeProvider timeProvider) : IMandelboxFiles
         File.SetUnixFileMode(path, Everything);
     }
 
-    // Not durable: after a crash of the machine the mandelbox is gone, and an fsync would cost every spin-up milliseconds.
-    public Task WriteAsync(string directory, string name, string content, CancellationToken cancellationToken) =>
-        AtomicFile.WriteAsync(Path.Combine(directory, name), Encoding.ASCII.GetBytes(content), Readable, durable: false, cancellationToken);
+    public Task WriteAsync(string directory, string name, string content, CancellationToken cancellationToken)
+    {
+        AtomicFile.Write(Path.Combine(directory, name), Encoding.ASCII.GetBytes(content), Readable);
+        return Task.CompletedTask;
+    }
 
     public Task<bool> WaitForAsync(string directory, string name, TimeSpan timeout, CancellationToken cancellationToken) =>
         DirectoryWatch.WaitAsync(directory, () => File.Exists(Path.Combine(directory, name)), timeout, timeProvider, cancellationToken);

@@ -15,11 +15,10 @@ public sealed partial class MandelboxRecords(IOptions<HostOptions> options, ILog
     private string Root => options.Value.RecordsDirectory;
 
     /// <exception cref="IOException">It cannot be written.</exception>
-    public async Task WriteAsync(MandelboxRecord record, CancellationToken cancellationToken)
+    public void Write(MandelboxRecord record)
     {
         Directory.CreateDirectory(Root, OwnerOnly | UnixFileMode.UserExecute);
-        await AtomicFile.WriteAsync(
-            PathOf(record.MandelboxId), JsonSerializer.SerializeToUtf8Bytes(record), OwnerOnly, durable: false, cancellationToken);
+        AtomicFile.Write(PathOf(record.MandelboxId), JsonSerializer.SerializeToUtf8Bytes(record), OwnerOnly);
     }
 
     /// <summary>The mandelboxes that have one, damaged or not.</summary>
