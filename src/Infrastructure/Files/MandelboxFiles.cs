@@ -1,4 +1,5 @@
 using System.Text;
+using HostService.Infrastructure.Linux.Libc;
 
 namespace HostService.Infrastructure.Files;
 
@@ -32,21 +33,16 @@ public sealed class MandelboxFiles(TimeProvider timeProvider) : IMandelboxFiles
             return;
         }
 
-        foreach (var empty in Directory.GetDirectories(path).Where(IsEmpty))
+        // A directory with an entry is not removed.
+        foreach (var directory in Directory.GetDirectories(path))
         {
-            Directory.Delete(empty);
+            DirectoryCalls.TryRemoveDirectory(directory);
         }
 
-        if (IsEmpty(path))
-        {
-            Directory.Delete(path);
-        }
-        else
+        if (!DirectoryCalls.TryRemoveDirectory(path))
         {
             Directory.SetLastWriteTimeUtc(path, timeProvider.GetUtcNow().UtcDateTime);
         }
-
-        static bool IsEmpty(string directory) => !Directory.EnumerateFileSystemEntries(directory).Any();
     }
 
     public Task RemoveAsync(string path, CancellationToken cancellationToken) => RecursiveDelete.RemoveAsync(path, cancellationToken);
