@@ -14,7 +14,7 @@ namespace HostService.Bench;
 internal static class ControlPlane
 {
     private static readonly int[] Callers = [1, 16, 48];
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(20);
 
     public static async Task<int> Run(string[] args)
     {

@@ -46,6 +46,9 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
             ["Host__ManageSystem"] = "false",
             ["Host__InstanceName"] = $"bench-{Environment.ProcessId}",
             ["Host__Root"] = Path.Combine(directory, "fractal"),
+            // In memory, as /run is on a host.
+            ["Host__RuntimeRoot"] = "/dev/shm/host-service-bench",
+            ["Dashboard__Enabled"] = "false",
             ["Host__PrivateRoot"] = Path.Combine(directory, "private"),
             ["Host__CloudStorageRoot"] = Path.Combine(directory, "cloud"),
         };
