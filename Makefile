@@ -106,12 +106,12 @@ docs: build ## docs/command-line.md from the binary, docs/configuration.md from 
 	@eng/docs.sh
 
 .PHONY: bench
-bench: ## What the README's figures come from
+bench: build ## What the README's figures come from
 	@eng/prerequisites.sh run
 	@eng/engine.sh
 	@DOCKER_HOST=$${Docker__Endpoint:-unix:///var/run/docker.sock} mandelboxes/demo/build.sh
 	@dotnet build bench/Bench.csproj -c Release --nologo -v quiet
-	@for what in spin-up grain-calls; do dotnet run --project bench/Bench.csproj -c Release --no-build -- $$what; done
+	@for what in spin-up control-plane grain-calls; do HOST_SERVICE=$(CURDIR)/build/host-service dotnet run --project bench/Bench.csproj -c Release --no-build -- $$what; done
 
 .PHONY: upload
 upload: build ## build/host-service to the bucket fractal-host-service, under the branch's name

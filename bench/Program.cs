@@ -3,6 +3,7 @@ using HostService.Bench;
 // One verb a benchmark; each prints what it measured and how.
 var benchmarks = new Dictionary<string, Func<string[], Task<int>>>
 {
+    ["control-plane"] = ControlPlane.Run,
     ["grain-calls"] = GrainCalls.Run,
     ["spin-up"] = SpinUp.Run,
 };

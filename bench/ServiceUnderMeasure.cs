@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Text;
 
@@ -22,12 +23,16 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
         _http = new HttpClient(handler) { BaseAddress = address };
     }
 
+    /// <summary>HOST_SERVICE names the installed binary; without it the one that was built with this program runs.</summary>
+    public static string Program { get; } =
+        Environment.GetEnvironmentVariable("HOST_SERVICE") ?? Path.Combine(AppContext.BaseDirectory, "host-service");
+
     public string Root => Path.Combine(_directory, "fractal");
 
     public static async Task<ServiceUnderMeasure> StartAsync(Uri engine)
     {
         var directory = Directory.CreateTempSubdirectory("hs-bench-").FullName;
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "host-service"), "run")
+        var start = new ProcessStartInfo(Program, "run")
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
@@ -41,6 +46,9 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
             ["Host__ManageSystem"] = "false",
             ["Host__InstanceName"] = $"bench-{Environment.ProcessId}",
             ["Host__Root"] = Path.Combine(directory, "fractal"),
+            // In memory, as /run is on a host.
+            ["Host__RuntimeRoot"] = "/dev/shm/host-service-bench",
+            ["Dashboard__Enabled"] = "false",
             ["Host__PrivateRoot"] = Path.Combine(directory, "private"),
             ["Host__CloudStorageRoot"] = Path.Combine(directory, "cloud"),
         };
@@ -80,6 +88,22 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
     {
         using var response = await _http.DeleteAsync($"/v1/mandelboxes/{id}");
         response.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>Of the process and of the programs that it has started and that have ended.</summary>
+    public TimeSpan CpuTime()
+    {
+        // pid (name) state …: utime is field 14, followed by stime, cutime and cstime, in ticks of 10 ms.
+        var fields = File.ReadAllText($"/proc/{_process.Id}/stat").Split(')')[^1].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return TimeSpan.FromMilliseconds(10 * fields[11..15].Sum(ticks => long.Parse(ticks, CultureInfo.InvariantCulture)));
+    }
+
+    public async Task<double> AllocatedBytesAsync()
+    {
+        const string Metric = "dotnet_gc_heap_total_allocated_bytes_total";
+        var metrics = await _http.GetStringAsync("/metrics");
+        var line = metrics.Split('\n').First(line => line.StartsWith(Metric, StringComparison.Ordinal));
+        return double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
     }
 
     public async ValueTask DisposeAsync()

@@ -68,7 +68,7 @@ public sealed class ConsistencyTests : IAsyncLifetime
     [Fact]
     public async Task A_forgotten_mandelboxs_configs_are_saved_and_all_of_it_goes_after_the_grace_period()
     {
-        await ForgetAsync("m1");
+        Forget("m1");
 
         var found = await _check.CheckAsync(default);
         Assert.Equal(
@@ -91,7 +91,7 @@ public sealed class ConsistencyTests : IAsyncLifetime
     [Fact]
     public async Task User_configs_that_cannot_be_saved_stay_until_they_can()
     {
-        await ForgetAsync("m1");
+        Forget("m1");
         var isHeld = new TaskCompletionSource();
         _cluster.UserConfigs.HoldSave = isHeld;
         _cluster.UserConfigs.Refusals.Enqueue("the store does not answer");
@@ -303,13 +303,13 @@ public sealed class ConsistencyTests : IAsyncLifetime
     }
 
     /// <summary>What a mandelbox whose grain lost its state would leave: directories, record and row.</summary>
-    private async Task ForgetAsync(string id)
+    private void Forget(string id)
     {
         var paths = new MandelboxPaths(_cluster.Root, id);
         Directory.CreateDirectory(paths.UserConfigs);
         Directory.CreateDirectory(paths.Sockets);
         _cluster.Database.Rows[id] = MandelboxStatus.Running;
-        await _cluster.Services.GetRequiredService<MandelboxRecords>().WriteAsync(
+        _cluster.Services.GetRequiredService<MandelboxRecords>().Write(
             new MandelboxRecord
             {
                 MandelboxId = id,
@@ -320,8 +320,7 @@ public sealed class ConsistencyTests : IAsyncLifetime
                 AesKey = "00112233445566778899aabbccddeeff",
                 Fetched = FetchOutcome.Restored,
                 ArchiveKey = ArchiveKey.New("0123456789abcdef").ToSecret(),
-            },
-            default);
+            });
     }
 
     private async Task AssertNothingIsLeftAsync()

@@ -20,7 +20,7 @@ public sealed class ReattachTests
     {
         await using var cluster = await new HostCluster().StartAsync();
         var left = await LeaveAsync(cluster, "m1", tty: 12);
-        await RecordAsync(cluster, left, FetchOutcome.Restored);
+        Record(cluster, left, FetchOutcome.Restored);
 
         Assert.Null(await cluster.Mandelbox("m1").Reattach(left));
 
@@ -65,7 +65,7 @@ public sealed class ReattachTests
         await using var cluster = await new HostCluster().StartAsync();
         Assert.Null(await cluster.Mandelbox("first").Reattach(await LeaveAsync(cluster, "first", tty: 12)));
         var second = await LeaveAsync(cluster, "second", tty: 12);
-        await RecordAsync(cluster, second, FetchOutcome.FirstRun);
+        Record(cluster, second, FetchOutcome.FirstRun);
 
         Assert.Contains("TTY 12", await cluster.Mandelbox("second").Reattach(second), StringComparison.Ordinal);
 
@@ -114,7 +114,7 @@ public sealed class ReattachTests
         Options.Create(new HostOptions { Root = cluster.Root, RuntimeRoot = cluster.RuntimeRoot }),
         NullLogger<MandelboxRecords>.Instance);
 
-    private static Task RecordAsync(HostCluster cluster, ReattachRequest left, FetchOutcome fetched) => Records(cluster).WriteAsync(
+    private static void Record(HostCluster cluster, ReattachRequest left, FetchOutcome fetched) => Records(cluster).Write(
         new MandelboxRecord
         {
             MandelboxId = left.Lease.MandelboxId,
@@ -125,8 +125,7 @@ public sealed class ReattachTests
             AesKey = Key,
             Fetched = fetched,
             ArchiveKey = ArchiveKey.New("0123456789abcdef").ToSecret(),
-        },
-        CancellationToken.None);
+        });
 
     /// <summary>A running container, and its mandelbox's directory, as a crash leaves them.</summary>
     private static async Task<ReattachRequest> LeaveAsync(HostCluster cluster, string id, int tty)

@@ -4,15 +4,18 @@ using HostService.Gateway.Limits;
 namespace HostService.Gateway.Wire;
 
 /// <summary>Holds a body while it arrives. Not pooled: a pool would keep what a flood of large bodies made it allocate.</summary>
-internal sealed class BodyBuffer(ClientQuota.Lease quota) : IDisposable
+internal sealed class BodyBuffer(ClientQuota.Lease quota, long? promised) : IDisposable
 {
     /// <summary>Every request has this much: any body that our callers send fits. More counts against the quota.</summary>
     public const int Free = 16 * 1024;
 
+    private const int First = 4096;
+
     /// <summary>What the largest body needs: the buffer doubles, and one byte of room is needed to read that the body has ended.</summary>
     public const int Largest = 2 * WireReader.LargestBody;
 
-    private byte[] _bytes = new byte[4096];
+    /// <summary>At first as long as the caller has promised, and a byte more: it is needed to read that the body has ended.</summary>
+    private byte[] _bytes = new byte[Math.Clamp((promised ?? First) + 1, 1, First)];
     private int _length;
 
     public int Length => _length;

@@ -30,7 +30,7 @@ internal sealed class WireReader(GatewayQuotas quotas, IOptions<GatewayOptions> 
         // Taking 0 bytes never fails. Held until the answer is sent, because the body's fields are as large as the body.
         var quota = quotas.BodyBytes.TryTake(context.Connection.RemoteIpAddress, context.Connection.LocalIpAddress, 0)!;
         context.Response.RegisterForDispose(quota);
-        using var buffer = new BodyBuffer(quota);
+        using var buffer = new BodyBuffer(quota, context.Request.ContentLength);
         using var timeout = new CancellationTokenSource(options.Value.BodyTimeout, timeProvider);
         using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, context.RequestAborted);
         try

@@ -44,6 +44,16 @@ public sealed class StepRunner<TContext>(
                 return new StepFailure("cancelled", "cancelled between two steps");
             }
 
+            if (stage.Steps is [var only])
+            {
+                if (await DoAsync(only, cancellationToken) is { } failure)
+                {
+                    return failure;
+                }
+
+                continue;
+            }
+
             // All steps of the stage end before the result: none may still be running when its undo begins.
             var results = await Task.WhenAll(stage.Steps.Select(step => DoAsync(step, cancellationToken)));
             var failures = results.OfType<StepFailure>().ToList();
@@ -111,20 +121,20 @@ public sealed class StepRunner<TContext>(
         var limit = step.Timeout ?? timeout;
         using var activity = LifecycleActivity.Source.StartActivity(step.Name);
         using var late = new CancellationTokenSource(limit, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        using var cancelled = cancellationToken.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), late);
         StepFailure? failure = null;
         try
         {
-            var result = await step.DoAsync(context, either.Token);
+            var result = await step.DoAsync(context, late.Token);
             failure = result.Failure is { } why ? new StepFailure(step.Name, why) : null;
         }
-        catch (OperationCanceledException) when (either.IsCancellationRequested)
+        catch (OperationCanceledException) when (late.IsCancellationRequested)
         {
             failure = new StepFailure(
                 step.Name,
-                late.IsCancellationRequested && !cancellationToken.IsCancellationRequested
-                    ? $"{step.Name} took longer than {limit.TotalSeconds:0} s"
-                    : $"cancelled during {step.Name}");
+                cancellationToken.IsCancellationRequested
+                    ? $"cancelled during {step.Name}"
+                    : $"{step.Name} took longer than {limit.TotalSeconds:0} s");
         }
         catch (Exception exception)
         {

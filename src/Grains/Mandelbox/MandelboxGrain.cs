@@ -271,7 +271,7 @@ public sealed partial class MandelboxGrain(
         context.Lease = lease;
         context.HasDirectories = true;
         context.ArchiveKey = ArchiveKey.FromSecret(record?.ArchiveKey);
-        context.UserConfigs = context.ArchiveKey is null ? FetchOutcome.Failed : record?.Fetched;
+        context.UserConfigs = context.ArchiveKey is null && record?.Fetched != FetchOutcome.Off ? FetchOutcome.Failed : record?.Fetched;
         return context;
     }
 

@@ -68,9 +68,10 @@ internal static class DockerAnswers
             return null;
         }
 
-        var labels = new Dictionary<string, string>(StringComparer.Ordinal);
+        Dictionary<string, string> labels = [];
         if (actor.TryGetProperty("Attributes", out var attributes) && attributes.ValueKind == JsonValueKind.Object)
         {
+            labels.EnsureCapacity(attributes.GetPropertyCount());
             foreach (var attribute in attributes.EnumerateObject().Where(a => a.Value.ValueKind == JsonValueKind.String))
             {
                 labels[attribute.Name] = attribute.Value.GetString()!;

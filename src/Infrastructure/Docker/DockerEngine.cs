@@ -181,10 +181,10 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
         string what, TimeSpan timeout, Func<IDockerClient, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(timeout, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var cancelled = cancellationToken.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), limit);
         try
         {
-            return await call(await _connection.ClientAsync(either.Token), either.Token);
+            return await call(await _connection.ClientAsync(limit.Token), limit.Token);
         }
         catch (Exception e) when (cancellationToken.IsCancellationRequested && e is not ContainerEngineException)
         {

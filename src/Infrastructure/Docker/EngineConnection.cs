@@ -25,7 +25,8 @@ internal sealed class EngineConnection : IDisposable
         _configured = options.Value.ApiVersion;
 
         // Each call has its own timeout.
-        _configuration = new DockerClientConfiguration(new Uri(options.Value.Endpoint), defaultTimeout: Timeout.InfiniteTimeSpan);
+        var endpoint = new Uri(options.Value.Endpoint);
+        _configuration = new DockerClientConfiguration(endpoint, new KeptConnections(endpoint), defaultTimeout: Timeout.InfiniteTimeSpan);
         _anyVersion = _configuration.CreateClient();
     }
 

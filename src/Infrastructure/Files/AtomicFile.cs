@@ -7,9 +7,11 @@ public static class AtomicFile
     /// Writes under another name in the same directory, then renames. The other name is unpredictable and must be new, because untrusted
     /// programs may write in the directory too.
     /// </summary>
-    /// <param name="durable">Also survives a crash of the machine (fsync before the rename).</param>
-    public static async Task WriteAsync(
-        string path, ReadOnlyMemory<byte> content, UnixFileMode mode, bool durable, CancellationToken cancellationToken)
+    /// <remarks>
+    /// Not awaited: the base library hands each write to another thread, which costs more than the write. Not durable: after a crash of the
+    /// machine the mandelbox is gone, and an fsync costs milliseconds.
+    /// </remarks>
+    public static void Write(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
         var temporary = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.{Guid.NewGuid():N}");
         try
@@ -21,15 +23,11 @@ public static class AtomicFile
                 UnixCreateMode = mode,
                 BufferSize = 0,
             };
-            await using (var stream = new FileStream(temporary, options))
+            using (var stream = new FileStream(temporary, options))
             {
                 // The umask may have removed permissions that the reader needs.
                 File.SetUnixFileMode(stream.SafeFileHandle, mode);
-                await stream.WriteAsync(content, cancellationToken);
-                if (durable)
-                {
-                    stream.Flush(flushToDisk: true);
-                }
+                stream.Write(content);
             }
 
             File.Move(temporary, path, overwrite: true);

@@ -1,4 +1,5 @@
 using System.Text;
+using HostService.Infrastructure.Linux.Libc;
 
 namespace HostService.Infrastructure.Files;
 
@@ -16,9 +17,11 @@ public sealed class MandelboxFiles(TimeProvider timeProvider) : IMandelboxFiles
         File.SetUnixFileMode(path, Everything);
     }
 
-    // Not durable: after a crash of the machine the mandelbox is gone, and an fsync would cost every spin-up milliseconds.
-    public Task WriteAsync(string directory, string name, string content, CancellationToken cancellationToken) =>
-        AtomicFile.WriteAsync(Path.Combine(directory, name), Encoding.ASCII.GetBytes(content), Readable, durable: false, cancellationToken);
+    public Task WriteAsync(string directory, string name, string content, CancellationToken cancellationToken)
+    {
+        AtomicFile.Write(Path.Combine(directory, name), Encoding.ASCII.GetBytes(content), Readable);
+        return Task.CompletedTask;
+    }
 
     public Task<bool> WaitForAsync(string directory, string name, TimeSpan timeout, CancellationToken cancellationToken) =>
         DirectoryWatch.WaitAsync(directory, () => File.Exists(Path.Combine(directory, name)), timeout, timeProvider, cancellationToken);
@@ -30,21 +33,16 @@ public sealed class MandelboxFiles(TimeProvider timeProvider) : IMandelboxFiles
             return;
         }
 
-        foreach (var empty in Directory.GetDirectories(path).Where(IsEmpty))
+        // A directory with an entry is not removed.
+        foreach (var directory in Directory.GetDirectories(path))
         {
-            Directory.Delete(empty);
+            DirectoryCalls.TryRemoveDirectory(directory);
         }
 
-        if (IsEmpty(path))
-        {
-            Directory.Delete(path);
-        }
-        else
+        if (!DirectoryCalls.TryRemoveDirectory(path))
         {
             Directory.SetLastWriteTimeUtc(path, timeProvider.GetUtcNow().UtcDateTime);
         }
-
-        static bool IsEmpty(string directory) => !Directory.EnumerateFileSystemEntries(directory).Any();
     }
 
     public Task RemoveAsync(string path, CancellationToken cancellationToken) => RecursiveDelete.RemoveAsync(path, cancellationToken);

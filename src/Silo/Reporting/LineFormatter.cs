@@ -12,20 +12,43 @@ internal abstract class LineFormatter(string name, bool forJournal) : ConsoleFor
 {
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
-        var category = logEntry.Category[(logEntry.Category.LastIndexOf('.') + 1)..];
-        var text = $"{Short(logEntry.LogLevel)}: {category}: {logEntry.Formatter(logEntry.State, logEntry.Exception)}";
+        // Piece by piece: there are eight lines a mandelbox, and each string put together first is garbage.
+        var text = logEntry.Formatter(logEntry.State, logEntry.Exception);
         if (forJournal)
         {
-            var whole = logEntry.Exception is { } exception ? $"{text} {exception}" : text;
-            textWriter.WriteLine($"<{Syslog(logEntry.LogLevel)}>{whole.ReplaceLineEndings(" ")}");
+            textWriter.Write('<');
+            textWriter.Write(Syslog(logEntry.LogLevel));
+            textWriter.Write('>');
+            WriteStart(logEntry.LogLevel, logEntry.Category, textWriter);
+            textWriter.Write(text.ReplaceLineEndings(" "));
+            if (logEntry.Exception is { } exception)
+            {
+                textWriter.Write(' ');
+                textWriter.Write(exception.ToString().ReplaceLineEndings(" "));
+            }
+
+            textWriter.WriteLine();
             return;
         }
 
-        textWriter.WriteLine($"{DateTimeOffset.UtcNow.ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture)} {text}");
+        Span<char> time = stackalloc char["HH:mm:ss.fff".Length];
+        DateTimeOffset.UtcNow.TryFormat(time, out _, "HH:mm:ss.fff", CultureInfo.InvariantCulture);
+        textWriter.Write(time);
+        textWriter.Write(' ');
+        WriteStart(logEntry.LogLevel, logEntry.Category, textWriter);
+        textWriter.WriteLine(text);
         if (logEntry.Exception is not null)
         {
             textWriter.WriteLine(logEntry.Exception);
         }
+    }
+
+    private static void WriteStart(LogLevel level, string category, TextWriter textWriter)
+    {
+        textWriter.Write(Short(level));
+        textWriter.Write(": ");
+        textWriter.Write(category.AsSpan(category.LastIndexOf('.') + 1));
+        textWriter.Write(": ");
     }
 
     private static string Short(LogLevel level) => level switch
@@ -38,13 +61,13 @@ internal abstract class LineFormatter(string name, bool forJournal) : ConsoleFor
         _ => "crit",
     };
 
-    private static int Syslog(LogLevel level) => level switch
+    private static char Syslog(LogLevel level) => level switch
     {
-        LogLevel.Trace or LogLevel.Debug => 7,
-        LogLevel.Information => 6,
-        LogLevel.Warning => 4,
-        LogLevel.Error => 3,
-        _ => 2,
+        LogLevel.Trace or LogLevel.Debug => '7',
+        LogLevel.Information => '6',
+        LogLevel.Warning => '4',
+        LogLevel.Error => '3',
+        _ => '2',
     };
 }
 

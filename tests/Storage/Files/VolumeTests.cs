@@ -78,6 +78,23 @@ public sealed class VolumeTests : IDisposable
         Assert.True(Directory.Exists(_options.CloudStorageRoot));
     }
 
+    [NeedsFact(Privileged, "mount")]
+    public async Task What_is_mounted_below_a_directory_is_detached_and_keeps_its_files_also_from_the_same_file_system()
+    {
+        var outside = _scratch.Directory("outside");
+        await File.WriteAllTextAsync(Path.Combine(outside, "precious"), "kept");
+        var directory = _scratch.Directory("t");
+        var point = _scratch.Directory("t/mounted");
+        await Shell.RunAsync("mount --bind \"$1\" \"$2\"", outside, point);
+
+        Assert.False(RecursiveDelete.TryRemove(directory, CancellationToken.None));
+        Assert.True(File.Exists(Path.Combine(point, "precious")));
+        await RecursiveDelete.RemoveAsync(directory, CancellationToken.None);
+
+        Assert.False(Directory.Exists(directory));
+        Assert.True(File.Exists(Path.Combine(outside, "precious")));
+    }
+
     private HostDirectories Directories() => new(Options.Create(_options), NullLogger<HostDirectories>.Instance);
 
     private Task<string> MountVolumeAsync() => Shell.RunAsync("mount -t tmpfs volume \"$1\"", _options.CloudStorageRoot);

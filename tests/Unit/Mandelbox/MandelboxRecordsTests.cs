@@ -34,9 +34,9 @@ public sealed class MandelboxRecordsTests : IDisposable
     public void Dispose() => _scratch.Dispose();
 
     [Fact]
-    public async Task A_record_is_read_as_it_was_written_and_only_its_owner_can()
+    public void A_record_is_read_as_it_was_written_and_only_its_owner_can()
     {
-        await _records.WriteAsync(Record, CancellationToken.None);
+        _records.Write(Record);
 
         Assert.Equal(Record, _records.Find("m1"));
         Assert.Equal([Record], _records.ReadAll());
@@ -49,7 +49,7 @@ public sealed class MandelboxRecordsTests : IDisposable
     [Fact]
     public async Task A_record_holds_no_token_and_shows_no_secret()
     {
-        await _records.WriteAsync(Record, CancellationToken.None);
+        _records.Write(Record);
 
         Assert.DoesNotContain("token", await File.ReadAllTextAsync(FileOf("m1")), StringComparison.Ordinal);
         Assert.DoesNotContain(Record.AesKey, Record.ToString(), StringComparison.Ordinal);
@@ -64,7 +64,7 @@ public sealed class MandelboxRecordsTests : IDisposable
     [InlineData("{\"MandelboxId\":\"m1\"}")]
     public async Task A_damaged_record_is_told_and_costs_only_itself(string content)
     {
-        await _records.WriteAsync(Record with { MandelboxId = "m2" }, CancellationToken.None);
+        _records.Write(Record with { MandelboxId = "m2" });
         await File.WriteAllTextAsync(FileOf("m1"), content);
 
         Assert.Equal(["m2"], _records.ReadAll().Select(r => r.MandelboxId));
@@ -73,22 +73,22 @@ public sealed class MandelboxRecordsTests : IDisposable
     }
 
     [Fact]
-    public async Task A_record_under_the_name_of_another_mandelbox_is_damaged()
+    public void A_record_under_the_name_of_another_mandelbox_is_damaged()
     {
-        await _records.WriteAsync(Record, CancellationToken.None);
+        _records.Write(Record);
         File.Move(FileOf("m1"), FileOf("m2"));
 
         Assert.Empty(_records.ReadAll());
     }
 
     [Fact]
-    public async Task Without_a_directory_there_are_none_and_removing_one_is_no_error()
+    public void Without_a_directory_there_are_none_and_removing_one_is_no_error()
     {
         Assert.Empty(_records.ReadAll());
         Assert.Null(_records.Find("m1"));
         _records.Remove("m1");
 
-        await _records.WriteAsync(Record, CancellationToken.None);
+        _records.Write(Record);
         _records.Remove("m1");
         Assert.Empty(_records.ReadAll());
     }

@@ -55,6 +55,7 @@ public sealed class SaveUserConfigsTests : IDisposable
     [InlineData(FetchOutcome.Restored, true, 1, 0)]
     [InlineData(FetchOutcome.Unknown, true, 0, 1)]
     [InlineData(FetchOutcome.Failed, true, 0, 0)]
+    [InlineData(FetchOutcome.Off, true, 0, 0)]
     [InlineData(FetchOutcome.FirstRun, false, 0, 0)]
     [InlineData(FetchOutcome.Restored, false, 0, 0)]
     [InlineData(null, false, 0, 0)]

@@ -38,12 +38,13 @@ public sealed class UserConfigsOptionsTests
     }
 
     [Fact]
-    public async Task Where_they_are_off_every_session_is_a_first_one_and_nothing_is_a_failure()
+    public async Task Where_they_are_off_nothing_is_fetched_no_key_is_derived_and_nothing_is_a_failure()
     {
         await using var provider = Provider(false);
         var store = provider.GetRequiredService<IUserConfigStore>();
         var key = new UserConfigKey("u", "dev", "a");
-        Assert.Equal(new FetchAnswer(FetchOutcome.FirstRun), await store.FetchAsync(key, "token", "/nowhere", CancellationToken.None));
+        Assert.Null(store.NewKey("token"));
+        Assert.Equal(new FetchAnswer(FetchOutcome.Off), await store.FetchAsync(key, "token", "/nowhere", CancellationToken.None));
         Assert.Equal(new SaveAnswer(Saved: false, Reason: null), await store.SaveAsync(key, ArchiveKey.New("token"), "/nowhere", CancellationToken.None));
     }
 

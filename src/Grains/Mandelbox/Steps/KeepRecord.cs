@@ -11,24 +11,22 @@ public sealed partial class KeepRecord(MandelboxRecords records, ILogger logger)
 {
     public string Name => "record";
 
-    public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
+    public Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
         var request = context.RequiredRequest;
         try
         {
-            await records.WriteAsync(
-                new MandelboxRecord
-                {
-                    MandelboxId = context.MandelboxId,
-                    ContainerId = context.Container.RequiredId,
-                    UserId = request.UserId,
-                    AppName = request.AppName,
-                    SessionId = request.SessionId,
-                    AesKey = context.AesKey,
-                    Fetched = context.UserConfigs,
-                    ArchiveKey = context.ArchiveKey?.ToSecret(),
-                },
-                cancellationToken);
+            records.Write(new MandelboxRecord
+            {
+                MandelboxId = context.MandelboxId,
+                ContainerId = context.Container.RequiredId,
+                UserId = request.UserId,
+                AppName = request.AppName,
+                SessionId = request.SessionId,
+                AesKey = context.AesKey,
+                Fetched = context.UserConfigs,
+                ArchiveKey = context.ArchiveKey?.ToSecret(),
+            });
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -37,7 +35,7 @@ public sealed partial class KeepRecord(MandelboxRecords records, ILogger logger)
             context.Warnings.Add($"a crash would lose its user configs: {exception.Message}");
         }
 
-        return StepResult.Done;
+        return Task.FromResult(StepResult.Done);
     }
 
     [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId} could not be recorded; a crash would lose its user configs: {Reason}")]

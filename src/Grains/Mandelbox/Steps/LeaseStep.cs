@@ -6,7 +6,8 @@ namespace HostService.Grains.Mandelbox.Steps;
 /// <param name="published">In ECS mode the ports that the container publishes already (B29); null to lease three.</param>
 public sealed class LeaseStep(IHostGrain host, IReadOnlyList<PortBinding>? published = null) : IStep<MandelboxContext>
 {
-    private Guid _leaseId;
+    /// <summary>Null while nothing has to be released.</summary>
+    private Guid? _leaseId;
 
     public string Name => "lease";
 
@@ -18,10 +19,11 @@ public sealed class LeaseStep(IHostGrain host, IReadOnlyList<PortBinding>? publi
         }
 
         // Chosen here: the undo releases the lease even if the answer is lost.
-        _leaseId = Guid.NewGuid();
+        var id = Guid.NewGuid();
+        _leaseId = id;
         var answer = published is null
-            ? await host.AcquireLease(new LeaseRequest(_leaseId, context.MandelboxId, context.RequiredRequest.RequestedPorts))
-            : await host.AdoptLease(_leaseId, context.MandelboxId, published);
+            ? await host.AcquireLease(new LeaseRequest(id, context.MandelboxId, context.RequiredRequest.RequestedPorts))
+            : await host.AdoptLease(id, context.MandelboxId, published);
         context.Lease = answer.Lease;
         return answer.Refusal is { } refusal ? StepResult.Failed(refusal) : StepResult.Done;
     }
@@ -29,7 +31,10 @@ public sealed class LeaseStep(IHostGrain host, IReadOnlyList<PortBinding>? publi
     public async Task UndoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
         context.Container.ThrowIfMayRun();
-        await host.ReleaseLease(context.MandelboxId, context.Lease?.Id ?? _leaseId);
-        context.Lease = null;
+        if ((context.Lease?.Id ?? _leaseId) is { } id)
+        {
+            await host.ReleaseLease(context.MandelboxId, id);
+            (context.Lease, _leaseId) = (null, null);
+        }
     }
 }

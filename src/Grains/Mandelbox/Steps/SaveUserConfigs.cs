@@ -12,11 +12,11 @@ public sealed partial class SaveUserConfigs(IUserConfigStore store, MandelboxRec
 
     public string Name => "save configs";
 
-    /// <summary>Derives the key of the archive, which takes milliseconds; from then on the token is not needed for a save.</summary>
+    /// <summary>Derives the key of the archive; from then on the token is not needed for a save.</summary>
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
         var token = context.RequiredRequest.ConfigEncryptionToken;
-        context.ArchiveKey = await Task.Run(() => ArchiveKey.New(token), cancellationToken);
+        context.ArchiveKey = await Task.Run(() => store.NewKey(token), cancellationToken);
         return StepResult.Done;
     }
 

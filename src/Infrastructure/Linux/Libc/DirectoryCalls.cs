@@ -13,6 +13,7 @@ internal static partial class DirectoryCalls
     private const int NotADirectory = 20;
     private const int TooManyLinks = 40;
     private const int AtEmptyPath = 0x1000;
+    private const int AtRemoveDirectory = 0x200;
     private const int AtSymlinkNoFollow = 0x100;
     private const uint BasicStats = 0x7ff;
 
@@ -105,6 +106,40 @@ internal static partial class DirectoryCalls
         return length < 0 ? null : Encoding.UTF8.GetString(buffer, 0, (int)length);
     }
 
+    /// <summary>The directory of this path, whose last name is no link. Null where there is none, or it is refused.</summary>
+    public static SafeFileHandle? TryOpenDirectory(string path) => Valid(Open(path, Directory | FileCalls.NoFollow | FileCalls.CloseOnExec));
+
+    /// <summary>
+    /// The directory of this name. Null where it is a link, on another mount (a bind mount of the same file system, too), gone or refused;
+    /// and where the kernel is older than 5.6 or a filter forbids the call.
+    /// </summary>
+    /// <param name="name">With the zero at its end.</param>
+    public static unsafe SafeFileHandle? TryOpenDirectoryBeneath(SafeFileHandle directory, ReadOnlySpan<byte> name)
+    {
+        const nint openAt2 = 437;
+        const ulong noOtherMount = 1;
+        var how = new OpenHow { Flags = (ulong)(Directory | FileCalls.NoFollow | FileCalls.CloseOnExec), Resolve = noOtherMount };
+        return Valid(OpenAt2(openAt2, directory, name, &how, (nuint)sizeof(OpenHow)));
+    }
+
+    /// <summary>Removes an entry that is no directory. One that is gone already is removed. False where it is refused.</summary>
+    /// <param name="name">With the zero at its end.</param>
+    public static bool TryUnlink(SafeFileHandle directory, ReadOnlySpan<byte> name) => IsGone(UnlinkAt(directory, name, 0));
+
+    /// <summary>Removes an empty directory; false where it is not empty, or it is refused.</summary>
+    /// <param name="name">With the zero at its end.</param>
+    public static bool TryRemoveDirectory(SafeFileHandle directory, ReadOnlySpan<byte> name) =>
+        IsGone(UnlinkAt(directory, name, AtRemoveDirectory));
+
+    public static bool TryRemoveDirectory(string path) => IsGone(RemoveDirectory(path));
+
+    /// <summary>Reads the next entries into the buffer, which holds at least the longest one (280 bytes).</summary>
+    public static EntryReader ReadEntries(SafeFileHandle directory, Span<byte> buffer)
+    {
+        var length = ReadEntries(directory, buffer, (nuint)buffer.Length);
+        return new EntryReader(buffer[..(int)Math.Max(0, length)], length >= 0);
+    }
+
     public static void GiveTo(string path, uint user, uint group)
     {
         if (ChangeOwner(path, user, group) != 0)
@@ -139,6 +174,19 @@ internal static partial class DirectoryCalls
         }
     }
 
+    private static bool IsGone(int result) => result == 0 || Marshal.GetLastPInvokeError() == NotFound;
+
+    private static SafeFileHandle? Valid(SafeFileHandle handle)
+    {
+        if (!handle.IsInvalid)
+        {
+            return handle;
+        }
+
+        handle.Dispose();
+        return null;
+    }
+
     private static IOException Error(string attempt) =>
         new($"Could not {attempt}: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
 
@@ -148,8 +196,18 @@ internal static partial class DirectoryCalls
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
     private static partial SafeFileHandle OpenAt(SafeFileHandle directory, byte[] path, int flags);
 
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static unsafe partial SafeFileHandle OpenAt2(
+        nint number, SafeFileHandle directory, ReadOnlySpan<byte> path, OpenHow* how, nuint size);
+
+    [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true)]
+    private static partial int UnlinkAt(SafeFileHandle directory, ReadOnlySpan<byte> path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "rmdir", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int RemoveDirectory(string path);
+
     [LibraryImport("libc", EntryPoint = "getdents64", SetLastError = true)]
-    private static partial nint ReadEntries(SafeFileHandle directory, byte[] buffer, nuint size);
+    private static partial nint ReadEntries(SafeFileHandle directory, Span<byte> buffer, nuint size);
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
     private static partial int Statx(SafeFileHandle directory, byte[] path, int flags, uint mask, out FileStatus status);
@@ -165,6 +223,49 @@ internal static partial class DirectoryCalls
 
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Link(string existing, string path);
+
+    /// <summary>Goes through the entries of a directory that were read into a buffer, but for "." and "..".</summary>
+    public ref struct EntryReader(Span<byte> entries, bool success)
+    {
+        private Span<byte> _entries = entries;
+
+        /// <summary>False where the directory could not be read.</summary>
+        public readonly bool Success => success;
+
+        /// <summary>Whether the directory has no further entries, if it could be read.</summary>
+        public readonly bool IsAtEnd => _entries.IsEmpty;
+
+        /// <param name="name">With its zero.</param>
+        /// <param name="isDirectory">False also where the file system does not say.</param>
+        public bool TryTake(out ReadOnlySpan<byte> name, out bool isDirectory)
+        {
+            while (!_entries.IsEmpty)
+            {
+                // struct linux_dirent64: the record's length at 16, the type at 18, the name from 19 on.
+                var entry = _entries[..BitConverter.ToUInt16(_entries[16..])];
+                _entries = _entries[entry.Length..];
+                isDirectory = entry[18] == 4;
+                name = entry[19..(19 + entry[19..].IndexOf((byte)0) + 1)];
+                if (name is not ([(byte)'.', 0] or [(byte)'.', (byte)'.', 0]))
+                {
+                    return true;
+                }
+            }
+
+            name = default;
+            isDirectory = false;
+            return false;
+        }
+    }
+
+    /// <summary><c>struct open_how</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct OpenHow
+    {
+        public ulong Flags;
+        public ulong Mode;
+        public ulong Resolve;
+    }
 
     /// <summary><c>struct statx</c>: the same on every architecture.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using HostService.Infrastructure.Linux.Libc;
 using HostService.Infrastructure.Linux.Mounts;
 
 namespace HostService.Infrastructure.Storage.CloudStorage;
@@ -97,13 +98,17 @@ internal sealed partial class RcloneCloudStorage(
                 LogUnmounted(mandelboxId, mount.Place.Provider);
             })));
 
-            // Also what an earlier run of the service mounted.
+            // Of most mandelboxes it is empty. One in which something is mounted cannot be removed like this.
             var directory = DirectoryOf(mandelboxId);
-            await Task.WhenAll(MountTable.Below(directory)
-                .Select(path => AttemptAsync(() => EndLeftoverAsync(mandelboxId, path, cancellationToken))));
-            if (Directory.Exists(directory))
+            if (!DirectoryCalls.TryRemoveDirectory(directory))
             {
-                RemoveEmpty(mandelboxId, [.. Directory.EnumerateDirectories(directory), directory]);
+                // Also what an earlier run of the service mounted.
+                await Task.WhenAll(MountTable.Below(directory)
+                    .Select(path => AttemptAsync(() => EndLeftoverAsync(mandelboxId, path, cancellationToken))));
+                if (Directory.Exists(directory))
+                {
+                    RemoveEmpty(mandelboxId, [.. Directory.EnumerateDirectories(directory), directory]);
+                }
             }
 
             RemoveEmptyCache(mandelboxId);

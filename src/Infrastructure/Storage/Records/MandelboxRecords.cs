@@ -16,13 +16,12 @@ public sealed partial class MandelboxRecords(IOptions<HostOptions> options, ILog
     private string Root => options.Value.RecordsDirectory;
 
     /// <exception cref="IOException">It cannot be written.</exception>
-    public async Task WriteAsync(MandelboxRecord record, CancellationToken cancellationToken)
+    public void Write(MandelboxRecord record)
     {
         // The mode is that of the last directory only. One that is there already may be somebody else's, and keeps its own.
         Directory.CreateDirectory(Path.GetDirectoryName(Root)!, Directories);
         Directory.CreateDirectory(Root, Directories);
-        await AtomicFile.WriteAsync(
-            PathOf(record.MandelboxId), JsonSerializer.SerializeToUtf8Bytes(record), OwnerOnly, durable: false, cancellationToken);
+        AtomicFile.Write(PathOf(record.MandelboxId), JsonSerializer.SerializeToUtf8Bytes(record), OwnerOnly);
     }
 
     /// <summary>The mandelboxes that have one, damaged or not.</summary>

@@ -4,6 +4,11 @@ namespace HostService.Infrastructure.Storage.UserConfigs;
 public interface IUserConfigStore
 {
     /// <summary>
+    /// The key of the archive that a session will leave; deriving it takes milliseconds of CPU time. Null where nothing will be saved.
+    /// </summary>
+    ArchiveKey? NewKey(string encryptionToken) => ArchiveKey.New(encryptionToken);
+
+    /// <summary>
     /// Fetches, decrypts and unpacks into <paramref name="directory"/>, which is created where it is missing. An archive that is damaged,
     /// hostile or too large leaves nothing in it. Never throws because of the store or the archive.
     /// </summary>
@@ -56,6 +61,9 @@ public enum FetchOutcome
 
     /// <summary>There is, or may be, a stored archive that could not be read. Do not overwrite it.</summary>
     Failed,
+
+    /// <summary>User configs are switched off: nothing was looked for, and nothing will be saved.</summary>
+    Off,
 }
 
 public static class FetchOutcomes

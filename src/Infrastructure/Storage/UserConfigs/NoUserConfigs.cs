@@ -1,10 +1,12 @@
 namespace HostService.Infrastructure.Storage.UserConfigs;
 
-/// <summary>User configs are switched off: every session is a first one, and nothing is saved.</summary>
+/// <summary>User configs are switched off: nothing is fetched, and nothing is saved.</summary>
 internal sealed class NoUserConfigs : IUserConfigStore
 {
+    public ArchiveKey? NewKey(string encryptionToken) => null;
+
     public Task<FetchAnswer> FetchAsync(UserConfigKey key, string encryptionToken, string directory, CancellationToken cancellationToken) =>
-        Task.FromResult(new FetchAnswer(FetchOutcome.FirstRun));
+        Task.FromResult(new FetchAnswer(FetchOutcome.Off));
 
     public Task<SaveAnswer> SaveAsync(UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken) =>
         Task.FromResult(new SaveAnswer(Saved: false));
