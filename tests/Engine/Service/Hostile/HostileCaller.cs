@@ -92,8 +92,8 @@ internal sealed class HostileCaller(Uri server, IPAddress from, ConcurrentDictio
             await using var tls = await Http2Frames.TlsAsync(server, from, SslApplicationProtocol.Http11);
             await tls.WriteAsync(HostileRequests.Broken(random));
             await tls.ShutdownAsync();
-            using var answers = new StreamReader(tls, Encoding.Latin1);
-            return (await ReadAsync(answers, hasBody: false)).Answer;
+            using var reader = new StreamReader(tls, Encoding.Latin1);
+            return (await ReadAsync(reader, hasBody: false)).Answer;
         }
         catch (IOException)
         {

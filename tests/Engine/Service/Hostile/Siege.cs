@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Text;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Engine.Service.Hostile;
@@ -14,10 +15,12 @@ namespace HostService.Tests.Engine.Service.Hostile;
 /// <param name="Floods">HTTP/2 connections with 100 streams each, which promise 1 MiB and send nothing.</param>
 internal sealed record SiegeSize(int Idle, int SlowHeaders, int SlowBodies, int Floods);
 
-/// <summary>Strangers that hold connections; each has at most 64, so that their own limits do not keep them out.</summary>
+/// <summary>
+/// Strangers that hold connections. The idle ones come from four addresses, each of which gets its share of 64 at most: were they more,
+/// they would have all that there are for strangers, and no other stranger's request would be read.
+/// </summary>
 internal sealed class Siege(Uri server) : IAsyncDisposable
 {
-    private const int PerAddress = 64;
     private const int Streams = 100;
 
     /// <summary>Connections that are opened anew in a round.</summary>
@@ -37,13 +40,16 @@ internal sealed class Siege(Uri server) : IAsyncDisposable
 
     public void Begin(SiegeSize size)
     {
-        Hold(size.Idle / 2, 10, ConnectAsync);
-        Hold(size.Idle - (size.Idle / 2), 30, from => TlsAsync(from, ""));
-        Hold(size.SlowHeaders, 50, from => TlsAsync(from, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "));
-        Hold(size.SlowBodies, 60, from => TlsAsync(from, "PUT /spin_up_mandelbox HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048576\r\n\r\n{"));
+        Hold(size.Idle / 2, i => Stranger(10 + (i % 2)), ConnectAsync);
+        Hold(size.Idle - (size.Idle / 2), i => Stranger(20 + (i % 2)), from => TlsAsync(from, ""));
+        Hold(size.SlowHeaders, _ => Stranger(30), from => TlsAsync(from, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "));
+        Hold(
+            size.SlowBodies,
+            _ => Stranger(40),
+            from => TlsAsync(from, "PUT /spin_up_mandelbox HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048576\r\n\r\n{"));
         for (var i = 0; i < size.Floods; i++)
         {
-            _holding.Add(HoldAsync(() => FloodAsync(Stranger(70))));
+            _holding.Add(HoldAsync(() => FloodAsync(Stranger(50))));
         }
     }
 
@@ -84,11 +90,11 @@ internal sealed class Siege(Uri server) : IAsyncDisposable
     /// <summary>An address that the service takes for a stranger's, because the service's own end is not loopback.</summary>
     public static IPAddress Stranger(int number) => new([127, 2, (byte)(number >> 8), (byte)number]);
 
-    private void Hold(int count, int firstStranger, Func<IPAddress, Task<Stream>> open)
+    private void Hold(int count, Func<int, IPAddress> address, Func<IPAddress, Task<Stream>> open)
     {
         for (var i = 0; i < count; i++)
         {
-            var from = Stranger(firstStranger + (i / PerAddress));
+            var from = address(i);
             _holding.Add(HoldAsync(async () =>
             {
                 await using var stream = await open(from);
@@ -142,7 +148,7 @@ internal sealed class Siege(Uri server) : IAsyncDisposable
         var tls = await Http2Frames.TlsAsync(server, from, SslApplicationProtocol.Http11);
         if (beginning.Length > 0)
         {
-            await tls.WriteAsync(System.Text.Encoding.ASCII.GetBytes(beginning));
+            await tls.WriteAsync(Encoding.ASCII.GetBytes(beginning));
             _slow[tls] = true;
         }
 
