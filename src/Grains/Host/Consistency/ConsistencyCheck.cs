@@ -15,7 +15,9 @@ public sealed partial class ConsistencyCheck(
 {
     private readonly SemaphoreSlim _gate = new(1);
 
-    /// <summary>When each difference was first found. The grace period is measured by the timestamp: the time of day may be set back.</summary>
+    /// <summary>
+    /// When each difference was first found. The grace period is measured by the timestamp: the time of day may be set back.
+    /// </summary>
     private readonly Dictionary<Thing, (DateTimeOffset At, long Timestamp)> _since = [];
 
     private readonly BackgroundTaskSet _mendings = new();
@@ -47,7 +49,11 @@ public sealed partial class ConsistencyCheck(
                 BeginMending(findings, last);
             }
 
-            Last = [.. findings.Select(f => new Difference(f.Thing.Kind, f.Thing.MandelboxId, f.Thing.Name, f.Problem, _since[f.Thing].At))];
+            Last =
+            [
+                .. findings.Select(f =>
+                    new Difference(f.Thing.Kind, f.Thing.MandelboxId, f.Thing.Name, f.Problem, _since[f.Thing].At)),
+            ];
             return Last;
         }
         finally

@@ -94,8 +94,8 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
     }
 
     /// <summary>
-    /// Npgsql asks the server to cancel, over a new connection, before <c>Cancel</c> returns. Where packets are dropped that lasts until its
-    /// connection timeout, so it must hold up neither the caller nor a thread of the pool.
+    /// Npgsql asks the server to cancel, over a new connection, before <c>Cancel</c> returns. Where packets are dropped that lasts until
+    /// its connection timeout, so it must hold up neither the caller nor a thread of the pool.
     /// </summary>
     private static async Task AbandonAsync(Task running, CancellationTokenSource abandoned)
     {

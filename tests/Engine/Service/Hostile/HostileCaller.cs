@@ -147,6 +147,7 @@ internal sealed class HostileCaller(Uri server, IPAddress from, ConcurrentDictio
         }
         catch (IOException)
         {
+            answers.AddOrUpdate("HTTP/2 connection ended", 1, (_, count) => count + 1);
             return default;
         }
     }
