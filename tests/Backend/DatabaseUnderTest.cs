@@ -18,8 +18,8 @@ internal sealed class DatabaseUnderTest : IAsyncDisposable
         : this(server.ConnectionString, configure) => _server = server;
 
     /// <summary>Reaches the server by a way of its own.</summary>
-    public DatabaseUnderTest(PostgresServer server, string connectionString)
-        : this(connectionString) => _server = server;
+    public DatabaseUnderTest(PostgresServer server, string connectionString, Action<DatabaseOptions>? configure = null)
+        : this(connectionString, configure) => _server = server;
 
     public DatabaseUnderTest(string connectionString, Action<DatabaseOptions>? configure = null)
     {
@@ -40,7 +40,8 @@ internal sealed class DatabaseUnderTest : IAsyncDisposable
 
     public string Instance { get; } = "instance-" + Guid.NewGuid().ToString("N", CultureInfo.InvariantCulture);
 
-    public long NowMs => Clock.GetUtcNow().ToUnixTimeMilliseconds();
+    /// <summary>By the database's clock, which is this machine's.</summary>
+    public static long NowMs => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
 
     private PostgresServer Server => _server ?? throw new InvalidOperationException("There is no server behind this one.");
 

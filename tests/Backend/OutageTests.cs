@@ -116,7 +116,7 @@ public sealed class OutageTests(PostgresFixture postgres)
             "lock timeout", await it.Log.LineAsync($"RUNNING of mandelbox {running} could not be written"), StringComparison.Ordinal);
         Assert.Equal("CONNECTING", await it.StatusOfAsync(running));
         await postgres.Server.ExecuteAsync(
-            $"UPDATE hardware.mandelbox_info SET creation_time_utc_unix_ms = {it.NowMs - 90_001} WHERE instance_name = '{it.Instance}'");
+            $"UPDATE hardware.mandelbox_info SET creation_time_utc_unix_ms = {DatabaseUnderTest.NowMs - 90_001} WHERE instance_name = '{it.Instance}'");
 
         Assert.Equal(1, await it.Database.RemoveStaleMandelboxesAsync(it.Instance, DatabaseUnderTest.Alive(), default));
 

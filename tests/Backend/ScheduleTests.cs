@@ -13,14 +13,14 @@ public sealed class ScheduleTests(PostgresFixture postgres)
     {
         await using var it = new DatabaseUnderTest(postgres.Server);
         await it.RegisterAsync();
-        it.Clock.Advance(TimeSpan.FromMinutes(1));
+        var before = DatabaseUnderTest.NowMs;
 
         await it.Database.HeartbeatAsync(it.Instance, DatabaseUnderTest.Figures(11, null, 33), default);
 
         Assert.Equal(
-            $"11 2000 33 {it.NowMs} ACTIVE",
-            await it.InstanceAsync(
-                "concat_ws(' ', memory_remaining_kb, nanocpus_remaining, gpu_vram_remaining_kb, last_updated_utc_unix_ms, status)"));
+            "11 2000 33 ACTIVE",
+            await it.InstanceAsync("concat_ws(' ', memory_remaining_kb, nanocpus_remaining, gpu_vram_remaining_kb, status)"));
+        Assert.InRange(long.Parse((await it.InstanceAsync("last_updated_utc_unix_ms"))!), before, DatabaseUnderTest.NowMs);
     }
 
     [PostgresFact]
@@ -86,7 +86,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         var goes = new List<string>();
         foreach (var (status, seconds, isStale) in ((string, double, bool)[])
             [
-                ("ALLOCATED", 10, false), ("ALLOCATED", 10.001, true), ("CONNECTING", 90, false), ("CONNECTING", 90.001, true),
+                ("ALLOCATED", 0, false), ("ALLOCATED", 10.001, true), ("CONNECTING", 60, false), ("CONNECTING", 90.001, true),
                 ("RUNNING", 9000, false), ("DYING", 9000, false),
             ])
         {
@@ -110,6 +110,24 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         {
             Assert.Null(await it.StatusOfAsync(id));
         }
+    }
+
+    [PostgresTheory]
+    [InlineData(1)]
+    [InlineData(-1)]
+    public async Task A_host_whose_clock_is_wrong_by_an_hour_sweeps_what_is_stale_and_nothing_else(int hours)
+    {
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        await it.RegisterAsync();
+        it.Clock.Set(DateTimeOffset.UtcNow.AddHours(hours) - it.Clock.GetUtcNow());
+        var (fresh, stale) = (it.NewId("fresh"), it.NewId("stale"));
+        await it.AddMandelboxAsync(fresh);
+        await it.AddMandelboxAsync(stale, age: TimeSpan.FromSeconds(11));
+
+        Assert.Equal(1, await it.Database.RemoveStaleMandelboxesAsync(it.Instance, DatabaseUnderTest.Alive(), default));
+
+        Assert.Equal("ALLOCATED", await it.StatusOfAsync(fresh));
+        Assert.Null(await it.StatusOfAsync(stale));
     }
 
     [PostgresFact]
@@ -180,7 +198,7 @@ public sealed class ScheduleTests(PostgresFixture postgres)
         await using var it = new DatabaseUnderTest(postgres.Server, o => o.Timeout = TimeSpan.FromMinutes(10));
         await it.RegisterAsync();
         var id = it.NewId();
-        await it.AddMandelboxAsync(id, age: TimeSpan.FromSeconds(1));
+        await it.AddMandelboxAsync(id, age: TimeSpan.FromSeconds(11));
         var beats = new RecordingLogger<HeartbeatLoop>();
         var sweeps = new RecordingLogger<StaleRowSweep>();
         var figures = 0;

@@ -88,6 +88,29 @@ public sealed class ConsistencyTests : IAsyncLifetime
         Assert.Single(_log.Lines, line => line.StartsWith("Information: Mandelbox m1: Record m1 is in order again", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(-1, true)]
+    [InlineData(1, false)]
+    public async Task The_grace_period_is_as_long_as_ever_when_the_time_of_day_is_set(int hours, bool hasPassed)
+    {
+        await _cluster.Host.AcquireLease(new LeaseRequest(Guid.NewGuid(), "nobody"));
+        await _check.CheckAsync(default);
+
+        _clock.Set(TimeSpan.FromHours(hours));
+        _clock.Advance(hasPassed ? GracePeriod : GracePeriod / 2);
+        await _check.CheckAsync(default);
+        await _check.WhenIdleAsync();
+
+        if (hasPassed)
+        {
+            await _cluster.Watcher.Until("nobody", MandelboxState.Gone);
+        }
+        else
+        {
+            Assert.Single(await _check.CheckAsync(default));
+        }
+    }
+
     [Fact]
     public async Task User_configs_that_cannot_be_saved_stay_until_they_can()
     {

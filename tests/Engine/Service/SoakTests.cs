@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using HostService.Tests.Support;
@@ -20,8 +19,8 @@ public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
     [Fact]
     public async Task Thousands_of_mandelboxes_leave_nothing_behind_whatever_the_engine_does()
     {
-        var cycles = Setting("SOAK_CYCLES", 300);
-        var seed = Setting("SOAK_SEED", Environment.TickCount);
+        var cycles = EnvironmentNumber.Read("SOAK_CYCLES") ?? 300;
+        var seed = EnvironmentNumber.Read("SOAK_SEED") ?? Environment.TickCount;
         output.WriteLine($"SOAK_CYCLES={cycles} SOAK_SEED={seed}");
         using var directory = new ScratchDirectory();
         await using var engine = await InstantEngine.StartAsync(seed, faultRate: 0.03);
@@ -32,9 +31,9 @@ public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
         // Pools of connections and threads fill first.
         var first = Math.Max(cycles / 10, 150);
         await run.CyclesAsync(first);
-        var early = await run.MeasureAsync();
+        var early = await ProcessFootprint.ReadAsync(service.Pid);
         await run.CyclesAsync(cycles - first);
-        var late = await run.MeasureAsync();
+        var late = await ProcessFootprint.ReadAsync(service.Pid);
 
         output.WriteLine($"{run.Up} came up, {run.Refused} were refused; {engine.Calls} calls of the engine");
         output.WriteLine($"after {first}: {early}; at the end: {late}");
@@ -48,7 +47,7 @@ public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
         Assert.InRange(late.Threads, 0, early.Threads + 20);
         if (cycles >= LongRun)
         {
-            Assert.InRange(late.MemoryKb, 0, (long)(early.MemoryKb * 1.05));
+            Assert.InRange(late.ResidentKb, 0, (long)(early.ResidentKb * 1.05));
         }
 
         Assert.Equal(0, await service.EndAsync());
@@ -62,19 +61,11 @@ public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
         var run = new Run(
             service.Process, seed: 1, name => DockerCommand.RunAsync(real.Endpoint, "kill", name));
 
-        await run.CyclesAsync(Math.Max(AtOnce, Setting("SOAK_CYCLES", 0) / 100));
+        await run.CyclesAsync(Math.Max(AtOnce, (EnvironmentNumber.Read("SOAK_CYCLES") ?? 0) / 100));
 
         Assert.Equal(0, run.Refused);
         await service.AssertNothingIsLeftAsync();
         Assert.Equal(0, await service.Process.EndAsync());
-    }
-
-    private static int Setting(string name, int otherwise) =>
-        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var value) ? value : otherwise;
-
-    private sealed record Footprint(long MemoryKb, int Descriptors, int Threads)
-    {
-        public override string ToString() => $"{MemoryKb} kB resident, {Descriptors} descriptors, {Threads} threads";
     }
 
     private sealed class Run(ServiceProcess service, int seed, Func<string, Task> die)
@@ -92,15 +83,6 @@ public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
             var last = _next + count;
             await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(worker => WorkAsync(last, new Random(seed + worker + _next))));
             await QuietAsync();
-        }
-
-        public async Task<Footprint> MeasureAsync()
-        {
-            // Connections that are idle are closed by now, or are as many as before.
-            var status = await File.ReadAllLinesAsync($"/proc/{service.Pid}/status");
-            long Value(string name) => long.Parse(
-                status.First(l => l.StartsWith(name, StringComparison.Ordinal)).Split(':', '\t', ' ').First(w => w.Length > 0 && char.IsAsciiDigit(w[0])), CultureInfo.InvariantCulture);
-            return new Footprint(Value("VmRSS:"), Directory.GetFileSystemEntries($"/proc/{service.Pid}/fd").Length, (int)Value("Threads:"));
         }
 
         private async Task WorkAsync(int last, Random random)

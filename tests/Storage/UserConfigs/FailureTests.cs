@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using System.Net;
 using System.Security.Cryptography;
 using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Infrastructure.Storage.UserConfigs.Archive;
@@ -190,6 +191,48 @@ public sealed class FailureTests(S3Server server) : S3TestBase(server)
 
         Assert.Equal(new FetchAnswer(FetchOutcome.Failed, "it took longer than 20 s"), await fetching);
         AssertNothingUnpacked();
+    }
+
+    [NeedsFact("node", Needs.S3Server)]
+    public async Task A_store_that_falls_silent_in_the_middle_of_an_archive_costs_no_more_than_the_deadline()
+    {
+        await FillAsync();
+        await StoredArchiveAsync();
+        var clock = new ManualClock();
+        await using var way = await FaultyWay.ToAsync(Server.Url, (_, _) => Fault.SilentAnswer);
+        using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = way.Url, FetchTimeout = TimeSpan.FromSeconds(20) }, clock);
+
+        var fetching = store.FetchAsync(Key, Stores.Token, Target, CancellationToken.None);
+        await way.Silent.Task;
+        clock.Advance(TimeSpan.FromSeconds(20));
+
+        Assert.Equal(new FetchAnswer(FetchOutcome.Failed, "it took longer than 20 s"), await fetching.WaitAsync(TimeSpan.FromSeconds(20)));
+        AssertNothingUnpacked();
+    }
+
+    /// <summary>The first part has begun to arrive. From there on nothing comes through, the request that discards the parts neither.</summary>
+    [NeedsFact("node", Needs.S3Server)]
+    public async Task A_way_to_the_store_that_falls_silent_during_a_save_costs_the_save_s_timeout_and_that_of_discarding_it()
+    {
+        var stored = await StoredArchiveAsync();
+        await FillAsync();
+        var clock = new ManualClock();
+        var address = new Uri(Server.Url);
+        await using var way = new SilentWay(new DnsEndPoint(address.Host, address.Port));
+        using var store = Stores.Create(new UserConfigsOptions { ServiceUrl = $"http://127.0.0.1:{way.Port}" }, clock);
+        var silent = way.FallSilentAtAsync("partNumber=1"u8);
+
+        var saving = store.SaveAsync(Key, ArchiveKey.New(Stores.Token), Source, CancellationToken.None);
+        await silent;
+        clock.Advance(new UserConfigsOptions().SaveTimeout);
+        await clock.TimerSetAsync(UserConfigsOptions.AbortTimeout);
+        Assert.False(saving.IsCompleted);
+        clock.Advance(UserConfigsOptions.AbortTimeout);
+
+        Assert.Equal(new SaveAnswer(Saved: false, "it took longer than 100 s"), await saving.WaitAsync(TimeSpan.FromSeconds(20)));
+        await AssertUnharmedAsync(stored);
+        way.PassAgain();
+        Assert.Equal(new SaveAnswer(Saved: true), await store.SaveAsync(Key, ArchiveKey.New(Stores.Token), Source, CancellationToken.None));
     }
 
     [NeedsFact("node", Needs.S3Server)]

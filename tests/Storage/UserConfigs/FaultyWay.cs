@@ -30,6 +30,9 @@ internal enum Fault
     /// <summary>No answer until the caller gives up.</summary>
     Silence,
 
+    /// <summary>Half of the answer's body, and nothing more until the caller gives up.</summary>
+    SilentAnswer,
+
     /// <summary>Answered with 400 by a server that found another checksum than the request names.</summary>
     BadDigest,
     InvalidDigest,
@@ -127,13 +130,7 @@ internal sealed class FaultyWay : IAsyncDisposable
                 context.Response.StatusCode = 500;
                 return;
             case Fault.Silence:
-                Silent.TrySetResult();
-                var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                await using (context.RequestAborted.Register(gone.SetResult))
-                {
-                    await gone.Task;
-                }
-
+                await StaySilentAsync(context);
                 return;
             case Fault.BadDigest or Fault.InvalidDigest or Fault.XAmzContentSHA256Mismatch or Fault.AccessDenied:
                 await RefuseAsync(context, fault == Fault.AccessDenied ? 403 : 400, fault.ToString());
@@ -230,7 +227,7 @@ internal sealed class FaultyWay : IAsyncDisposable
             return;
         }
 
-        if (fault != Fault.CutAnswer)
+        if (fault is not (Fault.CutAnswer or Fault.SilentAnswer))
         {
             await context.Response.Body.WriteAsync(content);
             return;
@@ -238,7 +235,23 @@ internal sealed class FaultyWay : IAsyncDisposable
 
         await context.Response.Body.WriteAsync(content.AsMemory(0, content.Length / 2));
         await context.Response.Body.FlushAsync();
+        if (fault == Fault.SilentAnswer)
+        {
+            await StaySilentAsync(context);
+            return;
+        }
+
         context.Abort();
+    }
+
+    private async Task StaySilentAsync(HttpContext context)
+    {
+        Silent.TrySetResult();
+        var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using (context.RequestAborted.Register(gone.SetResult))
+        {
+            await gone.Task;
+        }
     }
 
     private static string Kind(HttpRequest request) => request.Method switch

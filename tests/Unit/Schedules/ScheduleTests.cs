@@ -1,4 +1,4 @@
-using System.Globalization;
+using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.Schedules;
 
@@ -11,12 +11,12 @@ public sealed class ScheduleTests
     /// <summary>The rarest defect is found after about 1,000.</summary>
     private const int DefectSchedules = 20_000;
 
-    private static int Schedules => Number("SCHEDULES") ?? 1_000;
+    private static int Schedules => EnvironmentNumber.Read("SCHEDULES") ?? 1_000;
 
     [Fact]
     public void In_no_schedule_is_anything_leaked_given_back_too_early_or_lost()
     {
-        var (first, count) = Number("SCHEDULE_SEED") is { } seed ? (seed, 1) : (1, Schedules);
+        var (first, count) = EnvironmentNumber.Read("SCHEDULE_SEED") is { } seed ? (seed, 1) : (1, Schedules);
         var violation = FirstViolation(Enumerable.Range(first, count), null);
         Assert.True(violation is null, violation);
     }
@@ -33,9 +33,6 @@ public sealed class ScheduleTests
         var found = FirstViolation(Enumerable.Range(1, DefectSchedules), defect);
         Assert.True(violations.Any(violation => found?.Contains(violation, StringComparison.Ordinal) == true), found);
     }
-
-    private static int? Number(string variable) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var number) ? number : null;
 
     private static string? FirstViolation(IEnumerable<int> seeds, Defect? defect)
     {

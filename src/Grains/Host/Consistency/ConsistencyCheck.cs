@@ -14,7 +14,12 @@ public sealed partial class ConsistencyCheck(
     ILogger<ConsistencyCheck> logger) : IDisposable
 {
     private readonly SemaphoreSlim _gate = new(1);
-    private readonly Dictionary<Thing, DateTimeOffset> _since = [];
+
+    /// <summary>
+    /// When each difference was first found. The grace period is measured by the timestamp: the time of day may be set back.
+    /// </summary>
+    private readonly Dictionary<Thing, (DateTimeOffset At, long Timestamp)> _since = [];
+
     private readonly BackgroundTaskSet _mendings = new();
 
     private IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(info.Current.Identity.InstanceName));
@@ -44,7 +49,11 @@ public sealed partial class ConsistencyCheck(
                 BeginMending(findings, last);
             }
 
-            Last = [.. findings.Select(f => new Difference(f.Thing.Kind, f.Thing.MandelboxId, f.Thing.Name, f.Problem, _since[f.Thing]))];
+            Last =
+            [
+                .. findings.Select(f =>
+                    new Difference(f.Thing.Kind, f.Thing.MandelboxId, f.Thing.Name, f.Problem, _since[f.Thing].At)),
+            ];
             return Last;
         }
         finally
@@ -73,7 +82,7 @@ public sealed partial class ConsistencyCheck(
 
         foreach (var finding in findings)
         {
-            if (_since.TryAdd(finding.Thing, timeProvider.GetUtcNow()))
+            if (_since.TryAdd(finding.Thing, (timeProvider.GetUtcNow(), timeProvider.GetTimestamp())))
             {
                 LogDifference(finding.Thing.MandelboxId, finding.Thing.Kind, finding.Thing.Name, finding.Problem);
             }
@@ -83,8 +92,8 @@ public sealed partial class ConsistencyCheck(
     /// <summary>In the background: an end may take as long as an upload. What is not mended is found, and begun, again.</summary>
     private void BeginMending(IReadOnlyList<Finding> findings, Inventory last)
     {
-        var latest = timeProvider.GetUtcNow() - options.Value.GracePeriod;
-        foreach (var finding in findings.Where(finding => _since[finding.Thing] <= latest))
+        var due = findings.Where(finding => timeProvider.GetElapsedTime(_since[finding.Thing].Timestamp) >= options.Value.GracePeriod);
+        foreach (var finding in due)
         {
             var (kind, id, name) = finding.Thing;
             var mandelbox = grains.GetGrain<IMandelboxGrain>(id);
@@ -99,9 +108,9 @@ public sealed partial class ConsistencyCheck(
                 Mending.CorrectList => ($"correct the entry of {id}", _ => CorrectListAsync(mandelbox, last, id)),
                 _ => null,
             };
-            if (mending is { } due)
+            if (mending is { } begun)
             {
-                _mendings.Begin(due.Name, token => MendAsync(due.Name, due.Work, token));
+                _mendings.Begin(begun.Name, token => MendAsync(begun.Name, begun.Work, token));
             }
         }
     }

@@ -74,33 +74,52 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
 
     /// <summary>
     /// Npgsql misses a cancellation between connecting and the server's first message, and then waits for its own timeout. So this does not
-    /// wait for Npgsql: an abandoned attempt finds its token cancelled before its next statement.
+    /// wait for Npgsql, and cancels what it abandons.
     /// </summary>
     private async Task<T> RunOnceAsync<T>(
         Attempt attempt, TimeSpan timeout, Func<DatabaseTransaction, Task<T>> work, CancellationToken cancellationToken)
     {
         attempt.Pool = await OpenPoolAsync(cancellationToken);
-        var running = ExecuteAsync(attempt, timeout, work, cancellationToken);
+        var abandoned = new CancellationTokenSource();
+        var running = ExecuteAsync(attempt, timeout, work, abandoned.Token, cancellationToken);
         try
         {
             return await running.WaitAsync(cancellationToken);
         }
         catch (OperationCanceledException) when (!running.IsCompleted)
         {
-            // The timeout is what gets reported. How the attempt ends later adds nothing, but its exception must be observed.
-            _ = running.ContinueWith(
-                static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            _ = AbandonAsync(running, abandoned);
             throw;
         }
     }
 
-    private static async Task<T> ExecuteAsync<T>(
-        Attempt attempt, TimeSpan timeout, Func<DatabaseTransaction, Task<T>> work, CancellationToken cancellationToken)
+    /// <summary>
+    /// Npgsql asks the server to cancel, over a new connection, before <c>Cancel</c> returns. Where packets are dropped that lasts until
+    /// its connection timeout, so it must hold up neither the caller nor a thread of the pool.
+    /// </summary>
+    private static async Task AbandonAsync(Task running, CancellationTokenSource abandoned)
     {
-        await using var connection = await attempt.Pool!.OpenConnectionAsync(cancellationToken);
+        await Task.Factory.StartNew(abandoned.Cancel, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        // The timeout is what gets reported. How the attempt ends later adds nothing, but its exception must be observed.
+        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        abandoned.Dispose();
+    }
+
+    /// <param name="abandoned">Cancels what is under way.</param>
+    /// <param name="deadline">Cancelled before <paramref name="abandoned"/>; nothing is committed after it.</param>
+    private static async Task<T> ExecuteAsync<T>(
+        Attempt attempt,
+        TimeSpan timeout,
+        Func<DatabaseTransaction, Task<T>> work,
+        CancellationToken abandoned,
+        CancellationToken deadline)
+    {
+        await using var connection = await attempt.Pool!.OpenConnectionAsync(abandoned);
         attempt.Opened = true;
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var session = new DatabaseTransaction(connection, transaction, cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(abandoned);
+        var session = new DatabaseTransaction(connection, transaction, abandoned);
 
         // The server gives up as well, so that an abandoned statement cannot take effect much later. The lock timeout is shorter: it tells
         // a row that is locked from a server that does not answer.
@@ -110,9 +129,9 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         var result = await work(session);
 
         // The caller may have been told already that this attempt failed: then it must not take effect.
-        cancellationToken.ThrowIfCancellationRequested();
+        deadline.ThrowIfCancellationRequested();
         attempt.Committing = true;
-        await transaction.CommitAsync(cancellationToken);
+        await transaction.CommitAsync(abandoned);
         return result;
     }
 

@@ -6,6 +6,12 @@ namespace HostService.Infrastructure.Backend.Rows;
 /// <summary>The statements on the web backend's PostgreSQL. <see cref="RegistrationRules"/> and <see cref="ClaimRules"/> decide.</summary>
 internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposable
 {
+    /// <summary>
+    /// The database's clock, one for all hosts and the webserver: a host whose own is wrong must not take fresh rows for stale ones, nor
+    /// look dead.
+    /// </summary>
+    private const string NowMs = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
     /// <summary>B25, by the row's creation time.</summary>
     private static readonly TimeSpan MaxAllocated = TimeSpan.FromSeconds(10);
 
@@ -43,8 +49,6 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
         _instances = $"\"{_options.Schema}\".instance_info";
         _mandelboxes = $"\"{_options.Schema}\".mandelbox_info";
     }
-
-    private long NowMs => _timeProvider.GetUtcNow().ToUnixTimeMilliseconds();
 
     public Task TestAsync(CancellationToken cancellationToken) => RunAsync(
         "testing the database",
@@ -117,7 +121,7 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
                     SET cloud_provider_id = @CloudProviderId, ip = @PublicIpv4, mandelbox_capacity = @Capacity, status = @Active,
                         memory_remaining_kb = COALESCE(@AvailableMemoryKb, memory_remaining_kb),
                         nanocpus_remaining = COALESCE(@NanoCpusRemaining, nanocpus_remaining),
-                        gpu_vram_remaining_kb = COALESCE(@FreeGpuMemoryKb, gpu_vram_remaining_kb), last_updated_utc_unix_ms = @NowMs
+                        gpu_vram_remaining_kb = COALESCE(@FreeGpuMemoryKb, gpu_vram_remaining_kb), last_updated_utc_unix_ms = {NowMs}
                     WHERE instance_name = @InstanceName
                     """,
                     new
@@ -130,7 +134,6 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
                         registration.Figures.AvailableMemoryKb,
                         registration.Figures.NanoCpusRemaining,
                         registration.Figures.FreeGpuMemoryKb,
-                        NowMs,
                     });
             }
 
@@ -146,11 +149,11 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
             UPDATE {_instances}
             SET memory_remaining_kb = COALESCE(@AvailableMemoryKb, memory_remaining_kb),
                 nanocpus_remaining = COALESCE(@NanoCpusRemaining, nanocpus_remaining),
-                gpu_vram_remaining_kb = COALESCE(@FreeGpuMemoryKb, gpu_vram_remaining_kb), last_updated_utc_unix_ms = @NowMs
+                gpu_vram_remaining_kb = COALESCE(@FreeGpuMemoryKb, gpu_vram_remaining_kb), last_updated_utc_unix_ms = {NowMs}
             WHERE instance_name = @instanceName
             RETURNING status
             """,
-            new { instanceName, figures.AvailableMemoryKb, figures.NanoCpusRemaining, figures.FreeGpuMemoryKb, NowMs }) is { } status
+            new { instanceName, figures.AvailableMemoryKb, figures.NanoCpusRemaining, figures.FreeGpuMemoryKb }) is { } status
                 ? WhyNotWanted(instanceName, status)
                 : _left ? null : throw new BackendDatabaseException("table instance_info no longer has this row; somebody has removed it."),
         cancellationToken);
@@ -285,8 +288,8 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
                 $"""
                 SELECT mandelbox_id FROM {_mandelboxes}
                 WHERE instance_name = @instanceName
-                  AND ((status = @Allocated AND creation_time_utc_unix_ms < @AllocatedBefore)
-                    OR (status = @Connecting AND creation_time_utc_unix_ms < @ConnectingBefore))
+                  AND ((status = @Allocated AND creation_time_utc_unix_ms < {NowMs} - @maxAllocatedMs)
+                    OR (status = @Connecting AND creation_time_utc_unix_ms < {NowMs} - @maxConnectingMs))
                 FOR UPDATE SKIP LOCKED
                 """,
                 new
@@ -294,8 +297,8 @@ internal sealed partial class BackendDatabase : IBackendDatabase, IAsyncDisposab
                     instanceName,
                     MandelboxStatus.Allocated,
                     MandelboxStatus.Connecting,
-                    AllocatedBefore = NowMs - (long)MaxAllocated.TotalMilliseconds,
-                    ConnectingBefore = NowMs - (long)MaxConnecting.TotalMilliseconds,
+                    maxAllocatedMs = (long)MaxAllocated.TotalMilliseconds,
+                    maxConnectingMs = (long)MaxConnecting.TotalMilliseconds,
                 });
             if (stale.Count == 0)
             {
