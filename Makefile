@@ -73,10 +73,10 @@ test-vm: ## The tests in a virtual machine with systemd, uinput and AppArmor
 	@HANG_TIMEOUT=15m PROJECT_TIMEOUT=2400 eng/test.sh Vm
 
 .PHONY: soak
-soak: ## Two hours: 100,000 schedules of a mandelbox's life, 100,000 mandelboxes while the engine fails at random, 1,000 on a real one, 100,000 hostile requests, three minutes of dropped packets, SIGKILL at every step
+soak: ## Two hours: 100,000 schedules of a mandelbox's life, 100,000 mandelboxes while the engine fails at random, 1,000 on a real one, 100,000 hostile requests, three minutes of dropped packets, SIGKILL at every step, ten times
 	@eng/prerequisites.sh test
 	@for name in Unit Engine EndToEnd; do $(DOTNET_BUILD) "tests/$$name/$$name.csproj"; done
-	@SCHEDULES=$${SCHEDULES:-100000} SOAK_CYCLES=$${SOAK_CYCLES:-100000} HOSTILE_REQUESTS=$${HOSTILE_REQUESTS:-100000} KILL_POINTS=all \
+	@SCHEDULES=$${SCHEDULES:-100000} SOAK_CYCLES=$${SOAK_CYCLES:-100000} HOSTILE_REQUESTS=$${HOSTILE_REQUESTS:-100000} KILL_POINTS=all KILL_ROUNDS=$${KILL_ROUNDS:-10} \
 	  BLACK_HOLE_SECONDS=180 HANG_TIMEOUT=2h PROJECT_TIMEOUT=14400 \
 	  FILTER='FullyQualifiedName~ScheduleTests|FullyQualifiedName~SoakTests|FullyQualifiedName~HostileTests|FullyQualifiedName~EndToEnd.BlackHoleTests|FullyQualifiedName~KillTests' \
 	  eng/test.sh Unit Engine EndToEnd
