@@ -309,7 +309,7 @@ internal sealed class HostRun : IPower, IWebserver
     }
 
     public async Task RunAsync(CancellationToken cancellationToken) =>
-        await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await new TaskCompletionSource().Task.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     public Task SendDyingHeartbeatAsync(CancellationToken cancellationToken)
     {

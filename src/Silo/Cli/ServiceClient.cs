@@ -83,7 +83,7 @@ internal sealed class ServiceClient : IDisposable
         return ExitCodes.Failed;
     }
 
-    /// <summary>An answer that is no success, for a person: the text of problem details, and what to do about a missing credential.</summary>
+    /// <summary>An answer that is no success, in words: the text of problem details, and what to do about a missing credential.</summary>
     public static string Explain(HttpStatusCode status, string body)
     {
         var text = body;

@@ -265,7 +265,9 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
     [LoggerMessage(LogLevel.Information, "The drain is over, mandelboxes are ended now ({Reason}): {Detail}")]
     private partial void LogTakeover(ShutdownReason reason, string detail);
 
-    [LoggerMessage(LogLevel.Warning, "The start did not get to its end; these mandelboxes go on, and the next start takes them over: {Mandelboxes}")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "The start did not get to its end; these mandelboxes go on, and the next start takes them over: {Mandelboxes}")]
     private partial void LogLeft(string mandelboxes);
 
     [LoggerMessage(

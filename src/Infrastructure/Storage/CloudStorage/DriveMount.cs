@@ -181,7 +181,9 @@ internal sealed partial class DriveMount
 
     /// <summary>It names the user's files.</summary>
     [LoggerMessage(
-        LogLevel.Warning, "{MandelboxId}: rclone's output for {Provider}: {Line}", EventName = LogEvents.UserData + nameof(LogRcloneOutput))]
+        LogLevel.Warning,
+        "{MandelboxId}: rclone's output for {Provider}: {Line}",
+        EventName = LogEvents.UserData + nameof(LogRcloneOutput))]
     private static partial void LogRcloneOutput(ILogger logger, string mandelboxId, string provider, string line);
 
     [LoggerMessage(LogLevel.Error, "{MandelboxId}: {Provider} was lost: rclone ended by itself with {ExitCode}")]
