@@ -1,3 +1,4 @@
+using System.Text;
 using HostService.Infrastructure.Linux.Libc;
 using HostService.Infrastructure.Linux.Mounts;
 using HostService.Infrastructure.Linux.Processes;
@@ -45,8 +46,9 @@ internal static class RecursiveDelete
     /// </summary>
     internal static bool TryRemove(string path, CancellationToken cancellationToken)
     {
-        using var directory = DirectoryCalls.TryOpenDirectory(path);
-        return directory is not null && TryEmpty(directory, depth: 0, cancellationToken) && DirectoryCalls.TryRemoveDirectory(path);
+        using var parent = DirectoryCalls.TryOpenDirectory(Path.GetDirectoryName(path)!);
+        return parent is not null
+            && TryRemoveBeneath(parent, [.. Encoding.UTF8.GetBytes(Path.GetFileName(path)), 0], depth: 0, cancellationToken);
     }
 
     private static bool TryEmpty(SafeFileHandle directory, int depth, CancellationToken cancellationToken)

@@ -125,14 +125,15 @@ public static class HostLifecycle
 
     /// <summary>
     /// Only the end, of a run that was killed. What it has left is for the next start, or for <c>host-service reclaim</c>: users may still
-    /// be there. Where that start takes them over, the host goes on: neither webserver nor database is told that it has ended.
+    /// be there. The row of a host whose next start takes them over stays <c>ACTIVE</c>: from any other status that start would conclude that
+    /// the host is not wanted.
     /// </summary>
     public static IReadOnlyList<Stage<HostContext>> LastWordsStages() =>
     [
         StartErrorReporting(),
         BuildApplication(ServiceHost.BuildWithoutSilo),
         new(
-            StopForGood("send the dying heartbeat", SendDyingHeartbeatAsync),
+            Stop("send the dying heartbeat", SendDyingHeartbeatAsync),
             StopForGood("mark the host as draining", (host, token) => host.Identity is { } identity
                 ? host.Get<Registration>().MarkKilledAsync(identity, token)
                 : Task.CompletedTask),

@@ -88,6 +88,7 @@ public sealed class VolumeTests : IDisposable
         await Shell.RunAsync("mount --bind \"$1\" \"$2\"", outside, point);
 
         Assert.False(RecursiveDelete.TryRemove(directory, CancellationToken.None));
+        Assert.False(RecursiveDelete.TryRemove(point, CancellationToken.None));
         Assert.True(File.Exists(Path.Combine(point, "precious")));
         await RecursiveDelete.RemoveAsync(directory, CancellationToken.None);
 
