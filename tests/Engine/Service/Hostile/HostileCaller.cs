@@ -142,12 +142,12 @@ internal sealed class HostileCaller(Uri server, IPAddress from, ConcurrentDictio
                 await _http2.DataAsync(stream, body, last: true);
             }
 
-            // These frames show the status alone; a 503 by itself is of the limits, which the other kinds look at.
+            // These frames show the status alone; a 503 by itself is of the limits, which the other kinds look at. No status: the server
+            // refuses a stream while 16 others linger whose bodies it has not read.
             return new Answer(await _http2.StatusAsync(stream), SaysWhen: true);
         }
         catch (IOException)
         {
-            answers.AddOrUpdate("HTTP/2 connection ended", 1, (_, count) => count + 1);
             return default;
         }
     }
