@@ -88,6 +88,8 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
         await File.WriteAllTextAsync(Path.Combine(OnHost("crashed"), "set-before"), "kept");
         await _service.Process.KillAsync();
         var settings = _service.Process.Settings;
+        var dry = await ServiceProcess.CommandAsync(settings.Environment, "reclaim", "--dry-run");
+        Assert.Contains("user configs of mandelbox crashed: mandelboxes/demo, session 1 would be saved", dry.Output, StringComparison.Ordinal);
 
         var away = settings.With(("UserConfigs__ServiceUrl", $"http://127.0.0.1:{TestPorts.Reserve()}"));
         var failed = await ServiceProcess.CommandAsync(away.Environment, "reclaim");
