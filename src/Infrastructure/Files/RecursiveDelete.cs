@@ -65,7 +65,10 @@ internal static class RecursiveDelete
 
             while (entries.TryTake(out var name, out var isDirectory))
             {
-                if (!(isDirectory ? TryRemoveBeneath(directory, name, depth, cancellationToken) : DirectoryCalls.TryUnlink(directory, name)))
+                var isGone = isDirectory
+                    ? TryRemoveBeneath(directory, name, depth, cancellationToken)
+                    : DirectoryCalls.TryUnlink(directory, name);
+                if (!isGone)
                 {
                     return false;
                 }

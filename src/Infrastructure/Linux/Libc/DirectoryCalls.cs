@@ -107,7 +107,8 @@ internal static partial class DirectoryCalls
     }
 
     /// <summary>The directory of this path, whose last name is no link. Null where there is none, or it is refused.</summary>
-    public static SafeFileHandle? TryOpenDirectory(string path) => Valid(Open(path, Directory | FileCalls.NoFollow | FileCalls.CloseOnExec));
+    public static SafeFileHandle? TryOpenDirectory(string path) =>
+        Valid(Open(path, Directory | FileCalls.NoFollow | FileCalls.CloseOnExec));
 
     /// <summary>
     /// The directory of this name. Null where it is a link, on another mount (a bind mount of the same file system, too), gone or refused;
