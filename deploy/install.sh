@@ -13,7 +13,7 @@ binary=${BINARY:-../build/host-service}
 bin=$prefix/bin libexec=$prefix/libexec share=$prefix/share/host-service
 units=$prefix/lib/systemd/system udev=$prefix/lib/udev/rules.d sysctl=$prefix/lib/sysctl.d modules=$prefix/lib/modules-load.d
 installed=(
-  "$bin/host-service" "$bin/host-service.old" "$libexec/host-service/firewall.sh" "$libexec/host-service/nvidia-devices.sh" "$share/README.md"
+  "$bin/host-service" "$bin/host-service.old" "$libexec/host-service/host-service" "$libexec/host-service/firewall.sh" "$libexec/host-service/nvidia-devices.sh" "$share/README.md"
   "$units/host-service.service" "$units/host-service-firewall.service" "$units/host-service-gpu.service" "$units/docker.service.d/host-service.conf"
   "$udev/90-fractal-input.rules" "$sysctl/60-host-service.conf" "$modules/host-service.conf" "$sysconfdir/apparmor.d/mandelbox-apparmor-profile"
 )
@@ -57,6 +57,9 @@ do_install() {
   # Under another name first: a running binary cannot be written to, but it can be replaced.
   put 755 "$binary" "$bin/.host-service.new"
   mv -f "$dest$bin/.host-service.new" "$dest$bin/host-service"
+  # What the unit runs; each start makes it anew.
+  mkdir -p "$dest$libexec/host-service"
+  [ -e "$dest$libexec/host-service/host-service" ] || cp -l "$dest$bin/host-service" "$dest$libexec/host-service/host-service"
   put 755 firewall.sh "$libexec/host-service/firewall.sh"
   put 755 nvidia-devices.sh "$libexec/host-service/nvidia-devices.sh"
   put 644 README.md "$share/README.md"

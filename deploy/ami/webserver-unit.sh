@@ -9,7 +9,7 @@ units=$dest$prefix/lib/systemd/system
 environment=$sysconfdir/host-service/environment
 
 mkdir -p "$dest/home/ubuntu" "$dest/usr/share/fractal" "$units/host-service.service.d"
-ln -sfn "$prefix/bin/host-service" "$dest/home/ubuntu/host-service"
+ln -sfn "$prefix/libexec/host-service/host-service" "$dest/home/ubuntu/host-service"
 # One file under two names: whichever is written, both units read it.
 ln -sfn "$environment" "$dest/usr/share/fractal/app_env.env"
 if [ -n "${APP_ENV:-}" ]; then
@@ -19,5 +19,5 @@ fi
 
 # A unit of the same name in /etc hides ours, but not this drop-in: what the service needs whoever starts it.
 keys='Wants|After|Requires|Environment|KillMode|Timeout[A-Za-z]*Sec|OOMScoreAdjust|LimitNOFILE|TasksMax|CacheDirectory[A-Za-z]*|Restart[A-Za-z]*'
-keys+='|ExecStopPost|SuccessExitStatus|FileDescriptorStore[A-Za-z]*'
+keys+='|ExecStartPre|ExecStopPost|SuccessExitStatus|FileDescriptorStore[A-Za-z]*'
 grep -E "^(\[(Unit|Service)\]|($keys)=)" "$units/host-service.service" >"$units/host-service.service.d/webserver.conf"

@@ -103,19 +103,13 @@ internal sealed class Upgrade(
         return ExitCodes.Failed;
     }
 
-    /// <summary>The binary that the unit runs.</summary>
+    /// <summary>The binary that the unit's next start takes.</summary>
     private async Task<string> InstalledAsync(CancellationToken cancellationToken)
     {
-        var restarts = await systemctl.ReadAsync(unit, "RestartForceExitStatus", cancellationToken);
-        if (!restarts.Split(' ').Contains($"{ExitCodes.Restart}"))
-        {
-            throw new IOException($"{unit} does not restart after exit code {ExitCodes.Restart}: install the unit of this version first.");
-        }
-
-        var pid = await MainPidAsync(cancellationToken);
-        return pid != 0 && File.ResolveLinkTarget($"/proc/{pid}/exe", returnFinalTarget: false)?.FullName is { } binary
-            ? binary
-            : throw new IOException($"{unit} does not run: install the new version and start it.");
+        const string variable = "HOST_SERVICE_BINARY=";
+        var environment = (await systemctl.ReadAsync(unit, "Environment", cancellationToken)).Split(' ');
+        return environment.FirstOrDefault(assignment => assignment.StartsWith(variable, StringComparison.Ordinal))?[variable.Length..]
+            ?? throw new IOException($"{unit} has no variable {variable[..^1]}: install the unit of this version first.");
     }
 
     private async Task<int> MainPidAsync(CancellationToken cancellationToken) =>

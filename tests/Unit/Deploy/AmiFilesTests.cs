@@ -25,7 +25,7 @@ public sealed class AmiFilesTests : IDisposable
     {
         Assert.Equal((0, ""), _script.Run("ami/webserver-unit.sh"));
 
-        Assert.Equal("/usr/local/bin/host-service", new FileInfo(Installed("home/ubuntu/host-service")).LinkTarget);
+        Assert.Equal("/usr/local/libexec/host-service/host-service", new FileInfo(Installed("home/ubuntu/host-service")).LinkTarget);
         Assert.Equal("/etc/host-service/environment", new FileInfo(Installed("usr/share/fractal/app_env.env")).LinkTarget);
         Assert.DoesNotContain(Environment(), line => line.StartsWith("APP_ENV=", StringComparison.Ordinal));
     }
@@ -54,7 +54,8 @@ public sealed class AmiFilesTests : IDisposable
         [
             "Requires=docker.service", "After=docker.service", "Restart=no", "TimeoutStopSec=", "KillMode=mixed",
             $"RestartForceExitStatus={ExitCodes.Restart}", $"SuccessExitStatus={ExitCodes.Restart}", "FileDescriptorStoreMax=",
-            "Environment=Host__RequireEnvironment=true", "ExecStopPost=/usr/local/bin/host-service last-words",
+            "Environment=Host__RequireEnvironment=true", "Environment=HOST_SERVICE_BINARY=/usr/local/bin/host-service",
+            "ExecStartPre=", "ExecStopPost=/usr/local/libexec/host-service/host-service last-words",
         ];
         foreach (var key in taken)
         {

@@ -31,7 +31,7 @@ public sealed class UpgradeTests : IAsyncLifetime
         File.Copy("/bin/sleep", Installed);
         _running = Process.Start(Installed, "1000");
         await WriteScriptAsync("new", "echo host-service 2.0");
-        await WriteScriptAsync("systemctl", $"case $2 in *MainPID) echo {_running.Id};; *RestartForce*) echo 5;; esac");
+        await WriteScriptAsync("systemctl", $"case $2 in *MainPID) echo {_running.Id};; *Environment) echo A=b HOST_SERVICE_BINARY={Installed} C=d;; esac");
 
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
