@@ -95,7 +95,12 @@ public static class GatewayTls
         }
 
         /// <summary>Also where the application could not be stopped: no key stays behind.</summary>
-        public void Dispose() => _kept?.Remove();
+        public void Dispose()
+        {
+            // Once: afterwards the directory may be another server's.
+            _kept?.Remove();
+            _kept = null;
+        }
 
         Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

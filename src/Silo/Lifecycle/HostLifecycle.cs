@@ -125,8 +125,8 @@ public static class HostLifecycle
 
     /// <summary>
     /// Only the end, of a run that was killed. What it has left is for the next start, or for <c>host-service reclaim</c>: users may still
-    /// be there. The row of a host whose next start takes them over stays <c>ACTIVE</c>: from any other status that start would conclude that
-    /// the host is not wanted.
+    /// be there. The row of a host whose next start takes them over stays <c>ACTIVE</c>: from any other status that start would conclude
+    /// that the host is not wanted.
     /// </summary>
     public static IReadOnlyList<Stage<HostContext>> LastWordsStages() =>
     [

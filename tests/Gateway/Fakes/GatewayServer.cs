@@ -137,7 +137,10 @@ public sealed class GatewayServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _app.DisposeAsync();
-        _private.Delete(recursive: true);
+        if (Directory.Exists(_private.FullName))
+        {
+            _private.Delete(recursive: true);
+        }
     }
 
     private void Begun()
