@@ -54,6 +54,22 @@ public sealed class ContainerEventTests
     }
 
     [Fact]
+    public async Task A_mandelbox_that_is_over_before_its_creation_is_handled_leaves_no_stray_container()
+    {
+        await using var cluster = await StartAsync();
+        var gone = await MakeStrayAsync(cluster);
+        var labels = Assert.Single(cluster.Engine.Containers).Labels;
+        await cluster.Engine.RemoveAsync(gone, CancellationToken.None);
+
+        await cluster.Events.OnEventAsync(
+            new ContainerEvent("create", gone, labels, ExitCode: null, DateTimeOffset.UtcNow), CancellationToken.None);
+        await cluster.Events.WhenIdleAsync();
+
+        Assert.Equal(1, cluster.Engine.CallsOf(EngineCall.Remove));
+        Assert.DoesNotContain(_log.Lines, line => line.Contains(gone, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Stopping_waits_for_a_removal_until_cancelled_and_nothing_begins_afterwards()
     {
         await using var cluster = await StartAsync();

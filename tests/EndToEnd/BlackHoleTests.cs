@@ -125,14 +125,14 @@ public sealed class BlackHoleTests(EngineFixture engine, PostgresFixture postgre
     public async Task It_does_not_keep_the_service_from_ending_and_what_could_not_be_written_is_named()
     {
         await using var service = await RunningService.StartAsync(_directory, engine.Endpoint, _settings);
-        await AllocateAsync(service, "owed");
-        await service.UpAsync(RunningService.SpinUp("owed", token: Token));
+        await AllocateAsync(service, "unwritten");
+        await service.UpAsync(RunningService.SpinUp("unwritten", token: Token));
 
         Array.ForEach(_ways, way => way.FallSilent());
         Assert.Equal(0, await service.Process.EndAsync());
 
         Assert.Contains(
-            $"removal of mandelbox owed, removal of instance {service.Instance}", service.Process.Log.Text, StringComparison.Ordinal);
+            $"removal of mandelbox unwritten, removal of instance {service.Instance}", service.Process.Log.Text, StringComparison.Ordinal);
         Assert.Contains("The dying heartbeat to the webserver failed", service.Process.Log.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("it took longer than 15 s", service.Process.Log.Text, StringComparison.Ordinal);
         Assert.False(Directory.Exists(service.Root));

@@ -184,9 +184,10 @@ public sealed class LastWordsTests(EngineFixture engine, PostgresFixture databas
         Assert.Contains("failed to find this host's identity", errors, StringComparison.Ordinal);
         await _reports.Sentry.NextEventAsync("killed by SIGKILL");
 
+        // Nor does a fault in settings that the command has no use for.
         (code, _, errors) = await ServiceProcess.CommandAsync(away.With(Killed).With(("Gateway__Port", "70000")).Environment, LastWords);
         Assert.True(code == 0, errors);
-        Assert.Contains("Gateway:Port", errors, StringComparison.Ordinal);
+        Assert.True(await HeartbeatAsync());
         await _reports.Sentry.NextEventAsync("killed by SIGKILL");
     }
 

@@ -207,9 +207,15 @@ public sealed partial class ContainerEventDispatcher(
     private void BeginRemoval(string mandelboxId, string containerId) =>
         _background.Begin($"remove {containerId}", async cancellationToken =>
         {
-            LogStray(mandelboxId, containerId);
             try
             {
+                // A mandelbox may be over before the event of its creation is handled.
+                if (await engine.InspectAsync(containerId, cancellationToken) is null)
+                {
+                    return;
+                }
+
+                LogStray(mandelboxId, containerId);
                 await engine.RemoveAsync(containerId, cancellationToken);
             }
             catch (Exception exception)

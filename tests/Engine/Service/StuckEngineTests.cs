@@ -16,6 +16,9 @@ public sealed class StuckEngineTests
             daemon.Endpoint,
             ("Docker__ReconnectDelay", "00:00:00.1"),
             ("UserConfigs__FetchTimeout", "00:00:05"),
+
+            // After so many failures the service tries a spin-up by itself, which holds a lease.
+            ("WarmUp__ProbeAfter", "00:10:00"), ("WarmUp__ProbeAtMost", "00:10:00"),
             ("Mandelbox__StepTimeout", "00:00:08"), ("Mandelbox__SpinUpTimeout", "00:00:10"), ("Mandelbox__AnswerTimeout", "00:00:01"),
             ("Mandelbox__RetryAfter", "00:00:00.2"), ("Mandelbox__RetryAtMost", "00:00:01"));
         var ids = Enumerable.Range(1, 20).Select(i => $"m{i}").ToList();
