@@ -62,7 +62,9 @@ public sealed class TwoServicesTests(EngineFixture engine)
         string[] ids = ["kept-1", "kept-2", "kept-3"];
         await Task.WhenAll(ids.Select(crashed.UpAsync));
         await crashed.Process.KillAsync();
-        Directory.Delete(crashed.Settings.Root, recursive: true);
+
+        // Not deleted: what runs inside may write there meanwhile.
+        Directory.Move(crashed.Settings.Root, crashed.Settings.Root + ".moved");
 
         await using var next = await ServiceProcess.StartAsync(crashed.Settings);
         using var http = next.Http;
