@@ -72,6 +72,7 @@ public sealed class BackendRowTests(PostgresFixture fixture) : IClassFixture<Pos
         await _rows.GoneAsync(refused);
         Assert.Equal(["ALLOCATED", "CONNECTING", "DYING", "gone"], await _rows.OfAsync(refused));
         Assert.Equal(["54"], await fixture.Server.QueryAsync("SELECT count(*) FROM hardware.mandelbox_info WHERE status = 'RUNNING'"));
+        await Task.WhenAll(ids.Select(id => cluster.Mandelbox(id).Stop("the test ends")));
     }
 
     [PostgresFact]

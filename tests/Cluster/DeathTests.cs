@@ -71,6 +71,7 @@ public sealed class DeathTests
         cluster.Database.ClaimRefusal = null;
         cluster.Ports.BoundTcp.Clear();
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        await cluster.Mandelbox("m1").Stop("the test ends");
     }
 
     [Fact]

@@ -501,6 +501,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         var seen = await machine.MustAsync(
             $$"""
             set -e
+            rm -f /tmp/readers
             mkfifo /tmp/readers
             exec 3<>/tmp/readers
             for n in {{string.Join(' ', nodes)}}; do
