@@ -25,25 +25,6 @@ public sealed class FaultAtEveryStepTests : IAsyncLifetime
     private readonly Faults _faults = new();
     private HostCluster _cluster = null!;
 
-    public enum Fault
-    {
-        /// <summary>It says why not.</summary>
-        Refuses,
-        Throws,
-
-        /// <summary>It was done, and the answer was lost.</summary>
-        LosesItsAnswer,
-
-        /// <summary>It was not done, and there is no answer.</summary>
-        Hangs,
-
-        /// <summary>It was done, and there is no answer.</summary>
-        HangsAfterwards,
-
-        /// <summary>The mandelbox is stopped while it runs.</summary>
-        IsStopped,
-    }
-
     public async Task InitializeAsync() => _cluster = await new HostCluster
     {
         Replace = services => services.AddSingleton<ProvisioningPlans>(provider =>
@@ -66,7 +47,7 @@ public sealed class FaultAtEveryStepTests : IAsyncLifetime
                 var answer = await _cluster.Mandelbox(id).SpinUp(HostCluster.Request()).WaitAsync(TimeSpan.FromSeconds(60));
 
                 Assert.True(answer.Failure is not null, $"{id} ({_faults.Name}) came up");
-                Assert.Equal((id, fault == Fault.IsStopped || answer.Failure.Phase == _faults.Name), (id, true));
+                Assert.Equal((id, fault is Fault.IsStopped or Fault.IsStoppedAfterwards || answer.Failure.Phase == _faults.Name), (id, true));
                 await GoneAsync(id);
             }
         }
@@ -207,6 +188,10 @@ public sealed class FaultAtEveryStepTests : IAsyncLifetime
                 case Fault.Refuses:
                     return StepResult.Failed("it is refused");
                 case Fault.IsStopped:
+                    _ = planned.Stop();
+                    return await HangAsync(cancellationToken);
+                case Fault.IsStoppedAfterwards:
+                    await step.DoAsync(context, cancellationToken);
                     _ = planned.Stop();
                     return await HangAsync(cancellationToken);
                 case Fault.Hangs:

@@ -18,29 +18,6 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace HostService.Tests.Cluster;
 
-/// <summary>How a row of the host's life fails.</summary>
-public enum Fault
-{
-    /// <summary>It says why not, and with which exit code.</summary>
-    Refuses,
-    Throws,
-
-    /// <summary>It was done, and the answer was lost.</summary>
-    LosesItsAnswer,
-
-    /// <summary>It was not done, and there is no answer.</summary>
-    Hangs,
-
-    /// <summary>It was done, and there is no answer.</summary>
-    HangsAfterwards,
-
-    /// <summary>It was not done when a stop was requested.</summary>
-    IsCancelled,
-
-    /// <summary>It was done when a stop was requested.</summary>
-    IsCancelledAfterwards,
-}
-
 /// <summary>
 /// Runs of the whole service in this process, one after another, by the real table: its rows are the real ones, one of which fails as
 /// planned. Grains, silo, HTTPS server and files are real; the rest of the machine is fake.
@@ -163,7 +140,7 @@ internal sealed class FaultyHost : IAsyncDisposable
 
         async Task FailAsync(Func<HostContext, CancellationToken, Task> real, HostContext host, CancellationToken token)
         {
-            if (fault is Fault.LosesItsAnswer or Fault.HangsAfterwards or Fault.IsCancelledAfterwards)
+            if (fault is Fault.LosesItsAnswer or Fault.HangsAfterwards or Fault.IsStoppedAfterwards)
             {
                 await real(host, token);
                 run.WasDone = true;
@@ -173,7 +150,7 @@ internal sealed class FaultyHost : IAsyncDisposable
             {
                 case Fault.Refuses:
                     throw new StartRefusedException(ExitCodes.Refused, "it refuses");
-                case Fault.IsCancelled or Fault.IsCancelledAfterwards:
+                case Fault.IsStopped or Fault.IsStoppedAfterwards:
                     shutdown.Request("a test stops it", force: true);
                     await new TaskCompletionSource().Task.WaitAsync(token);
                     break;

@@ -22,7 +22,7 @@ public sealed class HostRowFaultTests : IAsyncLifetime
     {
         for (var row = 0; row < StartRows; row++)
         {
-            foreach (var fault in new[] { Fault.Refuses, Fault.Throws, Fault.LosesItsAnswer, Fault.IsCancelled, Fault.IsCancelledAfterwards })
+            foreach (var fault in new[] { Fault.Refuses, Fault.Throws, Fault.LosesItsAnswer, Fault.IsStopped, Fault.IsStoppedAfterwards })
             {
                 var run = await _host.RunAsync(row, fault);
 
@@ -47,7 +47,7 @@ public sealed class HostRowFaultTests : IAsyncLifetime
         var container = Assert.Single(_host.Engine.Containers).Id;
         for (var row = 0; row < StartRows; row++)
         {
-            foreach (var fault in new[] { Fault.Throws, Fault.LosesItsAnswer, Fault.IsCancelledAfterwards })
+            foreach (var fault in new[] { Fault.Throws, Fault.LosesItsAnswer, Fault.IsStoppedAfterwards })
             {
                 var run = await _host.RunAsync(row, fault);
 
@@ -126,7 +126,7 @@ public sealed class HostRowFaultTests : IAsyncLifetime
         var expected = fault switch
         {
             Fault.Refuses => (ExitCodes.Refused, ShutdownReason.StartFailed),
-            Fault.IsCancelled or Fault.IsCancelledAfterwards => (ExitCodes.Ended, ShutdownReason.Request),
+            Fault.IsStopped or Fault.IsStoppedAfterwards => (ExitCodes.Ended, ShutdownReason.Request),
             _ => (ExitCodes.Failed, ShutdownReason.StartFailed),
         };
         Assert.Equal(expected, (run.ExitCode, run.Reason));

@@ -20,13 +20,13 @@ internal sealed class Upgrade(
     /// <summary>When the run that answered last was started; tells one run from the next.</summary>
     private DateTimeOffset _startedAt;
 
-    /// <summary>What is installed now, for somebody who interrupts.</summary>
+    /// <summary>What is installed now, for whoever has to go on from there.</summary>
     private string _state = "nothing has changed";
 
     /// <returns>The exit code.</returns>
     /// <exception cref="OperationCanceledException">It was interrupted; the message says what is installed now.</exception>
     /// <exception cref="IOException">The file is no host-service, or the installed one cannot be replaced: nothing has changed.</exception>
-    /// <exception cref="SystemdException">systemd does not do what it is asked.</exception>
+    /// <exception cref="SystemdException">systemd does not do what it is asked; the message says what is installed now.</exception>
     public async Task<int> RunAsync(string file, CancellationToken cancellationToken)
     {
         try
@@ -36,6 +36,10 @@ internal sealed class Upgrade(
         catch (OperationCanceledException exception) when (cancellationToken.IsCancellationRequested)
         {
             throw new OperationCanceledException($"Interrupted: {_state}.", exception, cancellationToken);
+        }
+        catch (SystemdException exception)
+        {
+            throw new SystemdException($"{exception.Message.TrimEnd('.')}. Now: {_state}.", exception);
         }
     }
 

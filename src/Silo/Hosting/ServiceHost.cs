@@ -56,7 +56,10 @@ public static class ServiceHost
         return app;
     }
 
-    /// <summary>Builds what reaches the machine and the backend: no silo and no gateway, which are most of the time of a start.</summary>
+    /// <summary>
+    /// Builds what reaches the machine and the backend, without silo and gateway, which take most of the time of a start. Settings are not
+    /// checked: a run that was killed has checked them.
+    /// </summary>
     public static IHost BuildWithoutSilo(IConfigurationRoot configuration, ShutdownSignal shutdown)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "host-service" });

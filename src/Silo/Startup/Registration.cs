@@ -37,8 +37,8 @@ public sealed partial class Registration(
     }
 
     /// <summary>
-    /// Takes the row over, removes rows of mandelboxes that a crash has ended, and starts heartbeat and sweep. Requests a
-    /// shutdown instead where the webserver no longer wants this host.
+    /// Takes the row over, removes rows of mandelboxes that a crash has ended, and starts heartbeat and sweep. Where the webserver no longer
+    /// wants this host, also requests a shutdown.
     /// </summary>
     /// <param name="existing">Ids of mandelboxes whose containers outlived an earlier run: their rows stay.</param>
     /// <param name="host">Knows which mandelboxes are alive.</param>
@@ -72,14 +72,10 @@ public sealed partial class Registration(
         return SetStatusAsync(InstanceStatus.Draining, cancellationToken);
     }
 
-    /// <summary>
-    /// For a run that was killed: its host gets no new mandelboxes (B31). Not for one whose row the next run is to take over: from any
-    /// status but <c>ACTIVE</c> that run would conclude that it is not wanted.
-    /// </summary>
+    /// <summary>For a run that was killed: its host gets no new mandelboxes (B31).</summary>
     public async Task MarkKilledAsync(HostIdentity identity, CancellationToken cancellationToken)
     {
-        if (running.Value.HasDatabase
-            && await database.DrainKilledHostAsync(Ours(identity, capacity: 0), cancellationToken))
+        if (running.Value.HasDatabase && await database.DrainKilledHostAsync(Ours(identity, capacity: 0), cancellationToken))
         {
             LogDraining();
         }
