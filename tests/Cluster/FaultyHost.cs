@@ -90,7 +90,8 @@ internal sealed class FaultyHost : IAsyncDisposable
         ];
         try
         {
-            run.ExitCode = await ServiceRun.RunAsync(context, stages).WaitAsync(TimeSpan.FromSeconds(60));
+            // A mandelbox that is left holds up the silo until its row's timeout, and further rows until theirs.
+            run.ExitCode = await ServiceRun.RunAsync(context, stages).WaitAsync(TimeSpan.FromMinutes(3));
         }
         catch (TimeoutException exception)
         {
