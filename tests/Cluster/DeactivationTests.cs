@@ -40,4 +40,40 @@ public sealed class DeactivationTests
             log.Lines,
             line => line.StartsWith("Error", StringComparison.Ordinal) || line.Contains("reported to the host", StringComparison.Ordinal));
     }
+
+    [Fact]
+    public async Task An_undo_that_fails_is_not_retried_once_the_silo_has_stopped()
+    {
+        var log = new RecordingLogger<MandelboxGrain>();
+        await using (var cluster = await new HostCluster
+        {
+            Configure = o => o.RetryAfter = TimeSpan.FromHours(1),
+            Replace = services => services.AddSingleton<ILogger<MandelboxGrain>>(log),
+        }.StartAsync())
+        {
+            Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+            cluster.Engine.FailNext(EngineCall.Remove, times: 100);
+            Assert.True(await cluster.Mandelbox("m1").Stop("test"));
+        }
+
+        var line = await log.LineAsync("the service ended before the undo").WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.EndsWith("steps: create", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_silo_does_not_wait_for_a_mandelbox_whose_last_report_the_host_can_no_longer_take()
+    {
+        var calls = new LossyCalls();
+        var cluster = await new HostCluster
+        {
+            Configure = o => o.RetryAfter = TimeSpan.FromHours(1),
+            Replace = services => services.AddSingleton<IOutgoingGrainCallFilter>(calls),
+        }.StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        calls.LoseRequest(nameof(IHostGrain.Report), times: 100, report => report is MandelboxDescription { State: MandelboxState.Gone });
+
+        await cluster.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+
+        Assert.Empty(cluster.Engine.Containers);
+    }
 }

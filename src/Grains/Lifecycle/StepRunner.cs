@@ -33,6 +33,9 @@ public sealed class StepRunner<TContext>(
 
     public bool HasUndo => _begun.Count > 0;
 
+    /// <summary>The names of the steps that are still to be undone, in that order.</summary>
+    public IEnumerable<string> ToUndo => _begun.AsEnumerable().Reverse().Select(step => step.Name);
+
     /// <summary>Runs until the first failure.</summary>
     /// <returns>Null when all stages are done.</returns>
     public async Task<StepFailure?> RunAsync(IEnumerable<Stage<TContext>> stages, CancellationToken cancellationToken)

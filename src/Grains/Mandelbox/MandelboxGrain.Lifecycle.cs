@@ -197,12 +197,23 @@ public sealed partial class MandelboxGrain
         }
     }
 
-    /// <summary>Retries failed undos with growing pauses, and at once when the engine reports the container's end.</summary>
+    /// <summary>
+    /// Retries failed undos with growing pauses, and at once when the engine reports the container's end. It outlives the activation, but
+    /// not the silo.
+    /// </summary>
     private async Task RetryUndoAsync(MandelboxContext context)
     {
         for (var pause = options.Value.RetryAfter; context.Steps.HasUndo; pause = Backoff.Next(pause, options.Value.RetryAtMost))
         {
-            await Task.WhenAny(Task.Delay(pause, timeProvider), context.Tasks.RetryUndo.Task);
+            using var due = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopped);
+            await Task.WhenAny(Task.Delay(pause, timeProvider, due.Token), context.Tasks.RetryUndo.Task);
+            await due.CancelAsync();
+            if (lifetime.ApplicationStopped.IsCancellationRequested)
+            {
+                LogLeft(Id, string.Join(", ", context.Steps.ToUndo));
+                return;
+            }
+
             context.Tasks.ResetRetryUndo();
             await LookWhetherItRunsAsync(context);
             foreach (var failure in await context.Steps.UndoAsync())
@@ -226,13 +237,16 @@ public sealed partial class MandelboxGrain
         }
     }
 
-    /// <summary>Reports the state to the host. The last report is retried until the host has it.</summary>
+    /// <summary>Reports the state to the host. The last report is retried until the host has it, or is stopped as well.</summary>
     private async Task ReportAsync(MandelboxContext context)
     {
         var pause = options.Value.RetryAfter;
-        while (!await TryReportAsync(context.Describe()) && context.State.Current == MandelboxState.Gone)
+        while (!await TryReportAsync(context.Describe())
+            && context.State.Current == MandelboxState.Gone
+            && !lifetime.ApplicationStopping.IsCancellationRequested)
         {
-            await Task.Delay(pause, timeProvider);
+            await Task.Delay(pause, timeProvider, lifetime.ApplicationStopping)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             pause = Backoff.Next(pause, options.Value.RetryAtMost);
         }
     }

@@ -8,6 +8,7 @@ using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.Records;
 using HostService.Infrastructure.Storage.UserConfigs;
+using IHostApplicationLifetime = Microsoft.Extensions.Hosting.IHostApplicationLifetime;
 
 namespace HostService.Grains.Mandelbox;
 
@@ -28,6 +29,7 @@ public sealed partial class MandelboxGrain(
     IInputDevices inputDevices,
     IOptions<HostOptions> hostOptions,
     IOptions<MandelboxOptions> options,
+    IHostApplicationLifetime lifetime,
     TimeProvider timeProvider,
     ILogger<MandelboxGrain> logger) : Grain, IMandelboxGrain
 {

@@ -37,8 +37,8 @@ public sealed partial class Registration(
     }
 
     /// <summary>
-    /// Takes the row over, removes rows of mandelboxes that a crash has ended, and starts heartbeat and sweep. Where the webserver no longer
-    /// wants this host, also requests a shutdown.
+    /// Takes the row over, removes rows of mandelboxes that a crash has ended, and starts heartbeat and sweep. Where the webserver no
+    /// longer wants this host, also requests a shutdown.
     /// </summary>
     /// <param name="existing">Ids of mandelboxes whose containers outlived an earlier run: their rows stay.</param>
     /// <param name="host">Knows which mandelboxes are alive.</param>
