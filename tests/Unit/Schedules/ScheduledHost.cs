@@ -13,6 +13,7 @@ using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.Records;
 using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Tests.Support;
+using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
@@ -283,8 +284,8 @@ internal sealed class ScheduledHost
         MandelboxGrain AddMandelbox()
         {
             var grain = new MandelboxGrain(
-                info, plans, engine, parts.Files, parts.Database, parts.CloudStorage, records, parts.Input, hostOptions, options, _clock,
-                NullLogger<MandelboxGrain>.Instance);
+                info, plans, engine, parts.Files, parts.Database, parts.CloudStorage, records, parts.Input, hostOptions, options,
+                new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), _clock, NullLogger<MandelboxGrain>.Instance);
             _mandelboxes.Add(grain);
             return grain;
         }
