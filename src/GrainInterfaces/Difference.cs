@@ -30,6 +30,9 @@ public enum DifferenceKind
 
     /// <summary>A row of the backend's database.</summary>
     Row,
+
+    /// <summary>A network sandbox.</summary>
+    Sandbox,
 }
 
 /// <summary>Something that belongs to no mandelbox, or that a mandelbox must have and has not.</summary>

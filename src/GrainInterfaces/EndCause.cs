@@ -34,6 +34,9 @@ public enum EndCause
     /// <summary>The host drained, and the drain could not last longer.</summary>
     DrainLimit,
 
+    /// <summary>The network sandbox that its container had joined ended.</summary>
+    NetworkLost,
+
     /// <summary>The container engine was lost.</summary>
     EngineLost,
 

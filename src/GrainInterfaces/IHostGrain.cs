@@ -30,6 +30,27 @@ public interface IHostGrain : IGrainWithStringKey
     [ReadOnly]
     Task<IReadOnlyList<Lease>> ListLeases();
 
+    /// <summary>
+    /// Reserves three ports for a further network sandbox, whose container the caller starts. Null while none is wanted: the pool is full, no
+    /// port is free, the host takes no spin-ups, or a spin-up runs, which must not wait for the engine.
+    /// </summary>
+    Task<NetworkSandbox?> BeginSandbox();
+
+    /// <summary>The container of a sandbox runs. False when it has ended since: it is not given to a mandelbox.</summary>
+    Task<bool> SandboxStarted(string name);
+
+    /// <summary>
+    /// A sandbox did not start, or has ended: no mandelbox gets it. Returns the mandelbox that uses it, whose end releases it, or null.
+    /// </summary>
+    Task<string?> SandboxEnded(string name);
+
+    /// <summary>A sandbox has been removed: its ports are free. Does nothing while a mandelbox uses it.</summary>
+    Task ForgetSandbox(string name);
+
+    /// <summary>All network sandboxes whose ports are not free.</summary>
+    [ReadOnly]
+    Task<IReadOnlyList<NetworkSandbox>> ListSandboxes();
+
     /// <summary>A mandelbox reports its state; <see cref="MandelboxState.Gone"/> removes it from the list.</summary>
     Task Report(MandelboxDescription mandelbox);
 
@@ -205,6 +226,9 @@ public sealed record HostDescription
 
     /// <summary>Spin-ups that failed in a row through this host or its engine.</summary>
     [Id(14)] public int FailedSpinUps { get; init; }
+
+    /// <summary>Network sandboxes that are to be ready, and of these those that are not; null where there is no pool.</summary>
+    [Id(15)] public PoolFigures? Sandboxes { get; init; }
 }
 
 /// <summary>The machine's figures (B33). A figure that could not be read is null.</summary>

@@ -55,6 +55,10 @@ public interface IMandelboxGrain : IGrainWithStringKey
     [AlwaysInterleave]
     Task ContainerOutOfMemory(string containerId);
 
+    /// <summary>The network sandbox of its lease has ended, and with it the ports that it published.</summary>
+    [AlwaysInterleave]
+    Task SandboxEnded(string sandbox);
+
     /// <summary>Sets the dots per inch of a mandelbox that waits for them. Null on success, else the reason.</summary>
     [AlwaysInterleave]
     Task<string?> SetDpi(int dpi);

@@ -41,13 +41,15 @@ public static class MandelboxPorts
 /// <param name="Tty">TTY number within [10, 64).</param>
 /// <param name="GpuIndex">NVML's index of the GPU at that time, or −1 for a CPU-only slot.</param>
 /// <param name="Ports">The three port bindings; in ECS mode those that the container publishes.</param>
+/// <param name="Sandbox">The <see cref="NetworkSandbox"/> that publishes the ports; null where the mandelbox's own container does.</param>
 [GenerateSerializer, Immutable]
 public sealed record Lease(
     [property: Id(0)] Guid Id,
     [property: Id(1)] string MandelboxId,
     [property: Id(2)] int Tty,
     [property: Id(3)] int GpuIndex,
-    [property: Id(4)] IReadOnlyList<PortBinding> Ports)
+    [property: Id(4)] IReadOnlyList<PortBinding> Ports,
+    [property: Id(5)] string? Sandbox = null)
 {
     /// <summary>The host port that is forwarded to <paramref name="mandelboxPort"/>.</summary>
     public ushort HostPortFor(ushort mandelboxPort) => Ports.First(p => p.MandelboxPort == mandelboxPort).HostPort;

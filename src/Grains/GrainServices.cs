@@ -23,6 +23,8 @@ public static class GrainServices
         services.AddSingleton<MandelboxRecords>();
         services.AddSingleton<ProvisioningPlans>();
         services.AddSingleton<ContainerEventDispatcher>();
+        services.AddSingleton<SandboxKeeper>();
+        services.AddSingleton<IMandelboxWatcher>(provider => provider.GetRequiredService<SandboxKeeper>());
         services.AddValidatedOptions<ConsistencyOptions>("Consistency");
         services.AddSingleton(_ => new ContainerProcesses());
         services.AddSingleton<InventoryTaker>();

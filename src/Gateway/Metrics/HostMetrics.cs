@@ -139,6 +139,7 @@ internal sealed partial class HostMetrics
         new(figure(host.TcpPorts), Tag("pool", "tcp_port")),
         new(figure(host.UdpPorts), Tag("pool", "udp_port")),
         new(figure(host.Slots), Tag("pool", "slot")),
+        .. host.Sandboxes is { } sandboxes ? [new(figure(sandboxes), Tag("pool", "sandbox"))] : Array.Empty<Measurement<double>>(),
     ];
 
     private static double Seconds(DateTimeOffset time) => time.ToUnixTimeMilliseconds() / 1000.0;

@@ -14,6 +14,7 @@ public sealed partial class ContainerEventDispatcher(
     IGrainFactory grains,
     IBackendDatabase database,
     HostInfoSource hostInfo,
+    SandboxKeeper sandboxes,
     ILogger<ContainerEventDispatcher> logger) : IContainerEventHandler, IDisposable
 {
     /// <summary>The owner of a lease that is kept for a container of an earlier run begins with this; Docker's id follows.</summary>
@@ -45,6 +46,7 @@ public sealed partial class ContainerEventDispatcher(
         }
 
         await CollectFailureAsync(() => CompareContainersAsync(failures, cancellationToken), failures);
+        await CollectFailureAsync(() => sandboxes.ReconcileAsync(cancellationToken), failures);
         cancellationToken.ThrowIfCancellationRequested();
         if (failures.OfType<ContainerEngineException>().FirstOrDefault(f => f.Failure == EngineFailure.Unreachable) is { } unreachable)
         {
@@ -75,6 +77,12 @@ public sealed partial class ContainerEventDispatcher(
 
         if (happened.Action is not ("create" or "start" or "oom" or "die"))
         {
+            return;
+        }
+
+        if (happened.Action == "die" && ContainerLabels.SandboxOf(happened.Labels, Owner) is { } sandbox)
+        {
+            await sandboxes.OnEndedAsync(sandbox);
             return;
         }
 

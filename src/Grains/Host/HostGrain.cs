@@ -1,5 +1,6 @@
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure;
+using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Linux.Network;
 
 namespace HostService.Grains.Host;
@@ -17,10 +18,12 @@ public sealed partial class HostGrain(
     IEnumerable<IMandelboxWatcher> watchers,
     IOptions<WarmUpOptions> warmUp,
     IOptions<HostOptions> options,
+    IOptions<DockerOptions> docker,
     ILogger<HostGrain> logger)
     : Grain, IHostGrain
 {
     private readonly Dictionary<string, MandelboxDescription> _mandelboxes = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _spinningUp = new(StringComparer.Ordinal);
     private readonly Queue<MandelboxDescription> _ended = new();
     private readonly Dictionary<string, string> _registered = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, string> _notReady = new(StringComparer.Ordinal);
@@ -48,11 +51,10 @@ public sealed partial class HostGrain(
             info.Environment.IsLocal ? info.CpuOnlySlots : 0,
             info.MinimumFreeGpuMemoryKb);
         gpus.Update(info.Gpus);
+        var tcpPorts = new PortPool(info.ReservedTcpPorts, ports.IsTcpFree, Random.Shared);
+        var udpPorts = new PortPool([], ports.IsUdpFree, Random.Shared);
         _leases = new LeaseAllocator(
-            new TtyPool(),
-            new PortPool(info.ReservedTcpPorts, ports.IsTcpFree, Random.Shared),
-            new PortPool([], ports.IsUdpFree, Random.Shared),
-            gpus);
+            new TtyPool(), tcpPorts, udpPorts, gpus, new SandboxPool(tcpPorts, udpPorts, docker.Value.SandboxesIn(info.Environment)));
         return Task.CompletedTask;
     }
 
@@ -91,6 +93,26 @@ public sealed partial class HostGrain(
 
         return Task.CompletedTask;
     }
+
+    public Task<NetworkSandbox?> BeginSandbox() =>
+        Task.FromResult(_status == HostStatus.Active && _spinningUp.Count == 0 ? _leases.Sandboxes.Begin() : null);
+
+    public Task<bool> SandboxStarted(string name) => Task.FromResult(_leases.Sandboxes.SetReady(name));
+
+    public Task<string?> SandboxEnded(string name)
+    {
+        _leases.Sandboxes.SetEnded(name);
+        return Task.FromResult(_leases.FindBySandbox(name));
+    }
+
+    public Task ForgetSandbox(string name)
+    {
+        _leases.Sandboxes.Forget(name);
+        return Task.CompletedTask;
+    }
+
+    public Task<IReadOnlyList<NetworkSandbox>> ListSandboxes() =>
+        Task.FromResult<IReadOnlyList<NetworkSandbox>>(_leases.Sandboxes.Sandboxes.ToArray());
 
     public Task<IReadOnlyList<Lease>> ListLeases() => Task.FromResult<IReadOnlyList<Lease>>(_leases.Leases.ToArray());
 
@@ -132,6 +154,15 @@ public sealed partial class HostGrain(
             _mandelboxes[mandelbox.MandelboxId] = mandelbox;
         }
 
+        if (mandelbox is { Adopted: false, State: { IsAlive: true } and not MandelboxState.Running })
+        {
+            _spinningUp.Add(mandelbox.MandelboxId);
+        }
+        else
+        {
+            _spinningUp.Remove(mandelbox.MandelboxId);
+        }
+
         foreach (var watcher in watchers)
         {
             watcher.Moved(mandelbox);
@@ -170,6 +201,7 @@ public sealed partial class HostGrain(
             NotReady = [.. _notReady.Values],
             FailedSpinUps = _failedSpinUps,
             Leaks = _differences,
+            Sandboxes = _leases.Sandboxes.Figures,
         });
     }
 

@@ -5,7 +5,7 @@ namespace HostService.Grains.Host;
 /// the turns of
 /// <see cref="HostGrain"/>.
 /// </summary>
-public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udpPorts, GpuPool gpus)
+public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udpPorts, GpuPool gpus, SandboxPool sandboxes)
 {
     private readonly Dictionary<string, Lease> _leases = [];
     private readonly HashSet<string> _held = [];
@@ -19,6 +19,8 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
     public PoolFigures UdpPorts => new(udpPorts.Capacity, udpPorts.Used);
 
     public GpuPool Gpus => gpus;
+
+    public SandboxPool Sandboxes => sandboxes;
 
     /// <summary>Gives a lease, or the one that this mandelbox already holds.</summary>
     public LeaseAnswer Acquire(LeaseRequest request)
@@ -43,6 +45,11 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
         {
             ttys.Release(owner, tty);
             return LeaseAnswer.Refused(refusal);
+        }
+
+        if (request.RequestedPorts is not { Count: > 0 } && sandboxes.TryTake(out var sandbox))
+        {
+            return Enter(new Lease(request.LeaseId, owner, tty, gpuIndex, sandbox.Ports, sandbox.Name));
         }
 
         var ports = new List<PortBinding>();
@@ -150,7 +157,15 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
         }
 
         _leases.Remove(owner);
-        ReleasePorts(owner, lease.Ports);
+        if (lease.Sandbox is { } sandbox)
+        {
+            sandboxes.Return(sandbox);
+        }
+        else
+        {
+            ReleasePorts(owner, lease.Ports);
+        }
+
         gpus.Release(owner);
         ttys.Release(owner, lease.Tty);
         return true;
@@ -162,8 +177,24 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
             .Where(l => !_held.Contains(l.MandelboxId))
             .FirstOrDefault(l => l.Ports.Any(p => p.HostPort == hostPort && p.Transport == transport))?.MandelboxId;
 
+    /// <summary>The mandelbox whose lease has this sandbox, or null.</summary>
+    public string? FindBySandbox(string sandbox) =>
+        _leases.Values.FirstOrDefault(l => l.Sandbox == sandbox && !_held.Contains(l.MandelboxId))?.MandelboxId;
+
     private LeaseAnswer AdoptPorts(Lease lease)
     {
+        if (lease.Sandbox is { } sandbox)
+        {
+            if (sandboxes.TryRestore(sandbox, lease.Ports))
+            {
+                return Enter(lease);
+            }
+
+            gpus.Release(lease.MandelboxId);
+            ttys.Release(lease.MandelboxId, lease.Tty);
+            return LeaseAnswer.Refused($"the ports of sandbox {sandbox} of mandelbox {lease.MandelboxId} are in use");
+        }
+
         var adopted = new List<PortBinding>();
         foreach (var port in lease.Ports)
         {

@@ -18,8 +18,34 @@ public static class ContainerLabels
     public const string Gpu = "host-service.gpu";
     public const string Ports = "host-service.ports";
 
+    /// <summary>The network sandbox that a mandelbox's container has joined.</summary>
+    public const string Network = "host-service.network";
+
+    /// <summary>A network sandbox: its host. It has no label <see cref="Host"/>: it is no mandelbox's container.</summary>
+    public const string SandboxHost = "host-service.sandbox-host";
+
+    /// <summary>A network sandbox: its name.</summary>
+    public const string Sandbox = "host-service.sandbox";
+
     /// <summary>Lists mandelboxes' containers, those of other services on this engine included.</summary>
     public static IReadOnlyDictionary<string, string> OfAnyHost { get; } = new Dictionary<string, string> { [Host] = "" };
+
+    /// <summary>Lists network sandboxes, those of other services on this engine included.</summary>
+    public static IReadOnlyDictionary<string, string> OfAnySandbox { get; } = new Dictionary<string, string> { [Sandbox] = "" };
+
+    public static Dictionary<string, string> Write(ContainerOwner owner, NetworkSandbox sandbox) => new()
+    {
+        [Sandbox] = sandbox.Name,
+        [SandboxHost] = owner.InstanceName,
+        [Root] = owner.Root,
+        [Ports] = string.Join(',', sandbox.Ports.Select(Write)),
+    };
+
+    /// <summary>The name of one of this host's sandboxes; null for any other container.</summary>
+    public static string? SandboxOf(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
+        labels.GetValueOrDefault(SandboxHost) == owner.InstanceName || labels.GetValueOrDefault(Root) == owner.Root
+            ? labels.GetValueOrDefault(Sandbox)
+            : null;
 
     public static Dictionary<string, string> Write(ContainerOwner owner, Lease lease, SpinUpRequest request) => new()
     {
@@ -34,6 +60,7 @@ public static class ContainerLabels
         [Tty] = lease.Tty.ToString(CultureInfo.InvariantCulture),
         [Gpu] = lease.GpuIndex.ToString(CultureInfo.InvariantCulture),
         [Ports] = string.Join(',', lease.Ports.Select(Write)),
+        [Network] = lease.Sandbox ?? "",
     };
 
     /// <summary>The mandelbox of a container; null when it is not of this run, or a throw-away one, which has no grain.</summary>
@@ -81,7 +108,8 @@ public static class ContainerLabels
             ports.Add(port);
         }
 
-        return new Lease(leaseId, mandelboxId, tty, gpu, ports);
+        return new Lease(
+            leaseId, mandelboxId, tty, gpu, ports, labels.GetValueOrDefault(Network) is { Length: > 0 } sandbox ? sandbox : null);
     }
 
     /// <summary>Throws where <see cref="Read"/> gives null.</summary>

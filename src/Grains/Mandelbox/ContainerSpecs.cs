@@ -70,6 +70,7 @@ public static class ContainerSpecs
                 $"SENTRY_ENV={environment.Name}",
             ],
             Ports = lease.Ports,
+            NetworkOf = lease.Sandbox,
             Binds = binds,
             Devices = devices,
             Tmpfs = new Dictionary<string, string> { ["/run"] = TmpfsSize, ["/run/lock"] = TmpfsSize },

@@ -63,6 +63,9 @@ public sealed class MandelboxContext
     /// <summary>Set by <see cref="LeaseStep"/>.</summary>
     public Lease? Lease { get; set; }
 
+    /// <summary>The last network sandbox of a lease of it that ended.</summary>
+    public string? LostSandbox { get; set; }
+
     /// <summary>Set by <see cref="FindImage"/>.</summary>
     public string? Image { get; set; }
 

@@ -173,6 +173,21 @@ public sealed partial class MandelboxGrain(
         return Task.CompletedTask;
     }
 
+    public Task SandboxEnded(string sandbox)
+    {
+        if (_context is { State.IsAlive: true } context && context.Lease?.Sandbox == sandbox)
+        {
+            // Before its container runs, the start fails and is tried with another lease.
+            context.LostSandbox = sandbox;
+            if (context.State.Current.HasRunningContainer)
+            {
+                Observe(EndAsync(context, EndCause.NetworkLost, $"its network sandbox {sandbox} ended"), "end");
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
     public async Task<string?> ContainerStarted(string containerId)
     {
         if (_context is not { } context)

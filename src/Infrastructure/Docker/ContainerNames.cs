@@ -9,10 +9,16 @@ public static class ContainerNames
     public static IReadOnlyList<string> LocalImagePatterns(string app) =>
         [$"{app}:current-build-updated-protocol", $"{app}:current-build", app];
 
-    /// <summary>The first image that contains the first pattern, or else the next one; <c>*</c> is any part of a path.</summary>
+    /// <summary>The app name of the image of network sandboxes.</summary>
+    public const string SandboxApp = "mandelboxes/sandbox";
+
+    /// <summary>
+    /// The first image that contains the first pattern, or else the next one; <c>*</c> is any part of a path. A network sandbox is found by its
+    /// own name only: it is no app.
+    /// </summary>
     public static string? FindImage(IReadOnlyCollection<string> images, IEnumerable<string> patterns) => patterns
-        .Select(pattern => Regex.Escape(pattern).Replace(@"\*", "[^/]+", StringComparison.Ordinal))
-        .Select(pattern => images.FirstOrDefault(image => Regex.IsMatch(image, pattern, RegexOptions.NonBacktracking)))
+        .Select(pattern => images.FirstOrDefault(image => Regex.IsMatch(image, Expression(pattern), RegexOptions.NonBacktracking)
+            && (IsOfSandbox(pattern) || !IsOfSandbox(image))))
         .FirstOrDefault(found => found is not null);
 
     /// <summary>The image of a deployed environment, from <see cref="DockerOptions.ImageTemplate"/>.</summary>
@@ -33,6 +39,10 @@ public static class ContainerNames
                 c = IsAllowed(c) ? c : '-';
             }
         });
+
+    private static string Expression(string pattern) => Regex.Escape(pattern).Replace(@"\*", "[^/]+", StringComparison.Ordinal);
+
+    private static bool IsOfSandbox(string name) => name.Contains(SandboxApp, StringComparison.Ordinal);
 
     /// <summary>Whether it is valid as a container's id or name: nothing else may become part of a request path.</summary>
     internal static bool IsIdOrName(string text) =>

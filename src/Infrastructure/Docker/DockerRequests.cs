@@ -1,4 +1,7 @@
 using System.Globalization;
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
 using Docker.DotNet.Models;
 using PortBinding = HostService.GrainInterfaces.PortBinding;
 using Wire = Docker.DotNet.Models;
@@ -8,6 +11,9 @@ namespace HostService.Infrastructure.Docker;
 /// <summary>Translates our records into the engine's requests.</summary>
 internal static class DockerRequests
 {
+    /// <summary>Without IPv6 on the host one proxy process of the engine for each port is enough.</summary>
+    private static readonly string? _address = HasIpv6() ? null : "0.0.0.0";
+
     public static CreateContainerParameters Create(ContainerSpec spec, DockerOptions options) => new()
     {
         Name = spec.Name,
@@ -19,13 +25,14 @@ internal static class DockerRequests
         AttachStdin = spec.Tty,
         AttachStdout = spec.Tty,
         AttachStderr = spec.Tty,
-        ExposedPorts = spec.Ports.DistinctBy(Key).ToDictionary(Key, _ => default(EmptyStruct)),
+        ExposedPorts = Published(spec).DistinctBy(Key).ToDictionary(Key, _ => default(EmptyStruct)),
         HostConfig = new HostConfig
         {
             Binds = [.. spec.Binds],
-            PortBindings = spec.Ports.GroupBy(Key).ToDictionary(
+            NetworkMode = spec.NetworkOf is { } other ? $"container:{other}" : null,
+            PortBindings = Published(spec).GroupBy(Key).ToDictionary(
                 g => g.Key,
-                g => (IList<Wire.PortBinding>)[.. g.Select(p => new Wire.PortBinding { HostPort = p.HostPort.ToString() })]),
+                g => (IList<Wire.PortBinding>)[.. g.Select(p => new Wire.PortBinding { HostIP = _address, HostPort = p.HostPort.ToString() })]),
             Devices =
                 [.. spec.Devices.Select(d => new DeviceMapping { PathOnHost = d, PathInContainer = d, CgroupPermissions = "rwm" })],
             Tmpfs = spec.Tmpfs.ToDictionary(),
@@ -73,7 +80,13 @@ internal static class DockerRequests
         return $"{ticks / TimeSpan.TicksPerSecond}.{ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick:000000000}";
     }
 
+    private static IReadOnlyList<PortBinding> Published(ContainerSpec spec) => spec.NetworkOf is null ? spec.Ports : [];
+
     private static string Key(PortBinding port) => $"{port.MandelboxPort}/{(port.Transport == Transport.Udp ? "udp" : "tcp")}";
+
+    private static bool HasIpv6() => Socket.OSSupportsIPv6 && NetworkInterface.GetAllNetworkInterfaces()
+        .SelectMany(network => network.GetIPProperties().UnicastAddresses)
+        .Any(address => address.Address is { AddressFamily: AddressFamily.InterNetworkV6, IsIPv6LinkLocal: false } ip && !IPAddress.IsLoopback(ip));
 
     private static Dictionary<string, IDictionary<string, bool>> Filter(params (string Name, IEnumerable<string> Values)[] filters) =>
         filters.ToDictionary(f => f.Name, f => (IDictionary<string, bool>)f.Values.Distinct().ToDictionary(v => v, _ => true));

@@ -12,6 +12,7 @@ internal static class EngineErrors
     public static ContainerEngineException Translate(string what, Exception exception) => exception switch
     {
         ContainerEngineException known => known,
+        DockerApiException e when IsNetworkGone(Words(e)) => Failed(EngineFailure.NetworkGone, what, Words(e), e),
         DockerApiException { StatusCode: HttpStatusCode.NotFound } e => Failed(EngineFailure.NotFound, what, Words(e), e),
         DockerApiException e when IsPortTaken(Words(e)) => Failed(EngineFailure.PortTaken, what, Words(e), e),
         DockerApiException e => Failed(EngineFailure.Refused, what, Words(e), e),
@@ -52,6 +53,10 @@ internal static class EngineErrors
     /// <summary>.NET reports a socket that does not exist in the words of another error.</summary>
     private static string Reason(Exception exception) =>
         exception is SocketException { SocketErrorCode: SocketError.AddressNotAvailable } ? "its socket does not exist" : exception.Message;
+
+    /// <summary>dockerd reports no code for this.</summary>
+    private static bool IsNetworkGone(string words) =>
+        words.Contains("cannot join network of a non running container", StringComparison.Ordinal);
 
     /// <summary>dockerd reports no code for this. The first text comes from its port allocator, the second one from the kernel.</summary>
     private static bool IsPortTaken(string words) =>

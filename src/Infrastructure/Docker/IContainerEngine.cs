@@ -60,6 +60,9 @@ public enum EngineFailure
     /// <summary>Another program or container has bound a host port of the container.</summary>
     PortTaken,
 
+    /// <summary>The container whose network it was to join does not run.</summary>
+    NetworkGone,
+
     /// <summary>No answer within the call's timeout.</summary>
     TimedOut,
 }
@@ -115,6 +118,9 @@ public sealed record ContainerSpec
 
     /// <summary>Null for the default.</summary>
     public string? Runtime { get; init; }
+
+    /// <summary>The id or name of a running container whose network it joins; it publishes no ports then.</summary>
+    public string? NetworkOf { get; init; }
 
     /// <summary>Allocate a TTY, attach standard input, output and error, and keep standard input open.</summary>
     public bool Tty { get; init; }

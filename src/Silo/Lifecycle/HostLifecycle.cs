@@ -90,6 +90,10 @@ public static class HostLifecycle
             Stop<IUserConfigStore>("give up unfinished saves", (store, token) => store.StopAsync(token)),
             StopLoop<EngineEventLoop>("stop watching the engine"),
             StartLoop<EngineEventLoop>("watch the engine")),
+        new(
+            Stop<SandboxKeeper>("remove network sandboxes", (sandboxes, token) => sandboxes.RemoveAllAsync(token)),
+            StopLoop<SandboxKeeper>("stop keeping network sandboxes"),
+            StartLoop<SandboxKeeper>("keep network sandboxes")),
         new(Stop("end the mandelboxes", EndMandelboxesAsync, options.MandelboxTimeout)),
         new(
             Stop<IServer>("stop the HTTPS server", (server, token) => server.StopAsync(token)),

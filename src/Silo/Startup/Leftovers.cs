@@ -1,4 +1,5 @@
 using HostService.Grains;
+using HostService.Grains.Host;
 using HostService.Grains.Mandelbox;
 using HostService.Grains.Mandelbox.Steps;
 using HostService.Infrastructure.Docker;
@@ -23,6 +24,7 @@ public sealed partial class Leftovers(
     HostInfoSource info,
     IGrainFactory grains,
     IContainerEngine engine,
+    SandboxKeeper sandboxes,
     ICloudStorage cloudStorage,
     IUserConfigStore userConfigs,
     IDescriptorStore descriptors,
@@ -91,6 +93,7 @@ public sealed partial class Leftovers(
         await Task.WhenAll(containers
             .ExceptBy(Reattached.Select(request => request.ContainerId), container => container.Id)
             .Select(container => EndAsync(container, cancellationToken)));
+        await sandboxes.RemoveLeftAsync(Reattached.Select(request => request.Lease), cancellationToken);
         await cloudStorage.ReclaimAsync(ReattachedIds, cancellationToken);
         await SaveUserConfigsAsync(discardUnsaved, cancellationToken);
         OrRefuse(() => directories.Reclaim(ReattachedIds));

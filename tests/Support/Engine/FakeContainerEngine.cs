@@ -29,6 +29,9 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
     /// <summary>The demo's image; the engine has it from the start.</summary>
     public const string DemoImage = "fractal/mandelboxes/demo:current-build";
 
+    /// <summary>The image of network sandboxes; the engine does not have it from the start.</summary>
+    public const string SandboxImage = "fractal/mandelboxes/sandbox:current-build";
+
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
     private readonly Lock _gate = new();
     private readonly List<RecordedEngineCall> _calls = [];
@@ -167,6 +170,11 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             throw new ContainerEngineException(EngineFailure.NameTaken, $"The container name {spec.Name} is already in use");
         }
 
+        if (spec.NetworkOf is { } network && Find(network) is null)
+        {
+            throw new ContainerEngineException(EngineFailure.NetworkGone, $"No such container: {network}");
+        }
+
         var id = $"{++_created:x8}".PadRight(64, '0');
         var container = new Container(spec, new ContainerDescription
         {
@@ -186,6 +194,11 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
     {
         var container = Find(containerId)
             ?? throw new ContainerEngineException(EngineFailure.NotFound, $"No such container: {containerId}");
+        if (container.Spec.NetworkOf is { } network && Find(network) is not { Description.Running: true })
+        {
+            throw new ContainerEngineException(EngineFailure.NetworkGone, $"cannot join network of a non running container: {network}");
+        }
+
         if (!container.Description.Running)
         {
             container.Description = container.Description with { Status = "running", Pid = 4242 };

@@ -162,7 +162,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 
     private static async Task<(Process Keeper, int Pid)> LaunchAsync(string[] arguments, IReadOnlyDictionary<string, string> environment)
     {
-        var program = Path.Combine(AppContext.BaseDirectory, "host-service");
+        var program = System.Environment.GetEnvironmentVariable("HOST_SERVICE") ?? Path.Combine(AppContext.BaseDirectory, "host-service");
         var start = new ProcessStartInfo("/bin/sh", ["-c", Keeper, program, .. arguments])
         {
             UseShellExecute = false,

@@ -13,13 +13,18 @@ public sealed class LeaseAllocatorTests
         Release,
         ReleaseAgain,
         ReleaseForeign,
+        BeginSandbox,
+        StartSandbox,
+        EndSandbox,
+        ForgetSandbox,
     }
 
-    private static LeaseAllocator Allocator(int slots = 54, Func<ushort, bool>? tcpFree = null) => new(
-        new TtyPool(),
-        new PortPool([4678], tcpFree ?? (_ => true), new Random(1)),
-        new PortPool([], _ => true, new Random(2)),
-        new GpuPool([], 2, slots));
+    private static LeaseAllocator Allocator(int slots = 54, Func<ushort, bool>? tcpFree = null, int sandboxes = 0)
+    {
+        var tcp = new PortPool([4678], tcpFree ?? (_ => true), new Random(1));
+        var udp = new PortPool([], _ => true, new Random(2));
+        return new LeaseAllocator(new TtyPool(), tcp, udp, new GpuPool([], 2, slots), new SandboxPool(tcp, udp, sandboxes));
+    }
 
     private static LeaseRequest Request(string owner, params IReadOnlyList<PortBinding> ports) => new(Guid.NewGuid(), owner, ports);
 
@@ -174,12 +179,61 @@ public sealed class LeaseAllocatorTests
     }
 
     [Fact]
+    public void A_lease_takes_a_ready_sandbox_with_its_ports_unless_the_request_names_some()
+    {
+        var allocator = Allocator(sandboxes: 2);
+        var sandbox = allocator.Sandboxes.Begin()!;
+        Assert.Null(Granted(allocator.Acquire(Request("early"))).Sandbox);
+        allocator.Sandboxes.SetReady(sandbox.Name);
+
+        Assert.Null(Granted(allocator.Acquire(Request("named", new PortBinding(MandelboxPorts.Control, Transport.Tcp, 20000)))).Sandbox);
+        var lease = Granted(allocator.Acquire(Request("m")));
+        Assert.Equal((sandbox.Name, sandbox.Ports), (lease.Sandbox, lease.Ports));
+        Assert.Equal("m", allocator.FindBySandbox(sandbox.Name));
+
+        Assert.True(allocator.Release("m", lease.Id));
+        Assert.Null(allocator.FindBySandbox(sandbox.Name));
+        Assert.Equal(SandboxState.Spent, Assert.Single(allocator.Sandboxes.Sandboxes).State);
+        Assert.Equal(6, allocator.TcpPorts.Used);
+        allocator.Sandboxes.Forget(sandbox.Name);
+        Assert.Equal(4, allocator.TcpPorts.Used);
+    }
+
+    [Fact]
+    public void A_refused_request_leaves_the_sandbox_to_the_next()
+    {
+        var allocator = Allocator(slots: 1, sandboxes: 1);
+        Granted(allocator.Acquire(Request("m")));
+        var sandbox = allocator.Sandboxes.Begin()!;
+        allocator.Sandboxes.SetReady(sandbox.Name);
+
+        Assert.NotNull(allocator.Acquire(Request("n")).Refusal);
+
+        Assert.Equal(SandboxState.Ready, Assert.Single(allocator.Sandboxes.Sandboxes).State);
+    }
+
+    [Fact]
+    public void A_restored_lease_holds_its_sandbox_and_a_refused_one_holds_nothing()
+    {
+        var lease = new Lease(Guid.NewGuid(), "m", 12, -1, [new PortBinding(MandelboxPorts.Control, Transport.Tcp, 20000)], "s");
+        var allocator = Allocator(sandboxes: 1);
+
+        Granted(allocator.Restore(lease));
+        Assert.NotNull(allocator.Restore(lease with { Id = Guid.NewGuid(), MandelboxId = "n", Tty = 13 }).Refusal);
+
+        Assert.Equal((1, 1, 1), (allocator.Ttys.Used, allocator.TcpPorts.Used, allocator.Gpus.Figures.Used));
+        Assert.Equal(SandboxState.Used, Assert.Single(allocator.Sandboxes.Sandboxes).State);
+    }
+
+    [Fact]
     public void In_any_order_of_requests_and_releases_nothing_has_two_owners_and_nothing_leaks()
     {
         var steps = Gen.Elements(Enum.GetValues<Verb>()).Zip(Gen.Choose(0, 79), (verb, id) => (verb, id)).ListOf();
         Prop.ForAll(Arb.From(steps), life =>
         {
-            var allocator = Allocator();
+            var allocator = Allocator(sandboxes: 3);
+            var pool = allocator.Sandboxes;
+            var used = new HashSet<string>(StringComparer.Ordinal);
             var held = new Dictionary<string, Lease>(StringComparer.Ordinal);
             var past = new Dictionary<string, Lease>(StringComparer.Ordinal);
             foreach (var (verb, number) in life)
@@ -193,6 +247,7 @@ public sealed class LeaseAllocatorTests
                         if (answer.Lease is { } lease)
                         {
                             Assert.True(!held.TryGetValue(id, out var same) || same == lease);
+                            Assert.True(same is not null || lease.Sandbox is null || used.Add(lease.Sandbox), "a sandbox was used twice");
                             held[id] = lease;
                         }
 
@@ -207,19 +262,43 @@ public sealed class LeaseAllocatorTests
                     case Verb.ReleaseForeign when held.Values.FirstOrDefault(l => l.MandelboxId != id) is { } foreign:
                         Assert.False(allocator.Release(id, foreign.Id));
                         break;
+                    case Verb.BeginSandbox:
+                        pool.Begin();
+                        break;
+                    case Verb.StartSandbox when Any(SandboxState.Starting) is { } starting:
+                        Assert.True(pool.SetReady(starting));
+                        break;
+                    case Verb.EndSandbox when Any((SandboxState)(number % 4)) is { } ended:
+                        pool.SetEnded(ended);
+                        break;
+                    case Verb.ForgetSandbox when Any((SandboxState)(number % 4)) is { } forgotten:
+                        pool.Forget(forgotten);
+                        break;
                 }
+
+                string? Any(SandboxState state) => pool.Sandboxes.FirstOrDefault(sandbox => sandbox.State == state)?.Name;
+
+                var ports = held.Values.Where(l => l.Sandbox is null).SelectMany(l => l.Ports).Concat(pool.Sandboxes.SelectMany(s => s.Ports)).ToList();
+                Assert.Equal(held.Values.Count(l => l.Sandbox is not null), pool.Sandboxes.Count(s => s.State == SandboxState.Used));
+                Assert.Equal(ports.Count, ports.Select(port => (port.Transport, port.HostPort)).Distinct().Count());
 
                 Assert.Equal(held.Count, held.Values.Select(l => l.Tty).Distinct().Count());
                 Assert.Equal(
                     3 * held.Count, held.Values.SelectMany(l => l.Ports).Select(p => (p.Transport, p.HostPort)).Distinct().Count());
                 Assert.Equal(
-                    (held.Count, 2 * held.Count, held.Count, held.Count),
+                    (held.Count, ports.Count(port => port.Transport == Transport.Tcp), ports.Count(port => port.Transport == Transport.Udp), held.Count),
                     (allocator.Ttys.Used, allocator.TcpPorts.Used, allocator.UdpPorts.Used, allocator.Gpus.Figures.Used));
             }
 
             foreach (var (id, lease) in held)
             {
                 Assert.True(allocator.Release(id, lease.Id));
+            }
+
+            foreach (var sandbox in pool.Sandboxes.ToList())
+            {
+                pool.SetEnded(sandbox.Name);
+                pool.Forget(sandbox.Name);
             }
 
             Assert.Equal(

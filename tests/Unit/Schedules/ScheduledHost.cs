@@ -254,6 +254,7 @@ internal sealed class ScheduledHost
         // No records: they are files.
         var hostOptions = Options.Create(new HostOptions { Root = Root, RuntimeRoot = "/dev/null/none" });
         var options = Options.Create(new MandelboxOptions());
+        var docker = Options.Create(new DockerOptions { SandboxPool = 0 });
         var engine = Interleaved<IContainerEngine>.Around(
             _engine,
             new Crossing(this, message => new ContainerEngineException(EngineFailure.Unreachable, message)) { IsOfEngine = true });
@@ -274,11 +275,13 @@ internal sealed class ScheduledHost
         _grains = ModelGrains.Create(this, type => type == typeof(IHostGrain) ? _hostGrain : AddMandelbox());
         _hostGrain = new HostGrain(
             info, new FakePortProbe(), new NoShutdown(), new NoShutdown(), [new Recorder(Trace)], Options.Create(new WarmUpOptions()), hostOptions,
-            NullLogger<HostGrain>.Instance);
+            docker, NullLogger<HostGrain>.Instance);
         _ = _grains.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
         _ = _hostGrain.SetStatus(HostStatus.Active);
         _events = new ContainerEventDispatcher(
-            engine, _grains, parts.Database, info, NullLogger<ContainerEventDispatcher>.Instance);
+            engine, _grains, parts.Database, info,
+            new SandboxKeeper(engine, _grains, info, docker, options, _clock, NullLogger<SandboxKeeper>.Instance),
+            NullLogger<ContainerEventDispatcher>.Instance);
         _ = _scheduler.Start(() => WatchAsync(Run));
 
         MandelboxGrain AddMandelbox()

@@ -6,7 +6,7 @@ public static class Comparison
     private const string HeldFor = ContainerEventDispatcher.HeldFor;
 
     public static IReadOnlyList<Finding> FindDifferences(Inventory inventory) =>
-        [.. OfThings(inventory), .. OfContainers(inventory), .. inventory.Mandelboxes.Values.SelectMany(m => OfMandelbox(inventory, m))];
+        [.. OfThings(inventory), .. OfContainers(inventory), .. OfSandboxes(inventory), .. inventory.Mandelboxes.Values.SelectMany(m => OfMandelbox(inventory, m))];
 
     /// <summary>
     /// What belongs to nobody. Names that no mandelbox can have are not ours, or the warm-up's. Without the engine nobody knows whose
@@ -60,6 +60,36 @@ public static class Comparison
                 "is kept for a container that is gone",
                 Mending.Reconcile);
         }
+    }
+
+    private static IEnumerable<Finding> OfSandboxes(Inventory inventory)
+    {
+        if (inventory.SandboxContainers is not { } containers)
+        {
+            yield break;
+        }
+
+        foreach (var stray in containers.Keys.Except(inventory.Sandboxes.Select(sandbox => sandbox.Name)))
+        {
+            yield return Found(stray, "is not known to the host");
+        }
+
+        foreach (var sandbox in inventory.Sandboxes.Where(s => s.State is SandboxState.Ready or SandboxState.Used))
+        {
+            if (!containers.GetValueOrDefault(sandbox.Name))
+            {
+                yield return Found(sandbox.Name, "has ended or is gone");
+            }
+            else if (sandbox.State == SandboxState.Used && inventory.Leases.All(lease => lease.Sandbox != sandbox.Name))
+            {
+                yield return Found(sandbox.Name, "is used by no lease");
+            }
+        }
+
+        Finding Found(string name, string problem) => new(
+            new Thing(DifferenceKind.Sandbox, inventory.Leases.FirstOrDefault(l => l.Sandbox == name)?.MandelboxId ?? "", name),
+            problem,
+            Mending.Reconcile);
     }
 
     /// <summary>What a mandelbox must have.</summary>

@@ -11,6 +11,12 @@ public sealed record Inventory
     /// <summary>Our containers, and those of others that use what is ours; null where the engine did not answer.</summary>
     public required IReadOnlyList<ContainerThing>? Containers { get; init; }
 
+    /// <summary>The network sandboxes that the host knows.</summary>
+    public IReadOnlyList<NetworkSandbox> Sandboxes { get; init; } = [];
+
+    /// <summary>The containers of this host's network sandboxes, by name, and whether each runs; null where the engine did not answer.</summary>
+    public IReadOnlyDictionary<string, bool>? SandboxContainers { get; init; }
+
     /// <summary>The containers whose processes were seen, and are dead.</summary>
     public required IReadOnlySet<string> EndedProcesses { get; init; }
 

@@ -40,11 +40,14 @@ public sealed partial class InventoryTaker(
             .. await Task.Run(ListFiles, cancellationToken),
         ];
         await Task.WhenAll(containers, rows);
+
+        // After the engine's list: a sandbox is known to the host before the engine has it.
+        var sandboxes = await host.ListSandboxes();
         var ended = listed.Select(m => m.ContainerId).OfType<string>().Where(processes.HasEnded).ToHashSet(StringComparer.Ordinal);
 
         // Last: what was seen above belongs to a mandelbox that is known by now, if to any.
         var owners = things.Select(thing => thing.MandelboxId)
-            .Concat((await containers ?? []).Select(container => container.MandelboxId))
+            .Concat((await containers)?.Mandelboxes.Select(container => container.MandelboxId) ?? [])
             .Concat(await rows ?? [])
             .Where(id => MandelboxIds.Fault(id) is null)
             .Distinct(StringComparer.Ordinal);
@@ -53,14 +56,16 @@ public sealed partial class InventoryTaker(
         {
             Things = things,
             Leases = leases,
-            Containers = await containers,
+            Containers = (await containers)?.Mandelboxes,
+            Sandboxes = sandboxes,
+            SandboxContainers = (await containers)?.Sandboxes,
             EndedProcesses = ended,
             Rows = await rows,
             Mandelboxes = mandelboxes.OfType<MandelboxDescription>().ToDictionary(m => m.MandelboxId, StringComparer.Ordinal),
         };
     }
 
-    private async Task<IReadOnlyList<ContainerThing>?> ListContainersAsync(
+    private async Task<Listed?> ListContainersAsync(
         IReadOnlyList<MandelboxDescription> mandelboxes, CancellationToken cancellationToken)
     {
         try
@@ -75,7 +80,10 @@ public sealed partial class InventoryTaker(
             processes.Keep(running);
             await Task.WhenAll(running.Where(id => !processes.IsKnown(id)).Select(id => SeeProcessAsync(id, cancellationToken)));
             _engineFault = null;
-            return [.. known.Select(c => c.Thing)];
+            return new Listed(
+                [.. known.Select(c => c.Thing)],
+                all.Where(c => ContainerLabels.SandboxOf(c.Labels, owner) is not null)
+                    .ToDictionary(c => c.Name, c => c.Running, StringComparer.Ordinal));
         }
         catch (ContainerEngineException exception)
         {
@@ -172,4 +180,6 @@ public sealed partial class InventoryTaker(
 
     [LoggerMessage(LogLevel.Warning, "Mandelboxes cannot be compared with their {What}: {Reason}")]
     private partial void LogNotCompared(string what, string reason);
+
+    private sealed record Listed(IReadOnlyList<ContainerThing> Mandelboxes, IReadOnlyDictionary<string, bool> Sandboxes);
 }

@@ -11,6 +11,8 @@ public sealed class CheckContainerRuns(IContainerEngine engine) : IStep<Mandelbo
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken) =>
         await engine.InspectAsync(context.Container.RequiredId, cancellationToken) switch
         {
+            { Running: true } when context.Lease?.Sandbox is { } sandbox && sandbox == context.LostSandbox =>
+                StepResult.Failed($"its network sandbox {sandbox} ended during the spin-up"),
             { Running: true } => StepResult.Done,
             null => StepResult.Failed("the container was removed during the spin-up"),
             { OutOfMemory: true, ExitCode: { } code } =>

@@ -11,11 +11,12 @@ public sealed class StartContainer(IContainerEngine engine, TimeSpan stopGrace) 
 
     public string Name => StepName;
 
-    /// <summary>Whether another lease and container may help: the port was taken, or the container removed, in the meantime.</summary>
-    public static bool CanRetry([NotNullWhen(true)] StepFailure? failure) => failure is
-    {
-        Step: StepName, Exception: ContainerEngineException { Failure: EngineFailure.PortTaken or EngineFailure.NotFound }
-    };
+    /// <summary>
+    /// Whether another lease and container may help: the port was taken, the container removed, or the network sandbox ended, in the meantime.
+    /// </summary>
+    public static bool CanRetry([NotNullWhen(true)] StepFailure? failure) => failure
+        is { Exception: ContainerEngineException { Failure: EngineFailure.NetworkGone } }
+        or { Step: StepName, Exception: ContainerEngineException { Failure: EngineFailure.PortTaken or EngineFailure.NotFound } };
 
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
