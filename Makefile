@@ -111,7 +111,7 @@ docs: build ## docs/command-line.md from the binary, docs/configuration.md from 
 bench: build ## What the README's figures come from
 	@eng/prerequisites.sh run
 	@eng/engine.sh
-	@DOCKER_HOST=$${Docker__Endpoint:-unix:///var/run/docker.sock} mandelboxes/demo/build.sh
+	@for image in demo sandbox; do DOCKER_HOST=$${Docker__Endpoint:-unix:///var/run/docker.sock} mandelboxes/$$image/build.sh; done
 	@dotnet build bench/Bench.csproj -c Release --nologo -v quiet
 	@for what in spin-up control-plane grain-calls; do HOST_SERVICE=$(CURDIR)/build/host-service dotnet run --project bench/Bench.csproj -c Release --no-build -- $$what; done
 

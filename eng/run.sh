@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts build/host-service in an environment. In a local one it first makes sure that an engine runs and has the demo image; once the service
-# is ready, it prints how to spin up a mandelbox.
+# Starts build/host-service in an environment. In a local one it first makes sure that an engine runs and has the images of the demo and
+# the sandbox; once the service is ready, it prints how to spin up a mandelbox.
 # usage: eng/run.sh LOCALDEV|LOCALDEVWITHDB|DEV|STAGING|PROD
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,6 +13,7 @@ esac
 
 eng/engine.sh
 DOCKER_HOST=$Docker__Endpoint mandelboxes/demo/build.sh
+DOCKER_HOST=$Docker__Endpoint mandelboxes/sandbox/build.sh
 
 if [ "$(id -u)" != 0 ]; then
   echo 'not root: the service leaves systemd, AppArmor and /fractal alone; its files are below .run'

@@ -206,6 +206,11 @@ build {
     destination = "/tmp/host-service"
   }
 
+  provisioner "file" {
+    source      = "${path.root}/../../mandelboxes"
+    destination = "/tmp/host-service"
+  }
+
   provisioner "shell" {
     # By a file, which Packer removes: on a command line every process of the builder could read the password.
     use_env_var_file = true

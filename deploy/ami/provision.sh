@@ -1,5 +1,6 @@
 #!/bin/bash
-# provision.sh: makes a host of the builder; run there as root by host.pkr.hcl, which sets the variables. /tmp/host-service has build/ and deploy/.
+# provision.sh: makes a host of the builder; run there as root by host.pkr.hcl, which sets the variables. /tmp/host-service has
+# build/, deploy/ and mandelboxes/.
 #   NVIDIA_DRIVER_SOURCE, NVIDIA_DRIVER_VERSION, NVIDIA_DRIVER_SHA256      as nvidia-driver.sh has them
 #   IMAGES, IMAGES_COMMIT, REGISTRY, REGISTRY_USER, REGISTRY_PASSWORD      as images.sh has them
 #   APP_ENV                                                                as webserver-unit.sh has it
@@ -62,6 +63,7 @@ if [ -n "$ECS_AGENT_PACKAGE" ]; then
 fi
 
 bash $ami/images.sh
+bash $ami/sandbox.sh
 
 rm -rf /tmp/host-service "$packages" /var/lib/apt/lists/*
 cloud-init clean --logs

@@ -5,8 +5,8 @@ using HostService.Tests.Support;
 namespace HostService.Tests.Vm;
 
 /// <summary>
-/// The VM under test: booted once, with the host service installed by <c>deploy/install.sh</c> and the demo image built. Tests run their
-/// commands in it over ssh. It ends when the test process ends, for whatever reason.
+/// The VM under test: booted once, with the host service installed by <c>deploy/install.sh</c> and the images of demo and sandbox
+/// built. Tests run their commands in it over ssh. It ends when the test process ends, for whatever reason.
 /// </summary>
 public sealed class Machine : IAsyncLifetime
 {
@@ -31,7 +31,9 @@ public sealed class Machine : IAsyncLifetime
         await FillShareAsync();
         await BootAsync(image);
         await ConnectAsync();
-        await MustAsync("/share/deploy/install.sh install && /share/mandelboxes/demo/build.sh", TimeSpan.FromMinutes(5));
+        await MustAsync(
+            "/share/deploy/install.sh install && /share/mandelboxes/demo/build.sh && /share/mandelboxes/sandbox/build.sh",
+            TimeSpan.FromMinutes(5));
         const string Settings = "APP_ENV=LOCALDEV\nEc2__UseMetadata=true\nHost__CpuOnlySlots=4\nDisk__MinFreeBytes=16777216\nEcs__Enabled=true\n";
         await MustAsync("cat >>/etc/host-service/environment", TimeSpan.FromSeconds(20), Settings);
     }

@@ -1,5 +1,6 @@
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure;
+using HostService.Infrastructure.Docker;
 using HostService.Silo.Hosting;
 using HostService.Tests.Support;
 using System.Text.Json.Nodes;
@@ -99,6 +100,31 @@ public sealed class AmiFilesTests : IDisposable
                 "iptables -w 10 -t nat -A OUTPUT -d 169.254.170.2/32 -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 51679",
             ],
             _script.Calls);
+    }
+
+    [Fact]
+    public void Hosts_of_every_environment_find_the_image_of_the_network_sandboxes()
+    {
+        _script.Program("curl", "case $* in *images/create*) cat >/dev/null; echo '{\"status\":\"sha256:00\"}' ;; esac");
+        _script.Environment["DOCKER_HOST"] = "unix:///engine.sock";
+
+        Assert.Equal(0, _script.Run("ami/sandbox.sh").Code);
+
+        var template = new DockerOptions().ImageTemplate;
+        foreach (var environment in new[] { "DEV", "STAGING", "PROD" })
+        {
+            var image = ContainerNames.Image(template, environment, "mandelboxes/sandbox").Split(':');
+            Assert.Contains(
+                _script.Calls,
+                call => call.Contains($"/images/create?fromSrc=-&repo={image[0]}&tag={image[1]}&", StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void The_builder_is_given_what_the_image_of_the_network_sandboxes_is_made_of()
+    {
+        Assert.Contains("bash $ami/sandbox.sh", File.ReadLines(Script.Deploy("ami/provision.sh")));
+        Assert.Contains("/../../mandelboxes\"", File.ReadAllText(Script.Deploy("ami/host.pkr.hcl")), StringComparison.Ordinal);
     }
 
     [Fact]

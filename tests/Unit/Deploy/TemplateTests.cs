@@ -64,6 +64,7 @@ public sealed partial class TemplateTests : IDisposable
     {
         var root = Directory.CreateDirectory(_directory["deploy/ami"]).FullName;
         Directory.CreateDirectory(_directory["build"]);
+        Directory.CreateDirectory(_directory["mandelboxes"]);
         File.WriteAllText(_directory["build/host-service"], "");
         File.Copy(Script.Deploy("ami/provision.sh"), Path.Combine(root, "provision.sh"), overwrite: true);
         File.WriteAllText(Path.Combine(root, "host.pkr.hcl"), Unknown().Replace(Template(), ""));
