@@ -32,7 +32,7 @@ public interface IHostGrain : IGrainWithStringKey
 
     /// <summary>
     /// Reserves three ports for a further network sandbox, whose container the caller starts. Null while none is wanted: the pool is full, no
-    /// port is free, the host takes no spin-ups, or a spin-up runs, which must not wait for the engine.
+    /// port is free, the host is closed, or a spin-up runs, which must not wait for the engine.
     /// </summary>
     Task<NetworkSandbox?> BeginSandbox();
 

@@ -57,10 +57,6 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
             {
                 return (await client.Containers.CreateContainerAsync(DockerRequests.Create(spec, _options), token)).ID;
             }
-            catch (DockerApiException e) when (spec.NetworkOf is { } network && EngineErrors.Words(e).Contains(network, StringComparison.Ordinal))
-            {
-                throw EngineErrors.Failed(EngineFailure.NetworkGone, what, EngineErrors.Words(e), e);
-            }
             catch (DockerApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
             {
                 throw EngineErrors.Failed(EngineFailure.NameTaken, what, EngineErrors.Words(e), e);

@@ -11,8 +11,10 @@ namespace HostService.Infrastructure.Docker;
 /// <summary>Translates our records into the engine's requests.</summary>
 internal static class DockerRequests
 {
-    /// <summary>Without IPv6 on the host one proxy process of the engine for each port is enough.</summary>
-    private static readonly string? _address = HasIpv6() ? null : "0.0.0.0";
+    /// <summary>
+    /// Where ports are published; null for everywhere. Without IPv6 on the host one proxy process of the engine for each port is enough.
+    /// </summary>
+    internal static string? Address { get; } = HasIpv6() ? null : "0.0.0.0";
 
     public static CreateContainerParameters Create(ContainerSpec spec, DockerOptions options) => new()
     {
@@ -32,7 +34,7 @@ internal static class DockerRequests
             NetworkMode = spec.NetworkOf is { } other ? $"container:{other}" : null,
             PortBindings = Published(spec).GroupBy(Key).ToDictionary(
                 g => g.Key,
-                g => (IList<Wire.PortBinding>)[.. g.Select(p => new Wire.PortBinding { HostIP = _address, HostPort = p.HostPort.ToString() })]),
+                g => (IList<Wire.PortBinding>)[.. g.Select(p => new Wire.PortBinding { HostIP = Address, HostPort = p.HostPort.ToString() })]),
             Devices =
                 [.. spec.Devices.Select(d => new DeviceMapping { PathOnHost = d, PathInContainer = d, CgroupPermissions = "rwm" })],
             Tmpfs = spec.Tmpfs.ToDictionary(),

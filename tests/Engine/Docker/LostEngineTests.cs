@@ -29,7 +29,7 @@ public sealed class LostEngineTests : IAsyncLifetime
         _services = EngineFixture.Connect(_daemon.Endpoint);
         try
         {
-            await EngineFixture.BuildDemoAsync(_daemon.Endpoint);
+            await EngineFixture.BuildImagesAsync(_daemon.Endpoint);
         }
         catch
         {

@@ -10,7 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace HostService.Tests.Support;
 
 /// <summary>
-/// A container engine that has the demo's image: the one that HOST_SERVICE_TEST_ENGINE names, else the machine's own if it answers, else
+/// A container engine that has the images of the demo and of network sandboxes: the one that HOST_SERVICE_TEST_ENGINE names, else the machine's own if it answers, else
 /// one that is started for the test collection.
 /// </summary>
 public sealed class EngineFixture : IAsyncLifetime
@@ -47,13 +47,13 @@ public sealed class EngineFixture : IAsyncLifetime
         return services.BuildServiceProvider();
     }
 
-    /// <summary>An engine of a test's own, which has the demo's image.</summary>
+    /// <summary>An engine of a test's own, which has both images.</summary>
     public static async Task<DockerDaemon> StartOwnAsync()
     {
         var daemon = await DockerDaemon.StartNewAsync();
         try
         {
-            await BuildDemoAsync(daemon.Endpoint);
+            await BuildImagesAsync(daemon.Endpoint);
             return daemon;
         }
         catch
@@ -63,10 +63,16 @@ public sealed class EngineFixture : IAsyncLifetime
         }
     }
 
-    /// <summary>Builds the demo's image in an engine that does not have it.</summary>
-    public static async Task BuildDemoAsync(Uri endpoint)
+    /// <summary>Builds the images of the demo and of network sandboxes in an engine that does not have them.</summary>
+    public static async Task BuildImagesAsync(Uri endpoint)
     {
-        var script = Path.Combine(Repository(), "mandelboxes", "demo", "build.sh");
+        await BuildAsync("demo", endpoint);
+        await BuildAsync("sandbox", endpoint);
+    }
+
+    private static async Task BuildAsync(string image, Uri endpoint)
+    {
+        var script = Path.Combine(Repository(), "mandelboxes", image, "build.sh");
         var start = new ProcessStartInfo(script) { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
         start.Environment["DOCKER_HOST"] = endpoint.ToString();
         using var build = Process.Start(start)!;
@@ -100,7 +106,7 @@ public sealed class EngineFixture : IAsyncLifetime
 
         try
         {
-            await BuildDemoAsync(Endpoint);
+            await BuildImagesAsync(Endpoint);
         }
         catch
         {

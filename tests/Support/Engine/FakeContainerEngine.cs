@@ -170,11 +170,6 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             throw new ContainerEngineException(EngineFailure.NameTaken, $"The container name {spec.Name} is already in use");
         }
 
-        if (spec.NetworkOf is { } network && Find(network) is null)
-        {
-            throw new ContainerEngineException(EngineFailure.NetworkGone, $"No such container: {network}");
-        }
-
         var id = $"{++_created:x8}".PadRight(64, '0');
         var container = new Container(spec, new ContainerDescription
         {
@@ -196,7 +191,9 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             ?? throw new ContainerEngineException(EngineFailure.NotFound, $"No such container: {containerId}");
         if (container.Spec.NetworkOf is { } network && Find(network) is not { Description.Running: true })
         {
-            throw new ContainerEngineException(EngineFailure.NetworkGone, $"cannot join network of a non running container: {network}");
+            throw Find(network) is null
+                ? new ContainerEngineException(EngineFailure.NotFound, $"No such container: {network}")
+                : new ContainerEngineException(EngineFailure.NetworkGone, $"cannot join network of a non running container: {network}");
         }
 
         if (!container.Description.Running)

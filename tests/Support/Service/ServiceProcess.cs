@@ -162,7 +162,8 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 
     private static async Task<(Process Keeper, int Pid)> LaunchAsync(string[] arguments, IReadOnlyDictionary<string, string> environment)
     {
-        var program = System.Environment.GetEnvironmentVariable("HOST_SERVICE") ?? Path.Combine(AppContext.BaseDirectory, "host-service");
+        // HOST_SERVICE names the installed binary, which starts faster than the one that was built with the tests.
+        var program = Environment.GetEnvironmentVariable("HOST_SERVICE") ?? Path.Combine(AppContext.BaseDirectory, "host-service");
         var start = new ProcessStartInfo("/bin/sh", ["-c", Keeper, program, .. arguments])
         {
             UseShellExecute = false,
@@ -229,6 +230,9 @@ public sealed record ServiceSettings(IReadOnlyDictionary<string, string> Environ
         ["Orleans__SiloPort"] = TestPorts.Reserve().ToString(),
         ["Orleans__GatewayPort"] = TestPorts.Reserve().ToString(),
         ["Docker__Endpoint"] = engine.ToString(),
+
+        // Tests of containers look at those of mandelboxes only.
+        ["Docker__SandboxPool"] = "0",
         ["Auth__SharedSecret"] = ServiceProcess.Secret,
     });
 

@@ -138,15 +138,44 @@ public sealed class DockerEngineTests
         var request = loopback.Requests.Last();
         Assert.Equal(("abc", "POST", "?name=one"), (id, request.Method, request.Query));
         using var sent = JsonDocument.Parse(request.Body);
+        var address = DockerRequests.Address is { } only ? $"\"HostIp\":\"{only}\"," : "";
         using var expected = JsonDocument.Parse("""
             {"Image":"demo","Env":["A=1"],"Labels":{"x":"y"},"ExposedPorts":{"80/tcp":{}},"HostConfig":{
-            "Binds":["/a:/b:ro"],"PortBindings":{"80/tcp":[{"HostPort":"8080"}]},
+            "Binds":["/a:/b:ro"],"PortBindings":{"80/tcp":[{ADDRESS"HostPort":"8080"}]},
             "Devices":[{"PathOnHost":"/dev/fuse","PathInContainer":"/dev/fuse","CgroupPermissions":"rwm"}],
             "Tmpfs":{"/run":"size=1"},"Memory":6552550944,"CpuShares":2,"ShmSize":2147483648,
             "CapDrop":["ALL"],"CapAdd":[],"SecurityOpt":[],"PidsLimit":4096,
             "LogConfig":{"Type":"local","Config":{"max-size":"10485760","max-file":"3","compress":"false"}}}}
-            """);
+            """.Replace("ADDRESS", address, StringComparison.Ordinal));
         Assert.True(JsonElement.DeepEquals(expected.RootElement, sent.RootElement), request.Body);
+    }
+
+    [Fact]
+    public async Task A_container_that_joins_the_network_of_another_publishes_and_exposes_nothing()
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(
+            ("/version", 200, Version2010), ("/v1.41/containers/create", 201, """{"Id":"abc","Warnings":null}""")));
+        using var engine = Engine(loopback);
+
+        await engine.CreateAsync(
+            new ContainerSpec { Name = "one", Image = "demo", Ports = [new PortBinding(80, Transport.Tcp, 8080)], NetworkOf = "other" }, default);
+
+        using var sent = JsonDocument.Parse(loopback.Requests.Last().Body);
+        var host = sent.RootElement.GetProperty("HostConfig");
+        Assert.Equal("container:other", host.GetProperty("NetworkMode").GetString());
+        Assert.Equal("{}", host.GetProperty("PortBindings").GetRawText());
+        Assert.Equal("{}", sent.RootElement.GetProperty("ExposedPorts").GetRawText());
+    }
+
+    [Fact]
+    public async Task A_start_that_fails_because_the_other_containers_network_is_gone_says_so()
+    {
+        await using var loopback = await LoopbackEngine.StartAsync(Answers(
+            ("/version", 200, Version2010),
+            ("/v1.41/containers/one/start", 409, """{"message":"cannot join network of a non running container: abc"}""")));
+        using var engine = Engine(loopback);
+
+        await FailsAsync(engine.StartAsync("one", default), EngineFailure.NetworkGone);
     }
 
     [Theory]

@@ -12,7 +12,7 @@ public sealed class HostLifecycleTests
     [
         "mark the host as draining", "wait for assigned spin-ups", "refuse spin-ups", "wait for the mandelboxes to end", "close the host",
         "stop the HTTPS server", "end the mandelboxes",
-        "stop watching the engine", "give up unfinished saves", "remove directories", "sweep stale rows", "remove the host's row",
+        "stop keeping network sandboxes", "remove network sandboxes", "stop watching the engine", "give up unfinished saves", "remove directories", "sweep stale rows", "remove the host's row",
         "flush database writes", "stop the heartbeat",
         "stop the webserver's heartbeat", "send the dying heartbeat", "stop watching EC2's notices", "stop metrics",
         "leave the mandelboxes to the next run", "stop the silo",
@@ -27,7 +27,7 @@ public sealed class HostLifecycleTests
             "start the container engine", "reach the container engine", "claim this host's name", "look for containers of earlier runs",
             "detect capabilities", "start the silo", "keep the leases of earlier runs", "take over the mandelboxes of the last run", "warm up", "start metrics",
             "watch EC2's notices", "start the webserver's heartbeat", "register the host", "watch the engine",
-            "start the HTTPS server", "accept spin-ups", "start the ECS agent", "report readiness",
+            "keep network sandboxes", "start the HTTPS server", "accept spin-ups", "start the ECS agent", "report readiness",
         ],
         Steps().Where(s => !s.IsStop).Select(s => s.Name));
 
