@@ -275,7 +275,7 @@ internal sealed class ScheduledHost
         _grains = ModelGrains.Create(this, type => type == typeof(IHostGrain) ? _hostGrain : AddMandelbox());
         _hostGrain = new HostGrain(
             info, new FakePortProbe(), new NoShutdown(), new NoShutdown(), [new Recorder(Trace)], Options.Create(new WarmUpOptions()), hostOptions,
-            docker, NullLogger<HostGrain>.Instance);
+            docker, Options.Create(new QueueOptions()), _clock, NullLogger<HostGrain>.Instance);
         _ = _grains.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
         _ = _hostGrain.SetStatus(HostStatus.Active);
         _events = new ContainerEventDispatcher(
