@@ -41,7 +41,8 @@ public interface IHostGrain : IGrainWithStringKey
 
     /// <summary>
     /// Reserves three ports for a further network sandbox, whose container the caller starts. Null while none is wanted: the pool is full, no
-    /// port is free, the host is closed, or a spin-up runs, which must not wait for the engine.
+    /// port is free, the host is closed, or a spin-up runs that does not wait in the
+    /// queue: it must not wait for the engine.
     /// </summary>
     Task<NetworkSandbox?> BeginSandbox();
 

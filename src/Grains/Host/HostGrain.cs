@@ -114,7 +114,7 @@ public sealed partial class HostGrain(
     }
 
     public Task<NetworkSandbox?> BeginSandbox() =>
-        Task.FromResult(_status != HostStatus.Closed && _spinningUp.Count == 0 ? _leases.Sandboxes.Begin() : null);
+        Task.FromResult(_status != HostStatus.Closed && _spinningUp.Count <= _queue.Count ? _leases.Sandboxes.Begin() : null);
 
     public Task<bool> SandboxStarted(string name) => Task.FromResult(_leases.Sandboxes.SetReady(name));
 
