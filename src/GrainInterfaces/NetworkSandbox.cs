@@ -26,6 +26,9 @@ public enum SandboxState
     /// <summary>It belongs to the lease of a mandelbox.</summary>
     Used,
 
-    /// <summary>It is to be removed; its ports are free once it is.</summary>
+    /// <summary>A mandelbox has used it. It is to be removed; its ports are free once it is.</summary>
     Spent,
+
+    /// <summary>It did not start, or ended before a mandelbox got it. It is to be removed as well.</summary>
+    Ended,
 }

@@ -108,9 +108,12 @@ public static class ContainerLabels
             ports.Add(port);
         }
 
-        return new Lease(
-            leaseId, mandelboxId, tty, gpu, ports, labels.GetValueOrDefault(Network) is { Length: > 0 } sandbox ? sandbox : null);
+        return new Lease(leaseId, mandelboxId, tty, gpu, ports, NetworkOf(labels));
     }
+
+    /// <summary>The sandbox that a mandelbox's container has joined, or null.</summary>
+    public static string? NetworkOf(IReadOnlyDictionary<string, string> labels) =>
+        labels.GetValueOrDefault(Network) is { Length: > 0 } sandbox ? sandbox : null;
 
     /// <summary>Throws where <see cref="Read"/> gives null.</summary>
     public static ReattachRequest ReadReattachRequest(ContainerDescription container) => new(
