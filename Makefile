@@ -58,12 +58,13 @@ unit: ## The quick tests for the inner loop: Unit, Cluster and Gateway, built wi
 	@$(DOTNET_BUILD) QuickTests.slnf -p:RunAnalyzers=false
 	@eng/test.sh --at-once Unit Cluster Gateway
 
+# The service under test is build/host-service, as users get it; with TESTS it is the one that was built with the tests.
 .PHONY: test
 test: ## Set up and run every test but those in the VM
 	@eng/prerequisites.sh test
-	@if [ -z "$(TESTS)" ]; then $(DOTNET_BUILD) HostService.sln; fi
+	@if [ -z "$(TESTS)" ]; then $(MAKE) --no-print-directory build && $(DOTNET_BUILD) HostService.sln; fi
 	@for name in $(TESTS); do $(DOTNET_BUILD) "tests/$$name/$$name.csproj"; done
-	@eng/test.sh $(TESTS)
+	@HOST_SERVICE=$(if $(TESTS),,$(CURDIR)/build/host-service) eng/test.sh $(TESTS)
 
 .PHONY: test-vm
 test-vm: ## The tests in a virtual machine with systemd, uinput and AppArmor
@@ -75,8 +76,10 @@ test-vm: ## The tests in a virtual machine with systemd, uinput and AppArmor
 .PHONY: soak
 soak: ## Two hours: 100,000 schedules of a mandelbox's life, 100,000 mandelboxes while the engine fails at random, 1,000 on a real one, 100,000 hostile requests, three minutes of dropped packets, SIGKILL at every step, ten times
 	@eng/prerequisites.sh test
+	@$(MAKE) --no-print-directory build
 	@for name in Unit Engine EndToEnd; do $(DOTNET_BUILD) "tests/$$name/$$name.csproj"; done
-	@SCHEDULES=$${SCHEDULES:-100000} SOAK_CYCLES=$${SOAK_CYCLES:-100000} HOSTILE_REQUESTS=$${HOSTILE_REQUESTS:-100000} KILL_POINTS=all KILL_ROUNDS=$${KILL_ROUNDS:-10} \
+	@HOST_SERVICE=$(CURDIR)/build/host-service \
+	  SCHEDULES=$${SCHEDULES:-100000} SOAK_CYCLES=$${SOAK_CYCLES:-100000} HOSTILE_REQUESTS=$${HOSTILE_REQUESTS:-100000} KILL_POINTS=all KILL_ROUNDS=$${KILL_ROUNDS:-10} \
 	  BLACK_HOLE_SECONDS=180 HANG_TIMEOUT=2h PROJECT_TIMEOUT=14400 \
 	  FILTER='FullyQualifiedName~ScheduleTests|FullyQualifiedName~SoakTests|FullyQualifiedName~HostileTests|FullyQualifiedName~EndToEnd.BlackHoleTests|FullyQualifiedName~KillTests' \
 	  eng/test.sh Unit Engine EndToEnd

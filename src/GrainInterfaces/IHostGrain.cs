@@ -8,8 +8,17 @@ namespace HostService.GrainInterfaces;
 /// </summary>
 public interface IHostGrain : IGrainWithStringKey
 {
-    /// <summary>Gives a TTY, three host ports and a GPU slot, or nothing. Repeated for one mandelbox, it gives the first lease.</summary>
+    /// <summary>
+    /// Gives a TTY, three host ports and a GPU slot, or nothing. Repeated for one mandelbox, it gives the first lease. When nothing is free,
+    /// it waits where a queue is configured; <see cref="ReleaseLease"/> ends the wait, too.
+    /// </summary>
+    [AlwaysInterleave]
+    [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
     Task<LeaseAnswer> AcquireLease(LeaseRequest request);
+
+    /// <summary>The place of a mandelbox among those that wait for a lease, 1 for the next one; null when it does not wait.</summary>
+    [ReadOnly]
+    Task<int?> QueuePlace(string mandelboxId);
 
     /// <summary>ECS mode: gives a TTY and a GPU slot to the agent's container, which publishes these host ports already.</summary>
     Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports);
@@ -31,8 +40,8 @@ public interface IHostGrain : IGrainWithStringKey
     Task<IReadOnlyList<Lease>> ListLeases();
 
     /// <summary>
-    /// Reserves three ports for a further network sandbox, whose container the caller starts. Null while none is wanted: the pool is full, no
-    /// port is free, the host is closed, or a spin-up runs, which must not wait for the engine.
+    /// Reserves three ports for a further network sandbox, whose container the caller starts. Null while none is wanted: the pool is full,
+    /// no port is free, the host is closed, or a spin-up runs, which must not wait for the engine.
     /// </summary>
     Task<NetworkSandbox?> BeginSandbox();
 
@@ -229,6 +238,9 @@ public sealed record HostDescription
 
     /// <summary>Network sandboxes that are to be ready, and of these those that are not; null where there is no pool.</summary>
     [Id(15)] public PoolFigures? Sandboxes { get; init; }
+
+    /// <summary>The mandelboxes that wait for a lease, the next one first.</summary>
+    [Id(16)] public IReadOnlyList<string> Queue { get; init; } = [];
 }
 
 /// <summary>The machine's figures (B33). A figure that could not be read is null.</summary>

@@ -13,6 +13,10 @@ public interface IMandelboxGrain : IGrainWithStringKey
     [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
     Task<SpinUpAnswer> SpinUp(SpinUpRequest request);
 
+    /// <summary>A caller of <see cref="SpinUp"/> has hung up. A mandelbox that waits in the queue for nobody else ends.</summary>
+    [AlwaysInterleave]
+    Task CallerLeft();
+
     /// <summary>
     /// After a crash: takes over a mandelbox whose container went on without the service. Null on success, else why it is ended now.
     /// </summary>
@@ -214,6 +218,9 @@ public sealed record MandelboxDescription
 
     /// <summary>Why a restart of the service would cost its user something; null where it would not.</summary>
     [Id(17)] public string? NotReattachable { get; init; }
+
+    /// <summary>Its place among those that wait because nothing is free, 1 for the next one; null when it does not wait.</summary>
+    [Id(18)] public int? QueuePlace { get; init; }
 }
 
 /// <summary>A user's cloud drive and the secrets that open it (B29).</summary>

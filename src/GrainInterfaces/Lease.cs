@@ -66,12 +66,18 @@ public sealed record LeaseRequest(
     [property: Id(2)] IReadOnlyList<PortBinding>? RequestedPorts = null);
 
 /// <summary>A lease or a refusal. Exactly one of the two is set.</summary>
+/// <param name="Lease">What was given.</param>
+/// <param name="Refusal">Why nothing was given.</param>
+/// <param name="IsFull">Whether the refusal is for want of something that may be free later.</param>
 [GenerateSerializer, Immutable]
 public sealed record LeaseAnswer(
     [property: Id(0)] Lease? Lease,
-    [property: Id(1)] string? Refusal)
+    [property: Id(1)] string? Refusal,
+    [property: Id(2)] bool IsFull = false)
 {
     public static LeaseAnswer Granted(Lease lease) => new(lease, null);
 
     public static LeaseAnswer Refused(string reason) => new(null, reason);
+
+    public static LeaseAnswer Full(string reason) => new(null, reason, IsFull: true);
 }

@@ -1,8 +1,8 @@
 namespace HostService.GrainInterfaces;
 
 /// <summary>
-/// A small container that holds a network namespace and publishes three host ports. The container of one mandelbox joins it, which is faster
-/// than publishing ports of its own.
+/// A small container that holds a network namespace and publishes three host ports. The container of one mandelbox joins it, which is
+/// faster than publishing ports of its own.
 /// </summary>
 /// <param name="Name">The container's name.</param>
 /// <param name="State">Where it is in its life.</param>

@@ -15,6 +15,7 @@ public static class GrainServices
     {
         services.AddValidatedOptions<MandelboxOptions>("Mandelbox");
         services.AddValidatedOptions<WarmUpOptions>("WarmUp");
+        services.AddValidatedOptions<QueueOptions>(QueueOptions.Section);
         services.AddValidatedOptions<DiskOptions>(DiskOptions.Section);
         services.AddSingleton<DiskQuotas>();
         services.AddSingleton<HostInfoSource>();

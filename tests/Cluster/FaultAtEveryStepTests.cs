@@ -1,5 +1,6 @@
 using HostService.GrainInterfaces;
 using HostService.Grains;
+using HostService.Grains.Host;
 using HostService.Grains.Lifecycle;
 using HostService.Grains.Mandelbox;
 using HostService.Grains.Mandelbox.Ecs;
@@ -146,10 +147,11 @@ public class FaultAtEveryStepTests : IAsyncLifetime
         AgentContainers agentContainers,
         IOptions<MandelboxOptions> options,
         IOptions<DockerOptions> docker,
+        IOptions<QueueOptions> queue,
         ILogger<ProvisioningPlans> logger)
         : ProvisioningPlans(
             hostInfo, capabilities, engine, files, inputDevices, database, userConfigs, cloudStorage, records, agentContainers, options,
-            docker, logger)
+            docker, queue, logger)
     {
         public override SpinUpPlan ForRequest(IHostGrain host)
         {

@@ -250,6 +250,8 @@ internal sealed class FaultyHost : IAsyncDisposable
 /// <summary>What one run did, and what it told the rest of the world.</summary>
 internal sealed class HostRun : IPower, IWebserver
 {
+    private readonly TaskCompletionSource _loop = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public FakeSystemd Systemd { get; } = new();
 
     public FakeInputDevices Input { get; } = new();
@@ -286,8 +288,10 @@ internal sealed class HostRun : IPower, IWebserver
         return Task.CompletedTask;
     }
 
-    public async Task RunAsync(CancellationToken cancellationToken) =>
-        await new TaskCompletionSource().Task.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    /// <summary>Makes the loop of the webserver's heartbeat fail.</summary>
+    public void FailLoop() => _loop.SetException(new InvalidOperationException("a fault of ours"));
+
+    public Task RunAsync(CancellationToken cancellationToken) => _loop.Task.WaitAsync(cancellationToken);
 
     public Task SendDyingHeartbeatAsync(CancellationToken cancellationToken)
     {

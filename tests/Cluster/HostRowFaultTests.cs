@@ -1,3 +1,4 @@
+using HostService.Infrastructure.Backend.Webserver;
 using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
 
@@ -118,6 +119,27 @@ public sealed class HostRowFaultTests : IAsyncLifetime
         Assert.Equal((ExitCodes.Ended, ShutdownReason.NotWanted, 1), (run.ExitCode, run.Reason, run.Saved));
         Assert.True(run.DyingHeartbeats > 0);
         Assert.Null(_host.Database.HostStatus);
+        _host.AssertNothingIsHeld(run);
+    }
+
+    [Fact]
+    public async Task A_loop_that_fails_drains_the_host_which_says_why_and_cuts_no_user_off()
+    {
+        var run = await _host.RunAsync(
+            whenReady: async host =>
+            {
+                await _host.SpinUpAsync(host);
+                ((HostRun)host.Get<IWebserver>()).FailLoop();
+                Assert.Contains("WebserverHeartbeat failed: a fault of ours", (await host.Shutdown.Requested).Detail, StringComparison.Ordinal);
+            },
+            whenDraining: () =>
+            {
+                Assert.True(Assert.Single(_host.Engine.Containers).Running, "it was ended");
+                _host.Engine.Die(_host.Engine.Containers[0].Id, exitCode: 0);
+            });
+
+        Assert.Equal((ExitCodes.Failed, ShutdownReason.Crash, 1), (run.ExitCode, run.Reason, run.Saved));
+        Assert.True(run.DyingHeartbeats > 0);
         _host.AssertNothingIsHeld(run);
     }
 

@@ -56,6 +56,7 @@ internal sealed partial class HostMetrics
         Add("host_service.mandelboxes", null, "Mandelboxes by state.", s => Enum.GetValues<MandelboxState>()
             .Where(state => state != MandelboxState.Gone)
             .Select(state => new Measurement<double>(s.Mandelboxes.Count(m => m.State == state), Tag("state", Lower(state)))));
+        Add("host_service.queued_spin_ups", null, "Spin-ups that wait because nothing is free.", h => h.Queue.Count);
         Add(
             "host_service.failed_spin_ups", null, "Spin-ups that failed in a row through this host or its engine.",
             h => h.FailedSpinUps);

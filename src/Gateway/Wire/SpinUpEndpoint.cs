@@ -8,7 +8,7 @@ internal static class SpinUpEndpoint
         routes.MapWire<SpinUpBody, SpinUpResult>("PUT", "/spin_up_mandelbox", "Brings a mandelbox up for a user.", SpinUpAsync);
 
     private static async Task<WireResult> SpinUpAsync(
-        WireRequest<SpinUpBody> request, GrainCalls grains, RunningEnvironment environment)
+        WireRequest<SpinUpBody> request, GrainCalls grains, RunningEnvironment environment, CancellationToken aborted)
     {
         var body = request.Body;
         var fault = FieldRules.First(
@@ -24,7 +24,9 @@ internal static class SpinUpEndpoint
 
         var spinUp = new SpinUpRequest(
             request.CallerId, body.AppName!, body.ConfigEncryptionToken!, body.SessionId ?? 0, (int?)body.Dpi);
-        var answer = await grains.WithMandelboxTimeout(grains.Mandelbox(body.MandelboxId!).SpinUp(spinUp));
+        var mandelbox = grains.Mandelbox(body.MandelboxId!);
+        await using var registration = aborted.Register(() => mandelbox.CallerLeft().Ignore());
+        var answer = await grains.WithMandelboxTimeout(mandelbox.SpinUp(spinUp));
         return answer.Access is { } access
             ? WireResult.Result(new SpinUpResult(access.Port32262, access.Port32263, access.Port32273, access.AesKey))
             : WireResult.Refused(answer.Failure?.Reason ?? "the mandelbox did not come up");

@@ -19,6 +19,8 @@ public sealed partial class HostGrain(
     IOptions<WarmUpOptions> warmUp,
     IOptions<HostOptions> options,
     IOptions<DockerOptions> docker,
+    IOptions<QueueOptions> queue,
+    TimeProvider timeProvider,
     ILogger<HostGrain> logger)
     : Grain, IHostGrain
 {
@@ -27,6 +29,7 @@ public sealed partial class HostGrain(
     private readonly Queue<MandelboxDescription> _ended = new();
     private readonly Dictionary<string, string> _registered = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, string> _notReady = new(StringComparer.Ordinal);
+    private readonly LeaseQueue _queue = new(queue.Value.Capacity);
     private LeaseAllocator _leases = null!;
     private HostStatus _status = HostStatus.Starting;
     private MachineFigures? _figures;
@@ -58,16 +61,25 @@ public sealed partial class HostGrain(
         return Task.CompletedTask;
     }
 
-    public Task<LeaseAnswer> AcquireLease(LeaseRequest request)
+    public async Task<LeaseAnswer> AcquireLease(LeaseRequest request)
     {
-        var answer = ReasonClosed(request.MandelboxId) is { } closed ? LeaseAnswer.Refused(closed) : _leases.Acquire(request);
+        var answer = ReasonClosed(request.MandelboxId) is { } closed ? LeaseAnswer.Refused(closed)
+            : _queue.Count > 0 && _leases.Find(request.MandelboxId) is null ? LeaseAnswer.Full("others wait already")
+            : _leases.Acquire(request);
+        if (answer.IsFull && request.MandelboxId != MandelboxIds.WarmUp && _queue.TryAdd(request) is { } waiting)
+        {
+            answer = await WaitAsync(waiting, answer.Refusal!);
+        }
+
         if (answer.Refusal is { } refusal)
         {
             LogRefused(request.MandelboxId, refusal);
         }
 
-        return Task.FromResult(answer);
+        return answer;
     }
+
+    public Task<int?> QueuePlace(string mandelboxId) => Task.FromResult(_queue.PlaceOf(mandelboxId));
 
     public Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports) =>
         Task.FromResult(ReasonClosed(mandelboxId) is { } closed ? LeaseAnswer.Refused(closed) : _leases.Adopt(leaseId, mandelboxId, ports));
@@ -81,16 +93,23 @@ public sealed partial class HostGrain(
             LogNotKept(refusal);
         }
 
+        ServeQueue();
+
         return Task.CompletedTask;
     }
 
     public Task ReleaseLease(string mandelboxId, Guid leaseId)
     {
-        if (!_leases.Release(mandelboxId, leaseId))
+        if (_queue.Find(leaseId) is { } waiting)
+        {
+            _queue.Answer(waiting, LeaseAnswer.Refused("it waits no more"));
+        }
+        else if (!_leases.Release(mandelboxId, leaseId))
         {
             LogNotHeld(mandelboxId, leaseId);
         }
 
+        ServeQueue();
         return Task.CompletedTask;
     }
 
@@ -108,6 +127,7 @@ public sealed partial class HostGrain(
     public Task ForgetSandbox(string name)
     {
         _leases.Sandboxes.Forget(name);
+        ServeQueue();
         return Task.CompletedTask;
     }
 
@@ -174,7 +194,7 @@ public sealed partial class HostGrain(
     // An array: what crosses a grain call needs a type that has a copier, which a collection expression need not have.
     public Task<IReadOnlyList<MandelboxDescription>> ListMandelboxes() =>
         Task.FromResult<IReadOnlyList<MandelboxDescription>>(
-            _mandelboxes.Values.OrderBy(m => m.CreatedAt).ThenBy(m => m.MandelboxId, StringComparer.Ordinal).ToArray());
+            _mandelboxes.Values.OrderBy(m => m.CreatedAt).ThenBy(m => m.MandelboxId, StringComparer.Ordinal).Select(WithPlace).ToArray());
 
     public Task<IReadOnlyList<MandelboxDescription>> ListEnded(int limit) =>
         Task.FromResult<IReadOnlyList<MandelboxDescription>>(_ended.Reverse().Take(limit).ToArray());
@@ -202,6 +222,7 @@ public sealed partial class HostGrain(
             FailedSpinUps = _failedSpinUps,
             Leaks = _differences,
             Sandboxes = _leases.Sandboxes.Figures,
+            Queue = [.. _queue.Mandelboxes],
         });
     }
 
@@ -214,6 +235,7 @@ public sealed partial class HostGrain(
 
             // Belongs to one drain: another one begins with a grace again.
             _refusesAssigned = false;
+            ServeQueue();
         }
 
         return Task.CompletedTask;
@@ -245,6 +267,7 @@ public sealed partial class HostGrain(
     public Task RefuseSpinUps()
     {
         _refusesAssigned = true;
+        ServeQueue();
         return Task.CompletedTask;
     }
 
@@ -290,8 +313,37 @@ public sealed partial class HostGrain(
     public Task ReportGpus(IReadOnlyList<GpuDescription> gpus)
     {
         _leases.Gpus.Update(gpus);
+        ServeQueue();
         return Task.CompletedTask;
     }
+
+    private async Task<LeaseAnswer> WaitAsync(WaitingRequest waiting, string refusal)
+    {
+        LogWaits(waiting.Request.MandelboxId, _queue.Count, refusal);
+        using var answered = new CancellationTokenSource();
+        await Task.WhenAny(waiting.Answer, Task.Delay(queue.Value.Timeout, timeProvider, answered.Token));
+        await answered.CancelAsync();
+        _queue.Answer(waiting, LeaseAnswer.Refused($"{refusal}; it waited {queue.Value.Timeout.TotalSeconds:0.#} s in the queue"));
+        return await waiting.Answer;
+    }
+
+    /// <summary>Gives to those that wait what is free now. Once the host takes no spin-ups, none waits.</summary>
+    private void ServeQueue()
+    {
+        while (_queue.Next is { } next)
+        {
+            var answer = ReasonClosed(next.Request.MandelboxId) is { } closed ? LeaseAnswer.Refused(closed) : _leases.Acquire(next.Request);
+            if (answer.IsFull)
+            {
+                return;
+            }
+
+            _queue.Answer(next, answer);
+        }
+    }
+
+    private MandelboxDescription WithPlace(MandelboxDescription mandelbox) =>
+        _queue.Count > 0 ? mandelbox with { QueuePlace = _queue.PlaceOf(mandelbox.MandelboxId) } : mandelbox;
 
     private string? ReasonClosed(string mandelboxId) => _status switch
     {
@@ -304,6 +356,9 @@ public sealed partial class HostGrain(
 
     [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: no lease: {Reason}")]
     private partial void LogRefused(string mandelboxId, string reason);
+
+    [LoggerMessage(LogLevel.Information, "Mandelbox {MandelboxId} waits at place {Place}: {Reason}")]
+    private partial void LogWaits(string mandelboxId, int place, string reason);
 
     [LoggerMessage(LogLevel.Warning, "What a container of an earlier run uses cannot be kept for it: {Reason}")]
     private partial void LogNotKept(string reason);

@@ -38,13 +38,13 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
 
         if (!ttys.TryAcquire(owner, out var tty))
         {
-            return LeaseAnswer.Refused($"no TTY is free: all {TtyPool.Capacity} are in use; try again when a mandelbox has ended");
+            return LeaseAnswer.Full($"no TTY is free: all {TtyPool.Capacity} are in use; try again when a mandelbox has ended");
         }
 
         if (!gpus.TryPlace(owner, out var gpuIndex, out var refusal))
         {
             ttys.Release(owner, tty);
-            return LeaseAnswer.Refused(refusal);
+            return LeaseAnswer.Full(refusal);
         }
 
         if (request.RequestedPorts is not { Count: > 0 } && sandboxes.TryTake(out var sandbox))
@@ -67,7 +67,9 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
                 ReleasePorts(owner, ports);
                 gpus.Release(owner);
                 ttys.Release(owner, tty);
-                return LeaseAnswer.Refused(Explain(refused, hostPort, transport));
+                return refused == PortRefusal.Exhausted
+                    ? LeaseAnswer.Full(Explain(refused, hostPort, transport))
+                    : LeaseAnswer.Refused(Explain(refused, hostPort, transport));
             }
 
             ports.Add(new PortBinding(port, transport, hostPort));
@@ -176,6 +178,8 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
         _leases.Values
             .Where(l => !_held.Contains(l.MandelboxId))
             .FirstOrDefault(l => l.Ports.Any(p => p.HostPort == hostPort && p.Transport == transport))?.MandelboxId;
+
+    public Lease? Find(string owner) => _leases.GetValueOrDefault(owner);
 
     /// <summary>The mandelbox whose lease has this sandbox, or null.</summary>
     public string? FindBySandbox(string sandbox) =>

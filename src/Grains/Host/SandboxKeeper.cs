@@ -19,7 +19,9 @@ public sealed partial class SandboxKeeper(
 {
     private TaskCompletionSource _due = NewSignal();
 
-    /// <summary>Before the next try. It grows until a mandelbox comes or goes: of an image that ends at once, each try looks like a success.</summary>
+    /// <summary>
+    /// Before the next try. It grows until a mandelbox comes or goes: with an image that ends at once, each try looks like a success.
+    /// </summary>
     private TimeSpan _pause = options.Value.RetryAfter;
     private string? _image;
     private bool _isImageMissing;

@@ -77,7 +77,7 @@ public static class ContainerLabels
     public static bool IsOfHost(IReadOnlyDictionary<string, string> labels, string instanceName, string root) =>
         labels.GetValueOrDefault(Host) == instanceName || labels.GetValueOrDefault(Root) == root;
 
-    /// <summary>Whether a mandelbox's container is this host's, and outlived the run that made it. A network sandbox is of no run.</summary>
+    /// <summary>Whether a mandelbox's container is this host's, and outlived the run that made it. A sandbox is of no run.</summary>
     public static bool IsOfEarlierRun(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
         IsOfHost(labels, owner.InstanceName, owner.Root) && labels.GetValueOrDefault(Run) != owner.Run && !labels.ContainsKey(Sandbox);
 

@@ -60,6 +60,14 @@ public sealed partial class MandelboxGrain(
         return context.Tasks.SpinUp = SpinUpAsync(context, plan);
     }
 
+    public async Task CallerLeft()
+    {
+        if (_context is { } context && --context.Tasks.Callers == 0 && await Host.QueuePlace(Id) is not null && context.Tasks.Callers == 0)
+        {
+            Observe(EndAsync(context, EndCause.UserLeft, "its caller hung up while it waited for a lease"), "end");
+        }
+    }
+
     public async Task<string?> Reattach(ReattachRequest request)
     {
         if (_context is not null)
@@ -123,7 +131,12 @@ public sealed partial class MandelboxGrain(
         await EndAsync(context, EndCause.Remains, "it had gone, and this was left of it", options.Value.StopTimeout);
     }
 
-    public Task<MandelboxDescription?> Describe() => Task.FromResult(_context?.Describe());
+    public async Task<MandelboxDescription?> Describe() => _context switch
+    {
+        null => null,
+        { State.Current: MandelboxState.Allocated } context => context.Describe() with { QueuePlace = await Host.QueuePlace(Id) },
+        var context => context.Describe(),
+    };
 
     public async Task<bool> Stop(string reason, EndCause cause = EndCause.Operator)
     {
@@ -312,10 +325,14 @@ public sealed partial class MandelboxGrain(
             return Refuse($"mandelbox {context.MandelboxId} is being taken down; it can be spun up again once it has gone");
         }
 
-        return context.Tasks.SpinUp is { } answer && context.RequiredRequest.UserId == request.UserId
-            && context.RequiredRequest.SessionId == request.SessionId
-                ? answer
-                : Refuse($"mandelbox {context.MandelboxId} exists already, for another user or session");
+        if (context.Tasks.SpinUp is { } answer && context.RequiredRequest.UserId == request.UserId
+            && context.RequiredRequest.SessionId == request.SessionId)
+        {
+            context.Tasks.Callers++;
+            return answer;
+        }
+
+        return Refuse($"mandelbox {context.MandelboxId} exists already, for another user or session");
 
         static Task<SpinUpAnswer> Refuse(string reason) => Task.FromResult(SpinUpAnswer.Failed("duplicate", reason));
     }

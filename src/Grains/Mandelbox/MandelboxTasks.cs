@@ -8,6 +8,9 @@ public sealed class MandelboxTasks
     /// <summary>The spin-up; repeated requests get its answer.</summary>
     public Task<SpinUpAnswer>? SpinUp { get; set; }
 
+    /// <summary>How many callers wait for the spin-up.</summary>
+    public int Callers { get; set; } = 1;
+
     /// <summary>Cancels running steps and calls once the mandelbox is to end.</summary>
     public CancellationTokenSource Ending { get; } = new();
 

@@ -1,3 +1,4 @@
+using HostService.Grains.Host;
 using HostService.Grains.Lifecycle;
 using HostService.Grains.Mandelbox.Ecs;
 using HostService.Grains.Mandelbox.Steps;
@@ -45,6 +46,7 @@ public class ProvisioningPlans(
     AgentContainers agentContainers,
     IOptions<MandelboxOptions> options,
     IOptions<DockerOptions> docker,
+    IOptions<QueueOptions> queue,
     ILogger<ProvisioningPlans> logger)
 {
     private HostEnvironment Environment => hostInfo.Current.Environment;
@@ -58,7 +60,7 @@ public class ProvisioningPlans(
     /// </remarks>
     public virtual SpinUpPlan ForRequest(IHostGrain host)
     {
-        var lease = new LeaseStep(host);
+        var lease = new LeaseStep(host, timeout: queue.Value.Timeout + options.Value.StepTimeout);
         return new(
             Preparation:
             [

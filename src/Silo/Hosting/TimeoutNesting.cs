@@ -1,3 +1,4 @@
+using HostService.Grains.Host;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.UserConfigs;
@@ -8,14 +9,15 @@ namespace HostService.Silo.Hosting;
 /// Timeouts of different sections that must nest. The inner one must fire first: only it gives a handled result. When the outer one fires
 /// first, a spin-up fails for user configs that it could do without, and configs whose upload still runs count as not saved.
 /// </summary>
-public sealed class TimeoutNesting(IOptions<UserConfigsOptions> userConfigs, IOptions<CloudStorageOptions> cloudStorage)
+public sealed class TimeoutNesting(
+    IOptions<UserConfigsOptions> userConfigs, IOptions<CloudStorageOptions> cloudStorage, IOptions<QueueOptions> queue)
     : IValidateOptions<MandelboxOptions>
 {
     public ValidateOptionsResult Validate(string? name, MandelboxOptions options)
     {
         try
         {
-            var faults = Validate(options, userConfigs.Value, cloudStorage.Value).ToList();
+            var faults = Validate(options, userConfigs.Value, cloudStorage.Value, queue.Value).ToList();
             return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
         }
         catch (Exception exception) when (exception is OptionsValidationException or InvalidOperationException)
@@ -26,8 +28,15 @@ public sealed class TimeoutNesting(IOptions<UserConfigsOptions> userConfigs, IOp
     }
 
     /// <summary>Every fault, each with what to do; empty when there is none.</summary>
-    public static IEnumerable<string> Validate(MandelboxOptions mandelbox, UserConfigsOptions userConfigs, CloudStorageOptions cloudStorage)
+    public static IEnumerable<string> Validate(
+        MandelboxOptions mandelbox, UserConfigsOptions userConfigs, CloudStorageOptions cloudStorage, QueueOptions queue)
     {
+        if (queue.Timeout > TimeSpan.Zero && queue.Timeout + mandelbox.StepTimeout > mandelbox.SpinUpTimeout)
+        {
+            yield return $"Queue:Timeout is {queue.Timeout}; with Mandelbox:StepTimeout ({mandelbox.StepTimeout}) "
+                + $"it must not be longer than Mandelbox:SpinUpTimeout ({mandelbox.SpinUpTimeout}): a spin-up that waited must still have time.";
+        }
+
         if (userConfigs.FetchTimeout >= mandelbox.StepTimeout)
         {
             yield return $"UserConfigs:FetchTimeout is {userConfigs.FetchTimeout}; "

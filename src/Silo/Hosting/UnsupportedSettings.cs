@@ -12,20 +12,6 @@ internal static class UnsupportedSettings
         {
             yield return $"WarmPool:Apps:{app.Key} is {app.Value}; this version keeps no mandelboxes waiting: leave it out.";
         }
-
-        if (configuration["Queue:Capacity"] is not (null or "" or "0"))
-        {
-            yield return $"Queue:Capacity is {configuration["Queue:Capacity"]}; this version queues no spin-ups, a full host refuses them: "
-                + "leave it out.";
-        }
-    }
-
-    /// <summary>The keys of section <c>Queue</c>.</summary>
-    internal sealed class Queue
-    {
-        public string? Capacity { get; set; }
-
-        public string? Timeout { get; set; }
     }
 
     /// <summary>The keys of section <c>WarmPool</c>.</summary>

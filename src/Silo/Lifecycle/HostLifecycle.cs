@@ -230,7 +230,31 @@ public static class HostLifecycle
 
     /// <remarks>Without the token of the start, whose cancellation would stop it: it stops at its own row.</remarks>
     private static HostStep StartLoop<T>(string name)
-        where T : BackgroundService => Start<T>(name, (loop, _) => loop.StartAsync(CancellationToken.None));
+        where T : BackgroundService => Start(name, async (host, token) =>
+        {
+            var loop = host.Get<T>();
+            await loop.StartAsync(CancellationToken.None);
+            _ = DrainOnFaultAsync(host, loop);
+        });
+
+    /// <summary>Loops handle the faults of others. One of our own leaves a host that does only a part of its work.</summary>
+    private static async Task DrainOnFaultAsync(HostContext host, BackgroundService loop)
+    {
+        try
+        {
+            await loop.ExecuteTask!;
+        }
+        catch (OperationCanceledException)
+        {
+            // It was stopped.
+        }
+        catch (Exception exception)
+        {
+            host.LogCrash(exception);
+            host.Shutdown.Request(new ShutdownRequest(
+                ShutdownReason.Crash, $"{loop.GetType().Name} failed: {exception.Message}", ExitCodes.Failed, Drains: true));
+        }
+    }
 
     private static HostStep StopLoop<T>(string name)
         where T : BackgroundService => Stop<T>(name, (loop, token) => loop.StopAsync(token));

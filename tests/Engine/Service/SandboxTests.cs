@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using HostService.Grains.Mandelbox;
-using HostService.Infrastructure.Docker;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Engine.Service;

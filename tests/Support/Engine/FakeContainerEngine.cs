@@ -134,6 +134,7 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             }
 
             _watchers.Clear();
+            Changed();
         }
     }
 
@@ -252,7 +253,11 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             }
 
             _watchers.Add(opened);
-            return new Subscription(opened.Reader, () => Locked(() => _watchers.Remove(opened)));
+            return new Subscription(opened.Reader, () => Locked(() =>
+            {
+                Changed();
+                return _watchers.Remove(opened);
+            }));
         }, cancellationToken);
 
     private async Task<T> Perform<T>(EngineCall call, string subject, Func<T> effect, CancellationToken cancellationToken)

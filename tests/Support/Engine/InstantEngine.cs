@@ -17,7 +17,7 @@ namespace HostService.Tests.Support;
 public sealed class InstantEngine : IAsyncDisposable
 {
     /// <summary>The images that it has.</summary>
-    private static readonly string[] Images = [FakeContainerEngine.DemoImage, FakeContainerEngine.SandboxImage];
+    private static readonly string[] Images = ["fractal/mandelboxes/demo:current-build", "fractal/mandelboxes/sandbox:current-build"];
 
     private readonly ScratchDirectory _directory = new();
     private readonly ConcurrentDictionary<string, Container> _containers = new(StringComparer.Ordinal);

@@ -163,7 +163,9 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     private static async Task<(Process Keeper, int Pid)> LaunchAsync(string[] arguments, IReadOnlyDictionary<string, string> environment)
     {
         // HOST_SERVICE names the installed binary, which starts faster than the one that was built with the tests.
-        var program = Environment.GetEnvironmentVariable("HOST_SERVICE") ?? Path.Combine(AppContext.BaseDirectory, "host-service");
+        var program = Environment.GetEnvironmentVariable("HOST_SERVICE") is { Length: > 0 } installed
+            ? installed
+            : Path.Combine(AppContext.BaseDirectory, "host-service");
         var start = new ProcessStartInfo("/bin/sh", ["-c", Keeper, program, .. arguments])
         {
             UseShellExecute = false,

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
+using HostService.Grains.Host;
 using HostService.Grains.Mandelbox;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.UserConfigs;
@@ -15,12 +16,13 @@ public sealed partial class TimeoutTests
     private readonly MandelboxOptions _mandelbox = new();
     private readonly UserConfigsOptions _configs = new();
     private readonly CloudStorageOptions _storage = new();
+    private readonly QueueOptions _queue = new();
 
     [Fact]
     public void By_default_each_ends_before_the_one_around_it()
     {
         var shutdown = new ShutdownOptions();
-        Assert.Empty(TimeoutNesting.Validate(_mandelbox, _configs, _storage));
+        Assert.Empty(TimeoutNesting.Validate(_mandelbox, _configs, _storage, _queue));
         Assert.True(_configs.SaveTimeout < _mandelbox.CleanUpTimeout);
         Assert.True(_mandelbox.CleanUpTimeout < _mandelbox.StopTimeout);
         Assert.True(_mandelbox.StopTimeout < shutdown.MandelboxTimeout);
@@ -45,9 +47,19 @@ public sealed partial class TimeoutTests
         _configs.SaveTimeout = _mandelbox.CleanUpTimeout;
         _configs.FetchTimeout = _mandelbox.StepTimeout;
         _storage.FlushTimeout = _mandelbox.CleanUpTimeout;
-        var faults = TimeoutNesting.Validate(_mandelbox, _configs, _storage).ToList();
+        var faults = TimeoutNesting.Validate(_mandelbox, _configs, _storage, _queue).ToList();
         Assert.Equal(3, faults.Count);
         Assert.All(faults, fault => Assert.Contains("must be shorter than Mandelbox:", fault, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_wait_in_the_queue_that_leaves_no_time_for_the_spin_up_is_a_fault()
+    {
+        _queue.Timeout = _mandelbox.SpinUpTimeout - _mandelbox.StepTimeout;
+        Assert.Empty(TimeoutNesting.Validate(_mandelbox, _configs, _storage, _queue));
+
+        _queue.Timeout += TimeSpan.FromSeconds(1);
+        Assert.Contains("Queue:Timeout", Assert.Single(TimeoutNesting.Validate(_mandelbox, _configs, _storage, _queue)), StringComparison.Ordinal);
     }
 
     private static string Root([CallerFilePath] string here = "") =>

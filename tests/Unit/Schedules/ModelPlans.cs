@@ -1,4 +1,5 @@
 using HostService.GrainInterfaces;
+using HostService.Grains.Host;
 using HostService.Grains;
 using HostService.Grains.Lifecycle;
 using HostService.Grains.Mandelbox;
@@ -23,7 +24,7 @@ internal sealed class ModelPlans(
     IOptions<MandelboxOptions> options,
     Collaborators parts) : ProvisioningPlans(
         info, capabilities, engine, parts.Files, parts.Input, parts.Database, parts.UserConfigs, parts.CloudStorage, records,
-        agentContainers, options, Options.Create(new DockerOptions()), NullLogger<ProvisioningPlans>.Instance)
+        agentContainers, options, Options.Create(new DockerOptions()), Options.Create(new QueueOptions()), NullLogger<ProvisioningPlans>.Instance)
 {
     private static readonly ArchiveKey Key = ArchiveKey.New("0123456789");
 

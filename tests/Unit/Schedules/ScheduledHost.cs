@@ -320,8 +320,8 @@ internal sealed class ScheduledHost
         _grains = ModelGrains.Create(this, type => type == typeof(IHostGrain) ? _hostGrain : AddMandelbox());
         _sandboxes = new SandboxKeeper(engine, _grains, info, docker, options, _clock, NullLogger<SandboxKeeper>.Instance);
         _hostGrain = new HostGrain(
-            info, new FakePortProbe(), new NoShutdown(), new NoShutdown(), [new Recorder(this), _sandboxes], Options.Create(new WarmUpOptions()), hostOptions,
-            docker, NullLogger<HostGrain>.Instance);
+            info, new FakePortProbe(), new NoShutdown(), new NoShutdown(), [new Recorder(this), _sandboxes], Options.Create(new WarmUpOptions()),
+            hostOptions, docker, Options.Create(new QueueOptions()), _clock, NullLogger<HostGrain>.Instance);
         _ = _grains.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
         _ = _hostGrain.SetStatus(HostStatus.Active);
         _events = new ContainerEventDispatcher(

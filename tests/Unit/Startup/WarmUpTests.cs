@@ -1,5 +1,6 @@
 using HostService.GrainInterfaces;
 using HostService.Grains;
+using HostService.Grains.Host;
 using HostService.Grains.Mandelbox;
 using HostService.Grains.Mandelbox.Ecs;
 using HostService.Grains.Mandelbox.Steps;
@@ -241,6 +242,7 @@ public sealed class WarmUpTests : IDisposable
             new AgentContainers(_engine, mandelbox, _clock, NullLogger<AgentContainers>.Instance),
             mandelbox,
             Options.Create(new DockerOptions()),
+            Options.Create(new QueueOptions()),
             NullLogger<ProvisioningPlans>.Instance);
         return new ThrowAwayMandelbox(
             _grains.Factory,
