@@ -40,9 +40,8 @@ public interface IHostGrain : IGrainWithStringKey
     Task<IReadOnlyList<Lease>> ListLeases();
 
     /// <summary>
-    /// Reserves three ports for a further network sandbox, whose container the caller starts. Null while none is wanted: the pool is full, no
-    /// port is free, the host is closed, or a spin-up runs that does not wait in the
-    /// queue: it must not wait for the engine.
+    /// Reserves three ports for a further network sandbox, whose container the caller starts. Null while none is wanted: the pool is full,
+    /// no port is free, the host is closed, or a spin-up runs that does not wait in the queue: it must not wait for the engine.
     /// </summary>
     Task<NetworkSandbox?> BeginSandbox();
 

@@ -1,8 +1,8 @@
 namespace HostService.GrainInterfaces;
 
 /// <summary>
-/// A small container that holds a network namespace and publishes three host ports. The container of one mandelbox joins it, which is faster
-/// than publishing ports of its own.
+/// A small container that holds a network namespace and publishes three host ports. The container of one mandelbox joins it, which is
+/// faster than publishing ports of its own.
 /// </summary>
 /// <param name="Name">The container's name.</param>
 /// <param name="State">Where it is in its life.</param>
@@ -26,6 +26,9 @@ public enum SandboxState
     /// <summary>It belongs to the lease of a mandelbox.</summary>
     Used,
 
-    /// <summary>It is to be removed; its ports are free once it is.</summary>
+    /// <summary>A mandelbox has used it. It is to be removed; its ports are free once it is.</summary>
     Spent,
+
+    /// <summary>It did not start, or ended before a mandelbox got it. It is to be removed as well.</summary>
+    Ended,
 }

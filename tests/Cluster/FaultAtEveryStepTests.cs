@@ -21,13 +21,16 @@ namespace HostService.Tests.Cluster;
 /// Each step of a spin-up, as <see cref="ProvisioningPlans"/> lists them, fails in every way, and so does each undo: the caller is answered,
 /// and nothing is held afterwards.
 /// </summary>
-public sealed class FaultAtEveryStepTests : IAsyncLifetime
+public class FaultAtEveryStepTests : IAsyncLifetime
 {
     private readonly Faults _faults = new();
     private HostCluster _cluster = null!;
 
+    protected virtual int SandboxPool => 0;
+
     public async Task InitializeAsync() => _cluster = await new HostCluster
     {
+        SandboxPool = SandboxPool,
         Replace = services => services.AddSingleton<ProvisioningPlans>(provider =>
             ActivatorUtilities.CreateInstance<FaultyPlans>(provider, _faults)),
     }.StartAsync();
@@ -236,4 +239,10 @@ public sealed class FaultAtEveryStepTests : IAsyncLifetime
             return StepResult.Done;
         }
     }
+}
+
+/// <summary>The same with mandelboxes that join network sandboxes: whatever fails, the pool is full afterwards.</summary>
+public sealed class FaultAtEveryStepWithSandboxesTests : FaultAtEveryStepTests
+{
+    protected override int SandboxPool => 2;
 }

@@ -54,6 +54,9 @@ public sealed class HostCluster : IAsyncDisposable
     /// <summary>Whether the host takes spin-ups from the start.</summary>
     public bool Start { get; init; } = true;
 
+    /// <summary>The number of network sandboxes that are kept ready.</summary>
+    public int SandboxPool { get; init; }
+
     /// <summary>Replaces or adds services.</summary>
     public Action<IServiceCollection> Replace { get; init; } = _ => { };
 
@@ -67,6 +70,8 @@ public sealed class HostCluster : IAsyncDisposable
 
     /// <summary>Called by the tests in place of the real event stream.</summary>
     public ContainerEventDispatcher Events { get; private set; } = null!;
+
+    public SandboxKeeper Sandboxes => Services.GetRequiredService<SandboxKeeper>();
 
     public IServiceProvider Services => _cluster.Silos[0].ServiceProvider;
 
@@ -94,6 +99,7 @@ public sealed class HostCluster : IAsyncDisposable
             services.AddSingleton<IShutdownSignal>(new RecordingShutdown(_shutdowns));
             services.AddSingleton<IShutdownControl>(new RecordingControl(() => Restarts++));
             services.AddMandelboxes();
+            services.Configure<DockerOptions>(o => o.SandboxPool = SandboxPool);
             Replace(services);
             services.Configure<HostOptions>(o => (o.Root, o.RuntimeRoot) = (Root, RuntimeRoot));
             services.Configure<MandelboxOptions>(o =>
@@ -118,22 +124,61 @@ public sealed class HostCluster : IAsyncDisposable
             await Host.SetStatus(HostStatus.Active);
         }
 
+        if (SandboxPool > 0)
+        {
+            Engine.Images.Add(FakeContainerEngine.SandboxImage);
+            await Sandboxes.StartAsync(CancellationToken.None);
+            await UntilPoolIsReadyAsync();
+        }
+
         return this;
     }
 
     /// <summary>Everything that a mandelbox can hold has been released. A container that has ended stays where the ECS agent made it.</summary>
     public async Task AssertNothingIsHeldAsync()
     {
+        await UntilPoolIsReadyAsync();
         var host = await Host.Describe();
-        Assert.Equal((0, 0, 0, 0), (host.Ttys.Used, host.TcpPorts.Used, host.UdpPorts.Used, host.Slots.Used));
+        var ready = (await Host.ListSandboxes()).Select(sandbox => sandbox.Name).ToList();
+        Assert.Equal(
+            (0, 2 * ready.Count, ready.Count, 0), (host.Ttys.Used, host.TcpPorts.Used, host.UdpPorts.Used, host.Slots.Used));
         Assert.Equal((0, 0), (host.Mandelboxes, host.Leaks));
-        Assert.DoesNotContain(Engine.Containers, c => c.Running || !c.Labels.ContainsKey(AgentLabel));
+        Assert.DoesNotContain(Engine.Containers, c => !ready.Contains(c.Name) && (c.Running || !c.Labels.ContainsKey(AgentLabel)));
         Assert.Equal(0, Input.Open);
         Assert.Empty(CloudStorage.Mounted);
         Assert.Empty(CloudStorage.Prepared);
         Assert.Empty(Database.Rows);
         Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(Root, "*", SearchOption.AllDirectories), path => !IsShared(path));
         Assert.Empty(Directory.Exists(RuntimeRoot) ? Directory.EnumerateFiles(RuntimeRoot, "*", SearchOption.AllDirectories) : []);
+    }
+
+    /// <summary>
+    /// The pool of network sandboxes is full, and no other sandbox is there. Asked again after every answer: the host hears of a change in
+    /// the engine a moment later.
+    /// </summary>
+    public async Task UntilPoolIsReadyAsync()
+    {
+        using var late = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (await Host.ListSandboxes() is var all
+            && SandboxPool > 0 && (all.Count != SandboxPool || all.Any(sandbox => sandbox.State != SandboxState.Ready)))
+        {
+            Assert.False(late.IsCancellationRequested, string.Join(", ", all));
+        }
+    }
+
+    /// <summary>Ends a network sandbox, and tells of it as the event stream does: where that fails, everything is compared.</summary>
+    public async Task DieSandboxAsync(string sandbox)
+    {
+        var container = Engine.Containers.Single(c => c.Name == sandbox);
+        Engine.Die(sandbox);
+        try
+        {
+            await OnEventAsync("die", container.Id, 0);
+        }
+        catch (TimeoutException)
+        {
+            await Events.ReconcileAsync(CancellationToken.None);
+        }
     }
 
     /// <summary>Ends a mandelbox's container and reports it.</summary>
@@ -183,6 +228,7 @@ public sealed class HostCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await Sandboxes.StopAsync(CancellationToken.None);
         await _cluster.DisposeAsync();
         Directory.Delete(Root, recursive: true);
         if (Directory.Exists(RuntimeRoot))

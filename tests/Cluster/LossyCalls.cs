@@ -42,7 +42,8 @@ internal sealed class LossyCalls : IOutgoingGrainCallFilter
     {
         lock (_gate)
         {
-            var found = _planned.FindIndex(p => p.Method == context.MethodName && p.Matches(context.Request.GetArgument(0)));
+            var found = _planned.FindIndex(p => p.Method == context.MethodName
+                && p.Matches(context.Request.GetArgumentCount() > 0 ? context.Request.GetArgument(0) : null));
             if (found < 0)
             {
                 return null;

@@ -66,6 +66,46 @@ public sealed class LostAnswerTests
         Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
     }
 
-    private Task<HostCluster> StartAsync() =>
-        new HostCluster { Replace = services => services.AddSingleton<IOutgoingGrainCallFilter>(_calls) }.StartAsync();
+    [Theory]
+    [InlineData(nameof(IHostGrain.BeginSandbox), false)]
+    [InlineData(nameof(IHostGrain.BeginSandbox), true)]
+    [InlineData(nameof(IHostGrain.SandboxStarted), false)]
+    [InlineData(nameof(IHostGrain.SandboxStarted), true)]
+    [InlineData(nameof(IHostGrain.SandboxEnded), false)]
+    [InlineData(nameof(IHostGrain.SandboxEnded), true)]
+    [InlineData(nameof(IHostGrain.ForgetSandbox), false)]
+    [InlineData(nameof(IHostGrain.ForgetSandbox), true)]
+    [InlineData(nameof(IHostGrain.ListSandboxes), false)]
+    public async Task Whatever_call_of_a_sandbox_is_lost_the_pool_is_full_again_and_nothing_else_is_there(string call, bool isDelivered)
+    {
+        await using var cluster = await StartAsync(sandboxPool: 2);
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        var used = (await cluster.Mandelbox("m1").Describe())!.Lease!.Sandbox;
+        var unused = (await cluster.Host.ListSandboxes()).First(sandbox => sandbox.Name != used).Name;
+        _calls.Lose(call, isDelivered);
+
+        await cluster.DieSandboxAsync(unused);
+        Assert.True(await cluster.Mandelbox("m1").Stop("test"));
+
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_mandelbox_ends_with_its_sandbox_also_if_the_call_that_says_so_is_lost(bool isDelivered)
+    {
+        await using var cluster = await StartAsync(sandboxPool: 2);
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        _calls.Lose(nameof(IHostGrain.SandboxEnded), isDelivered);
+
+        await cluster.DieSandboxAsync((await cluster.Mandelbox("m1").Describe())!.Lease!.Sandbox!);
+
+        await cluster.Watcher.Until("m1", MandelboxState.Gone);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    private Task<HostCluster> StartAsync(int sandboxPool = 0) =>
+        new HostCluster { SandboxPool = sandboxPool, Replace = services => services.AddSingleton<IOutgoingGrainCallFilter>(_calls) }.StartAsync();
 }

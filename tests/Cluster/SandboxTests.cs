@@ -155,7 +155,7 @@ public sealed class SandboxTests : IAsyncLifetime
 
         await DieAsync((await _cluster.Host.ListSandboxes()).First(s => s.State == SandboxState.Ready).Name);
         await UntilReadyAsync(Size);
-        await UntilAsync(sandboxes => sandboxes.Count == Size);
+        await UntilAsync(_cluster, sandboxes => sandboxes.Count == Size);
 
         await _cluster.Engine.Until(engine => engine.Containers.Count == Size);
     }
@@ -182,6 +182,64 @@ public sealed class SandboxTests : IAsyncLifetime
         Assert.Contains(await _cluster.Host.ListSandboxes(), sandbox => sandbox.Name == known[0].Name);
     }
 
+    /// <summary>The pause does not end here.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_sandbox_that_ends_by_itself_is_removed_and_the_next_one_is_made_after_a_pause(bool atOnce)
+    {
+        await using var cluster = new HostCluster { SandboxPool = Size, Configure = o => o.RetryAfter = TimeSpan.FromHours(1) };
+        await cluster.StartAsync();
+        if (atOnce)
+        {
+            // After the start of the mandelbox, the one that replaces its sandbox ends before its start is answered.
+            cluster.Engine.BeforeAnswerOf(EngineCall.Start, () =>
+            {
+                cluster.Engine.BeforeAnswerOf(EngineCall.Start, () => cluster.DieSandboxAsync(cluster.Engine.Containers[^1].Name));
+                return Task.CompletedTask;
+            });
+            Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+            await cluster.Engine.Until(engine => engine.CallsOf(EngineCall.Remove) == 1);
+        }
+        else
+        {
+            await cluster.DieSandboxAsync((await cluster.Host.ListSandboxes())[0].Name);
+        }
+
+        await UntilAsync(cluster, sandboxes => sandboxes.All(s => s.State is SandboxState.Ready or SandboxState.Used));
+        Assert.Single(await cluster.Host.ListSandboxes(), sandbox => sandbox.State == SandboxState.Ready);
+        Assert.Equal(Size + (atOnce ? 2 : 0), cluster.Engine.CallsOf(EngineCall.Create));
+        Assert.Null((await cluster.Mandelbox("m2").SpinUp(HostCluster.Request())).Failure);
+        Assert.Null((await cluster.Mandelbox("m3").SpinUp(HostCluster.Request())).Failure);
+    }
+
+    [Fact]
+    public async Task Without_the_image_mandelboxes_come_up_and_once_it_is_there_the_pool_is_filled()
+    {
+        await using var cluster = await new HostCluster { Replace = services => services.Configure<DockerOptions>(o => o.SandboxPool = Size) }.StartAsync();
+        await cluster.Sandboxes.StartAsync(CancellationToken.None);
+        await cluster.Engine.Until(engine => engine.CallsOf(EngineCall.FindImage) > 0);
+
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        Assert.Single(cluster.Engine.Containers);
+        await cluster.Mandelbox("m1").Stop("test");
+
+        cluster.Engine.Images.Add(FakeContainerEngine.SandboxImage);
+        await UntilReadyAsync(cluster, Size);
+    }
+
+    [Fact]
+    public async Task Where_another_program_has_taken_its_port_a_sandbox_is_made_anew_with_others()
+    {
+        await using var cluster = new HostCluster { SandboxPool = Size };
+        cluster.Engine.FailNext(EngineCall.Start, EngineFailure.PortTaken);
+
+        await cluster.StartAsync();
+
+        Assert.Equal(Size + 1, cluster.Engine.CallsOf(EngineCall.Create));
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
     [Fact]
     public async Task A_restored_lease_keeps_its_sandbox_and_other_mandelboxes_do_not_get_its_ports()
     {
@@ -203,13 +261,16 @@ public sealed class SandboxTests : IAsyncLifetime
         await _cluster.Events.OnEventAsync(new ContainerEvent("die", container.Id, container.Labels, 0, DateTimeOffset.UtcNow), CancellationToken.None);
     }
 
-    private Task UntilReadyAsync(int count) => UntilAsync(sandboxes => sandboxes.Count(s => s.State == SandboxState.Ready) == count);
+    private Task UntilReadyAsync(int count) => UntilReadyAsync(_cluster, count);
+
+    private static Task UntilReadyAsync(HostCluster cluster, int count) =>
+        UntilAsync(cluster, sandboxes => sandboxes.Count(s => s.State == SandboxState.Ready) == count);
 
     /// <summary>Asked again after every change in the engine, and after every answer: the host hears of a change a moment later.</summary>
-    private async Task UntilAsync(Func<IReadOnlyList<NetworkSandbox>, bool> holds)
+    private static async Task UntilAsync(HostCluster cluster, Func<IReadOnlyList<NetworkSandbox>, bool> holds)
     {
         using var late = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!holds(await _cluster.Host.ListSandboxes()))
+        while (!holds(await cluster.Host.ListSandboxes()))
         {
             late.Token.ThrowIfCancellationRequested();
             await Task.Yield();

@@ -163,15 +163,21 @@ public sealed partial class ContainerEventDispatcher(
         engine.ListAsync(ContainerLabels.OfAnyHost, cancellationToken);
 
     /// <summary>A container that outlived its run keeps what its labels say until it is removed: it may run, or be started.</summary>
-    private Task HoldEarlierLeasesAsync(IEnumerable<ContainerDescription> ofAnyHost) => Host.HoldLeases(
-    [
-        .. ofAnyHost
-            .Where(container => ContainerLabels.IsOfEarlierRun(container.Labels, Owner))
-            .Select(container => ContainerLabels.Read(container.Labels) is { } lease
-                ? lease with { MandelboxId = HeldFor + container.Id }
-                : null)
-            .OfType<Lease>(),
-    ]);
+    private async Task HoldEarlierLeasesAsync(IEnumerable<ContainerDescription> ofAnyHost)
+    {
+        await Host.HoldLeases(
+        [
+            .. ofAnyHost
+                .Where(container => ContainerLabels.IsOfEarlierRun(container.Labels, Owner))
+                .Select(container => ContainerLabels.Read(container.Labels) is { } lease
+                    ? lease with { MandelboxId = HeldFor + container.Id }
+                    : null)
+                .OfType<Lease>(),
+        ]);
+
+        // The sandbox of one that was removed is spent.
+        sandboxes.Wake();
+    }
 
     private async Task RemoveIfStrayAsync(ContainerDescription container)
     {

@@ -18,6 +18,11 @@ public sealed partial class SandboxKeeper(
     ILogger<SandboxKeeper> logger) : BackgroundService, IMandelboxWatcher
 {
     private TaskCompletionSource _due = NewSignal();
+
+    /// <summary>
+    /// Before the next try. It grows until a mandelbox comes or goes: with an image that ends at once, each try looks like a success.
+    /// </summary>
+    private TimeSpan _pause = options.Value.RetryAfter;
     private string? _image;
     private bool _isImageMissing;
 
@@ -30,9 +35,10 @@ public sealed partial class SandboxKeeper(
     /// <summary>A spin-up that ended may have taken a sandbox, and a mandelbox that has gone leaves one.</summary>
     public void Moved(MandelboxDescription mandelbox)
     {
-        if (mandelbox.State is MandelboxState.Running or MandelboxState.Gone)
+        if (mandelbox.State is MandelboxState.Running or MandelboxState.Dying or MandelboxState.Gone)
         {
-            _due.TrySetResult();
+            _pause = options.Value.RetryAfter;
+            Wake();
         }
     }
 
@@ -44,17 +50,17 @@ public sealed partial class SandboxKeeper(
             await grains.GetGrain<IMandelboxGrain>(mandelbox).SandboxEnded(sandbox);
         }
 
-        _due.TrySetResult();
+        Wake();
     }
 
-    /// <summary>Removes containers of sandboxes that the host does not know, and reports the end of those that do not run.</summary>
+    /// <summary>Removes containers of sandboxes that nobody knows, and reports the end of those that do not run.</summary>
     public async Task ReconcileAsync(CancellationToken cancellationToken)
     {
         var listed = await ListAsync(cancellationToken);
 
         // After the engine's list: what is on that list belongs to a sandbox that is known by now, if to any.
         var known = await Host.ListSandboxes();
-        foreach (var stray in listed.Keys.Except(known.Select(sandbox => sandbox.Name)))
+        foreach (var stray in await WithoutUserAsync(listed.Keys.Except(known.Select(sandbox => sandbox.Name)), cancellationToken))
         {
             LogStray(stray);
             await engine.RemoveAsync(stray, cancellationToken);
@@ -67,62 +73,115 @@ public sealed partial class SandboxKeeper(
                 await OnEndedAsync(sandbox.Name);
             }
         }
+
+        Wake();
     }
 
-    /// <summary>Removes the containers of all sandboxes of this host but those that go on.</summary>
-    public async Task RemoveLeftAsync(IEnumerable<Lease> goOn, CancellationToken cancellationToken)
-    {
-        var left = (await ListAsync(cancellationToken)).Keys.Except(goOn.Select(lease => lease.Sandbox));
-        await Task.WhenAll(left.Select(name => engine.RemoveAsync(name!, cancellationToken)));
-    }
+    /// <summary>The sandboxes of earlier runs that no container has joined, or only one of these.</summary>
+    public async Task<IReadOnlyList<string>> ListLeftAsync(IReadOnlySet<string> containerIds, CancellationToken cancellationToken) =>
+        await WithoutUserAsync((await ListAsync(cancellationToken)).Keys, cancellationToken, containerIds);
 
-    /// <summary>Removes every sandbox that no mandelbox uses. The host begins no more by then.</summary>
+    /// <summary>Removes the sandboxes of earlier runs that no container has joined.</summary>
+    public async Task RemoveLeftAsync(CancellationToken cancellationToken) => await Task.WhenAll(
+        (await ListLeftAsync(new HashSet<string>(), cancellationToken)).Select(name => engine.RemoveAsync(name, cancellationToken)));
+
+    /// <summary>Removes every sandbox that no mandelbox uses, and tries again what fails. The host begins no more by then.</summary>
     public async Task RemoveAllAsync(CancellationToken cancellationToken)
     {
-        var unused = (await Host.ListSandboxes()).Where(sandbox => sandbox.State != SandboxState.Used);
-        await Task.WhenAll(unused.Select(async sandbox =>
+        while (true)
         {
-            await Host.SandboxEnded(sandbox.Name);
-            await RemoveAsync(sandbox.Name, cancellationToken);
-        }));
-    }
+            try
+            {
+                var known = (await Host.ListSandboxes()).ToLookup(sandbox => sandbox.State == SandboxState.Used, sandbox => sandbox.Name);
+                if (known.Count == 0 && docker.Value.SandboxesIn(Environment) == 0)
+                {
+                    return;
+                }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        var pause = options.Value.RetryAfter;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var due = _due = NewSignal();
-            var isDone = await TryFillAsync(stoppingToken);
-            var next = isDone
-                ? due.Task.WaitAsync(stoppingToken)
-                : Task.Delay(pause, timeProvider, stoppingToken);
-            await next.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            pause = isDone ? options.Value.RetryAfter : Backoff.Next(pause, options.Value.RetryAtMost);
+                // Also one whose creation was answered too late.
+                var listed = await WithoutUserAsync((await ListAsync(cancellationToken)).Keys, cancellationToken);
+                await Task.WhenAll(known[false].Union(listed.Except(known[true])).Select(async name =>
+                {
+                    await Host.SandboxEnded(name);
+                    await RemoveAsync(name, cancellationToken);
+                }));
+                return;
+            }
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                // The engine's fault, or a call to the host was lost.
+                LogFailed(exception.Message, exception);
+                await Task.Delay(options.Value.RetryAfter, timeProvider, cancellationToken);
+            }
         }
     }
 
+    /// <summary>Until it is cancelled: fills the pool, and again when something has happened.</summary>
+    public async Task RunAsync(CancellationToken stoppingToken)
+    {
+        await using var end = stoppingToken.Register(Wake);
+        var isDone = true;
+        while (true)
+        {
+            var due = _due = NewSignal();
+            isDone = await TryFillAsync(afterFailure: !isDone, stoppingToken);
+            if (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+
+            await (isDone ? due.Task : Task.Delay(_pause, timeProvider, stoppingToken))
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            _pause = isDone ? _pause : Backoff.Next(_pause, options.Value.RetryAtMost);
+        }
+    }
+
+    /// <summary>There may be something to start or to remove.</summary>
+    public void Wake() => _due.TrySetResult();
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => RunAsync(stoppingToken);
+
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <param name="afterFailure">Whether the last try failed, and there was a pause since.</param>
     /// <returns>Whether nothing is to be done until something happens.</returns>
-    private async Task<bool> TryFillAsync(CancellationToken cancellationToken)
+    private async Task<bool> TryFillAsync(bool afterFailure, CancellationToken cancellationToken)
     {
         try
         {
-            foreach (var spent in (await Host.ListSandboxes()).Where(sandbox => sandbox.State == SandboxState.Spent))
+            // None is being started now: what is listed so did not start, or the host's answer was lost.
+            var over = (await Host.ListSandboxes()).Where(s => s.State is not (SandboxState.Ready or SandboxState.Used)).ToList();
+            foreach (var sandbox in over)
             {
-                await RemoveAsync(spent.Name, cancellationToken);
+                await Host.SandboxEnded(sandbox.Name);
+                await RemoveAsync(sandbox.Name, cancellationToken);
             }
 
-            if (docker.Value.SandboxesIn(Environment) == 0)
+            if (!afterFailure && over.Any(sandbox => sandbox.State != SandboxState.Spent))
+            {
+                // The next ones may end as well.
+                return false;
+            }
+
+            var size = docker.Value.SandboxesIn(Environment);
+            if (size == 0)
             {
                 return true;
             }
 
+            // Not until the pool is full: those of an image that ends at once would never fill it.
             _image ??= await FindImageAsync(cancellationToken);
-            while (_image is { } image && !cancellationToken.IsCancellationRequested && await Host.BeginSandbox() is { } sandbox)
+            for (var i = 0; i < size && _image is not null && !cancellationToken.IsCancellationRequested; i++)
             {
-                await StartAsync(sandbox, image);
+                if (await Host.BeginSandbox() is not { } sandbox)
+                {
+                    break;
+                }
+
+                if (!await StartAsync(sandbox, _image, cancellationToken))
+                {
+                    return false;
+                }
             }
 
             return _image is not null;
@@ -166,7 +225,7 @@ public sealed partial class SandboxKeeper(
     }
 
     /// <summary>Not cancelled half-way: a container whose creation was not awaited could appear after the pool is cleared.</summary>
-    private async Task StartAsync(NetworkSandbox sandbox, string image)
+    private async Task<bool> StartAsync(NetworkSandbox sandbox, string image, CancellationToken cancellationToken)
     {
         try
         {
@@ -180,25 +239,24 @@ public sealed partial class SandboxKeeper(
                     CapDrop = ["ALL"],
                 },
                 CancellationToken.None);
-            await engine.StartAsync(sandbox.Name, CancellationToken.None);
         }
-        catch (ContainerEngineException exception)
+        catch (ContainerEngineException exception) when (exception.Failure == EngineFailure.NotFound)
         {
-            await Host.SandboxEnded(sandbox.Name);
-            if (exception.Failure != EngineFailure.NotFound)
-            {
-                throw;
-            }
-
             SayImageIsMissing();
-            return;
+            return false;
         }
 
+        await engine.StartAsync(sandbox.Name, CancellationToken.None);
         _isImageMissing = false;
         if (await Host.SandboxStarted(sandbox.Name))
         {
             LogReady(sandbox.Name);
+            return true;
         }
+
+        // It has ended, or the pool was cleared meanwhile.
+        await RemoveAsync(sandbox.Name, cancellationToken);
+        return false;
     }
 
     private async Task RemoveAsync(string name, CancellationToken cancellationToken)
@@ -212,6 +270,18 @@ public sealed partial class SandboxKeeper(
         (await engine.ListAsync(ContainerLabels.OfAnySandbox, cancellationToken))
             .Where(container => ContainerLabels.SandboxOf(container.Labels, Owner) == container.Name)
             .ToDictionary(container => container.Name, container => container.Running, StringComparer.Ordinal);
+
+    /// <summary>Those of these sandboxes that no container has joined but those that are named.</summary>
+    private async Task<IReadOnlyList<string>> WithoutUserAsync(
+        IEnumerable<string> sandboxes, CancellationToken cancellationToken, IReadOnlySet<string>? except = null)
+    {
+        var all = sandboxes.ToList();
+        return all.Count == 0
+            ? all
+            : [.. all.Except((await engine.ListAsync(ContainerLabels.OfAnyHost, cancellationToken))
+                .Where(container => except?.Contains(container.Id) != true)
+                .Select(container => ContainerLabels.NetworkOf(container.Labels)!))];
+    }
 
     [LoggerMessage(LogLevel.Debug, "Network sandbox {Sandbox} is ready")]
     private partial void LogReady(string sandbox);

@@ -103,7 +103,7 @@ public sealed class SandboxPool(PortPool tcpPorts, PortPool udpPorts, int size)
     {
         if (_sandboxes.TryGetValue(name, out var sandbox) && sandbox.State is SandboxState.Starting or SandboxState.Ready)
         {
-            _sandboxes[name] = sandbox with { State = SandboxState.Spent };
+            _sandboxes[name] = sandbox with { State = SandboxState.Ended };
         }
     }
 
@@ -116,10 +116,10 @@ public sealed class SandboxPool(PortPool tcpPorts, PortPool udpPorts, int size)
         }
     }
 
-    /// <summary>Its container is removed. Only one that is spent is forgotten.</summary>
+    /// <summary>Its container is removed. Only one that is spent or has ended is forgotten.</summary>
     public void Forget(string name)
     {
-        if (_sandboxes.TryGetValue(name, out var sandbox) && sandbox.State == SandboxState.Spent)
+        if (_sandboxes.TryGetValue(name, out var sandbox) && sandbox.State is SandboxState.Spent or SandboxState.Ended)
         {
             _sandboxes.Remove(name);
             Release(name, sandbox.Ports);

@@ -77,9 +77,9 @@ public static class ContainerLabels
     public static bool IsOfHost(IReadOnlyDictionary<string, string> labels, string instanceName, string root) =>
         labels.GetValueOrDefault(Host) == instanceName || labels.GetValueOrDefault(Root) == root;
 
-    /// <summary>Whether a container is this host's, and outlived the run that made it.</summary>
+    /// <summary>Whether a mandelbox's container is this host's, and outlived the run that made it. A sandbox is of no run.</summary>
     public static bool IsOfEarlierRun(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
-        IsOfHost(labels, owner.InstanceName, owner.Root) && labels.GetValueOrDefault(Run) != owner.Run;
+        IsOfHost(labels, owner.InstanceName, owner.Root) && labels.GetValueOrDefault(Run) != owner.Run && !labels.ContainsKey(Sandbox);
 
     /// <summary>Whether the earlier run used this root; another's user configs may be unsaved. Older versions' labels name none.</summary>
     public static bool IsOfRoot(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
@@ -108,9 +108,12 @@ public static class ContainerLabels
             ports.Add(port);
         }
 
-        return new Lease(
-            leaseId, mandelboxId, tty, gpu, ports, labels.GetValueOrDefault(Network) is { Length: > 0 } sandbox ? sandbox : null);
+        return new Lease(leaseId, mandelboxId, tty, gpu, ports, NetworkOf(labels));
     }
+
+    /// <summary>The sandbox that a mandelbox's container has joined, or null.</summary>
+    public static string? NetworkOf(IReadOnlyDictionary<string, string> labels) =>
+        labels.GetValueOrDefault(Network) is { Length: > 0 } sandbox ? sandbox : null;
 
     /// <summary>Throws where <see cref="Read"/> gives null.</summary>
     public static ReattachRequest ReadReattachRequest(ContainerDescription container) => new(

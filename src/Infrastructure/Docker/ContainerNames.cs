@@ -13,8 +13,8 @@ public static class ContainerNames
     public const string SandboxApp = "mandelboxes/sandbox";
 
     /// <summary>
-    /// The first image that contains the first pattern, or else the next one; <c>*</c> is any part of a path. A network sandbox is found by its
-    /// own name only: it is no app.
+    /// The first image that contains the first pattern, or else the next one; <c>*</c> is any part of a path. A network sandbox is found by
+    /// its own name only: it is no app.
     /// </summary>
     public static string? FindImage(IReadOnlyCollection<string> images, IEnumerable<string> patterns) => patterns
         .Select(pattern => images.FirstOrDefault(image => Regex.IsMatch(image, Expression(pattern), RegexOptions.NonBacktracking)

@@ -51,8 +51,8 @@ public sealed class DockerOptions : IValidatedOptions
     public int LogFiles { get; set; } = 3;
 
     /// <summary>
-    /// Network sandboxes that are kept ready; 0: mandelboxes publish their ports themselves. Default: 4 in deployed environments, 2 in local
-    /// ones.
+    /// Network sandboxes that are kept ready; 0: mandelboxes publish their ports themselves. Default: 4 in deployed environments, 2 in
+    /// local ones.
     /// </summary>
     public int? SandboxPool { get; set; }
 
@@ -72,7 +72,8 @@ public sealed class DockerOptions : IValidatedOptions
         UpToOneHour("Docker:KeepAlive", KeepAlive),
         (PidsLimit is > 0 or -1, $"Docker:PidsLimit is {PidsLimit}; it must be over 0, for example 4096, or -1 for no limit."),
         (LogFileBytes >= 1024, $"Docker:LogFileBytes is {LogFileBytes}; it must be at least 1024."),
-        (SandboxPool is null or (>= 0 and <= 1000), $"Docker:SandboxPool is {SandboxPool}; it must be 0 for no sandboxes, or at most 1000."),
+        (SandboxPool is null or (>= 0 and <= 1000),
+            $"Docker:SandboxPool is {SandboxPool}; it must be 0 for no sandboxes, or at most 1000."),
         (LogFiles >= 1, $"Docker:LogFiles is {LogFiles}; it must be at least 1."),
         (ReconnectDelay <= MaxReconnectDelay,
             $"Docker:ReconnectDelay ({ReconnectDelay}) must not be over Docker:MaxReconnectDelay ({MaxReconnectDelay})."));

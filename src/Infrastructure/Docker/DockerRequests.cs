@@ -34,7 +34,8 @@ internal static class DockerRequests
             NetworkMode = spec.NetworkOf is { } other ? $"container:{other}" : null,
             PortBindings = Published(spec).GroupBy(Key).ToDictionary(
                 g => g.Key,
-                g => (IList<Wire.PortBinding>)[.. g.Select(p => new Wire.PortBinding { HostIP = Address, HostPort = p.HostPort.ToString() })]),
+                g => (IList<Wire.PortBinding>)
+                    [.. g.Select(p => new Wire.PortBinding { HostIP = Address, HostPort = p.HostPort.ToString() })]),
             Devices =
                 [.. spec.Devices.Select(d => new DeviceMapping { PathOnHost = d, PathInContainer = d, CgroupPermissions = "rwm" })],
             Tmpfs = spec.Tmpfs.ToDictionary(),
@@ -88,7 +89,8 @@ internal static class DockerRequests
 
     private static bool HasIpv6() => Socket.OSSupportsIPv6 && NetworkInterface.GetAllNetworkInterfaces()
         .SelectMany(network => network.GetIPProperties().UnicastAddresses)
-        .Any(address => address.Address is { AddressFamily: AddressFamily.InterNetworkV6, IsIPv6LinkLocal: false } ip && !IPAddress.IsLoopback(ip));
+        .Select(address => address.Address)
+        .Any(ip => ip is { AddressFamily: AddressFamily.InterNetworkV6, IsIPv6LinkLocal: false } && !IPAddress.IsLoopback(ip));
 
     private static Dictionary<string, IDictionary<string, bool>> Filter(params (string Name, IEnumerable<string> Values)[] filters) =>
         filters.ToDictionary(f => f.Name, f => (IDictionary<string, bool>)f.Values.Distinct().ToDictionary(v => v, _ => true));

@@ -39,7 +39,8 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
         }
 
         ThrowIfNotReclaimable();
-        var bound = File.ReadLines(MarkerPath).Where(l => l.StartsWith(Bound, StringComparison.Ordinal));
+        var lines = IsEmpty ? [] : File.ReadLines(MarkerPath);
+        var bound = lines.Where(l => l.StartsWith(Bound, StringComparison.Ordinal));
         _bound.UnionWith(bound.Select(l => l[Bound.Length..]));
         if (kept.Count > 0)
         {
@@ -61,6 +62,12 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     {
         if (!File.Exists(MarkerPath))
         {
+            if (IsEmpty)
+            {
+                // Of a run that was killed before it could write the marker, or after it had removed it.
+                return;
+            }
+
             throw new IOException(
                 $"{_options.Root} was not made by this service (it has no {Marker}), so it is not removed: move it away.");
         }
@@ -159,6 +166,8 @@ public sealed partial class HostDirectories(IOptions<HostOptions> options, ILogg
     }
 
     public void Dispose() => _marker?.Dispose();
+
+    private bool IsEmpty => Directory.Exists(_options.Root) && !Directory.EnumerateFileSystemEntries(_options.Root).Any();
 
     private string MarkerPath => Path.Combine(_options.Root, Marker);
 

@@ -91,7 +91,9 @@ public static class HostLifecycle
             StopLoop<EngineEventLoop>("stop watching the engine"),
             StartLoop<EngineEventLoop>("watch the engine")),
         new(
-            Stop<SandboxKeeper>("remove network sandboxes", (sandboxes, token) => sandboxes.RemoveAllAsync(token)),
+            Stop("remove network sandboxes", (host, token) => host.EndCause == EndCause.EngineLost
+                ? Task.CompletedTask
+                : host.Get<SandboxKeeper>().RemoveAllAsync(token)),
             StopLoop<SandboxKeeper>("stop keeping network sandboxes"),
             StartLoop<SandboxKeeper>("keep network sandboxes")),
         new(Stop("end the mandelboxes", EndMandelboxesAsync, options.MandelboxTimeout)),

@@ -93,7 +93,7 @@ public sealed partial class Leftovers(
         await Task.WhenAll(containers
             .ExceptBy(Reattached.Select(request => request.ContainerId), container => container.Id)
             .Select(container => EndAsync(container, cancellationToken)));
-        await sandboxes.RemoveLeftAsync(Reattached.Select(request => request.Lease), cancellationToken);
+        await sandboxes.RemoveLeftAsync(cancellationToken);
         await cloudStorage.ReclaimAsync(ReattachedIds, cancellationToken);
         await SaveUserConfigsAsync(discardUnsaved, cancellationToken);
         OrRefuse(() => directories.Reclaim(ReattachedIds));
@@ -104,11 +104,14 @@ public sealed partial class Leftovers(
     public async Task<IReadOnlyList<string>> DescribeAsync(CancellationToken cancellationToken)
     {
         await startup.ReachAsync(cancellationToken);
+        var containers = await OfThisRootAsync(cancellationToken);
+        var left = await sandboxes.ListLeftAsync(containers.Select(container => container.Id).ToHashSet(), cancellationToken);
         return
         [
-            .. (await OfThisRootAsync(cancellationToken)).Select(c =>
+            .. containers.Select(c =>
                 $"container {c.Name} ({c.Status}) of mandelbox {c.Labels.GetValueOrDefault(ContainerLabels.MandelboxId)} would be "
                 + (c.Running ? "stopped and removed" : "removed")),
+            .. left.Select(sandbox => $"container {sandbox}, a network sandbox, would be removed"),
             .. RecordsOfEnded().Where(r => KeyOfSave(r) is not null).Select(r => $"user configs of mandelbox {r} would be saved"),
             .. directories.Leftover is { } root ? [$"directory {root} would be removed"] : Array.Empty<string>(),
         ];

@@ -38,7 +38,7 @@ public sealed class KillTests(EngineFixture engine)
     public Task What_a_run_that_was_killed_leaves_is_reclaimed(string point) => RepeatAsync(async () =>
     {
         using var directory = new ScratchDirectory();
-        var settings = ServiceSettings.Local(engine.Endpoint, directory);
+        var settings = ServiceSettings.Local(engine.Endpoint, directory).With(("Docker__SandboxPool", "2"));
         await KillAsync(settings, point);
 
         var (code, _, errors) = await ServiceProcess.CommandAsync(settings.Environment, "reclaim");
@@ -52,7 +52,7 @@ public sealed class KillTests(EngineFixture engine)
     public Task The_next_run_takes_over_what_runs_and_removes_the_rest(string point) => RepeatAsync(async () =>
     {
         using var directory = new ScratchDirectory();
-        var settings = ServiceSettings.Local(engine.Endpoint, directory);
+        var settings = ServiceSettings.Local(engine.Endpoint, directory).With(("Docker__SandboxPool", "2"));
         var before = await KillAsync(settings, point);
 
         await using (var next = await ServiceProcess.StartAsync(settings.With(("Host__OnLeftovers", "reattach"))))
@@ -89,6 +89,7 @@ public sealed class KillTests(EngineFixture engine)
         }
 
         await service.ReadyAsync();
+        await TestService.UntilPoolIsReadyAsync(service);
         var before = await UpAsync(service.Http, settings, "before");
         if (point.StartsWith("->", StringComparison.Ordinal))
         {
@@ -140,15 +141,17 @@ public sealed class KillTests(EngineFixture engine)
     private async Task AssertNothingIsLeftAsync(ServiceSettings settings)
     {
         Assert.Empty(await ContainersAsync(settings));
+        Assert.Empty(await ContainersAsync(settings, ContainerLabels.SandboxHost));
         Assert.False(Directory.Exists(settings.Root));
         Assert.False(Directory.Exists(settings.Records) && Directory.EnumerateFileSystemEntries(settings.Records).Any());
     }
 
-    private async Task<IReadOnlyList<ContainerDescription>> ContainersAsync(ServiceSettings settings)
+    private async Task<IReadOnlyList<ContainerDescription>> ContainersAsync(
+        ServiceSettings settings, string label = ContainerLabels.Host)
     {
         await using var services = EngineFixture.Connect(engine.Endpoint);
         var client = services.GetRequiredService<IContainerEngine>();
-        var all = await client.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = settings.InstanceName }, default);
+        var all = await client.ListAsync(new Dictionary<string, string> { [label] = settings.InstanceName }, default);
         return [.. (await Task.WhenAll(all.Select(c => client.InspectAsync(c.Id, default)))).OfType<ContainerDescription>()];
     }
 }

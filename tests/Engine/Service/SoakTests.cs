@@ -13,11 +13,14 @@ namespace HostService.Tests.Engine.Service;
 public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
 {
     private const int AtOnce = 16;
+    private const int Sandboxes = 4;
     private const int LongRun = 100_000;
     private static readonly TimeSpan QuietTimeout = TimeSpan.FromMinutes(2);
 
-    [Fact]
-    public async Task Thousands_of_mandelboxes_leave_nothing_behind_whatever_the_engine_does()
+    [Theory]
+    [InlineData(AtOnce, 0)]
+    [InlineData(2, Sandboxes)]
+    public async Task Thousands_of_mandelboxes_leave_nothing_behind_whatever_the_engine_does(int atOnce, int sandboxes)
     {
         var cycles = EnvironmentNumber.Read("SOAK_CYCLES") ?? 300;
         var seed = EnvironmentNumber.Read("SOAK_SEED") ?? Environment.TickCount;
@@ -25,8 +28,11 @@ public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
         using var directory = new ScratchDirectory();
         await using var engine = await InstantEngine.StartAsync(seed, faultRate: 0.03);
         await using var service = await ServiceProcess.StartAsync(ServiceSettings.Local(engine.Endpoint, directory).With(
-            ("Mandelbox__RetryAfter", "00:00:00.050"), ("Mandelbox__RetryAtMost", "00:00:00.200"), ("Logging__LogLevel__Default", "Error")));
-        var run = new Run(service, seed, name => Task.Run(() => engine.Die(name)));
+            ("Docker__SandboxPool", $"{sandboxes}"), ("Mandelbox__RetryAfter", "00:00:00.050"), ("Mandelbox__RetryAtMost", "00:00:00.200"), ("Logging__LogLevel__Default", "Error")));
+
+        // Also a sandbox may end, and its mandelbox with it.
+        var run = new Run(
+            service, seed, atOnce, name => Task.Run(() => engine.Die(name.EndsWith('1') ? engine.NetworkOf(name) ?? name : name)));
 
         // Pools of connections and threads fill first.
         var first = Math.Max(cycles / 10, 150);
@@ -35,11 +41,12 @@ public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
         await run.CyclesAsync(cycles - first);
         var late = await ProcessFootprint.ReadAsync(service.Pid);
 
-        output.WriteLine($"{run.Up} came up, {run.Refused} were refused; {engine.Calls} calls of the engine");
+        output.WriteLine($"{run.Up} came up, {run.Refused} were refused; {engine.Calls} calls of the engine; {engine.Joined} joined");
         output.WriteLine($"after {first}: {early}; at the end: {late}");
         Assert.True(run.Up > cycles / 2, $"only {run.Up} of {cycles} came up");
         Assert.True(run.Refused > 0, "no fault was seen by a caller");
-        Assert.Equal(0, engine.Containers);
+        Assert.True(sandboxes == 0 ? engine.Joined == 0 : engine.Joined > cycles / 10, $"only {engine.Joined} have joined a sandbox");
+        Assert.Equal(sandboxes, engine.Containers);
         Assert.DoesNotContain(
             Directory.GetDirectories(service.Settings.Root, "*", SearchOption.AllDirectories), d => d.Contains("soak-", StringComparison.Ordinal) && !d.Contains("/logs/", StringComparison.Ordinal));
         Assert.Empty(Directory.Exists(service.Settings.Records) ? Directory.GetFiles(service.Settings.Records) : []);
@@ -51,24 +58,26 @@ public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
         }
 
         Assert.Equal(0, await service.EndAsync());
+        Assert.Equal(0, engine.Containers);
         Assert.False(Directory.Exists(service.Settings.Root));
     }
 
     [EngineFact]
     public async Task On_a_real_engine_they_leave_nothing_behind_either()
     {
-        await using var service = await TestService.StartAsync(real.Endpoint);
+        await using var service = await TestService.StartAsync(real.Endpoint, ("Docker__SandboxPool", $"{Sandboxes}"));
         var run = new Run(
-            service.Process, seed: 1, name => DockerCommand.RunAsync(real.Endpoint, "kill", name));
+            service.Process, seed: 1, AtOnce, name => DockerCommand.RunAsync(real.Endpoint, "kill", name));
 
         await run.CyclesAsync(Math.Max(AtOnce, (EnvironmentNumber.Read("SOAK_CYCLES") ?? 0) / 100));
 
         Assert.Equal(0, run.Refused);
         await service.AssertNothingIsLeftAsync();
         Assert.Equal(0, await service.Process.EndAsync());
+        Assert.Empty(await service.SandboxesAsync());
     }
 
-    private sealed class Run(ServiceProcess service, int seed, Func<string, Task> die)
+    private sealed class Run(ServiceProcess service, int seed, int atOnce, Func<string, Task> die)
     {
         private int _next;
         private int _up;
@@ -81,7 +90,7 @@ public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
         public async Task CyclesAsync(int count)
         {
             var last = _next + count;
-            await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(worker => WorkAsync(last, new Random(seed + worker + _next))));
+            await Task.WhenAll(Enumerable.Range(0, atOnce).Select(worker => WorkAsync(last, new Random(seed + worker + _next))));
             await QuietAsync();
         }
 
@@ -115,15 +124,14 @@ public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
             Interlocked.Decrement(ref _next);
         }
 
-        /// <summary>Waits until the last mandelbox has gone.</summary>
+        /// <summary>Waits until the last mandelbox has gone, and the pool of sandboxes is full.</summary>
         private async Task QuietAsync()
         {
             using var limit = new CancellationTokenSource(QuietTimeout);
             while (true)
             {
                 var host = JsonNode.Parse(await service.Http.GetStringAsync("/v1/host", limit.Token))!;
-                string[] pools = ["ttys", "tcpPorts", "udpPorts", "slots"];
-                if ((int)host["mandelboxes"]! == 0 && pools.All(pool => (int)host[pool]!["used"]! == 0) && (int)host["leaks"]! == 0)
+                if (TestService.Held(host) == "" && (int)(host["sandboxes"]?["used"] ?? 0) == 0 && (int)host["leaks"]! == 0)
                 {
                     return;
                 }

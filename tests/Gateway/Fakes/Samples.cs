@@ -31,6 +31,7 @@ internal static class Samples
         TcpPorts = new PoolFigures(48123, 4),
         UdpPorts = new PoolFigures(48124, 2),
         Slots = new PoolFigures(4, 2),
+        Sandboxes = new PoolFigures(4, 1),
         Mandelboxes = 2,
         Gpus =
         [

@@ -18,6 +18,8 @@ public sealed class MetricsTests
         Assert.Contains("host_service_ready 1", lines);
         Assert.Contains("host_service_pool_capacity{pool=\"tty\"} 54", lines);
         Assert.Contains("host_service_pool_used{pool=\"slot\"} 2", lines);
+        Assert.Contains("host_service_pool_capacity{pool=\"sandbox\"} 4", lines);
+        Assert.Contains("host_service_pool_used{pool=\"sandbox\"} 1", lines);
         Assert.Contains("host_service_mandelboxes{state=\"running\"} 2", lines);
         Assert.Contains("host_service_mandelboxes{state=\"dying\"} 0", lines);
         Assert.Contains("host_service_leaks 0", lines);
@@ -28,6 +30,14 @@ public sealed class MetricsTests
         Assert.Contains("host_service_machine_cpu_utilisation_ratio 0.125", lines);
         // What could not be read is left out.
         Assert.DoesNotContain(lines, l => l.StartsWith("host_service_machine_disk_", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_host_without_a_pool_of_sandboxes_has_no_figures_of_one()
+    {
+        await using var host = await GatewayHost.LocalAsync(Answering(Samples.Host() with { Sandboxes = null }));
+
+        Assert.DoesNotContain(await ScrapeAsync(host), line => line.Contains("pool=\"sandbox\"", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -199,8 +209,8 @@ public sealed class MetricsTests
         Assert.Contains(lines, l => l.StartsWith("dotnet_process_memory_working_set_bytes ", StringComparison.Ordinal));
     }
 
-    private static FakeGrains Answering() => new FakeGrains()
-        .Host(nameof(IHostGrain.Describe), Samples.Host())
+    private static FakeGrains Answering(HostDescription? host = null) => new FakeGrains()
+        .Host(nameof(IHostGrain.Describe), host ?? Samples.Host())
         .Host<IReadOnlyList<MandelboxDescription>>(nameof(IHostGrain.ListMandelboxes), [Samples.Mandelbox(), Samples.Mandelbox("box-2")]);
 
     private static async Task<string[]> ScrapeAsync(GatewayHost host)

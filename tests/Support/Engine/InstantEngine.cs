@@ -16,8 +16,8 @@ namespace HostService.Tests.Support;
 /// </summary>
 public sealed class InstantEngine : IAsyncDisposable
 {
-    /// <summary>The image that it has.</summary>
-    public const string Image = "fractal/mandelboxes/demo:current-build";
+    /// <summary>The images that it has.</summary>
+    private static readonly string[] Images = ["fractal/mandelboxes/demo:current-build", "fractal/mandelboxes/sandbox:current-build"];
 
     private readonly ScratchDirectory _directory = new();
     private readonly ConcurrentDictionary<string, Container> _containers = new(StringComparer.Ordinal);
@@ -54,6 +54,9 @@ public sealed class InstantEngine : IAsyncDisposable
 
     public int Calls { get; private set; }
 
+    /// <summary>How many containers have joined another one's network, and were started.</summary>
+    public int Joined { get; private set; }
+
     /// <param name="faultRate">How many of the calls fail, 0 to 1.</param>
     public static async Task<InstantEngine> StartAsync(int seed, double faultRate)
     {
@@ -70,6 +73,9 @@ public sealed class InstantEngine : IAsyncDisposable
             End(container, exitCode: 1);
         }
     }
+
+    /// <summary>The container whose network the container of this name has joined, or null.</summary>
+    public string? NetworkOf(string name) => Find(name)?.Network;
 
     public async ValueTask DisposeAsync()
     {
@@ -124,7 +130,7 @@ public sealed class InstantEngine : IAsyncDisposable
             case (_, ["info"]):
                 return (200, new JsonObject { ["ID"] = _directory.Path, ["DefaultRuntime"] = "runc", ["Runtimes"] = new JsonObject { ["runc"] = new JsonObject() } });
             case (_, ["images", "json"]):
-                return (200, new JsonArray(new JsonObject { ["Id"] = "sha256:0", ["RepoTags"] = new JsonArray(Image) }));
+                return (200, new JsonArray(new JsonObject { ["Id"] = "sha256:0", ["RepoTags"] = new JsonArray([.. Images]) }));
             case ("POST", ["containers", "create"]):
                 return await CreateAsync(request);
             case ("GET", ["containers", "json"]):
@@ -140,7 +146,12 @@ public sealed class InstantEngine : IAsyncDisposable
         {
             case ("GET", ["json"]):
                 return (200, container.Inspected());
+            case ("POST", ["start"]) when container.Network is { } network && Find(network) is not { State: "running" }:
+                return Find(network) is { } ended
+                    ? (409, new JsonObject { ["message"] = $"cannot join network of a non running container: {ended.Id}" })
+                    : (404, new JsonObject { ["message"] = $"No such container: {network}" });
             case ("POST", ["start"]):
+                Joined += container.Network is null ? 0 : 1;
                 container.State = "running";
                 Tell("start", container);
                 if (dies)
@@ -172,7 +183,7 @@ public sealed class InstantEngine : IAsyncDisposable
     {
         var name = request.Query["name"].ToString();
         var body = (await JsonNode.ParseAsync(request.Body))!;
-        var container = new Container(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)), name, body["Labels"]?.AsObject() ?? []);
+        var container = new Container(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)), name, body["Labels"]?.AsObject() ?? [], NetworkIn(body));
         lock (_gate)
         {
             if (Find(name) is not null)
@@ -186,6 +197,10 @@ public sealed class InstantEngine : IAsyncDisposable
         Tell("create", container);
         return (201, new JsonObject { ["Id"] = container.Id });
     }
+
+    /// <summary>As dockerd, which looks for the other container when this one is started.</summary>
+    private static string? NetworkIn(JsonNode body) =>
+        (string?)body["HostConfig"]?["NetworkMode"] is ['c', 'o', 'n', 't', 'a', 'i', 'n', 'e', 'r', ':', .. var other] ? other : null;
 
     private IEnumerable<Container> Matching(HttpRequest request)
     {
@@ -276,11 +291,13 @@ public sealed class InstantEngine : IAsyncDisposable
         }
     }
 
-    private sealed class Container(string id, string name, JsonObject labels)
+    private sealed class Container(string id, string name, JsonObject labels, string? network)
     {
         public string Id => id;
 
         public string Name => name;
+
+        public string? Network => network;
 
         public JsonObject Labels { get; } = (JsonObject)labels.DeepClone();
 

@@ -109,6 +109,19 @@ public sealed class HostDirectoriesTests : IDisposable
     }
 
     [Fact]
+    public void What_a_run_left_that_was_killed_before_it_could_mark_its_directory_is_reclaimed()
+    {
+        Directory.CreateDirectory(Options.Root);
+        using var next = Directories();
+
+        next.Reclaim([]);
+
+        Assert.False(Directory.Exists(Options.Root));
+        next.Make();
+        next.RemoveAll();
+    }
+
+    [Fact]
     public void A_disk_that_is_full_fails_the_start_once_and_not_the_disposal_again()
     {
         Directory.CreateDirectory(Options.Root);

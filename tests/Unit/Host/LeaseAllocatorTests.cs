@@ -268,10 +268,10 @@ public sealed class LeaseAllocatorTests
                     case Verb.StartSandbox when Any(SandboxState.Starting) is { } starting:
                         Assert.True(pool.SetReady(starting));
                         break;
-                    case Verb.EndSandbox when Any((SandboxState)(number % 4)) is { } ended:
+                    case Verb.EndSandbox when Any((SandboxState)(number % 5)) is { } ended:
                         pool.SetEnded(ended);
                         break;
-                    case Verb.ForgetSandbox when Any((SandboxState)(number % 4)) is { } forgotten:
+                    case Verb.ForgetSandbox when Any((SandboxState)(number % 5)) is { } forgotten:
                         pool.Forget(forgotten);
                         break;
                 }

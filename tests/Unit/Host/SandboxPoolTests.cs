@@ -61,7 +61,7 @@ public sealed class SandboxPoolTests
 
         Assert.False(pool.SetReady(starting.Name));
         Assert.False(pool.TryTake(out _));
-        Assert.All(pool.Sandboxes, sandbox => Assert.Equal(SandboxState.Spent, sandbox.State));
+        Assert.All(pool.Sandboxes, sandbox => Assert.Equal(SandboxState.Ended, sandbox.State));
     }
 
     [Fact]

@@ -99,6 +99,8 @@ public sealed class ContainerSpecTests
         Assert.True(ContainerLabels.IsOfEarlierRun(labels, Owner with { Run = "run-2", InstanceName = "renamed" }));
         Assert.False(ContainerLabels.IsOfEarlierRun(labels, Owner with { Run = "run-2", InstanceName = "another", Root = "/elsewhere" }));
         Assert.False(ContainerLabels.IsOfEarlierRun(labels, Owner));
+        Assert.False(ContainerLabels.IsOfEarlierRun(
+            ContainerLabels.Write(Owner, new NetworkSandbox("sandbox", SandboxState.Ready, [])), Owner with { Run = "run-2" }));
         Assert.True(ContainerLabels.IsOfRoot(labels, Owner));
         Assert.False(ContainerLabels.IsOfRoot(labels, Owner with { Root = "/elsewhere" }));
         Assert.DoesNotContain(labels.Values, v => v.Contains("0123456789", StringComparison.Ordinal));

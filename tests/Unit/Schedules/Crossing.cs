@@ -12,6 +12,9 @@ internal sealed class Crossing(ScheduledHost host, Func<string, Exception>? faul
 
     public bool IsOfEngine { get; init; }
 
+    /// <summary>A call that is answered but never made.</summary>
+    public string? Drops { get; init; }
+
     /// <summary>Whether the process that calls still lives.</summary>
     public bool IsOpen => _run == host.Run;
 
@@ -26,7 +29,7 @@ internal sealed class Crossing(ScheduledHost host, Func<string, Exception>? faul
             throw fault!($"the request {name} was lost");
         }
 
-        var result = await call();
+        var result = name == Drops ? default! : await call();
         await Task.Yield();
         await (IsOpen ? Task.CompletedTask : Never);
         return isLost ? throw fault!($"the answer to {name} was lost") : result;

@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Grains.Mandelbox;
 
@@ -12,12 +13,14 @@ public enum Defect
     SavesTooEarly,
     RemovesDirectoriesTooLate,
     ForgetsSave,
+    FreesSandboxTooEarly,
+    OverlooksEndOfSandbox,
 }
 
 internal static class Defects
 {
     /// <summary>The faulty step in place of the real one; the real one where the defect is not in this step.</summary>
-    public static IStep<MandelboxContext> Seed(Defect? defect, IStep<MandelboxContext> step) => (defect, step.Name) switch
+    public static IStep<MandelboxContext> Seed(Defect? defect, IStep<MandelboxContext> step, IHostGrain host) => (defect, step.Name) switch
     {
         (Defect.ReleasesLeaseTooEarly, "lease") => new Faulty(step, Carelessly),
         (Defect.ForgetsDevices, "devices") => new Faulty(step, (_, _, _) => Task.CompletedTask),
@@ -28,6 +31,12 @@ internal static class Defects
         {
             context.UserConfigs = null;
             return Task.CompletedTask;
+        }),
+        (Defect.FreesSandboxTooEarly, "lease") => new Faulty(step, async (lease, context, cancellationToken) =>
+        {
+            var sandbox = context.Lease?.Sandbox;
+            await lease.UndoAsync(context, cancellationToken);
+            await (sandbox is null ? Task.CompletedTask : host.ForgetSandbox(sandbox));
         }),
         _ => step,
     };

@@ -34,7 +34,10 @@ public class ModelGrains : DispatchProxy
             // A call of a mandelbox is not lost: its callers are the gateway and the events, which repeat themselves.
             grain = type == typeof(IHostGrain)
                 ? Interleaved<IHostGrain>.Around((IHostGrain)made, new Crossing(_host, message => new TimeoutException(message)))
-                : Interleaved<IMandelboxGrain>.Around((IMandelboxGrain)made, new Crossing(_host, null));
+                : Interleaved<IMandelboxGrain>.Around((IMandelboxGrain)made, new Crossing(_host, null)
+                {
+                    Drops = _host.Defect == Defect.OverlooksEndOfSandbox ? nameof(IMandelboxGrain.SandboxEnded) : null,
+                });
             _grains.Add((type, key), grain);
         }
 

@@ -36,13 +36,13 @@ internal sealed class ModelPlans(
         return new SpinUpPlan(
             Wrap(plan.Preparation), Wrap(plan.LeaseToStart), Wrap(plan.BesideStart),
             [.. Wrap(plan.AfterStart), new Stage<MandelboxContext>(_look)]);
+
+        IReadOnlyList<Stage<MandelboxContext>> Wrap(IReadOnlyList<Stage<MandelboxContext>> stages) =>
+        [
+            .. stages.Select(stage => new Stage<MandelboxContext>(
+                [.. stage.Steps.Select(step => Defects.Seed(host.Defect, step is SaveUserConfigs ? new WithKey(step) : step, hostGrain))])),
+        ];
     }
-
-    private IReadOnlyList<Stage<MandelboxContext>> Wrap(IReadOnlyList<Stage<MandelboxContext>> stages) =>
-        [.. stages.Select(stage => new Stage<MandelboxContext>([.. stage.Steps.Select(Wrap)]))];
-
-    private IStep<MandelboxContext> Wrap(IStep<MandelboxContext> step) =>
-        Defects.Seed(host.Defect, step is SaveUserConfigs ? new WithKey(step) : step);
 
     /// <summary>Without the derivation of the key, which takes milliseconds on the thread pool.</summary>
     private sealed class WithKey(IStep<MandelboxContext> step) : IStep<MandelboxContext>

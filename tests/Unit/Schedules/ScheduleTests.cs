@@ -3,8 +3,8 @@ using HostService.Tests.Support;
 namespace HostService.Tests.Unit.Schedules;
 
 /// <summary>
-/// The life of a mandelbox (spin-up, repeated requests, stop, death, drives, adoption, crash and reattach, lost requests and answers),
-/// explored schedule by schedule. <c>SCHEDULES=100000</c> explores more; <c>SCHEDULE_SEED=n</c> repeats one.
+/// The life of a mandelbox (spin-up, repeated requests, stop, death, drives, network sandboxes, adoption, crash and reattach, lost requests and
+/// answers), explored schedule by schedule. <c>SCHEDULES=100000</c> explores more; <c>SCHEDULE_SEED=n</c> repeats one.
 /// </summary>
 public sealed class ScheduleTests
 {
@@ -28,6 +28,8 @@ public sealed class ScheduleTests
     [InlineData(Defect.SavesTooEarly, "were saved while its container ran")]
     [InlineData(Defect.RemovesDirectoriesTooLate, "is ready without its directories", "before they were saved", "directories are left")]
     [InlineData(Defect.ForgetsSave, "0 saves")]
+    [InlineData(Defect.FreesSandboxTooEarly, "are free while they are there")]
+    [InlineData(Defect.OverlooksEndOfSandbox, "goes on without its sandbox")]
     public void A_seeded_defect_is_found(Defect defect, params string[] violations)
     {
         var found = FirstViolation(Enumerable.Range(1, DefectSchedules), defect);

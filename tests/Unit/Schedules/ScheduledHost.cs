@@ -60,7 +60,14 @@ internal sealed class ScheduledHost
     private readonly Dictionary<string, string> _registered = [];
     private IGrainFactory _grains = null!;
     private HostGrain _hostGrain = null!;
+    private SandboxKeeper _sandboxes = null!;
     private ContainerEventDispatcher _events = null!;
+
+    /// <summary>Ends the keeper of the sandboxes of this run.</summary>
+    private CancellationTokenSource _keeping = null!;
+
+    /// <summary>Its end.</summary>
+    private Task _kept = Task.CompletedTask;
     private int _faults;
 
     /// <summary>How many calls of the engine fail from now on.</summary>
@@ -72,6 +79,11 @@ internal sealed class ScheduledHost
         Defect = defect;
         _scheduler = new ControlledScheduler(Random);
         _engine = new FakeContainerEngine(_clock);
+        if (Random.Next(4) != 0)
+        {
+            _engine.Images.Add(FakeContainerEngine.SandboxImage);
+        }
+
         Files = new ModelFiles(this);
         _userConfigs = new ModelUserConfigs(this);
         _input = new ModelInputDevices(this);
@@ -127,14 +139,33 @@ internal sealed class ScheduledHost
             $"{id} is ready without its lease");
         var ttys = _engine.Containers.Where(c => c.Running).Select(c => c.Labels.GetValueOrDefault(ContainerLabels.Tty)).OfType<string>().ToList();
         Check(ttys.Distinct().Count() == ttys.Count, $"TTYs were given twice: {string.Join(", ", ttys)}");
+        CheckSandboxes();
         Check(_input.Open.Count(owner => owner == id) == 1, $"{id} is ready with {_input.Open.Count(owner => owner == id)} sets of devices");
     }
+
+    /// <summary>
+    /// Whatever happens: a sandbox has one user at most, and the ports that its container publishes are its own while the engine has it.
+    /// </summary>
+    private void CheckSandboxes()
+    {
+        var used = _engine.Containers.Select(c => c.Labels.GetValueOrDefault(ContainerLabels.Network)).Where(n => n?.Length > 0).ToList();
+        Check(used.Distinct().Count() == used.Count, $"a sandbox was given twice: {string.Join(", ", used)}");
+        var known = _hostGrain.ListSandboxes().Result.Select(sandbox => sandbox.Name);
+        var unknown = Sandboxes.Select(c => c.Name).Except(known).ToList();
+        Check(unknown.Count == 0, $"the ports of sandboxes are free while they are there: {string.Join(", ", unknown)}");
+        var leased = _hostGrain.ListLeases().Result.Select(lease => lease.Sandbox).OfType<string>().ToList();
+        Check(leased.Distinct().Count() == leased.Count, $"a sandbox was leased twice: {string.Join(", ", leased)}");
+    }
+
+    /// <summary>What the engine has of sandboxes.</summary>
+    private IEnumerable<ContainerDescription> Sandboxes => _engine.Containers.Where(c => c.Labels.ContainsKey(ContainerLabels.Sandbox));
 
     /// <summary>Runs one schedule to its end.</summary>
     public void Explore()
     {
         _faults = Random.Next(4);
         StartRun();
+        FollowEngine();
         foreach (var id in Ids)
         {
             AddActors(id);
@@ -144,6 +175,8 @@ internal sealed class ScheduledHost
         {
             AddAgentActors("e1");
         }
+
+        AddSandboxDeaths();
 
         Repeat(Random.Next(2), () => Act(() =>
         {
@@ -206,6 +239,17 @@ internal sealed class ScheduledHost
         Repeat(Random.Next(2), () => Act(() => Mandelbox(id).MountCloudStorage(new CloudDrive { Provider = "dropbox" }), mayFail: true));
     }
 
+    private void AddSandboxDeaths() => Repeat(Random.Next(3), () => Act(() =>
+    {
+        if (Sandboxes.Where(c => c.Running).ToList() is { Count: > 0 } running)
+        {
+            Trace.Add("a sandbox dies");
+            _engine.Die(running[Random.Next(running.Count)].Id);
+        }
+
+        return Task.CompletedTask;
+    }));
+
     /// <summary>ECS mode: the agent creates, registers and starts a container, in any order.</summary>
     private void AddAgentActors(string id)
     {
@@ -251,10 +295,11 @@ internal sealed class ScheduledHost
             Environment = HostEnvironment.LocalDev,
         });
 
-        // No records: they are files.
+        // Another one in the next run: a setting may change. No records: they are files.
+        var poolSize = Random.Next(3);
         var hostOptions = Options.Create(new HostOptions { Root = Root, RuntimeRoot = "/dev/null/none" });
         var options = Options.Create(new MandelboxOptions());
-        var docker = Options.Create(new DockerOptions { SandboxPool = 0 });
+        var docker = Options.Create(new DockerOptions { SandboxPool = poolSize });
         var engine = Interleaved<IContainerEngine>.Around(
             _engine,
             new Crossing(this, message => new ContainerEngineException(EngineFailure.Unreachable, message)) { IsOfEngine = true });
@@ -273,16 +318,14 @@ internal sealed class ScheduledHost
             agentContainers, options, parts);
         _mandelboxes.Clear();
         _grains = ModelGrains.Create(this, type => type == typeof(IHostGrain) ? _hostGrain : AddMandelbox());
+        _sandboxes = new SandboxKeeper(engine, _grains, info, docker, options, _clock, NullLogger<SandboxKeeper>.Instance);
         _hostGrain = new HostGrain(
-            info, new FakePortProbe(), new NoShutdown(), new NoShutdown(), [new Recorder(Trace)], Options.Create(new WarmUpOptions()), hostOptions,
-            docker, Options.Create(new QueueOptions()), _clock, NullLogger<HostGrain>.Instance);
+            info, new FakePortProbe(), new NoShutdown(), new NoShutdown(), [new Recorder(this), _sandboxes], Options.Create(new WarmUpOptions()),
+            hostOptions, docker, Options.Create(new QueueOptions()), _clock, NullLogger<HostGrain>.Instance);
         _ = _grains.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
         _ = _hostGrain.SetStatus(HostStatus.Active);
         _events = new ContainerEventDispatcher(
-            engine, _grains, parts.Database, info,
-            new SandboxKeeper(engine, _grains, info, docker, options, _clock, NullLogger<SandboxKeeper>.Instance),
-            NullLogger<ContainerEventDispatcher>.Instance);
-        _ = _scheduler.Start(() => WatchAsync(Run));
+            engine, _grains, parts.Database, info, _sandboxes, NullLogger<ContainerEventDispatcher>.Instance);
 
         MandelboxGrain AddMandelbox()
         {
@@ -292,6 +335,15 @@ internal sealed class ScheduledHost
             _mandelboxes.Add(grain);
             return grain;
         }
+    }
+
+    /// <summary>Once mandelboxes of the last run are taken over.</summary>
+    private void FollowEngine()
+    {
+        var run = Run;
+        _ = _scheduler.Start(() => WatchAsync(run));
+        var (keeper, keeping) = (_sandboxes, _keeping = new CancellationTokenSource());
+        _kept = _scheduler.Start(() => keeper.RunAsync(keeping.Token));
     }
 
     /// <summary>As the service does: connect, compare, follow; again after a fault.</summary>
@@ -345,10 +397,19 @@ internal sealed class ScheduledHost
             _ = _cloudStorage.UnmountAllAsync(id, CancellationToken.None);
         }
 
-        foreach (var container in running)
+        var reclaimed = _scheduler.Start(async () =>
         {
-            Act(() => Mandelbox(container.Labels[ContainerLabels.MandelboxId]).Reattach(ContainerLabels.ReadReattachRequest(container)));
-        }
+            while (!await TryAsync(() => _sandboxes.RemoveLeftAsync(CancellationToken.None)))
+            {
+                // The start fails, and systemd tries it again.
+            }
+
+            await Task.WhenAll(running.Select(container =>
+                Mandelbox(container.Labels[ContainerLabels.MandelboxId]).Reattach(ContainerLabels.ReadReattachRequest(container))));
+        });
+        Drive(() => reclaimed.IsCompleted);
+        FollowEngine();
+        AddSandboxDeaths();
 
         foreach (var id in kept)
         {
@@ -365,11 +426,56 @@ internal sealed class ScheduledHost
             _engine.Die(container.Id, 0);
         }
 
+        // So that every end of a sandbox has been seen.
+        var (faults, outage) = (_faults, _outage);
+        (_faults, _outage) = (0, 0);
+        Compare();
+        foreach (var mandelbox in _mandelboxes.Select(m => m.Describe().Result).OfType<MandelboxDescription>())
+        {
+            Check(
+                !mandelbox.State.IsAlive || mandelbox.EndReason is not null || mandelbox.Lease?.Sandbox is not { } sandbox
+                    || Sandboxes.Any(c => c.Name == sandbox && c.Running),
+                $"{mandelbox.MandelboxId} goes on without its sandbox");
+        }
+
+        (_faults, _outage) = (faults, outage);
         _actors.AddRange(Ids.Append("e1").Select(id => _scheduler.Start(() => Mandelbox(id).Stop("the end"))));
         Drive(() => _actors.TrueForAll(a => a.IsCompleted) && _mandelboxes.TrueForAll(m => m.Describe().Result is null));
 
         // Strays, whose creation was answered too late.
         (_faults, _outage) = (0, 0);
+        Compare();
+        if (_engine.Images.Contains(FakeContainerEngine.SandboxImage))
+        {
+            Drive(() => _hostGrain.Describe().Result.Sandboxes is null or { Used: 0 });
+        }
+
+        // As the shutdown does.
+        _ = _hostGrain.SetStatus(HostStatus.Closed);
+        _keeping.Cancel();
+        Drive(() => _kept.IsCompleted);
+        Check(_kept.IsCompletedSuccessfully, $"the keeper of the sandboxes failed: {_kept.Exception?.InnerException}");
+        var removed = _scheduler.Start(() => _sandboxes.RemoveAllAsync(CancellationToken.None));
+        Drive(() => removed.IsCompleted);
+        Check(removed.IsCompletedSuccessfully, $"sandboxes could not be removed: {removed.Exception?.InnerException}");
+    }
+
+    private static async Task<bool> TryAsync(Func<Task> act)
+    {
+        try
+        {
+            await act();
+            return true;
+        }
+        catch (ContainerEngineException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Compares mandelboxes with containers.</summary>
+    private void Compare()
+    {
         var compared = _scheduler.Start(async () =>
         {
             await _events.ReconcileAsync(CancellationToken.None);
@@ -387,6 +493,7 @@ internal sealed class ScheduledHost
             $"leases are left: {host.Ttys.Used} TTYs, {host.Leaks} leaks, {host.Mandelboxes} mandelboxes");
         var containers = _engine.Containers.Where(c => c.Running || !c.Labels.ContainsKey(AgentLabel)).ToList();
         Check(containers.Count == 0, $"containers are left: {string.Join(", ", containers.Select(c => $"{c.Name} {c.Status}"))}");
+        Check(_hostGrain.ListSandboxes().Result.Count == 0, $"sandboxes are left: {string.Join(", ", _hostGrain.ListSandboxes().Result)}");
         Check(_input.Open.Count == 0, $"input devices are left: {string.Join(", ", _input.Open)}");
         Check(Files.Directories.Count == 0, $"directories are left: {string.Join(", ", Files.Directories)}");
         Check(_database.Rows.IsEmpty, $"rows are left: {string.Join(", ", _database.Rows)}");
@@ -422,10 +529,13 @@ internal sealed class ScheduledHost
         }
     }
 
-    private sealed class Recorder(List<string> trace) : IMandelboxWatcher
+    private sealed class Recorder(ScheduledHost host) : IMandelboxWatcher
     {
-        public void Moved(MandelboxDescription mandelbox) =>
-            trace.Add($"{mandelbox.MandelboxId} {mandelbox.State} {mandelbox.EndReason}".TrimEnd());
+        public void Moved(MandelboxDescription mandelbox)
+        {
+            host.Trace.Add($"{mandelbox.MandelboxId} {mandelbox.State} {mandelbox.EndReason}".TrimEnd());
+            host.CheckSandboxes();
+        }
     }
 
     private sealed class NoShutdown : IShutdownSignal, IShutdownControl

@@ -6,7 +6,12 @@ public static class Comparison
     private const string HeldFor = ContainerEventDispatcher.HeldFor;
 
     public static IReadOnlyList<Finding> FindDifferences(Inventory inventory) =>
-        [.. OfThings(inventory), .. OfContainers(inventory), .. OfSandboxes(inventory), .. inventory.Mandelboxes.Values.SelectMany(m => OfMandelbox(inventory, m))];
+    [
+        .. OfThings(inventory),
+        .. OfContainers(inventory),
+        .. OfSandboxes(inventory),
+        .. inventory.Mandelboxes.Values.SelectMany(m => OfMandelbox(inventory, m)),
+    ];
 
     /// <summary>
     /// What belongs to nobody. Names that no mandelbox can have are not ours, or the warm-up's. Without the engine nobody knows whose

@@ -14,7 +14,7 @@ public sealed record Inventory
     /// <summary>The network sandboxes that the host knows.</summary>
     public IReadOnlyList<NetworkSandbox> Sandboxes { get; init; } = [];
 
-    /// <summary>The containers of this host's network sandboxes, by name, and whether each runs; null where the engine did not answer.</summary>
+    /// <summary>The containers of this host's network sandboxes, and whether each runs; null where the engine did not answer.</summary>
     public IReadOnlyDictionary<string, bool>? SandboxContainers { get; init; }
 
     /// <summary>The containers whose processes were seen, and are dead.</summary>

@@ -12,7 +12,7 @@ public sealed class StartContainer(IContainerEngine engine, TimeSpan stopGrace) 
     public string Name => StepName;
 
     /// <summary>
-    /// Whether another lease and container may help: the port was taken, the container removed, or the network sandbox ended, in the meantime.
+    /// Whether another lease and container may help: meanwhile the port was taken, the container removed, or the network sandbox ended.
     /// </summary>
     public static bool CanRetry([NotNullWhen(true)] StepFailure? failure) => failure
         is { Exception: ContainerEngineException { Failure: EngineFailure.NetworkGone } }
