@@ -9,8 +9,8 @@ namespace HostService.GrainInterfaces;
 public interface IHostGrain : IGrainWithStringKey
 {
     /// <summary>
-    /// Gives a TTY, three host ports and a GPU slot, or nothing. Repeated for one mandelbox, it gives the first lease. When nothing is free,
-    /// it waits where a queue is configured; <see cref="ReleaseLease"/> ends the wait, too.
+    /// Gives a TTY, three host ports and a GPU slot, or nothing. Repeated for one mandelbox, it gives the first lease. When nothing is
+    /// free, it waits where a queue is configured; <see cref="ReleaseLease"/> ends the wait, too.
     /// </summary>
     [AlwaysInterleave]
     [ResponseTimeout(GrainCallTimeouts.Mandelbox)]

@@ -34,7 +34,8 @@ public sealed class TimeoutNesting(
         if (queue.Timeout > TimeSpan.Zero && queue.Timeout + mandelbox.StepTimeout > mandelbox.SpinUpTimeout)
         {
             yield return $"Queue:Timeout is {queue.Timeout}; with Mandelbox:StepTimeout ({mandelbox.StepTimeout}) "
-                + $"it must not be longer than Mandelbox:SpinUpTimeout ({mandelbox.SpinUpTimeout}): a spin-up that waited must still have time.";
+                + $"it must not be longer than Mandelbox:SpinUpTimeout ({mandelbox.SpinUpTimeout}): "
+                + "a spin-up that waited must still have time.";
         }
 
         if (userConfigs.FetchTimeout >= mandelbox.StepTimeout)

@@ -26,7 +26,8 @@ public sealed class LeaseStep(IHostGrain host, IReadOnlyList<PortBinding>? publi
         var id = Guid.NewGuid();
         _leaseId = id;
         var answer = published is null
-            ? await host.AcquireLease(new LeaseRequest(id, context.MandelboxId, context.RequiredRequest.RequestedPorts)).WaitAsync(cancellationToken)
+            ? await host.AcquireLease(new LeaseRequest(id, context.MandelboxId, context.RequiredRequest.RequestedPorts))
+                .WaitAsync(cancellationToken)
             : await host.AdoptLease(id, context.MandelboxId, published);
         context.Lease = answer.Lease;
         return answer.Refusal is { } refusal ? StepResult.Failed(refusal) : StepResult.Done;
