@@ -23,7 +23,11 @@ internal sealed class RawEngine : IDisposable
         BaseAddress = new Uri("http://engine"),
     };
 
-    public async Task<string> VersionAsync() => (string)(await GetAsync("/version"))["Version"]!;
+    public async Task<string> DescribeAsync()
+    {
+        var info = await GetAsync("/info");
+        return $"{(string)info["ServerVersion"]!}, {(string)info["Driver"]!}, cgroup v{(string)info["CgroupVersion"]!}";
+    }
 
     public Task<JsonNode> InspectAsync(string name) => GetAsync($"/containers/{name}/json");
 
@@ -41,10 +45,27 @@ internal sealed class RawEngine : IDisposable
         response.EnsureSuccessStatusCode();
     }
 
+    /// <summary>With the grace that the service gives by default.</summary>
+    public async Task StopAsync(string id)
+    {
+        using var response = await _http.PostAsync($"/containers/{id}/stop?t=10", null);
+        response.EnsureSuccessStatusCode();
+    }
+
     public async Task RemoveAsync(string id)
     {
         using var response = await _http.DeleteAsync($"/containers/{id}?force=true&v=true");
         response.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>Waits until there are as many sandboxes: those that were used are removed, and their successors are there.</summary>
+    public async Task UntilSandboxesAsync(int count)
+    {
+        var filters = Uri.EscapeDataString("""{"name":["^/host-service-sandbox-"]}""");
+        while ((await GetAsync($"/containers/json?all=true&filters={filters}")).AsArray().Count != count)
+        {
+            await Task.Delay(50);
+        }
     }
 
     public void Dispose() => _http.Dispose();
