@@ -58,16 +58,6 @@ internal sealed class RawEngine : IDisposable
         response.EnsureSuccessStatusCode();
     }
 
-    /// <summary>Waits until there are as many sandboxes: those that were used are removed, and their successors are there.</summary>
-    public async Task UntilSandboxesAsync(int count)
-    {
-        var filters = Uri.EscapeDataString("""{"name":["^/host-service-sandbox-"]}""");
-        while ((await GetAsync($"/containers/json?all=true&filters={filters}")).AsArray().Count != count)
-        {
-            await Task.Delay(50);
-        }
-    }
-
     public void Dispose() => _http.Dispose();
 
     private async Task<JsonNode> GetAsync(string path) => JsonNode.Parse(await _http.GetStringAsync(path))!;

@@ -7,7 +7,7 @@ namespace HostService.Bench;
 internal static class SpinUp
 {
     private const string ModelId = "model";
-    private static readonly (int Callers, int Rounds)[] Sizes = [(1, 30), (16, 4), (48, 2)];
+    private static readonly (int Callers, int Rounds)[] Sizes = [(1, 30), (16, 6), (48, 2)];
 
     public static async Task RunAsync(Report report)
     {
@@ -24,6 +24,12 @@ internal static class SpinUp
         var (withoutSandboxes, withSandboxes) = (new ServiceWay("cold without sandboxes", without), new ServiceWay("cold with sandboxes", with));
         Way[] ways = [raw, withoutSandboxes, withSandboxes, new DrainedWay(drained)];
         var goals = new Dictionary<Way, double> { [withoutSandboxes] = 1.10, [withSandboxes] = 0.50, [ways[^1]] = 1.10 };
+        async Task SettleAsync()
+        {
+            await with.UntilSandboxesAreReadyAsync();
+            await drained.UntilSandboxesAreReadyAsync();
+        }
+
         foreach (var (callers, rounds) in Sizes)
         {
             // There are not more sandboxes than these.
@@ -40,10 +46,8 @@ internal static class SpinUp
                 {
                     // The order changes from round to round, so that none always follows another's clean-up.
                     var way = turns[(round + turn) % turns.Length];
-                    await engine.UntilSandboxesAsync(16 + 1);
-                    await with.UntilSandboxesAreReadyAsync();
-                    await drained.UntilSandboxesAreReadyAsync();
-                    await way.MeasureAsync([.. Enumerable.Range(0, callers).Select(caller => $"bench-{callers}-{round}-{turn}-{caller}")]);
+                    await way.MeasureAsync(
+                        [.. Enumerable.Range(0, callers).Select(caller => $"bench-{callers}-{round}-{turn}-{caller}")], SettleAsync);
                     if (round < warmUp)
                     {
                         way.Forget();

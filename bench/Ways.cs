@@ -11,11 +11,14 @@ internal abstract class Way(string name)
 
     public Samples Ends { get; private set; } = new();
 
-    /// <summary>Starts and ends some at once. What comes before and after is not measured.</summary>
-    public async Task MeasureAsync(IReadOnlyList<string> ids)
+    /// <summary>Starts some at once, and ends them at once. What comes before, between and after is not measured.</summary>
+    /// <param name="settle">Waits until nothing else runs.</param>
+    public async Task MeasureAsync(IReadOnlyList<string> ids, Func<Task> settle)
     {
+        await settle();
         await PrepareAsync(ids);
         await Task.WhenAll(ids.Select(id => Starts.TimeAsync(() => StartAsync(id))));
+        await settle();
         await Task.WhenAll(ids.Select(id => Ends.TimeAsync(() => EndAsync(id))));
         await FinishAsync();
     }

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Hosting;
 namespace HostService.Grains.Host;
 
 /// <summary>
-/// Keeps network sandboxes ready: starts their containers while no spin-up runs, and removes those that are spent. <see cref="HostGrain"/>
+/// Keeps network sandboxes ready: starts their containers while no spin-up runs, a moment later, and removes those that are spent. <see cref="HostGrain"/>
 /// knows which there are; the engine's list is compared with it.
 /// </summary>
 public sealed partial class SandboxKeeper(
@@ -17,6 +17,9 @@ public sealed partial class SandboxKeeper(
     TimeProvider timeProvider,
     ILogger<SandboxKeeper> logger) : BackgroundService, IMandelboxWatcher
 {
+    /// <summary>Between a spin-up and the start of a sandbox: the next spin-up often follows at once, and would be slowed down.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
     private TaskCompletionSource _due = NewSignal();
     private string? _image;
     private bool _isImageMissing;
@@ -95,11 +98,17 @@ public sealed partial class SandboxKeeper(
             var due = _due = NewSignal();
             var isDone = await TryFillAsync(stoppingToken);
             var next = isDone
-                ? due.Task.WaitAsync(stoppingToken)
+                ? UntilDueAsync(due.Task, stoppingToken)
                 : Task.Delay(pause, timeProvider, stoppingToken);
             await next.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             pause = isDone ? options.Value.RetryAfter : Backoff.Next(pause, options.Value.RetryAtMost);
         }
+    }
+
+    private async Task UntilDueAsync(Task due, CancellationToken cancellationToken)
+    {
+        await due.WaitAsync(cancellationToken);
+        await Task.Delay(Pause, timeProvider, cancellationToken);
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
