@@ -240,14 +240,26 @@ public sealed partial class MandelboxGrain
     /// <summary>Reports the state to the host. The last report is retried until the host has it, or is stopped as well.</summary>
     private async Task ReportAsync(MandelboxContext context)
     {
-        var pause = options.Value.RetryAfter;
-        while (!await TryReportAsync(context.Describe())
-            && context.State.Current == MandelboxState.Gone
-            && !lifetime.ApplicationStopping.IsCancellationRequested)
+        for (var pause = options.Value.RetryAfter; ; pause = Backoff.Next(pause, options.Value.RetryAtMost))
         {
+            try
+            {
+                await Host.Report(context.Describe());
+                return;
+            }
+            catch (Exception exception)
+            {
+                // The host's list is out of date; the mandelbox itself is not.
+                LogNotReported(Id, exception);
+            }
+
+            if (context.State.Current != MandelboxState.Gone || lifetime.ApplicationStopping.IsCancellationRequested)
+            {
+                return;
+            }
+
             await Task.Delay(pause, timeProvider, lifetime.ApplicationStopping)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-            pause = Backoff.Next(pause, options.Value.RetryAtMost);
         }
     }
 
@@ -261,21 +273,6 @@ public sealed partial class MandelboxGrain
         {
             // Only the host's readiness depends on it, and further spin-ups report as well.
             LogNotReported(Id, exception);
-        }
-    }
-
-    private async Task<bool> TryReportAsync(MandelboxDescription description)
-    {
-        try
-        {
-            await Host.Report(description);
-            return true;
-        }
-        catch (Exception exception)
-        {
-            // The host's list is out of date; the mandelbox itself is not.
-            LogNotReported(Id, exception);
-            return false;
         }
     }
 
