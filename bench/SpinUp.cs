@@ -1,8 +1,8 @@
 namespace HostService.Bench;
 
 /// <summary>
-/// What a start and an end through the service cost, as a ratio to the same container through the raw engine API. All ways take turns in one
-/// run, and nothing else runs meanwhile: sandboxes are ready before each turn.
+/// What a start and an end through the service cost, as a ratio to the same container through the raw engine API. All ways take turns
+/// in one run, and nothing else runs meanwhile: sandboxes are ready before each turn.
 /// </summary>
 internal static class SpinUp
 {
@@ -21,7 +21,8 @@ internal static class SpinUp
         // Lives as long as the run does.
         await without.SpinUpAsync(ModelId);
         var raw = new RawWay(engine, await engine.InspectAsync($"mandelboxes-demo-{ModelId}"), ModelId, without.Root);
-        var (withoutSandboxes, withSandboxes) = (new ServiceWay("cold without sandboxes", without), new ServiceWay("cold with sandboxes", with));
+        var withoutSandboxes = new ServiceWay("cold without sandboxes", without);
+        var withSandboxes = new ServiceWay("cold with sandboxes", with);
         Way[] ways = [raw, withoutSandboxes, withSandboxes, new DrainedWay(drained)];
         var goals = new Dictionary<Way, double> { [withoutSandboxes] = 1.10, [withSandboxes] = 0.50, [ways[^1]] = 1.10 };
         async Task SettleAsync()

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Hosting;
 namespace HostService.Grains.Host;
 
 /// <summary>
-/// Keeps network sandboxes ready: starts their containers while no spin-up runs, a moment later, and removes those that are spent. <see cref="HostGrain"/>
-/// knows which there are; the engine's list is compared with it.
+/// Keeps network sandboxes ready: starts their containers a moment after the last spin-up, and removes those that are spent.
+/// <see cref="HostGrain"/> knows which there are; the engine's list is compared with it.
 /// </summary>
 public sealed partial class SandboxKeeper(
     IContainerEngine engine,

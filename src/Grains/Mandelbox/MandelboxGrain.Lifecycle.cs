@@ -237,14 +237,19 @@ public sealed partial class MandelboxGrain
         }
     }
 
-    /// <summary>Reports the state to the host. The last report is retried until the host has it, or is stopped as well.</summary>
-    private async Task ReportAsync(MandelboxContext context)
+    /// <summary>Reports the state to the host, after what was reported before: a late one would enter a mandelbox again that has gone.</summary>
+    private Task ReportAsync(MandelboxContext context) =>
+        context.Tasks.Report = ReportAsync(context, context.Describe(), context.Tasks.Report);
+
+    /// <summary>The last report is retried until the host has it, or is stopped as well.</summary>
+    private async Task ReportAsync(MandelboxContext context, MandelboxDescription description, Task earlier)
     {
+        await earlier;
         for (var pause = options.Value.RetryAfter; ; pause = Backoff.Next(pause, options.Value.RetryAtMost))
         {
             try
             {
-                await Host.Report(context.Describe());
+                await Host.Report(description);
                 return;
             }
             catch (Exception exception)
@@ -253,7 +258,7 @@ public sealed partial class MandelboxGrain
                 LogNotReported(Id, exception);
             }
 
-            if (context.State.Current != MandelboxState.Gone || lifetime.ApplicationStopping.IsCancellationRequested)
+            if (description.State != MandelboxState.Gone || lifetime.ApplicationStopping.IsCancellationRequested)
             {
                 return;
             }
