@@ -237,7 +237,7 @@ public sealed partial class MandelboxGrain
         }
     }
 
-    /// <summary>Reports the state to the host, after what was reported before: a late one would enter a mandelbox again that has gone.</summary>
+    /// <summary>Reports the state to the host, after what was reported before: a late one would enter one that has gone again.</summary>
     private Task ReportAsync(MandelboxContext context) =>
         context.Tasks.Report = ReportAsync(context, context.Describe(), context.Tasks.Report);
 
