@@ -6,8 +6,6 @@ namespace HostService.GrainInterfaces;
 /// The host: the only authority on leases, identity and status. Key: <see cref="HostKeys.Host"/>. Its turns touch memory only: no call
 /// waits for the engine, the disk or the network.
 /// </summary>
-/// <remarks>With a name of its own: Orleans would put one together by reflection for each reference to a grain.</remarks>
-[GrainInterfaceType("host")]
 public interface IHostGrain : IGrainWithStringKey
 {
     /// <summary>Gives a TTY, three host ports and a GPU slot, or nothing. Repeated for one mandelbox, it gives the first lease.</summary>

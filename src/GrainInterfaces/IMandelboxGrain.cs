@@ -3,8 +3,6 @@ using Orleans.Concurrency;
 namespace HostService.GrainInterfaces;
 
 /// <summary>One mandelbox. Key: the mandelbox id. Calls interleave: a query, a stop and an event are served during a spin-up.</summary>
-/// <inheritdoc cref="IHostGrain" path="/remarks"/>
-[GrainInterfaceType("mandelbox")]
 public interface IMandelboxGrain : IGrainWithStringKey
 {
     /// <summary>
