@@ -111,12 +111,12 @@ docs: build ## docs/command-line.md from the binary, docs/configuration.md from 
 	@eng/docs.sh
 
 .PHONY: bench
-bench: build ## What the README's figures come from
+bench: build ## What the README's figures come from; as JSON in build/bench.json
 	@eng/prerequisites.sh run
 	@eng/engine.sh
 	@for image in demo sandbox; do DOCKER_HOST=$${Docker__Endpoint:-unix:///var/run/docker.sock} mandelboxes/$$image/build.sh; done
 	@dotnet build bench/Bench.csproj -c Release --nologo -v quiet
-	@for what in spin-up control-plane grain-calls; do HOST_SERVICE=$(CURDIR)/build/host-service dotnet run --project bench/Bench.csproj -c Release --no-build -- $$what; done
+	@HOST_SERVICE=$(CURDIR)/build/host-service dotnet run --project bench/Bench.csproj -c Release --no-build -- --json build/bench.json
 
 .PHONY: upload
 upload: build ## build/host-service to the bucket fractal-host-service, under the branch's name

@@ -1,8 +1,6 @@
 using System.Diagnostics;
-using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Spectre.Console;
 
 namespace HostService.Bench;
 
@@ -15,7 +13,7 @@ internal static class GrainCalls
     private const int Calls = 200_000;
     private const int Rounds = 9;
 
-    public static async Task<int> Run(string[] args)
+    public static async Task RunAsync(Report report)
     {
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.UseOrleans(silo => silo.UseLocalhostClustering());
@@ -24,41 +22,30 @@ internal static class GrainCalls
         var grain = host.Services.GetRequiredService<IGrainFactory>().GetGrain<IEchoGrain>(1);
         var plain = new EchoGrainAsObject();
         var record = new EchoRecord("text", 7);
-
-        var table = new Table().AddColumns("call", "µs (median)", "µs (best)", "bytes", "object: ns");
-        await Row(table, "Task<int> Echo(int)", () => grain.Echo(1), () => plain.Echo(1));
-        await Row(table, "ValueTask<int> Value(int)", () => grain.Value(1).AsTask(), () => plain.Value(1).AsTask());
-        await Row(table, "Task<record> (immutable)", () => grain.Pass(record), () => plain.Pass(record));
-        await Row(table, "Task Nothing()", () => grain.Nothing(), () => plain.Nothing());
-        await Row(table, "Task Yields() (turn of two)", () => grain.Yields(), () => plain.Yields());
-        AnsiConsole.Write(table);
-
-        var orleans = typeof(IGrain).Assembly.GetName().Name;
-        var version = typeof(IGrain).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
-        Console.WriteLine($"{orleans} {version}, {Environment.ProcessorCount} cores, {Rounds} rounds of {Calls:N0} calls, one caller");
+        await AddAsync(report, "Task<int> Echo(int)", () => grain.Echo(1), () => plain.Echo(1));
+        await AddAsync(report, "ValueTask<int> Value(int)", () => grain.Value(1).AsTask(), () => plain.Value(1).AsTask());
+        await AddAsync(report, "Task<record>, immutable", () => grain.Pass(record), () => plain.Pass(record));
+        await AddAsync(report, "Task Nothing()", () => grain.Nothing(), () => plain.Nothing());
+        await AddAsync(report, "Task Yields(), a turn of two", () => grain.Yields(), () => plain.Yields());
         await host.StopAsync();
-        return 0;
     }
 
-    private static async Task Row(Table table, string name, Func<Task> call, Func<Task> direct)
+    private static async Task AddAsync(Report report, string name, Func<Task> call, Func<Task> direct)
     {
         await Measure(direct, Calls);
         await Measure(call, Calls);
-        var asObject = new List<double>();
-        var asGrain = new List<double>();
-        var bytes = new List<double>();
+        var (times, bytes) = (new List<double>(), new List<double>());
         for (var round = 0; round < Rounds; round++)
         {
             // Side by side, so that whatever else the machine does hits both.
             var (directTime, directBytes) = await Measure(direct, Calls);
             var (grainTime, grainBytes) = await Measure(call, Calls);
-            asObject.Add(directTime);
-            asGrain.Add(grainTime);
+            times.Add(grainTime - directTime);
             bytes.Add(grainBytes - directBytes);
         }
 
-        var (median, best, allocated) = (Median(asGrain) - Median(asObject), asGrain.Min() - asObject.Min(), Median(bytes));
-        table.AddRow(name, $"{median * 1e6:0.00}", $"{best * 1e6:0.00}", $"{allocated:0}", $"{Median(asObject) * 1e9:0}");
+        report.Add($"grain call: {name}", Median(times) * 1e6, "µs");
+        report.Add($"grain call: {name}, allocated", Median(bytes), "bytes");
     }
 
     private static async Task<(double Seconds, double Bytes)> Measure(Func<Task> call, int count)

@@ -1,17 +1,39 @@
 using HostService.Bench;
 
-// One verb a benchmark; each prints what it measured and how.
-var benchmarks = new Dictionary<string, Func<string[], Task<int>>>
+// Each benchmark adds its figures to one report.
+var benchmarks = new Dictionary<string, Func<Report, Task>>(StringComparer.Ordinal)
 {
-    ["control-plane"] = ControlPlane.Run,
-    ["grain-calls"] = GrainCalls.Run,
-    ["spin-up"] = SpinUp.Run,
+    ["spin-up"] = SpinUp.RunAsync,
+    ["control-plane"] = ControlPlane.RunAsync,
+    ["grain-calls"] = GrainCalls.RunAsync,
 };
 
-if (args is [var verb, .. var rest] && benchmarks.TryGetValue(verb, out var run))
+if (args is ["compare", var before, var after])
 {
-    return await run(rest);
+    Report.Compare(before, after);
+    return 0;
 }
 
-Console.Error.WriteLine($"usage: bench ({string.Join(" | ", benchmarks.Keys.Order())})");
-return 2;
+string[] names = args is [.., "--json", _] ? args[..^2] : args;
+if (names.Any(name => !benchmarks.ContainsKey(name)))
+{
+    Console.Error.WriteLine($"usage: bench [{string.Join(" | ", benchmarks.Keys)}]... [--json FILE]\n       bench compare A.json B.json");
+    return 2;
+}
+
+var report = new Report();
+foreach (var (name, run) in benchmarks)
+{
+    if (names.Length == 0 || names.Contains(name))
+    {
+        await run(report);
+    }
+}
+
+report.Print();
+if (names.Length < args.Length)
+{
+    report.Write(args[^1]);
+}
+
+return report.MeetsGoals ? 0 : 1;

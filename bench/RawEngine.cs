@@ -23,7 +23,11 @@ internal sealed class RawEngine : IDisposable
         BaseAddress = new Uri("http://engine"),
     };
 
-    public async Task<string> VersionAsync() => (string)(await GetAsync("/version"))["Version"]!;
+    public async Task<string> DescribeAsync()
+    {
+        var info = await GetAsync("/info");
+        return $"{(string)info["ServerVersion"]!}, {(string)info["Driver"]!}, cgroup v{(string)info["CgroupVersion"]!}";
+    }
 
     public Task<JsonNode> InspectAsync(string name) => GetAsync($"/containers/{name}/json");
 
@@ -38,6 +42,13 @@ internal sealed class RawEngine : IDisposable
     public async Task StartAsync(string id)
     {
         using var response = await _http.PostAsync($"/containers/{id}/start", null);
+        response.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>With the grace that the service gives by default.</summary>
+    public async Task StopAsync(string id)
+    {
+        using var response = await _http.PostAsync($"/containers/{id}/stop?t=10", null);
         response.EnsureSuccessStatusCode();
     }
 

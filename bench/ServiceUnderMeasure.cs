@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
+using System.Text.Json.Nodes;
 
 namespace HostService.Bench;
 
@@ -29,7 +31,7 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
 
     public string Root => Path.Combine(_directory, "fractal");
 
-    public static async Task<ServiceUnderMeasure> StartAsync(Uri engine)
+    public static async Task<ServiceUnderMeasure> StartAsync(Uri engine, int sandboxes)
     {
         var directory = Directory.CreateTempSubdirectory("hs-bench-").FullName;
         var start = new ProcessStartInfo(Program, "run")
@@ -42,12 +44,14 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
         {
             ["APP_ENV"] = "LOCALDEV",
             ["Docker__Endpoint"] = engine.ToString(),
+            ["Docker__SandboxPool"] = $"{sandboxes}",
             ["Gateway__Port"] = "0",
+            ["Orleans__SiloPort"] = $"{FreePort()}",
             ["Host__ManageSystem"] = "false",
-            ["Host__InstanceName"] = $"bench-{Environment.ProcessId}",
+            ["Host__InstanceName"] = $"bench-{Environment.ProcessId}-{sandboxes}",
             ["Host__Root"] = Path.Combine(directory, "fractal"),
             // In memory, as /run is on a host.
-            ["Host__RuntimeRoot"] = "/dev/shm/host-service-bench",
+            ["Host__RuntimeRoot"] = $"/dev/shm/host-service-bench-{sandboxes}",
             ["Dashboard__Enabled"] = "false",
             ["Host__PrivateRoot"] = Path.Combine(directory, "private"),
             ["Host__CloudStorageRoot"] = Path.Combine(directory, "cloud"),
@@ -90,6 +94,14 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
         response.EnsureSuccessStatusCode();
     }
 
+    public async Task UntilSandboxesAreReadyAsync()
+    {
+        while ((int)JsonNode.Parse(await _http.GetStringAsync("/v1/host"))!["sandboxes"]!["used"]! > 0)
+        {
+            await Task.Delay(50);
+        }
+    }
+
     /// <summary>Of the process and of the programs that it has started and that have ended.</summary>
     public TimeSpan CpuTime()
     {
@@ -104,6 +116,13 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
         var metrics = await _http.GetStringAsync("/metrics");
         var line = metrics.Split('\n').First(line => line.StartsWith(Metric, StringComparison.Ordinal));
         return double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     public async ValueTask DisposeAsync()

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Hosting;
 namespace HostService.Grains.Host;
 
 /// <summary>
-/// Keeps network sandboxes ready: starts their containers while no spin-up runs, and removes those that are spent. <see cref="HostGrain"/>
-/// knows which there are; the engine's list is compared with it.
+/// Keeps network sandboxes ready: starts their containers a moment after the last spin-up, and removes those that are spent.
+/// <see cref="HostGrain"/> knows which there are; the engine's list is compared with it.
 /// </summary>
 public sealed partial class SandboxKeeper(
     IContainerEngine engine,
@@ -17,12 +17,15 @@ public sealed partial class SandboxKeeper(
     TimeProvider timeProvider,
     ILogger<SandboxKeeper> logger) : BackgroundService, IMandelboxWatcher
 {
+    /// <summary>Between a spin-up and the start of a sandbox: the next spin-up often follows at once, and would be slowed down.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
     private TaskCompletionSource _due = NewSignal();
 
     /// <summary>
     /// Before the next try. It grows until a mandelbox comes or goes: with an image that ends at once, each try looks like a success.
     /// </summary>
-    private TimeSpan _pause = options.Value.RetryAfter;
+    private TimeSpan _retryAfter = options.Value.RetryAfter;
     private string? _image;
     private bool _isImageMissing;
 
@@ -37,7 +40,7 @@ public sealed partial class SandboxKeeper(
     {
         if (mandelbox.State is MandelboxState.Running or MandelboxState.Dying or MandelboxState.Gone)
         {
-            _pause = options.Value.RetryAfter;
+            _retryAfter = options.Value.RetryAfter;
             Wake();
         }
     }
@@ -130,9 +133,14 @@ public sealed partial class SandboxKeeper(
                 return;
             }
 
-            await (isDone ? due.Task : Task.Delay(_pause, timeProvider, stoppingToken))
+            if (isDone)
+            {
+                await due.Task;
+            }
+
+            await Task.Delay(isDone ? Pause : _retryAfter, timeProvider, stoppingToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-            _pause = isDone ? _pause : Backoff.Next(_pause, options.Value.RetryAtMost);
+            _retryAfter = isDone ? _retryAfter : Backoff.Next(_retryAfter, options.Value.RetryAtMost);
         }
     }
 

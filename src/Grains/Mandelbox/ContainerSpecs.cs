@@ -79,7 +79,7 @@ public static class ContainerSpecs
             SecurityOptions =
             [
                 .. capabilities.AppArmorProfile is { } profile ? [$"apparmor:{profile}"] : Array.Empty<string>(),
-                .. capabilities.Seccomp ? [$"seccomp={SeccompProfile.Json}"] : Array.Empty<string>(),
+                .. capabilities.Seccomp ? [SeccompProfile.SecurityOption] : Array.Empty<string>(),
             ],
             MemoryBytes = Memory,
             CpuShares = CpuShares,

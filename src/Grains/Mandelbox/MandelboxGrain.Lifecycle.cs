@@ -237,17 +237,34 @@ public sealed partial class MandelboxGrain
         }
     }
 
-    /// <summary>Reports the state to the host. The last report is retried until the host has it, or is stopped as well.</summary>
-    private async Task ReportAsync(MandelboxContext context)
+    /// <summary>Reports the state to the host, after what was reported before: a late one would enter one that has gone again.</summary>
+    private Task ReportAsync(MandelboxContext context) =>
+        context.Tasks.Report = ReportAsync(context, context.Describe(), context.Tasks.Report);
+
+    /// <summary>The last report is retried until the host has it, or is stopped as well.</summary>
+    private async Task ReportAsync(MandelboxContext context, MandelboxDescription description, Task earlier)
     {
-        var pause = options.Value.RetryAfter;
-        while (!await TryReportAsync(context.Describe())
-            && context.State.Current == MandelboxState.Gone
-            && !lifetime.ApplicationStopping.IsCancellationRequested)
+        await earlier;
+        for (var pause = options.Value.RetryAfter; ; pause = Backoff.Next(pause, options.Value.RetryAtMost))
         {
+            try
+            {
+                await Host.Report(description);
+                return;
+            }
+            catch (Exception exception)
+            {
+                // The host's list is out of date; the mandelbox itself is not.
+                LogNotReported(Id, exception);
+            }
+
+            if (description.State != MandelboxState.Gone || lifetime.ApplicationStopping.IsCancellationRequested)
+            {
+                return;
+            }
+
             await Task.Delay(pause, timeProvider, lifetime.ApplicationStopping)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-            pause = Backoff.Next(pause, options.Value.RetryAtMost);
         }
     }
 
@@ -261,21 +278,6 @@ public sealed partial class MandelboxGrain
         {
             // Only the host's readiness depends on it, and further spin-ups report as well.
             LogNotReported(Id, exception);
-        }
-    }
-
-    private async Task<bool> TryReportAsync(MandelboxDescription description)
-    {
-        try
-        {
-            await Host.Report(description);
-            return true;
-        }
-        catch (Exception exception)
-        {
-            // The host's list is out of date; the mandelbox itself is not.
-            LogNotReported(Id, exception);
-            return false;
         }
     }
 

@@ -37,11 +37,11 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
 
     /// <summary>Moves on. A mandelbox that is ending drops moves that keep it alive: a step that was running may still succeed.</summary>
     /// <exception cref="InvalidOperationException"><see cref="MandelboxStates"/> forbids the move.</exception>
-    public async Task MoveToAsync(MandelboxState next)
+    public Task MoveToAsync(MandelboxState next)
     {
         if (EndReason is not null && next.IsAlive)
         {
-            return;
+            return Task.CompletedTask;
         }
 
         var previous = Current;
@@ -70,7 +70,7 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
             MandelboxMeter.Ended(cause);
         }
 
-        await Moved();
+        return Moved();
     }
 
     [LoggerMessage(LogLevel.Information, "Mandelbox {MandelboxId}: {From} -> {To} after {Milliseconds} ms")]

@@ -17,6 +17,9 @@ public sealed class MandelboxTasks
     /// <summary>The end, up to the first attempt to undo every step. Started once.</summary>
     public Task? End { get; set; }
 
+    /// <summary>The last report to the host, which follows the one before. Never fails.</summary>
+    public Task Report { get; set; } = Task.CompletedTask;
+
     /// <summary>Completed when failed undos should be retried at once.</summary>
     public TaskCompletionSource RetryUndo { get; private set; } = NewSignal();
 

@@ -5,5 +5,8 @@ public static class SeccompProfile
 {
     public static string Json { get; } = EmbeddedFile.Read("mandelbox-seccomp-profile.json");
 
+    /// <summary>As one of a container's security options. Put together once: it is long.</summary>
+    public static string SecurityOption { get; } = $"seccomp={Json}";
+
     public static bool IsSupportedBy(EngineInfo engine) => engine.SecurityOptions.Contains("seccomp", StringComparer.Ordinal);
 }

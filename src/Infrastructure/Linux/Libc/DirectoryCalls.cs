@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -69,25 +70,33 @@ internal static partial class DirectoryCalls
     /// <summary>Entries' names as bytes, perhaps no valid text, each with its zero. None for what is gone or no directory.</summary>
     public static IEnumerable<byte[]> Names(SafeFileHandle directory)
     {
-        var buffer = new byte[32 * 1024];
-        while (ReadEntries(directory, buffer, (nuint)buffer.Length) is var length and not 0)
+        // Rented: a directory on the way holds it until the ones below it are done.
+        var buffer = ArrayPool<byte>.Shared.Rent(32 * 1024);
+        try
         {
-            if (length < 0)
+            while (ReadEntries(directory, buffer, (nuint)buffer.Length) is var length and not 0)
             {
-                if (Marshal.GetLastPInvokeError() is NotFound or NotADirectory)
+                if (length < 0)
                 {
-                    yield break;
+                    if (Marshal.GetLastPInvokeError() is NotFound or NotADirectory)
+                    {
+                        yield break;
+                    }
+
+                    throw Error("list a directory");
                 }
 
-                throw Error("list a directory");
+                // struct linux_dirent64: the record's length at 16, the name from 19 on.
+                for (var at = 0; at < length; at += BitConverter.ToUInt16(buffer, at + 16))
+                {
+                    var name = buffer.AsSpan(at + 19);
+                    yield return name[..(name.IndexOf((byte)0) + 1)].ToArray();
+                }
             }
-
-            // struct linux_dirent64: the record's length at 16, the name from 19 on.
-            for (var at = 0; at < length; at += BitConverter.ToUInt16(buffer, at + 16))
-            {
-                var name = buffer.AsSpan(at + 19);
-                yield return name[..(name.IndexOf((byte)0) + 1)].ToArray();
-            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 

@@ -13,7 +13,7 @@ public sealed partial class MandelboxRecords(IOptions<HostOptions> options, ILog
     private const UnixFileMode Directories = OwnerOnly | UnixFileMode.UserExecute;
     private const string Extension = ".json";
 
-    private string Root => options.Value.RecordsDirectory;
+    private string Root { get; } = options.Value.RecordsDirectory;
 
     /// <exception cref="IOException">It cannot be written.</exception>
     public void Write(MandelboxRecord record)
