@@ -198,7 +198,7 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
 
         // The agent removes it.
         Assert.Equal(container, await machine.MustAsync($"docker rm {container}"));
-        Assert.Equal("", await machine.MustAsync("docker ps -aq"));
+        Assert.Equal("", await machine.MustAsync(ContainersButSandboxes));
     }
 
     [VmFact]
@@ -463,9 +463,11 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         await machine.MustAsync(UntilGone("lost"), SlowTimeout);
 
         Assert.Equal(before, await machine.MustAsync("systemctl show -P MainPID host-service"));
-        Assert.Equal("", await machine.MustAsync("docker ps -aq"));
+        Assert.Equal("", await machine.MustAsync(ContainersButSandboxes));
         await using var next = await SpinUpAsync("next");
     }
+
+    private const string ContainersButSandboxes = "docker ps -a --format '{{.Names}}' | grep -v '^host-service-sandbox-' || true";
 
     private const string Devices = "cat /sys/class/input/event*/device/name | grep -c '^Fractal Virtual' || true";
 

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using System.Text.Json.Nodes;
 using HostService.Tests.Support;
 using Xunit.Abstractions;
@@ -19,16 +17,14 @@ public sealed class ReattachTests(EngineFixture engine, ITestOutputHelper output
         string[] ids = ["user-1", "user-2"];
         var answers = await Task.WhenAll(ids.Select(killed.UpAsync));
         var before = await Task.WhenAll(ids.Select(killed.ContainerAsync));
-        using var connection = new TcpClient();
-        await connection.ConnectAsync(IPAddress.Loopback, (int)answers[0]["port_32262"]!);
-        using var talk = new StreamReader(connection.GetStream(), Encoding.ASCII);
-        Assert.StartsWith("mandelbox=user-1 ", await talk.ReadLineAsync(), StringComparison.Ordinal);
+        using var connection = await DemoConnection.OpenAsync((int)answers[0]["port_32262"]!);
+        Assert.StartsWith("mandelbox=user-1 ", connection.FirstLine, StringComparison.Ordinal);
         await killed.Process.KillAsync();
 
         await using (var next = await ServiceProcess.StartAsync(killed.Settings.With(("Host__OnLeftovers", "reattach"))))
         {
             Assert.Equal(before.Select(c => (c.Id, c.Pid)), (await Task.WhenAll(ids.Select(killed.ContainerAsync))).Select(c => (c.Id, c.Pid)));
-            await AskAsync(talk);
+            Assert.StartsWith("mandelbox=user-1 ", await connection.SayAsync("again"), StringComparison.Ordinal);
             var host = JsonNode.Parse(await next.Http.GetStringAsync("/v1/host"))!;
             Assert.Equal((2, 6, 2, 0), (
                 (int)host["ttys"]!["used"]!, (int)host["tcpPorts"]!["used"]! + (int)host["udpPorts"]!["used"]!, (int)host["mandelboxes"]!, (int)host["leaks"]!));
@@ -150,12 +146,5 @@ public sealed class ReattachTests(EngineFixture engine, ITestOutputHelper output
 
         var again = await ServiceProcess.CommandAsync(killed.Settings.Environment, "reclaim");
         Assert.Equal((0, "nothing is left of an earlier run"), (again.ExitCode, again.Output));
-    }
-
-    /// <summary>Sends a line on a connection that has been open all the time; the demo answers each.</summary>
-    private static async Task AskAsync(StreamReader answers)
-    {
-        await answers.BaseStream.WriteAsync("again\n"u8.ToArray());
-        Assert.StartsWith("mandelbox=user-1 ", await answers.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)), StringComparison.Ordinal);
     }
 }

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 using System.Text.Json.Nodes;
 using HostService.Tests.Support;
 
@@ -15,10 +14,7 @@ public sealed class RestartTests(EngineFixture engine)
     {
         await using var service = await TestService.StartAsync(engine.Endpoint, ("Host__OnLeftovers", "reattach"));
         var access = await service.UpAsync("user-1");
-        using var connection = new TcpClient();
-        await connection.ConnectAsync(IPAddress.Loopback, (int)access["port_32262"]!);
-        using var talk = new StreamReader(connection.GetStream(), Encoding.ASCII);
-        await talk.ReadLineAsync();
+        using var connection = await DemoConnection.OpenAsync((int)access["port_32262"]!);
         var before = await service.ContainerAsync("user-1");
         var spinUp = service.SpinUpAsync(TestService.Body("user-2"));
         await service.Process.Log.LineAsync("Mandelbox user-2: Leased");
@@ -32,8 +28,7 @@ public sealed class RestartTests(EngineFixture engine)
 
         await using (var next = await ServiceProcess.StartAsync(service.Settings))
         {
-            await connection.GetStream().WriteAsync("again\n"u8.ToArray());
-            Assert.StartsWith("mandelbox=user-1 ", await talk.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)), StringComparison.Ordinal);
+            Assert.StartsWith("mandelbox=user-1 ", await connection.SayAsync("again"), StringComparison.Ordinal);
             var host = JsonNode.Parse(await next.Http.GetStringAsync("/v1/host"))!;
             Assert.Equal((2, 2, 0), ((int)host["mandelboxes"]!, (int)host["ttys"]!["used"]!, (int)host["leaks"]!));
             Assert.Equal(0, await next.EndAsync());

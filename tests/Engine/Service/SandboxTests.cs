@@ -1,6 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using System.Text.Json.Nodes;
 using HostService.Grains.Mandelbox;
 using HostService.Tests.Support;
@@ -88,18 +86,15 @@ public sealed class SandboxTests(EngineFixture engine)
         await TestService.UntilPoolIsReadyAsync(killed.Process);
         var sandbox = await SandboxOfAsync(killed, "user");
         var unused = (await killed.SandboxesAsync()).Select(s => s.Name).Where(name => name != sandbox).ToList();
-        using var connection = new TcpClient();
-        await connection.ConnectAsync(IPAddress.Loopback, (int)answer["port_32262"]!);
-        using var talk = new StreamReader(connection.GetStream(), Encoding.ASCII);
-        Assert.StartsWith("mandelbox=user ", await talk.ReadLineAsync(), StringComparison.Ordinal);
+        using var connection = await DemoConnection.OpenAsync((int)answer["port_32262"]!);
+        Assert.StartsWith("mandelbox=user ", connection.FirstLine, StringComparison.Ordinal);
         await killed.Process.KillAsync();
 
         await using (var next = await ServiceProcess.StartAsync(killed.Settings.With(("Host__OnLeftovers", "reattach"))))
         {
             await TestService.UntilPoolIsReadyAsync(next);
             Assert.StartsWith("mandelbox=user ", await AskAsync((int)answer["port_32262"]!), StringComparison.Ordinal);
-            await connection.GetStream().WriteAsync("hello\n"u8.ToArray());
-            Assert.NotNull(await talk.ReadLineAsync());
+            Assert.StartsWith("mandelbox=user ", await connection.SayAsync("again"), StringComparison.Ordinal);
             var now = (await killed.SandboxesAsync()).Select(s => s.Name).ToList();
             Assert.Contains(sandbox, now);
             Assert.Empty(now.Intersect(unused));
@@ -206,10 +201,8 @@ public sealed class SandboxTests(EngineFixture engine)
 
     private static async Task<string> AskAsync(int port)
     {
-        using var client = new TcpClient();
-        await client.ConnectAsync(IPAddress.Loopback, port);
-        using var answer = new StreamReader(client.GetStream(), Encoding.ASCII);
-        return await answer.ReadLineAsync() ?? "";
+        using var connection = await DemoConnection.OpenAsync(port);
+        return connection.FirstLine;
     }
 
     private static async Task UntilAsync(Func<Task<bool>> holds)

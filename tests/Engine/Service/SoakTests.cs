@@ -36,9 +36,9 @@ public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
 
         // Pools of connections and threads fill first.
         var first = Math.Max(cycles / 10, 150);
-        await run.CyclesAsync(first);
+        await RoundsAsync(run, first, sandboxes);
         var early = await ProcessFootprint.ReadAsync(service.Pid);
-        await run.CyclesAsync(cycles - first);
+        await RoundsAsync(run, cycles - first, sandboxes);
         var late = await ProcessFootprint.ReadAsync(service.Pid);
 
         output.WriteLine($"{run.Up} came up, {run.Refused} were refused; {engine.Calls} calls of the engine; {engine.Joined} joined");
@@ -75,6 +75,16 @@ public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
         await service.AssertNothingIsLeftAsync();
         Assert.Equal(0, await service.Process.EndAsync());
         Assert.Empty(await service.SandboxesAsync());
+    }
+
+    /// <summary>Rounds short enough for the pool of sandboxes, which is filled between them, to serve a part of each.</summary>
+    private static async Task RoundsAsync(Run run, int cycles, int sandboxes)
+    {
+        var round = sandboxes == 0 ? cycles : sandboxes * 4;
+        for (var left = cycles; left > 0; left -= round)
+        {
+            await run.CyclesAsync(Math.Min(round, left));
+        }
     }
 
     private sealed class Run(ServiceProcess service, int seed, int atOnce, Func<string, Task> die)

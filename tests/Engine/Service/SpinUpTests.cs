@@ -165,27 +165,10 @@ public sealed class SpinUpTests(EngineFixture engine, ServiceFixture fixture) : 
         }
     }
 
-    /// <summary>The demo's line; asked again while it is still coming up, for locally nobody waits for the app inside (B1).</summary>
     private static async Task<string> OverTcpAsync(JsonNode port)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        while (true)
-        {
-            try
-            {
-                using var client = new TcpClient();
-                await client.ConnectAsync(IPAddress.Loopback, (int)port, limit.Token);
-                using var reader = new StreamReader(client.GetStream());
-                if (await reader.ReadLineAsync(limit.Token) is { } line)
-                {
-                    return line;
-                }
-            }
-            catch (Exception e) when (e is SocketException or IOException && !limit.IsCancellationRequested)
-            {
-                // Not listening yet.
-            }
-        }
+        using var connection = await DemoConnection.OpenAsync((int)port);
+        return connection.FirstLine;
     }
 
     private static async Task<string> OverUdpAsync(JsonNode port)

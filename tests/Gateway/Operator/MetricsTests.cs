@@ -110,6 +110,7 @@ public sealed class MetricsTests
             "host_service_mandelboxes gauge",
             "host_service_pool_capacity gauge",
             "host_service_pool_used gauge",
+            "host_service_queued_spin_ups gauge",
             "host_service_ready gauge",
             "host_service_start_time_seconds gauge",
             "host_service_status gauge",

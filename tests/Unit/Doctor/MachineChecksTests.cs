@@ -131,10 +131,7 @@ public sealed class MachineChecksTests : IDisposable
     public async Task What_the_last_run_left_fails_and_what_is_not_ours_is_left_alone(bool isOurs, string? advice)
     {
         Directory.CreateDirectory(_host.Root);
-        if (isOurs)
-        {
-            await File.WriteAllTextAsync(Path.Combine(_host.Root, ".host-service"), "");
-        }
+        await File.WriteAllTextAsync(Path.Combine(_host.Root, isOurs ? ".host-service" : "somebody-else's"), "");
 
         var check = (await RunAsync(HostEnvironment.LocalDev))["directories"];
 
