@@ -22,16 +22,9 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
         .AddRetry(RemovalRetry(HttpStatusCode.InternalServerError, 2))
         .Build();
 
-    /// <summary>First come, first served.</summary>
-    private readonly SemaphoreSlim _starts = new(options.Value.ParallelStarts ?? Environment.ProcessorCount);
-
     private volatile EngineInfo? _info;
 
-    public void Dispose()
-    {
-        _connection.Dispose();
-        _starts.Dispose();
-    }
+    public void Dispose() => _connection.Dispose();
 
     public async Task<EngineInfo> PingAsync(CancellationToken cancellationToken)
     {
@@ -71,19 +64,9 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
         }, cancellationToken);
     }
 
-    public async Task StartAsync(string containerId, CancellationToken cancellationToken)
-    {
-        await _starts.WaitAsync(cancellationToken);
-        try
-        {
-            await OnContainerAsync("start", containerId, _options.SlowCallTimeout, (client, token) =>
-                client.Containers.StartContainerAsync(containerId, new ContainerStartParameters(), token), cancellationToken);
-        }
-        finally
-        {
-            _starts.Release();
-        }
-    }
+    public Task StartAsync(string containerId, CancellationToken cancellationToken) =>
+        OnContainerAsync("start", containerId, _options.SlowCallTimeout, (client, token) =>
+            client.Containers.StartContainerAsync(containerId, new ContainerStartParameters(), token), cancellationToken);
 
     public async Task StopAsync(string containerId, TimeSpan grace, CancellationToken cancellationToken)
     {

@@ -51,12 +51,6 @@ public sealed class DockerOptions : IValidatedOptions
     public int LogFiles { get; set; } = 3;
 
     /// <summary>
-    /// How many containers are started at once; further ones wait for their turn. More only make each start slower: the engine's work is
-    /// the processors'. Default: the number of processors.
-    /// </summary>
-    public int? ParallelStarts { get; set; }
-
-    /// <summary>
     /// Network sandboxes that are kept ready; 0: mandelboxes publish their ports themselves. Default: 4 in deployed environments, 2 in
     /// local ones.
     /// </summary>
@@ -80,7 +74,6 @@ public sealed class DockerOptions : IValidatedOptions
         (LogFileBytes >= 1024, $"Docker:LogFileBytes is {LogFileBytes}; it must be at least 1024."),
         (SandboxPool is null or (>= 0 and <= 1000),
             $"Docker:SandboxPool is {SandboxPool}; it must be 0 for no sandboxes, or at most 1000."),
-        (ParallelStarts is null or (>= 1 and <= 1000), $"Docker:ParallelStarts is {ParallelStarts}; it must be from 1 to 1000."),
         (LogFiles >= 1, $"Docker:LogFiles is {LogFiles}; it must be at least 1."),
         (ReconnectDelay <= MaxReconnectDelay,
             $"Docker:ReconnectDelay ({ReconnectDelay}) must not be over Docker:MaxReconnectDelay ({MaxReconnectDelay})."));

@@ -151,46 +151,6 @@ public sealed class DockerEngineTests
     }
 
     [Fact]
-    public async Task No_more_containers_are_started_at_once_than_configured_and_one_that_is_given_up_makes_room()
-    {
-        var started = Channel.CreateUnbounded<(string Path, TaskCompletionSource Answer)>();
-        await using var loopback = await LoopbackEngine.StartAsync(async context =>
-        {
-            if (context.Request.Path == "/version")
-            {
-                await Write(context, 200, Version2010);
-                return;
-            }
-
-            var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            await started.Writer.WriteAsync((context.Request.Path, answer));
-            await answer.Task.WaitAsync(context.RequestAborted);
-            context.Response.StatusCode = 204;
-        });
-        using var engine = Engine(loopback, options => options.ParallelStarts = 2);
-        using var givenUp = new CancellationTokenSource();
-
-        var first = engine.StartAsync("one", default);
-        var second = engine.StartAsync("two", givenUp.Token);
-        var third = engine.StartAsync("three", default);
-        var fourth = engine.StartAsync("four", default);
-        var begun = new[] { await started.Reader.ReadAsync(), await started.Reader.ReadAsync() };
-        Assert.Equal(["/v1.41/containers/one/start", "/v1.41/containers/two/start"], begun.Select(b => b.Path).Order());
-        Assert.False(started.Reader.TryRead(out _));
-
-        await givenUp.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second);
-        var next = await started.Reader.ReadAsync();
-        Assert.Equal("/v1.41/containers/three/start", next.Path);
-        begun.Single(b => b.Path.Contains("one", StringComparison.Ordinal)).Answer.SetResult();
-        var last = await started.Reader.ReadAsync();
-        Assert.Equal("/v1.41/containers/four/start", last.Path);
-        next.Answer.SetResult();
-        last.Answer.SetResult();
-        await Task.WhenAll(first, third, fourth);
-    }
-
-    [Fact]
     public async Task A_container_that_joins_the_network_of_another_publishes_and_exposes_nothing()
     {
         await using var loopback = await LoopbackEngine.StartAsync(Answers(
