@@ -57,6 +57,7 @@ public sealed class QueueTests : IAsyncLifetime
         var answer = await _cluster.Mandelbox("m5").SpinUp(HostCluster.Request("m5"));
 
         Assert.Equal("lease", answer.Failure!.Phase);
+        Assert.Contains("GPU", answer.Failure.Reason, StringComparison.Ordinal);
         Assert.Equal(["m3", "m4"], (await _cluster.Host.Describe()).Queue);
     }
 

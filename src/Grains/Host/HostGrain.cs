@@ -64,11 +64,11 @@ public sealed partial class HostGrain(
     public async Task<LeaseAnswer> AcquireLease(LeaseRequest request)
     {
         var answer = ReasonClosed(request.MandelboxId) is { } closed ? LeaseAnswer.Refused(closed)
-            : _queue.Count > 0 && _leases.Find(request.MandelboxId) is null ? LeaseAnswer.Full("others wait already")
+            : _queue.Next is { } first && _leases.Find(request.MandelboxId) is null ? LeaseAnswer.Full(first.Missing)
             : _leases.Acquire(request);
-        if (answer.IsFull && request.MandelboxId != MandelboxIds.WarmUp && _queue.TryAdd(request) is { } waiting)
+        if (answer.IsFull && request.MandelboxId != MandelboxIds.WarmUp && _queue.TryAdd(request, answer.Refusal!) is { } waiting)
         {
-            answer = await WaitAsync(waiting, answer.Refusal!);
+            answer = await WaitAsync(waiting);
         }
 
         if (answer.Refusal is { } refusal)
@@ -94,7 +94,6 @@ public sealed partial class HostGrain(
         }
 
         ServeQueue();
-
         return Task.CompletedTask;
     }
 
@@ -317,13 +316,14 @@ public sealed partial class HostGrain(
         return Task.CompletedTask;
     }
 
-    private async Task<LeaseAnswer> WaitAsync(WaitingRequest waiting, string refusal)
+    private async Task<LeaseAnswer> WaitAsync(WaitingRequest waiting)
     {
-        LogWaits(waiting.Request.MandelboxId, _queue.Count, refusal);
+        LogWaits(waiting.Request.MandelboxId, _queue.Count, waiting.Missing);
         using var answered = new CancellationTokenSource();
         await Task.WhenAny(waiting.Answer, Task.Delay(queue.Value.Timeout, timeProvider, answered.Token));
         await answered.CancelAsync();
-        _queue.Answer(waiting, LeaseAnswer.Refused($"{refusal}; it waited {queue.Value.Timeout.TotalSeconds:0.#} s in the queue"));
+        _queue.Answer(
+            waiting, LeaseAnswer.Refused($"{waiting.Missing}; it waited {queue.Value.Timeout.TotalSeconds:0.#} s in the queue"));
         return await waiting.Answer;
     }
 

@@ -13,14 +13,15 @@ public sealed class LeaseQueue(int capacity)
     public int Count => _waiting.Count;
 
     /// <summary>Null when the queue is full.</summary>
-    public WaitingRequest? TryAdd(LeaseRequest request)
+    /// <param name="missing">What is not free.</param>
+    public WaitingRequest? TryAdd(LeaseRequest request, string missing)
     {
         if (_waiting.Count >= capacity)
         {
             return null;
         }
 
-        var waiting = new WaitingRequest(request);
+        var waiting = new WaitingRequest(request, missing);
         _waiting.AddLast(waiting);
         return waiting;
     }
@@ -43,9 +44,12 @@ public sealed class LeaseQueue(int capacity)
 }
 
 /// <summary>A request that waits.</summary>
-public sealed class WaitingRequest(LeaseRequest request)
+public sealed class WaitingRequest(LeaseRequest request, string missing)
 {
     public LeaseRequest Request => request;
+
+    /// <summary>What was not free when it began to wait.</summary>
+    public string Missing => missing;
 
     public Task<LeaseAnswer> Answer => Source.Task;
 

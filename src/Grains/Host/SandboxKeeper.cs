@@ -80,9 +80,10 @@ public sealed partial class SandboxKeeper(
         Wake();
     }
 
-    /// <summary>The sandboxes of earlier runs that no container has joined, or only one of these.</summary>
-    public async Task<IReadOnlyList<string>> ListLeftAsync(IReadOnlySet<string> containerIds, CancellationToken cancellationToken) =>
-        await WithoutUserAsync((await ListAsync(cancellationToken)).Keys, cancellationToken, containerIds);
+    /// <summary>The sandboxes of earlier runs that no container has joined.</summary>
+    /// <param name="ignored">Ids of containers that are to be removed as well: their sandboxes are listed.</param>
+    public async Task<IReadOnlyList<string>> ListLeftAsync(IReadOnlySet<string> ignored, CancellationToken cancellationToken) =>
+        await WithoutUserAsync((await ListAsync(cancellationToken)).Keys, cancellationToken, ignored);
 
     /// <summary>Removes the sandboxes of earlier runs that no container has joined.</summary>
     public async Task RemoveLeftAsync(CancellationToken cancellationToken) => await Task.WhenAll(
@@ -275,19 +276,18 @@ public sealed partial class SandboxKeeper(
 
     /// <summary>This host's sandboxes as the engine knows them, by name, and whether each runs.</summary>
     private async Task<IReadOnlyDictionary<string, bool>> ListAsync(CancellationToken cancellationToken) =>
-        (await engine.ListAsync(ContainerLabels.OfAnySandbox, cancellationToken))
-            .Where(container => ContainerLabels.SandboxOf(container.Labels, Owner) == container.Name)
-            .ToDictionary(container => container.Name, container => container.Running, StringComparer.Ordinal);
+        ContainerLabels.SandboxesAmong(await engine.ListAsync(ContainerLabels.OfAnySandbox, cancellationToken), Owner);
 
-    /// <summary>Those of these sandboxes that no container has joined but those that are named.</summary>
+    /// <summary>Leaves out sandboxes that a container has joined.</summary>
+    /// <param name="ignored">Ids of containers that do not count.</param>
     private async Task<IReadOnlyList<string>> WithoutUserAsync(
-        IEnumerable<string> sandboxes, CancellationToken cancellationToken, IReadOnlySet<string>? except = null)
+        IEnumerable<string> sandboxes, CancellationToken cancellationToken, IReadOnlySet<string>? ignored = null)
     {
         var all = sandboxes.ToList();
         return all.Count == 0
             ? all
             : [.. all.Except((await engine.ListAsync(ContainerLabels.OfAnyHost, cancellationToken))
-                .Where(container => except?.Contains(container.Id) != true)
+                .Where(container => ignored?.Contains(container.Id) != true)
                 .Select(container => ContainerLabels.NetworkOf(container.Labels)!))];
     }
 

@@ -47,6 +47,11 @@ public static class ContainerLabels
             ? labels.GetValueOrDefault(Sandbox)
             : null;
 
+    /// <summary>Which of these containers are this host's sandboxes, by name, and whether each runs.</summary>
+    public static IReadOnlyDictionary<string, bool> SandboxesAmong(IEnumerable<ContainerDescription> containers, ContainerOwner owner) =>
+        containers.Where(container => SandboxOf(container.Labels, owner) == container.Name)
+            .ToDictionary(container => container.Name, container => container.Running, StringComparer.Ordinal);
+
     public static Dictionary<string, string> Write(ContainerOwner owner, Lease lease, SpinUpRequest request) => new()
     {
         [MandelboxId] = lease.MandelboxId,

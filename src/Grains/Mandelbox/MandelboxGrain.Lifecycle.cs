@@ -237,7 +237,9 @@ public sealed partial class MandelboxGrain
         }
     }
 
-    /// <summary>Reports the state to the host, after what was reported before: a late one would enter one that has gone again.</summary>
+    /// <summary>
+    /// Reports the state to the host, in order: a report that came late would put a mandelbox that has gone on the host's list again.
+    /// </summary>
     private Task ReportAsync(MandelboxContext context) =>
         context.Tasks.Report = ReportAsync(context, context.Describe(), context.Tasks.Report);
 

@@ -26,7 +26,7 @@ public sealed class LeaseQueueTests
         Assert.NotNull(Add("a"));
         Assert.NotNull(Add("b"));
         Assert.Null(Add("c"));
-        Assert.Null(new LeaseQueue(0).TryAdd(new LeaseRequest(Guid.NewGuid(), "a")));
+        Assert.Null(new LeaseQueue(0).TryAdd(new LeaseRequest(Guid.NewGuid(), "a"), "no TTY is free"));
     }
 
     [Fact]
@@ -53,5 +53,5 @@ public sealed class LeaseQueueTests
     public void Its_settings_belong_together(int capacity, int seconds, bool isValid) =>
         Assert.Equal(isValid, !new QueueOptions { Capacity = capacity, Timeout = TimeSpan.FromSeconds(seconds) }.Validate().Any());
 
-    private WaitingRequest? Add(string mandelbox) => _queue.TryAdd(new LeaseRequest(Guid.NewGuid(), mandelbox));
+    private WaitingRequest? Add(string mandelbox) => _queue.TryAdd(new LeaseRequest(Guid.NewGuid(), mandelbox), "no TTY is free");
 }

@@ -85,10 +85,6 @@ public static class Comparison
             {
                 yield return Found(sandbox.Name, "has ended or is gone");
             }
-            else if (sandbox.State == SandboxState.Used && inventory.Leases.All(lease => lease.Sandbox != sandbox.Name))
-            {
-                yield return Found(sandbox.Name, "is used by no lease");
-            }
         }
 
         Finding Found(string name, string problem) => new(

@@ -80,10 +80,7 @@ public sealed partial class InventoryTaker(
             processes.Keep(running);
             await Task.WhenAll(running.Where(id => !processes.IsKnown(id)).Select(id => SeeProcessAsync(id, cancellationToken)));
             _engineFault = null;
-            return new Listed(
-                [.. known.Select(c => c.Thing)],
-                all.Where(c => ContainerLabels.SandboxOf(c.Labels, owner) is not null)
-                    .ToDictionary(c => c.Name, c => c.Running, StringComparer.Ordinal));
+            return new Listed([.. known.Select(c => c.Thing)], ContainerLabels.SandboxesAmong(all, owner));
         }
         catch (ContainerEngineException exception)
         {
