@@ -9,6 +9,7 @@ using HostService.Infrastructure.Backend.Rows;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Input;
+using HostService.Infrastructure.Linux.Network;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.Records;
 using HostService.Infrastructure.Storage.UserConfigs;
@@ -320,7 +321,7 @@ internal sealed class ScheduledHost
         _grains = ModelGrains.Create(this, type => type == typeof(IHostGrain) ? _hostGrain : AddMandelbox());
         _sandboxes = new SandboxKeeper(engine, _grains, info, docker, options, _clock, NullLogger<SandboxKeeper>.Instance);
         _hostGrain = new HostGrain(
-            info, new FakePortProbe(), new NoShutdown(), new NoShutdown(), [new Recorder(this), _sandboxes], Options.Create(new WarmUpOptions()),
+            info, new PublishedPorts(_engine), new NoShutdown(), new NoShutdown(), [new Recorder(this), _sandboxes], Options.Create(new WarmUpOptions()),
             hostOptions, docker, Options.Create(new QueueOptions()), _clock, NullLogger<HostGrain>.Instance);
         _ = _grains.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
         _ = _hostGrain.SetStatus(HostStatus.Active);
@@ -549,5 +550,16 @@ internal sealed class ScheduledHost
         public void Restart()
         {
         }
+    }
+
+    /// <summary>As on a real machine, a port that a container publishes is bound: the pools draw at random, and could draw it again.</summary>
+    private sealed class PublishedPorts(FakeContainerEngine engine) : IPortProbe
+    {
+        public bool IsTcpFree(ushort port) => IsFree(port, Transport.Tcp);
+
+        public bool IsUdpFree(ushort port) => IsFree(port, Transport.Udp);
+
+        private bool IsFree(ushort port, Transport transport) =>
+            !engine.Containers.Any(c => c.Ports.Any(p => p.HostPort == port && p.Transport == transport));
     }
 }
