@@ -49,14 +49,14 @@ public sealed class LastWordsTests(EngineFixture engine, PostgresFixture databas
         var container = await killed.ContainerAsync("user");
         Assert.False(await HeartbeatAsync());
         await killed.Process.KillAsync();
-        Assert.Equal(0, _reports.Sentry.Unread);
+        Assert.Empty(_reports.Sentry.TakeUnread());
 
         var (exitCode, output, errors) = await ServiceProcess.CommandAsync(
             settings.With(SystemdSays(result, code, signal)).Environment, LastWords);
 
         Assert.True(exitCode == 0, errors);
         AssertLast(await _reports.Sentry.NextEventAsync(), "Killed", told, "fatal");
-        Assert.Equal(0, _reports.Sentry.Unread);
+        Assert.Empty(_reports.Sentry.TakeUnread());
         Assert.True(await HeartbeatAsync());
         Assert.Equal(0, _webserver.Waiting);
         Assert.Equal(row, (await rows.OfAsync(settings.InstanceName))[^1]);
@@ -114,7 +114,8 @@ public sealed class LastWordsTests(EngineFixture engine, PostgresFixture databas
 
         var exited = SystemdSays(exitCode == 0 ? "success" : "exit-code", "exited", $"{exitCode}");
         Assert.Equal((0, "", ""), await ServiceProcess.CommandAsync(_settings.With(exited).Environment, LastWords));
-        Assert.Equal((0, 0), (_reports.Sentry.Unread, _webserver.Waiting));
+        Assert.Empty(_reports.Sentry.TakeUnread());
+        Assert.Equal(0, _webserver.Waiting);
 
         if (how == "restart")
         {
@@ -157,7 +158,8 @@ public sealed class LastWordsTests(EngineFixture engine, PostgresFixture databas
             ("fatal", "StartFailed"), (last.GetProperty("level").GetString(), last.GetProperty("tags").GetProperty("cause").GetString()));
 
         // Who this host is was not known yet.
-        Assert.Equal((0, 0), (_reports.Sentry.Unread, _webserver.Waiting));
+        Assert.Empty(_reports.Sentry.TakeUnread());
+        Assert.Equal(0, _webserver.Waiting);
         Assert.Equal("PRE_CONNECTION", (await rows.OfAsync(_settings.InstanceName))[^1]);
         Assert.Equal(why == "leftovers", Directory.Exists(_settings.Root));
 
@@ -198,7 +200,8 @@ public sealed class LastWordsTests(EngineFixture engine, PostgresFixture databas
         var (code, _, errors) = await ServiceProcess.CommandAsync(_settings.Environment, LastWords);
         Assert.Equal(2, code);
         Assert.Contains("SERVICE_RESULT is not set", errors, StringComparison.Ordinal);
-        Assert.Equal((0, 0), (_reports.Sentry.Unread, _webserver.Waiting));
+        Assert.Empty(_reports.Sentry.TakeUnread());
+        Assert.Equal(0, _webserver.Waiting);
     }
 
     private static (string Key, string Value)[] SystemdSays(string result, string code, string status) =>

@@ -18,7 +18,7 @@ public sealed partial class MandelboxGrain
     [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: undo of step {Step} failed again: {Reason}")]
     private partial void LogUndoFailedAgain(string mandelboxId, string step, string reason);
 
-    [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId}: the service ended before the undo of these steps: {Steps}")]
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: the service ended before the undo of these steps: {Steps}")]
     private partial void LogLeft(string mandelboxId, string steps);
 
     [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId}: its row could not be set to DYING")]

@@ -10,6 +10,9 @@ public static class ErrorReporting
 {
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(5);
 
+    /// <summary>The event that says why the service ends, once it is on its way.</summary>
+    private static SentryId? _last;
+
     /// <summary>Does nothing without a DSN, or with one that is none, which <see cref="OptionsCheck"/> reports.</summary>
     public static IDisposable? Start(IConfiguration configuration)
     {
@@ -19,8 +22,11 @@ public static class ErrorReporting
             return null;
         }
 
+        _last = null;
         return SentrySdk.Init(options =>
         {
+            // Whoever reads the events must find the cause of the end in the last one. What a task logs after that is in the log.
+            options.SetBeforeSend((report, _) => _last is { } last && report.EventId != last ? null : report);
             options.Dsn = dsn;
             options.Environment = ServiceConfiguration.EnvironmentOf(configuration).Name;
             options.Release = ServiceVersion.Commit.Length > 0 ? ServiceVersion.Commit : ServiceVersion.Number;
@@ -80,6 +86,7 @@ public static class ErrorReporting
                 },
             };
             last.SetTag("cause", $"{end.Reason}");
+            _last = last.EventId;
             SentrySdk.CaptureEvent(last);
         }
 

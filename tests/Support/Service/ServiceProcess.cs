@@ -19,7 +19,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     // reason, the service gets SIGTERM. A shell has what it runs in the background ignore INT and QUIT.
     private const string Keeper = """
         exec 3<&0
-        env --default-signal=INT,QUIT "$0" "$@" </dev/null 3<&- &
+        env --default-signal=HUP,INT,QUIT "$0" "$@" </dev/null 3<&- &
         service=$!
         echo $service
         { read -r _ <&3; kill -TERM $service; } 2>/dev/null >&2 &

@@ -105,7 +105,7 @@ public sealed class ErrorReportingTests
         });
 
         await server.NextEventAsync("The drive is lost");
-        Assert.Equal(0, server.Unread);
+        Assert.Empty(server.TakeUnread());
         Assert.DoesNotContain("my-", server.Text, StringComparison.Ordinal);
     }
 
@@ -135,6 +135,30 @@ public sealed class ErrorReportingTests
     }
 
     [Fact]
+    public async Task What_is_logged_after_the_cause_of_the_end_is_not_reported()
+    {
+        await using var server = await SentryServer.StartAsync();
+        var answers = new TaskCompletionSource();
+        server.Answers = answers.Task;
+        ILogger? afterwards = null;
+        var stopping = ReportAsync(
+            server.Dsn,
+            logger =>
+            {
+                afterwards = logger;
+                return Task.CompletedTask;
+            },
+            new ShutdownRequest(ShutdownReason.Signal, "SIGTERM", ExitCodes.Ended));
+        await server.NextEventAsync("The service ends");
+
+        afterwards!.LogError("A task that nobody waits for failed");
+        answers.SetResult();
+        await stopping;
+
+        Assert.Empty(server.TakeUnread());
+    }
+
+    [Fact]
     public async Task A_flush_returns_once_everything_is_sent()
     {
         await using var server = await SentryServer.StartAsync();
@@ -147,7 +171,7 @@ public sealed class ErrorReportingTests
             }
         });
 
-        Assert.Equal(10, server.Unread);
+        Assert.Equal(10, server.TakeUnread().Length);
     }
 
     [Fact]
@@ -180,7 +204,7 @@ public sealed class ErrorReportingTests
         {
             await ReportAsync(server.Dsn, logger => logger.LogError("hello"));
 
-            Assert.Equal(1, server.Unread);
+            Assert.Single(server.TakeUnread());
             Assert.Empty(Directory.EnumerateFileSystemEntries(home.Path));
         }
         finally

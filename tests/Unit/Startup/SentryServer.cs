@@ -23,8 +23,20 @@ internal sealed class SentryServer : IAsyncDisposable
     /// <summary>Everything that has been sent, also what is not an event.</summary>
     public string Text => string.Join('\n', _received);
 
-    /// <summary>Events that no test has read yet.</summary>
-    public int Unread => _events.Reader.Count;
+    /// <summary>When set, the answer to what is sent waits for it.</summary>
+    public Task Answers { get; set; } = Task.CompletedTask;
+
+    /// <summary>Takes the events that no test has read yet; what each says.</summary>
+    public string[] TakeUnread()
+    {
+        var unread = new List<string>();
+        while (_events.Reader.TryRead(out var report))
+        {
+            unread.Add(report.TryGetProperty("logentry", out var entry) ? entry.GetRawText() : report.GetRawText());
+        }
+
+        return [.. unread];
+    }
 
     public static async Task<SentryServer> StartAsync()
     {
@@ -74,5 +86,7 @@ internal sealed class SentryServer : IAsyncDisposable
                 await _events.Writer.WriteAsync(payload.RootElement.Clone());
             }
         }
+
+        await Answers;
     }
 }
