@@ -43,7 +43,7 @@ public sealed partial class HostileTests(ITestOutputHelper output)
         var isLong = requests >= LongRun;
         var size = isLong ? new SiegeSize(1000, 32, 32, 50) : new SiegeSize(100, 8, 8, 5);
         output.WriteLine($"HOSTILE_REQUESTS={requests} HOSTILE_SEED={seed}");
-        await using var engine = await InstantEngine.StartAsync(seed, faultRate: 0);
+        await using var engine = await InstantEngine.StartAsync(seed);
         await using var service = await TestService.StartAsync(engine.Endpoint);
         var answers = new ConcurrentDictionary<string, int>();
 

@@ -10,7 +10,7 @@ public sealed class QueueTests
     [Fact]
     public async Task A_spin_up_at_a_full_host_waits_for_its_turn_and_a_caller_that_hangs_up_gives_its_place_away()
     {
-        await using var instant = await InstantEngine.StartAsync(seed: 1, faultRate: 0);
+        await using var instant = await InstantEngine.StartAsync(seed: 1);
         using var directory = new ScratchDirectory();
         await using var service = await ServiceProcess.StartAsync(ServiceSettings.Local(instant.Endpoint, directory).With(
             ("Host__CpuOnlySlots", "1"), ("Queue__Capacity", "5"), ("Queue__Timeout", "00:00:15")));

@@ -93,7 +93,7 @@ public sealed class ReattachTests(EngineFixture engine, ITestOutputHelper output
     [Fact]
     public async Task A_full_host_takes_all_of_its_mandelboxes_over()
     {
-        await using var instant = await InstantEngine.StartAsync(seed: 1, faultRate: 0);
+        await using var instant = await InstantEngine.StartAsync(seed: 1);
         using var directory = new ScratchDirectory();
         var settings = ServiceSettings.Local(instant.Endpoint, directory);
         await using (var killed = await ServiceProcess.StartAsync(settings))

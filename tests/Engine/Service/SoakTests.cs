@@ -26,9 +26,12 @@ public sealed class SoakTests(EngineFixture real, ITestOutputHelper output)
         var seed = EnvironmentNumber.Read("SOAK_SEED") ?? Environment.TickCount;
         output.WriteLine($"SOAK_CYCLES={cycles} SOAK_SEED={seed}");
         using var directory = new ScratchDirectory();
-        await using var engine = await InstantEngine.StartAsync(seed, faultRate: 0.03);
+        await using var engine = await InstantEngine.StartAsync(seed);
         await using var service = await ServiceProcess.StartAsync(ServiceSettings.Local(engine.Endpoint, directory).With(
             ("Docker__SandboxPool", $"{sandboxes}"), ("Mandelbox__RetryAfter", "00:00:00.050"), ("Mandelbox__RetryAtMost", "00:00:00.200"), ("Logging__LogLevel__Default", "Error")));
+
+        // Not before: a start is refused by an engine that fails.
+        engine.FaultRate = 0.03;
 
         // Also a sandbox may end, and its mandelbox with it.
         var run = new Run(

@@ -24,14 +24,12 @@ public sealed class InstantEngine : IAsyncDisposable
     private readonly ConcurrentDictionary<Channel<string>, bool> _watchers = new();
     private readonly Lock _gate = new();
     private readonly Random _random;
-    private readonly double _faultRate;
     private readonly WebApplication _app;
 
-    private InstantEngine(int seed, double faultRate)
+    private InstantEngine(int seed)
     {
         // Predictable on purpose: a run can be repeated.
         _random = new Random(seed);
-        _faultRate = faultRate;
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenUnixSocket(_directory["engine.sock"]));
@@ -48,6 +46,9 @@ public sealed class InstantEngine : IAsyncDisposable
         Death,
     }
 
+    /// <summary>How many of the calls fail, 0 to 1.</summary>
+    public double FaultRate { get; set; }
+
     public Uri Endpoint => new($"unix://{_directory["engine.sock"]}");
 
     public int Containers => _containers.Count;
@@ -57,10 +58,9 @@ public sealed class InstantEngine : IAsyncDisposable
     /// <summary>How many containers have joined another one's network, and were started.</summary>
     public int Joined { get; private set; }
 
-    /// <param name="faultRate">How many of the calls fail, 0 to 1.</param>
-    public static async Task<InstantEngine> StartAsync(int seed, double faultRate)
+    public static async Task<InstantEngine> StartAsync(int seed)
     {
-        var engine = new InstantEngine(seed, faultRate);
+        var engine = new InstantEngine(seed);
         await engine._app.StartAsync();
         return engine;
     }
@@ -287,7 +287,7 @@ public sealed class InstantEngine : IAsyncDisposable
         lock (_gate)
         {
             Calls++;
-            return _random.NextDouble() < _faultRate ? (Fault)_random.Next(1, 5) : Fault.None;
+            return _random.NextDouble() < FaultRate ? (Fault)_random.Next(1, 5) : Fault.None;
         }
     }
 
