@@ -4,6 +4,8 @@ using HostService.Bench;
 var benchmarks = new Dictionary<string, Func<Report, Task>>(StringComparer.Ordinal)
 {
     ["spin-up"] = SpinUp.RunAsync,
+    ["arrivals"] = Arrivals.RunAsync,
+    ["footprint"] = Footprint.RunAsync,
     ["control-plane"] = ControlPlane.RunAsync,
     ["grain-calls"] = GrainCalls.RunAsync,
 };

@@ -14,8 +14,10 @@ internal sealed class Samples
     {
         var began = Stopwatch.GetTimestamp();
         await call();
-        _values.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+        Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
     }
+
+    public void Add(double milliseconds) => _values.Add(milliseconds);
 
     /// <param name="part">0.5 for the median.</param>
     public double At(double part) => _values.Order().ElementAt((int)(_values.Count * part));

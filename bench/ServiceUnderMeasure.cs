@@ -29,9 +29,13 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
     public static string Program { get; } =
         Environment.GetEnvironmentVariable("HOST_SERVICE") ?? Path.Combine(AppContext.BaseDirectory, "host-service");
 
+    /// <summary>Where the real engine listens.</summary>
+    public static Uri RealEngine { get; } =
+        new(Environment.GetEnvironmentVariable("Docker__Endpoint") ?? "unix:///var/run/docker.sock");
+
     public string Root => Path.Combine(_directory, "fractal");
 
-    public static async Task<ServiceUnderMeasure> StartAsync(Uri engine, int sandboxes)
+    public static async Task<ServiceUnderMeasure> StartAsync(Uri engine, int sandboxes, int waiting = 0)
     {
         var directory = Directory.CreateTempSubdirectory("hs-bench-").FullName;
         var start = new ProcessStartInfo(Program, "run")
@@ -45,13 +49,14 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
             ["APP_ENV"] = "LOCALDEV",
             ["Docker__Endpoint"] = engine.ToString(),
             ["Docker__SandboxPool"] = $"{sandboxes}",
+            ["WarmPool__Apps__mandelboxes__demo"] = $"{waiting}",
             ["Gateway__Port"] = "0",
             ["Orleans__SiloPort"] = $"{FreePort()}",
             ["Host__ManageSystem"] = "false",
-            ["Host__InstanceName"] = $"bench-{Environment.ProcessId}-{sandboxes}",
+            ["Host__InstanceName"] = $"bench-{Environment.ProcessId}-{sandboxes}-{waiting}",
             ["Host__Root"] = Path.Combine(directory, "fractal"),
             // In memory, as /run is on a host.
-            ["Host__RuntimeRoot"] = $"/dev/shm/host-service-bench-{sandboxes}",
+            ["Host__RuntimeRoot"] = $"/dev/shm/host-service-bench-{sandboxes}-{waiting}",
             ["Dashboard__Enabled"] = "false",
             ["Host__PrivateRoot"] = Path.Combine(directory, "private"),
             ["Host__CloudStorageRoot"] = Path.Combine(directory, "cloud"),
@@ -94,9 +99,11 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
         response.EnsureSuccessStatusCode();
     }
 
-    public async Task UntilSandboxesAreReadyAsync()
+    /// <summary>Both pools are full, as far as there are any.</summary>
+    public async Task UntilPoolsAreFullAsync()
     {
-        while ((int)JsonNode.Parse(await _http.GetStringAsync("/v1/host"))!["sandboxes"]!["used"]! > 0)
+        while (JsonNode.Parse(await _http.GetStringAsync("/v1/host"))! is var host
+            && ((int?)host["sandboxes"]?["used"] > 0 || (int?)host["waiting"]?["used"] > 0))
         {
             await Task.Delay(50);
         }
@@ -109,6 +116,11 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
         var fields = File.ReadAllText($"/proc/{_process.Id}/stat").Split(')')[^1].Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return TimeSpan.FromMilliseconds(10 * fields[11..15].Sum(ticks => long.Parse(ticks, CultureInfo.InvariantCulture)));
     }
+
+    /// <summary>What no other process shares: RssAnon and RssShmem.</summary>
+    public double PrivateKb() => File.ReadLines($"/proc/{_process.Id}/status")
+        .Where(line => line.StartsWith("RssAnon:", StringComparison.Ordinal) || line.StartsWith("RssShmem:", StringComparison.Ordinal))
+        .Sum(line => double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture));
 
     public async Task<double> AllocatedBytesAsync()
     {

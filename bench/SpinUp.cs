@@ -7,34 +7,43 @@ namespace HostService.Bench;
 internal static class SpinUp
 {
     private const string ModelId = "model";
-    private static readonly (int Callers, int Rounds)[] Sizes = [(1, 30), (16, 6), (48, 2)];
+    private static readonly (int Callers, int Rounds)[] Sizes = [(1, 30), (4, 10), (16, 6), (48, 2)];
 
     public static async Task RunAsync(Report report)
     {
-        var endpoint = new Uri(Environment.GetEnvironmentVariable("Docker__Endpoint") ?? "unix:///var/run/docker.sock");
+        var endpoint = ServiceUnderMeasure.RealEngine;
         using var engine = new RawEngine(endpoint);
         report.Machine["engine"] = await engine.DescribeAsync();
         await using var without = await ServiceUnderMeasure.StartAsync(endpoint, sandboxes: 0);
         await using var with = await ServiceUnderMeasure.StartAsync(endpoint, sandboxes: 16);
         await using var drained = await ServiceUnderMeasure.StartAsync(endpoint, sandboxes: 1);
+        await using var warm = await ServiceUnderMeasure.StartAsync(endpoint, sandboxes: 4, waiting: 16);
 
         // Lives as long as the run does.
         await without.SpinUpAsync(ModelId);
         var raw = new RawWay(engine, await engine.InspectAsync($"mandelboxes-demo-{ModelId}"), ModelId, without.Root);
         var withoutSandboxes = new ServiceWay("cold without sandboxes", without);
         var withSandboxes = new ServiceWay("cold with sandboxes", with);
-        Way[] ways = [raw, withoutSandboxes, withSandboxes, new DrainedWay(drained)];
-        var goals = new Dictionary<Way, double> { [withoutSandboxes] = 1.10, [withSandboxes] = 0.50, [ways[^1]] = 1.10 };
+        var (drainedPool, waiting) = (new DrainedWay(drained), new ServiceWay("warm", warm));
+        Way[] ways = [raw, withoutSandboxes, withSandboxes, drainedPool, waiting];
+        var goals = new Dictionary<Way, double>
+        {
+            [withoutSandboxes] = 1.10,
+            [withSandboxes] = 0.50,
+            [drainedPool] = 1.10,
+            [waiting] = 0.04,
+        };
         async Task SettleAsync()
         {
-            await with.UntilSandboxesAreReadyAsync();
-            await drained.UntilSandboxesAreReadyAsync();
+            await with.UntilPoolsAreFullAsync();
+            await drained.UntilPoolsAreFullAsync();
+            await warm.UntilPoolsAreFullAsync();
         }
 
         foreach (var (callers, rounds) in Sizes)
         {
-            // There are not more sandboxes than these.
-            Way[] turns = callers <= 16 ? ways : [raw, withoutSandboxes];
+            // The pools are not larger than this.
+            Way[] turns = callers == 1 ? [.. ways, new DockerRunWay(endpoint)] : callers <= 16 ? ways : [raw, withoutSandboxes];
             var warmUp = callers == 1 ? 3 : 0;
             foreach (var way in turns)
             {
@@ -58,14 +67,14 @@ internal static class SpinUp
 
             foreach (var way in turns)
             {
-                double? goal = way == raw ? null : way == withoutSandboxes && callers == 1 ? 1.05 : goals[way];
+                double? goal = way == withoutSandboxes && callers == 1 ? 1.05 : goals.TryGetValue(way, out var most) ? most : null;
                 report.Add(Title("start", way, callers), way.Starts.At(0.5), "ms", raw.Starts.At(0.5), goal);
                 report.Add(Title("start, 90 %", way, callers), way.Starts.At(0.9), "ms", raw.Starts.At(0.9));
             }
 
             foreach (var way in turns)
             {
-                report.Add(Title("removal", way, callers), way.Ends.At(0.5), "ms", raw.Ends.At(0.5), way == raw ? null : 1.05);
+                report.Add(Title("removal", way, callers), way.Ends.At(0.5), "ms", raw.Ends.At(0.5), way is ServiceWay ? 1.05 : null);
             }
         }
     }

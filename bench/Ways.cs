@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 
 namespace HostService.Bench;
@@ -100,6 +101,38 @@ internal sealed class RawWay(RawEngine engine, JsonNode model, string modelId, s
         }
 
         return own;
+    }
+}
+
+/// <summary>
+/// Docker's own program, as a user would call it. The container has the same image and ports, and nothing else of a mandelbox.
+/// </summary>
+internal sealed class DockerRunWay(Uri endpoint) : Way("docker run -d")
+{
+    protected override Task StartAsync(string id) => CallAsync(
+        "run", "-d", "-t", "--name", id, "-p", "32262/tcp", "-p", "32263/udp", "-p", "32273/tcp",
+        "fractal/mandelboxes/demo:current-build");
+
+    protected override async Task EndAsync(string id)
+    {
+        await CallAsync("stop", id);
+        await CallAsync("rm", id);
+    }
+
+    private async Task CallAsync(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("docker", ["-H", $"{endpoint}", .. arguments])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+        };
+        using var docker = Process.Start(start)!;
+        await docker.StandardOutput.ReadToEndAsync();
+        await docker.WaitForExitAsync();
+        if (docker.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"docker {string.Join(' ', arguments)} ended with {docker.ExitCode}");
+        }
     }
 }
 
