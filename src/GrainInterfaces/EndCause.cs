@@ -43,6 +43,12 @@ public enum EndCause
     /// <summary>After a crash: what it uses belongs to another mandelbox.</summary>
     LeaseRevoked,
 
+    /// <summary>It waited for a user, and another mandelbox has adopted it. The last mandelboxes do not list it.</summary>
+    Adopted,
+
+    /// <summary>It waited for a user, and is no longer wanted: too old, of a replaced image, or a spin-up needs its place.</summary>
+    Replaced,
+
     /// <summary>It had gone, but not everything that it held; the rest was given back.</summary>
     Remains,
 }

@@ -9,8 +9,9 @@ namespace HostService.GrainInterfaces;
 public interface IHostGrain : IGrainWithStringKey
 {
     /// <summary>
-    /// Gives a TTY, three host ports and a GPU slot, or nothing. Repeated for one mandelbox, it gives the first lease. When nothing is
-    /// free, it waits where a queue is configured; <see cref="ReleaseLease"/> ends the wait, too.
+    /// Gives a TTY, three host ports and a GPU slot, or nothing. Repeated for one mandelbox, it gives the first lease. Where a mandelbox
+    /// of the app waits, the lease is that one's. When nothing is free, it waits where a queue is configured;
+    /// <see cref="ReleaseLease"/> ends the wait, too.
     /// </summary>
     [AlwaysInterleave]
     [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
@@ -32,10 +33,16 @@ public interface IHostGrain : IGrainWithStringKey
     /// </summary>
     Task HoldLeases(IReadOnlyList<Lease> leases);
 
-    /// <summary>Releases a lease. Does nothing when it was released before, or when the mandelbox holds another lease by now.</summary>
+    /// <summary>
+    /// Releases a lease. Does nothing when it was released before, or when the mandelbox holds another lease by now. One that came from a
+    /// mandelbox that waits goes back to that one, unless that one has released it.
+    /// </summary>
     Task ReleaseLease(string mandelboxId, Guid leaseId);
 
-    /// <summary>All leases, those of <see cref="HoldLeases"/> included.</summary>
+    /// <summary>
+    /// All leases, those of <see cref="HoldLeases"/> included. One that was handed over is there twice, until the mandelbox that waited has
+    /// released it: as it has it, and as its new owner has it.
+    /// </summary>
     [ReadOnly]
     Task<IReadOnlyList<Lease>> ListLeases();
 
@@ -59,6 +66,12 @@ public interface IHostGrain : IGrainWithStringKey
     /// <summary>All network sandboxes whose ports are not free.</summary>
     [ReadOnly]
     Task<IReadOnlyList<NetworkSandbox>> ListSandboxes();
+
+    /// <summary>
+    /// Whether a mandelbox may be started ahead: the host is active, has a lease to give, and no spin-up runs, which would be slowed down.
+    /// </summary>
+    [ReadOnly]
+    Task<bool> MayStartWaiting();
 
     /// <summary>A mandelbox reports its state; <see cref="MandelboxState.Gone"/> removes it from the list.</summary>
     Task Report(MandelboxDescription mandelbox);
@@ -241,6 +254,11 @@ public sealed record HostDescription
 
     /// <summary>The mandelboxes that wait for a lease, the next one first.</summary>
     [Id(16)] public IReadOnlyList<string> Queue { get; init; } = [];
+
+    /// <summary>
+    /// How many mandelboxes are to wait for users, and how many of these do not yet; null where none are configured.
+    /// </summary>
+    [Id(17)] public PoolFigures? Waiting { get; init; }
 }
 
 /// <summary>The machine's figures (B33). A figure that could not be read is null.</summary>

@@ -18,6 +18,35 @@ public interface IMandelboxGrain : IGrainWithStringKey
     Task CallerLeft();
 
     /// <summary>
+    /// Starts it ahead, without a user, and lets it wait for one (<see cref="MandelboxState.Waiting"/>). Returns null, or why that failed;
+    /// then it is ended.
+    /// </summary>
+    [AlwaysInterleave]
+    [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
+    Task<SpinUpFailure?> StartWaiting(string appName);
+
+    /// <summary>
+    /// Promises what waits to another mandelbox, which then takes over its files, and calls <see cref="CompleteAdoption"/>. Null when it
+    /// does not wait, or is promised to another one. May be repeated.
+    /// </summary>
+    [AlwaysInterleave]
+    Task<WaitingMandelbox?> BeginAdoption(string mandelboxId);
+
+    /// <summary>
+    /// Ends one that waits, and answers once everything it held has been given back, as <see cref="Stop"/> does. False, without effect, for
+    /// one that is promised to another: that one's user would lose it.
+    /// </summary>
+    [AlwaysInterleave]
+    [ResponseTimeout(GrainCallTimeouts.Mandelbox)]
+    Task<bool> EndWaiting(string reason);
+
+    /// <summary>
+    /// The other mandelbox undoes from now on what was done here. False when this one is ending, and will undo it itself.
+    /// </summary>
+    [AlwaysInterleave]
+    Task<bool> CompleteAdoption(string mandelboxId);
+
+    /// <summary>
     /// After a crash: takes over a mandelbox whose container went on without the service. Null on success, else why it is ended now.
     /// </summary>
     [AlwaysInterleave]
@@ -129,6 +158,16 @@ public sealed record MandelboxRemains(
     [property: Id(0)] string? ContainerId,
     [property: Id(1)] Lease? Lease,
     [property: Id(2)] bool HasRow);
+
+/// <summary>What one mandelbox adopts of another one that waits.</summary>
+/// <param name="ContainerId">Docker's id.</param>
+/// <param name="AesKey">Of its container; nobody has been told.</param>
+[GenerateSerializer, Immutable]
+public sealed record WaitingMandelbox([property: Id(0)] string ContainerId, [property: Id(1)] string AesKey)
+{
+    /// <summary>Without the key: this text may be logged.</summary>
+    public override string ToString() => $"container {ContainerId}";
+}
 
 /// <summary>The answer to a spin-up. Exactly one of the two is set.</summary>
 [GenerateSerializer, Immutable]

@@ -59,21 +59,31 @@ public sealed record Lease(
 /// <param name="LeaseId">Chosen by the caller, who can so release the lease even if the answer is lost.</param>
 /// <param name="MandelboxId">The owner.</param>
 /// <param name="RequestedPorts">Host ports that the request names; the others are chosen.</param>
+/// <param name="AdoptsApp">Its owner can adopt a mandelbox of this app that waits; null when it cannot adopt one.</param>
+/// <param name="CanEndWaiting">
+/// Whether a full host names a mandelbox that waits, so that its end makes room. False once that has been tried: the request queues.
+/// </param>
 [GenerateSerializer, Immutable]
 public sealed record LeaseRequest(
     [property: Id(0)] Guid LeaseId,
     [property: Id(1)] string MandelboxId,
-    [property: Id(2)] IReadOnlyList<PortBinding>? RequestedPorts = null);
+    [property: Id(2)] IReadOnlyList<PortBinding>? RequestedPorts = null,
+    [property: Id(3)] string? AdoptsApp = null,
+    [property: Id(4)] bool CanEndWaiting = true);
 
-/// <summary>A lease or a refusal. Exactly one of the two is set.</summary>
+/// <summary>A lease or a refusal: one of the two is set.</summary>
 /// <param name="Lease">What was given.</param>
 /// <param name="Refusal">Why nothing was given.</param>
 /// <param name="IsFull">Whether the refusal is for want of something that may be free later.</param>
+/// <param name="Waiting">
+/// The mandelbox that waits and had the lease until now: its next owner adopts it. With a refusal: its end makes room.
+/// </param>
 [GenerateSerializer, Immutable]
 public sealed record LeaseAnswer(
     [property: Id(0)] Lease? Lease,
     [property: Id(1)] string? Refusal,
-    [property: Id(2)] bool IsFull = false)
+    [property: Id(2)] bool IsFull = false,
+    [property: Id(3)] string? Waiting = null)
 {
     public static LeaseAnswer Granted(Lease lease) => new(lease, null);
 

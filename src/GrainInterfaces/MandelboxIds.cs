@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 
 namespace HostService.GrainInterfaces;
@@ -7,6 +8,9 @@ public static partial class MandelboxIds
 {
     /// <summary>The host's own throw-away mandelbox.</summary>
     public const string WarmUp = "host-service-warmup";
+
+    /// <summary>What the ids of mandelboxes begin with that wait for a user (<see cref="MandelboxState.Waiting"/>).</summary>
+    private const string WaitingPrefix = "host-service-waiting-";
 
     /// <summary>Ids that the host uses itself, as directories below its root or for the warm-up.</summary>
     private static readonly string[] Reserved = [WarmUp, "temp", "logs"];
@@ -20,8 +24,18 @@ public static partial class MandelboxIds
             return $"{field} must be 1 to 128 letters, digits, '_' or '-', beginning with a letter or digit";
         }
 
-        return Reserved.Contains(id, StringComparer.Ordinal) ? $"{field} must not be {id}: that name is the host's own" : null;
+        return Reserved.Contains(id, StringComparer.Ordinal) || IsWaiting(id)
+            ? $"{field} must not be {id}: that name is the host's own"
+            : null;
     }
+
+    /// <summary>Whether it is of a mandelbox that was started ahead, for whoever comes.</summary>
+    public static bool IsWaiting(string id) => id.StartsWith(WaitingPrefix, StringComparison.Ordinal);
+
+    public static string NewWaiting() => $"{WaitingPrefix}{RandomNumberGenerator.GetHexString(12, lowercase: true)}";
+
+    /// <summary>Whether a mandelbox of this host can have it: one of a user, or one that waits.</summary>
+    public static bool IsOurs(string id) => IsWaiting(id) ? Allowed().IsMatch(id) : Fault(id) is null;
 
     [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_-]{0,127}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Allowed();

@@ -16,7 +16,7 @@ public enum MandelboxState
     /// <summary>The container runs.</summary>
     Started,
 
-    /// <summary>Runs without a user, kept warm for the next one.</summary>
+    /// <summary>Runs without a user, and waits for the next one who asks for its app.</summary>
     Waiting,
 
     /// <summary>Assigned to a user; the app is coming up.</summary>
@@ -44,6 +44,9 @@ public static class MandelboxStates
 
             // Reattached: an earlier run has taken it there.
             (MandelboxState.Allocated, MandelboxState.Running) => true,
+
+            // Adopted: it has waited under another id.
+            (MandelboxState.Allocated, MandelboxState.Waiting) => true,
             (MandelboxState.Leased, MandelboxState.Created) => true,
             (MandelboxState.Created, MandelboxState.Started) => true,
             (MandelboxState.Started, MandelboxState.Waiting or MandelboxState.Connecting) => true,

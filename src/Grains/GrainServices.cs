@@ -16,6 +16,7 @@ public static class GrainServices
         services.AddValidatedOptions<MandelboxOptions>("Mandelbox");
         services.AddValidatedOptions<WarmUpOptions>("WarmUp");
         services.AddValidatedOptions<QueueOptions>(QueueOptions.Section);
+        services.AddValidatedOptions<WarmPoolOptions>(WarmPoolOptions.Section);
         services.AddValidatedOptions<DiskOptions>(DiskOptions.Section);
         services.AddSingleton<DiskQuotas>();
         services.AddSingleton<HostInfoSource>();
@@ -26,6 +27,8 @@ public static class GrainServices
         services.AddSingleton<ContainerEventDispatcher>();
         services.AddSingleton<SandboxKeeper>();
         services.AddSingleton<IMandelboxWatcher>(provider => provider.GetRequiredService<SandboxKeeper>());
+        services.AddSingleton<WarmPoolKeeper>();
+        services.AddSingleton<IMandelboxWatcher>(provider => provider.GetRequiredService<WarmPoolKeeper>());
         services.AddValidatedOptions<ConsistencyOptions>("Consistency");
         services.AddSingleton(_ => new ContainerProcesses());
         services.AddSingleton<InventoryTaker>();

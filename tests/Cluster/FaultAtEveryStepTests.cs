@@ -153,9 +153,9 @@ public class FaultAtEveryStepTests : IAsyncLifetime
             hostInfo, capabilities, engine, files, inputDevices, database, userConfigs, cloudStorage, records, agentContainers, options,
             docker, queue, logger)
     {
-        public override SpinUpPlan ForRequest(IHostGrain host)
+        public override SpinUpPlan ForRequest(IHostGrain host, Func<string, IMandelboxGrain> find)
         {
-            var plan = base.ForRequest(host);
+            var plan = base.ForRequest(host, find);
             var number = 0;
 
             // One wrapper for each step, also for the lease, which stands in the plan twice.
@@ -165,7 +165,8 @@ public class FaultAtEveryStepTests : IAsyncLifetime
                 .. stages.Select(stage => new Stage<MandelboxContext>([.. stage.Steps.Select(step =>
                     wrapped.TryGetValue(step, out var there) ? there : wrapped[step] = new FaultyStep(step, number++, faults))])),
             ];
-            var faulty = new SpinUpPlan(Wrap(plan.Preparation), Wrap(plan.LeaseToStart), Wrap(plan.BesideStart), Wrap(plan.AfterStart));
+            var faulty = new SpinUpPlan(
+                Wrap(plan.Preparation), plan.Adoption, Wrap(plan.LeaseToStart), Wrap(plan.BesideStart), Wrap(plan.AfterStart));
             faults.Steps = number;
             return faulty;
         }

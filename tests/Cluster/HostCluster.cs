@@ -192,8 +192,8 @@ public sealed class HostCluster : IAsyncDisposable
     /// <summary>Reports an event of a container, as the event stream does.</summary>
     public Task OnEventAsync(string action, string containerId, int? exitCode = null)
     {
-        var labels = Engine.Containers.Single(c => c.Id == containerId).Labels;
-        var happened = new ContainerEvent(action, containerId, labels, exitCode, DateTimeOffset.UtcNow);
+        var container = Engine.Containers.Single(c => c.Id == containerId);
+        var happened = new ContainerEvent(action, containerId, container.Labels, exitCode, DateTimeOffset.UtcNow) { Name = container.Name };
         return Events.OnEventAsync(happened, CancellationToken.None);
     }
 

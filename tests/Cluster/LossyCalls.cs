@@ -8,8 +8,12 @@ internal sealed class LossyCalls : IOutgoingGrainCallFilter
 
     public void LoseAnswer(string method) => Lose(method, isDelivered: true);
 
+    /// <summary>Loses the next call.</summary>
+    /// <param name="method">The call.</param>
     /// <param name="isDelivered">Whether only the answer is lost.</param>
-    public void Lose(string method, bool isDelivered) => Plan(method, isDelivered, times: 1, _ => true);
+    /// <param name="matches">Whether it is a call with this first argument; null for any.</param>
+    public void Lose(string method, bool isDelivered, Func<object?, bool>? matches = null) =>
+        Plan(method, isDelivered, times: 1, matches ?? (_ => true));
 
     public void LoseRequest(string method, int times, Func<object?, bool> matches) => Plan(method, isDelivered: false, times, matches);
 

@@ -245,7 +245,7 @@ public sealed class SandboxTests : IAsyncLifetime
     {
         Assert.Null((await _cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
         var labels = _cluster.Engine.SpecOf(ContainerOf("m1")).Labels;
-        var lease = Grains.Mandelbox.ContainerLabels.Read(labels)!;
+        var lease = Grains.Mandelbox.ContainerLabels.Read(labels, ContainerOf("m1"))!;
 
         Assert.Equal((await _cluster.Mandelbox("m1").Describe())!.Lease!.Sandbox, lease.Sandbox);
         Assert.NotNull((await _cluster.Host.RestoreLease(lease with { Id = Guid.NewGuid(), MandelboxId = "m2", Tty = 63 })).Refusal);

@@ -21,7 +21,7 @@ public sealed class StartRetryTests
         Assert.Null(answer.Failure);
         var lease = (await cluster.Mandelbox("m1").Describe())!.Lease!;
         var container = Assert.Single(cluster.Engine.Containers);
-        Assert.Equal(lease.Id, ContainerLabels.Read(container.Labels)!.Id);
+        Assert.Equal(lease.Id, ContainerLabels.Read(container.Labels, container.Name)!.Id);
         Assert.Equal(lease.HostPortFor(MandelboxPorts.Control), answer.Access!.Port32262);
         Assert.Equal(
             $"{answer.Access.Port32262}",

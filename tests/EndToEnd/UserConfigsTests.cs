@@ -1,3 +1,5 @@
+using HostService.GrainInterfaces;
+using HostService.Grains.Mandelbox;
 using HostService.Tests.Storage.UserConfigs;
 using HostService.Tests.Support;
 
@@ -119,6 +121,45 @@ public sealed class UserConfigsTests(EngineFixture engine, S3Server store) : ICl
         }
 
         await AssertStoredAsync(settings, "set-after", "set-before");
+    }
+
+    [EngineAndFact("node", Needs.S3Server)]
+    public async Task What_a_user_set_in_a_mandelbox_that_had_waited_is_saved_by_reclaim_and_fetched_into_the_next_one()
+    {
+        var directory = new ScratchDirectory();
+        var pooled = _service.Process.Settings.With(
+            ("Host__Root", directory["fractal"]), ("Host__PrivateRoot", directory["private"]),
+            ("Host__CloudStorageRoot", directory["cloud"]), ("Host__InstanceName", $"{_service.Instance}-pool"),
+            ("Orleans__SiloPort", $"{TestPorts.Reserve()}"), ("Orleans__GatewayPort", $"{TestPorts.Reserve()}"),
+            (EngineFixture.DemoWaiting, "1"));
+        await using var killed = await RunningService.StartAsync(directory, engine.Endpoint, pooled);
+        await AdoptAsync(killed, "adopted");
+        await File.WriteAllTextAsync(await killed.InsideAsync("adopted", "/fractal/userConfigs/set-before"), "kept");
+        await killed.Process.UntilWaitingAsync();
+        await killed.Process.KillAsync();
+        var dry = await ServiceProcess.CommandAsync(pooled.Environment, "reclaim", "--dry-run");
+        Assert.Contains("container mandelboxes-demo-adopted (running) of mandelbox adopted would be", dry.Output, StringComparison.Ordinal);
+        Assert.Contains("container mandelboxes-demo-host-service-waiting-", dry.Output, StringComparison.Ordinal);
+
+        var done = await ServiceProcess.CommandAsync(pooled.Environment, "reclaim");
+
+        Assert.True(done.ExitCode == 0, done.Errors);
+        Assert.False(Directory.Exists(killed.Root));
+        Assert.Empty(
+            await killed.Engine.ListAsync(new Dictionary<string, string> { [ContainerLabels.Host] = killed.Instance }, default));
+        var other = new ScratchDirectory();
+        await using var next = await RunningService.StartAsync(other, engine.Endpoint, pooled.With(
+            ("Host__Root", other["fractal"]), ("Host__PrivateRoot", other["private"]), ("Host__CloudStorageRoot", other["cloud"])));
+        await AdoptAsync(next, "stored");
+        Assert.Equal("kept", await File.ReadAllTextAsync(await next.InsideAsync("stored", "/fractal/userConfigs/set-before")));
+
+        static async Task AdoptAsync(RunningService service, string id)
+        {
+            await service.Process.UntilWaitingAsync();
+            await service.UpAsync(RunningService.SpinUp(id, token: Token));
+            var labels = (await service.ContainerAsync(id)).Labels;
+            Assert.True(MandelboxIds.IsWaiting(labels[ContainerLabels.MandelboxId]), "it started cold");
+        }
     }
 
     [EngineAndFact("node", Needs.S3Server)]

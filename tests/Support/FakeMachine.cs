@@ -45,6 +45,7 @@ public sealed class PlannedFailures
 /// <summary>Input devices in memory.</summary>
 public sealed class FakeInputDevices : IInputDevices
 {
+    private readonly ConcurrentDictionary<string, Set> _sets = new(StringComparer.Ordinal);
     private int _next;
     private int _open;
 
@@ -66,9 +67,12 @@ public sealed class FakeInputDevices : IInputDevices
         Create.Meet();
         Interlocked.Increment(ref _open);
         var first = Interlocked.Add(ref _next, 3);
-        return Task.FromResult<IInputDeviceSet>(
+        return Task.FromResult<IInputDeviceSet>(_sets[mandelboxId] =
             new Set(this, [$"/dev/input/event{first}", $"/dev/input/event{first + 1}", $"/dev/input/event{first + 2}"]));
     }
+
+    public IInputDeviceSet? PassOn(string mandelboxId, string toMandelboxId, string socketPath) =>
+        _sets.TryRemove(mandelboxId, out var set) ? _sets[toMandelboxId] = set : null;
 
     private sealed class Set(FakeInputDevices owner, IReadOnlyList<string> nodes) : IInputDeviceSet
     {
@@ -243,6 +247,9 @@ public sealed class FakeUserConfigs : IUserConfigStore
     /// <summary>Completes when the first fetch has begun.</summary>
     public TaskCompletionSource FetchBegun { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Completes when the first save has begun.</summary>
+    public TaskCompletionSource SaveBegun { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <summary>When set, fetching waits for it.</summary>
     public TaskCompletionSource? HoldFetch { get; set; }
 
@@ -270,6 +277,7 @@ public sealed class FakeUserConfigs : IUserConfigStore
     public async Task<SaveAnswer> SaveAsync(
         UserConfigKey key, ArchiveKey archiveKey, string directory, CancellationToken cancellationToken)
     {
+        SaveBegun.TrySetResult();
         if (HoldSave is { } hold)
         {
             await hold.Task.WaitAsync(cancellationToken);
@@ -316,6 +324,12 @@ public sealed class FakeCloudStorage : ICloudStorage
     {
         Prepared[mandelboxId] = true;
         return Task.CompletedTask;
+    }
+
+    public void Move(string mandelboxId, string toMandelboxId)
+    {
+        Prepared.TryRemove(mandelboxId, out _);
+        Prepared[toMandelboxId] = true;
     }
 
     public async Task<string?> MountAsync(string mandelboxId, CloudDrive drive, CancellationToken cancellationToken)

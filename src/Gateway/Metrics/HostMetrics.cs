@@ -140,6 +140,7 @@ internal sealed partial class HostMetrics
         new(figure(host.TcpPorts), Tag("pool", "tcp_port")),
         new(figure(host.UdpPorts), Tag("pool", "udp_port")),
         new(figure(host.Slots), Tag("pool", "slot")),
+        .. host.Waiting is { } waiting ? [new(figure(waiting), Tag("pool", "waiting"))] : Array.Empty<Measurement<double>>(),
         .. host.Sandboxes is { } sandboxes ? [new(figure(sandboxes), Tag("pool", "sandbox"))] : Array.Empty<Measurement<double>>(),
     ];
 

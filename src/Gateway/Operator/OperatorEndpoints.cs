@@ -36,7 +36,7 @@ internal static partial class OperatorEndpoints
 
         v1.MapGet("/mandelboxes/{id}", async (string id, GrainCalls grains) =>
             {
-                if (MandelboxIds.Fault(id, "id") is { } fault)
+                if (!MandelboxIds.IsWaiting(id) && MandelboxIds.Fault(id, "id") is { } fault)
                 {
                     return Problems.BadRequest(fault);
                 }
@@ -50,7 +50,7 @@ internal static partial class OperatorEndpoints
 
         v1.MapDelete("/mandelboxes/{id}", async (string id, GrainCalls grains) =>
             {
-                if (MandelboxIds.Fault(id, "id") is { } fault)
+                if (!MandelboxIds.IsWaiting(id) && MandelboxIds.Fault(id, "id") is { } fault)
                 {
                     return Problems.BadRequest(fault);
                 }

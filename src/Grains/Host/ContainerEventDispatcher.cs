@@ -68,7 +68,7 @@ public sealed partial class ContainerEventDispatcher(
         switch (happened.Action)
         {
             case "die" when ContainerLabels.IsOfEarlierRun(happened.Labels, Owner):
-                BeginRowRemoval(happened.Labels);
+                BeginRowRemoval(happened);
                 break;
             case "destroy" when ContainerLabels.IsOfEarlierRun(happened.Labels, Owner):
                 await HoldEarlierLeasesAsync(await ListAsync(cancellationToken));
@@ -86,7 +86,7 @@ public sealed partial class ContainerEventDispatcher(
             return;
         }
 
-        var labelled = ContainerLabels.MandelboxOf(happened.Labels, Owner);
+        var labelled = await FindAsync(happened.ContainerId, happened.Labels, happened.Name);
         if ((labelled ?? await Host.FindByContainer(happened.ContainerId)) is not { } id)
         {
             return;
@@ -169,7 +169,7 @@ public sealed partial class ContainerEventDispatcher(
         [
             .. ofAnyHost
                 .Where(container => ContainerLabels.IsOfEarlierRun(container.Labels, Owner))
-                .Select(container => ContainerLabels.Read(container.Labels) is { } lease
+                .Select(container => ContainerLabels.Read(container.Labels, container.Name) is { } lease
                     ? lease with { MandelboxId = HeldFor + container.Id }
                     : null)
                 .OfType<Lease>(),
@@ -181,7 +181,7 @@ public sealed partial class ContainerEventDispatcher(
 
     private async Task RemoveIfStrayAsync(ContainerDescription container)
     {
-        if (ContainerLabels.MandelboxOf(container.Labels, Owner) is not { } id)
+        if (await FindAsync(container.Id, container.Labels, container.Name) is not { } id)
         {
             return;
         }
@@ -192,6 +192,14 @@ public sealed partial class ContainerEventDispatcher(
             BeginRemoval(id, container.Id);
         }
     }
+
+    /// <summary>
+    /// The mandelbox of one of this run's containers. Of one that waits, the host knows who adopts it before the container's name says so.
+    /// </summary>
+    private async Task<string?> FindAsync(string containerId, IReadOnlyDictionary<string, string> labels, string name) =>
+        ContainerLabels.MandelboxOf(labels, name, Owner) is { } id && MandelboxIds.IsWaiting(id)
+            ? await Host.FindByContainer(containerId) ?? id
+            : ContainerLabels.MandelboxOf(labels, name, Owner);
 
     private Task ReportDeathAsync(string mandelboxId, ContainerDeath death) =>
         grains.GetGrain<IMandelboxGrain>(mandelboxId).ContainerDied(death);
@@ -240,10 +248,10 @@ public sealed partial class ContainerEventDispatcher(
         });
 
     /// <summary>In the background: no step of this run removes the row of a mandelbox that outlived its run.</summary>
-    private void BeginRowRemoval(IReadOnlyDictionary<string, string> labels)
+    private void BeginRowRemoval(ContainerEvent ended)
     {
-        if (labels.GetValueOrDefault(ContainerLabels.Host) != Owner.InstanceName
-            || labels.GetValueOrDefault(ContainerLabels.MandelboxId) is not { Length: > 0 } id)
+        if (ended.Labels.GetValueOrDefault(ContainerLabels.Host) != Owner.InstanceName
+            || ContainerLabels.IdOf(ended.Labels, ended.Name) is not { } id)
         {
             return;
         }

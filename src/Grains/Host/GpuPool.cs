@@ -141,6 +141,9 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
         }
     }
 
+    /// <summary>Whether mandelboxes are placed on this GPU; a slot without a GPU is always healthy.</summary>
+    public bool IsHealthy(int gpuIndex) => gpuIndex == CpuOnly || (_gpus.TryGetValue(gpuIndex, out var slot) && slot.Healthy);
+
     /// <summary>All GPUs by index, with the number of mandelboxes on each.</summary>
     public IReadOnlyList<GpuDescription> Describe() => [.. _gpus.Values.Select(g => g.Gpu with { Used = g.Used })];
 

@@ -20,6 +20,7 @@ public sealed partial class HostGrain(
     IOptions<HostOptions> options,
     IOptions<DockerOptions> docker,
     IOptions<QueueOptions> queue,
+    IOptions<WarmPoolOptions> warmPool,
     TimeProvider timeProvider,
     ILogger<HostGrain> logger)
     : Grain, IHostGrain
@@ -65,10 +66,16 @@ public sealed partial class HostGrain(
     {
         var answer = ReasonClosed(request.MandelboxId) is { } closed ? LeaseAnswer.Refused(closed)
             : _queue.Next is { } first && _leases.Find(request.MandelboxId) is null ? LeaseAnswer.Full(first.Missing)
-            : _leases.Acquire(request);
-        if (answer.IsFull && request.MandelboxId != MandelboxIds.WarmUp && _queue.TryAdd(request, answer.Refusal!) is { } waiting)
+            : HandOver(request) ?? _leases.Acquire(request);
+        var isOfUser = request.MandelboxId != MandelboxIds.WarmUp && !MandelboxIds.IsWaiting(request.MandelboxId);
+        if (answer.IsFull && isOfUser && request.CanEndWaiting && WaitingWithLease().MinBy(m => m.State.IsAlive ? 0 : 1) is { } waiting)
         {
-            answer = await WaitAsync(waiting);
+            return answer with { Waiting = waiting.MandelboxId };
+        }
+
+        if (answer.IsFull && isOfUser && _queue.TryAdd(request, answer.Refusal!) is { } queued)
+        {
+            answer = await WaitAsync(queued);
         }
 
         if (answer.Refusal is { } refusal)
@@ -133,7 +140,12 @@ public sealed partial class HostGrain(
     public Task<IReadOnlyList<NetworkSandbox>> ListSandboxes() =>
         Task.FromResult<IReadOnlyList<NetworkSandbox>>(_leases.Sandboxes.Sandboxes.ToArray());
 
-    public Task<IReadOnlyList<Lease>> ListLeases() => Task.FromResult<IReadOnlyList<Lease>>(_leases.Leases.ToArray());
+    public Task<bool> MayStartWaiting() => Task.FromResult(
+        _status == HostStatus.Active && _spinningUp.Count == 0 && _queue.Count == 0
+            && _leases.Ttys.Free > 0 && _leases.Gpus.Figures.Free > 0);
+
+    public Task<IReadOnlyList<Lease>> ListLeases() =>
+        Task.FromResult<IReadOnlyList<Lease>>(_leases.Leases.Concat(_leases.HandedOver).ToArray());
 
     public Task<string?> RegisterContainer(string containerId, string mandelboxId)
     {
@@ -153,7 +165,7 @@ public sealed partial class HostGrain(
         if (mandelbox.State == MandelboxState.Gone)
         {
             // Once, however often it is reported.
-            if (_mandelboxes.Remove(mandelbox.MandelboxId))
+            if (_mandelboxes.Remove(mandelbox.MandelboxId) && mandelbox.EndCause != EndCause.Adopted)
             {
                 _ended.Enqueue(mandelbox);
             }
@@ -173,7 +185,8 @@ public sealed partial class HostGrain(
             _mandelboxes[mandelbox.MandelboxId] = mandelbox;
         }
 
-        if (mandelbox is { Adopted: false, State: { IsAlive: true } and not MandelboxState.Running })
+        if (mandelbox is { Adopted: false, State: { IsAlive: true } and not MandelboxState.Running }
+            && !MandelboxIds.IsWaiting(mandelbox.MandelboxId))
         {
             _spinningUp.Add(mandelbox.MandelboxId);
         }
@@ -214,7 +227,7 @@ public sealed partial class HostGrain(
             TcpPorts = _leases.TcpPorts,
             UdpPorts = _leases.UdpPorts,
             Slots = _leases.Gpus.Figures,
-            Mandelboxes = _mandelboxes.Count,
+            Mandelboxes = _mandelboxes.Keys.Count(id => !MandelboxIds.IsWaiting(id)),
             Gpus = _leases.Gpus.Describe(),
             Metrics = _figures,
             NotReady = [.. _notReady.Values],
@@ -222,6 +235,9 @@ public sealed partial class HostGrain(
             Leaks = _differences,
             Sandboxes = _leases.Sandboxes.Figures,
             Queue = [.. _queue.Mandelboxes],
+            Waiting = warmPool.Value.Size is > 0 and var size
+                ? new PoolFigures(size, size - Math.Min(size, WaitingWithLease().Count(m => m.State == MandelboxState.Waiting)))
+                : null,
         });
     }
 
@@ -315,6 +331,20 @@ public sealed partial class HostGrain(
         ServeQueue();
         return Task.CompletedTask;
     }
+
+    /// <summary>Hands the lease of the mandelbox over that has waited for longest; null where none of the app waits.</summary>
+    private LeaseAnswer? HandOver(LeaseRequest request) =>
+        request is { AdoptsApp: { } app, RequestedPorts: not { Count: > 0 } } && _leases.Find(request.MandelboxId) is null
+            && WaitingWithLease()
+                .Where(m => m.State == MandelboxState.Waiting && m.AppName == app && _leases.Gpus.IsHealthy(m.Lease!.GpuIndex))
+                .MinBy(m => m.Since) is { } waiting
+            && _leases.HandOver(waiting.MandelboxId, request) is { } lease
+                ? LeaseAnswer.Granted(lease) with { Waiting = waiting.MandelboxId }
+                : null;
+
+    /// <summary>Mandelboxes that were started ahead and that nobody has adopted.</summary>
+    private IEnumerable<MandelboxDescription> WaitingWithLease() => _mandelboxes.Values
+        .Where(m => MandelboxIds.IsWaiting(m.MandelboxId) && _leases.Find(m.MandelboxId) is not null);
 
     private async Task<LeaseAnswer> WaitAsync(WaitingRequest waiting)
     {

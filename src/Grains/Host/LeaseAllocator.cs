@@ -10,7 +10,16 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
     private readonly Dictionary<string, Lease> _leases = [];
     private readonly HashSet<string> _held = [];
 
+    /// <summary>By the mandelbox that adopts: the lease as it was, until the mandelbox that waited releases it.</summary>
+    private readonly Dictionary<string, Lease> _handedOver = [];
+
+    /// <summary>By the mandelbox that has adopted another one: who the pools take for the owner.</summary>
+    private readonly Dictionary<string, string> _owners = [];
+
     public IReadOnlyCollection<Lease> Leases => _leases.Values;
+
+    /// <summary>Leases that were handed over, as those that waited had them and have not released them.</summary>
+    public IReadOnlyCollection<Lease> HandedOver => _handedOver.Values;
 
     public PoolFigures Ttys => new(TtyPool.Capacity, ttys.Used);
 
@@ -77,6 +86,19 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
 
         var inOrder = MandelboxPorts.All.Select(p => ports.First(b => b.MandelboxPort == p.Port && b.Transport == p.Transport)).ToList();
         return Enter(new Lease(request.LeaseId, owner, tty, gpuIndex, inOrder));
+    }
+
+    /// <summary>Passes the lease of a mandelbox that waits on to the one that adopts it; null when it has none.</summary>
+    public Lease? HandOver(string waiting, LeaseRequest request)
+    {
+        if (!_leases.Remove(waiting, out var lease))
+        {
+            return null;
+        }
+
+        _handedOver[request.MandelboxId] = lease;
+        _owners[request.MandelboxId] = waiting;
+        return _leases[request.MandelboxId] = lease with { Id = request.LeaseId, MandelboxId = request.MandelboxId };
     }
 
     /// <summary>Gives a TTY and a GPU slot to a container that already publishes these host ports (B29).</summary>
@@ -150,15 +172,27 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
         return AdoptPorts(lease);
     }
 
-    /// <summary>Releases a lease; false, without effect, when <paramref name="owner"/> does not hold it.</summary>
+    /// <summary>
+    /// Releases a lease; false, without effect, when <paramref name="owner"/> does not hold it. One that was handed over is free when both
+    /// have released it: the container of the one that waited may still use it.
+    /// </summary>
     public bool Release(string owner, Guid leaseId)
     {
         if (!_leases.TryGetValue(owner, out var lease) || lease.Id != leaseId)
         {
-            return false;
+            var adopter = _handedOver.FirstOrDefault(pair => pair.Value.MandelboxId == owner && pair.Value.Id == leaseId).Key;
+            return adopter is not null && _handedOver.Remove(adopter);
         }
 
         _leases.Remove(owner);
+        _owners.Remove(owner, out var inPools);
+        if (_handedOver.Remove(owner, out var before))
+        {
+            _leases[before.MandelboxId] = before;
+            return true;
+        }
+
+        owner = inPools ?? owner;
         if (lease.Sandbox is { } sandbox)
         {
             sandboxes.Return(sandbox);

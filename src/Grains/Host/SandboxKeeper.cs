@@ -38,7 +38,7 @@ public sealed partial class SandboxKeeper(
     /// <summary>A spin-up that ended may have taken a sandbox, and a mandelbox that has gone leaves one.</summary>
     public void Moved(MandelboxDescription mandelbox)
     {
-        if (mandelbox.State is MandelboxState.Running or MandelboxState.Dying or MandelboxState.Gone)
+        if (mandelbox.State is MandelboxState.Waiting or MandelboxState.Running or MandelboxState.Dying or MandelboxState.Gone)
         {
             _retryAfter = options.Value.RetryAfter;
             Wake();

@@ -74,6 +74,9 @@ public sealed class StepRunner<TContext>(
     /// <summary>Registers the undo of a step that was done elsewhere.</summary>
     public void RegisterUndo(IStep<TContext> step) => _begun.Add(step);
 
+    /// <summary>Leaves the undo of some steps to another life.</summary>
+    public void ForgetUndo(Func<IStep<TContext>, bool> isLeft) => _begun.RemoveAll(step => isLeft(step));
+
     /// <summary>Undoes everything that was begun, in reverse order; each step is tried, whatever happened to the others.</summary>
     /// <returns>The steps that failed; they stay registered for the next call.</returns>
     /// <remarks>Each undo has its own timeout and no other token: the life that ends here may have been cancelled long ago.</remarks>

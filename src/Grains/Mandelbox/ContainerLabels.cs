@@ -68,10 +68,30 @@ public static class ContainerLabels
         [Network] = lease.Sandbox ?? "",
     };
 
+    /// <summary>
+    /// The mandelbox of a container, of whichever run or host; null where it has none. Labels cannot be changed: the container of one that
+    /// has waited got the name of the mandelbox that adopted it.
+    /// </summary>
+    /// <param name="labels">Of the container.</param>
+    /// <param name="name">The container's name now.</param>
+    public static string? IdOf(IReadOnlyDictionary<string, string> labels, string name)
+    {
+        if (labels.GetValueOrDefault(MandelboxId) is not { Length: > 0 } labelled)
+        {
+            return null;
+        }
+
+        var prefix = ContainerNames.Container(labels.GetValueOrDefault(App, ""), mandelboxId: "");
+        return MandelboxIds.IsWaiting(labelled) && name.StartsWith(prefix, StringComparison.Ordinal)
+            && MandelboxIds.Fault(name[prefix.Length..]) is null
+                ? name[prefix.Length..]
+                : labelled;
+    }
+
     /// <summary>The mandelbox of a container; null when it is not of this run, or a throw-away one, which has no grain.</summary>
-    public static string? MandelboxOf(IReadOnlyDictionary<string, string> labels, ContainerOwner owner) =>
+    public static string? MandelboxOf(IReadOnlyDictionary<string, string> labels, string name, ContainerOwner owner) =>
         labels.GetValueOrDefault(Host) == owner.InstanceName && labels.GetValueOrDefault(Run) == owner.Run
-            && labels.GetValueOrDefault(MandelboxId) is { Length: > 0 } id && id != MandelboxIds.WarmUp
+            && IdOf(labels, name) is { } id && id != MandelboxIds.WarmUp
                 ? id
                 : null;
 
@@ -91,9 +111,9 @@ public static class ContainerLabels
         labels.GetValueOrDefault(Root, owner.Root) == owner.Root;
 
     /// <summary>The lease that the labels record; null when they are not ours, or damaged.</summary>
-    public static Lease? Read(IReadOnlyDictionary<string, string> labels)
+    public static Lease? Read(IReadOnlyDictionary<string, string> labels, string name)
     {
-        if (!labels.TryGetValue(MandelboxId, out var mandelboxId)
+        if (IdOf(labels, name) is not { } mandelboxId
             || !labels.TryGetValue(LeaseId, out var leaseText) || !Guid.TryParseExact(leaseText, "N", out var leaseId)
             || !labels.TryGetValue(Tty, out var ttyText) || !int.TryParse(ttyText, CultureInfo.InvariantCulture, out var tty)
             || !labels.TryGetValue(Gpu, out var gpuText) || !int.TryParse(gpuText, CultureInfo.InvariantCulture, out var gpu)
@@ -123,7 +143,8 @@ public static class ContainerLabels
     /// <summary>Throws where <see cref="Read"/> gives null.</summary>
     public static ReattachRequest ReadReattachRequest(ContainerDescription container) => new(
         container.Id,
-        Read(container.Labels) ?? throw new ArgumentException($"the labels of container {container.Id} are damaged", nameof(container)),
+        Read(container.Labels, container.Name)
+            ?? throw new ArgumentException($"the labels of container {container.Id} are damaged", nameof(container)),
         container.Labels.GetValueOrDefault(User, ""),
         container.Labels.GetValueOrDefault(App, ""),
         ulong.TryParse(container.Labels.GetValueOrDefault(Session), CultureInfo.InvariantCulture, out var session) ? session : 0);

@@ -40,7 +40,16 @@ public sealed class MandelboxContext
     public MandelboxPaths Paths { get; }
 
     /// <summary>32 hexadecimal digits, new for each life (B17).</summary>
-    public string AesKey { get; }
+    public string AesKey { get; set; }
+
+    /// <summary>The mandelbox that waits and whose lease this one has; set by <see cref="LeaseStep"/>, until it is adopted.</summary>
+    public string? Waiting { get; set; }
+
+    /// <summary>Whether this life starts a container of its own: the adoption of another one has failed.</summary>
+    public bool StartsCold { get; set; }
+
+    /// <summary>The mandelbox that this one, which waits, is promised to.</summary>
+    public string? PromisedTo { get; set; }
 
     /// <summary>Its state; only <see cref="MandelboxStateMachine.MoveToAsync"/> changes it.</summary>
     public MandelboxStateMachine State { get; }
@@ -120,8 +129,8 @@ public sealed class MandelboxContext
         Since = State.Since,
         CreatedAt = State.CreatedAt,
         AppName = Request?.AppName,
-        UserId = Request?.UserId,
-        SessionId = Request?.SessionId,
+        UserId = MandelboxIds.IsWaiting(MandelboxId) ? null : Request?.UserId,
+        SessionId = MandelboxIds.IsWaiting(MandelboxId) ? null : Request?.SessionId,
         ContainerId = Container.Id,
         Lease = Lease,
         Step = Steps.Running,
@@ -156,6 +165,9 @@ public sealed class MandelboxContainer
 
     /// <summary>Whether a process of it may still run. False before it is created, and once the engine has reported its end.</summary>
     public bool MayRun { get; set; }
+
+    /// <summary>Whether it is removed while the mandelbox lives on, and gets another one: its end is not the mandelbox's.</summary>
+    public bool IsGivenUp { get; set; }
 
     /// <summary>Whether it ended before anybody asked for it.</summary>
     public bool HasDied { get; set; }

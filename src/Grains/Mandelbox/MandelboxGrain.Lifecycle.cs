@@ -56,6 +56,25 @@ public sealed partial class MandelboxGrain
             return refusal;
         }
 
+        if (context.Waiting is not null)
+        {
+            if (await context.Steps.RunAsync(plan.Adoption, cancellationToken) is not { } failed)
+            {
+                return await context.Steps.RunAsync([.. plan.BesideStart, .. plan.AfterStart], cancellationToken);
+            }
+
+            LogNotAdopted(Id, failed.Reason);
+            (context.StartsCold, context.Container.IsGivenUp) = (true, true);
+            if (await context.Steps.UndoAsync([.. plan.Adoption, .. plan.LeaseToStart]) is { Count: > 0 }
+                || cancellationToken.IsCancellationRequested)
+            {
+                // The end of the mandelbox retries the undo.
+                return failed;
+            }
+
+            (context.Container.Id, context.Container.IsGivenUp) = (null, false);
+        }
+
         using var start = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var beside = context.Steps.RunAsync(plan.BesideStart, start.Token);
         var failure = await StartAsync(context, plan, cancellationToken);

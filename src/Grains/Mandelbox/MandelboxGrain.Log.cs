@@ -12,6 +12,9 @@ public sealed partial class MandelboxGrain
     [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: retrying with another lease and container: {Reason}")]
     private partial void LogStartRetried(string mandelboxId, string reason);
 
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: starting a container of its own: {Reason}")]
+    private partial void LogNotAdopted(string mandelboxId, string reason);
+
     [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId}: undo of step {Step} failed and will be retried: {Reason}")]
     private partial void LogUndoFailed(string mandelboxId, string step, string reason, Exception exception);
 

@@ -43,6 +43,8 @@ public sealed partial class MandelboxGrain(
     // Kept: the undo may outlive the activation, and still has to reach the host.
     private IHostGrain Host => _host ??= GrainFactory.GetGrain<IHostGrain>(HostKeys.Host(hostInfo.Current.Identity.InstanceName));
 
+    private IMandelboxGrain Find(string mandelboxId) => GrainFactory.GetGrain<IMandelboxGrain>(mandelboxId);
+
     public Task<SpinUpAnswer> SpinUp(SpinUpRequest request)
     {
         if (MandelboxIds.Fault(Id) is { } fault)
@@ -55,7 +57,7 @@ public sealed partial class MandelboxGrain(
             return AnswerDuplicate(existing, request);
         }
 
-        var plan = plans.ForRequest(Host);
+        var plan = plans.ForRequest(Host, Find);
         var context = _context = BeginLife(request);
         return context.Tasks.SpinUp = SpinUpAsync(context, plan);
     }
@@ -76,7 +78,10 @@ public sealed partial class MandelboxGrain(
         }
 
         var record = records.Find(Id) is { } found && found.ContainerId == request.ContainerId ? found : null;
-        var spinUp = new SpinUpRequest(request.UserId, request.AppName, ConfigEncryptionToken: "", request.SessionId);
+
+        // The labels of one that has waited name nobody.
+        var spinUp = new SpinUpRequest(
+            record?.UserId ?? request.UserId, request.AppName, ConfigEncryptionToken: "", record?.SessionId ?? request.SessionId);
         var context = _context = TakeOver(spinUp, record, request.ContainerId, request.Lease);
         (context.Row.IsClaimed, context.Row.MayBeRunning) = (true, true);
         if (record is null)
@@ -158,7 +163,7 @@ public sealed partial class MandelboxGrain(
 
         context.Container.MayRun = false;
         context.Tasks.RetryUndo.TrySetResult();
-        if (context.State.IsAlive)
+        if (context.State.IsAlive && !context.Container.IsGivenUp)
         {
             context.Container.HasDied = true;
             if (context.Container.Id is null)
@@ -290,7 +295,7 @@ public sealed partial class MandelboxGrain(
     private MandelboxContext TakeOver(SpinUpRequest request, MandelboxRecord? record, string? containerId, Lease? lease)
     {
         var context = BeginLife(request, record?.AesKey);
-        foreach (var step in plans.ForRequest(Host).Steps.Where(step => containerId is not null || step is not StartContainer))
+        foreach (var step in plans.ForRequest(Host, Find).Steps.Where(step => containerId is not null || step is not StartContainer))
         {
             context.Steps.RegisterUndo(step);
         }

@@ -8,6 +8,9 @@ namespace HostService.Grains.Mandelbox;
 /// <param name="isEcs">Whether the ECS agent creates the container (B29).</param>
 public sealed class MandelboxPaths(string root, string mandelboxId, bool isEcs = false)
 {
+    /// <summary>The paths of another mandelbox of this host.</summary>
+    public MandelboxPaths Of(string otherId) => new(root, otherId);
+
     /// <summary>Everything but sockets and logs.</summary>
     public string Home { get; } = Path.Combine(root, mandelboxId);
 

@@ -24,6 +24,8 @@ internal static class DockerAnswers
             Labels = Copy(c.Config?.Labels),
             Status = state.Status ?? "",
             ExitCode = ended ? (int)state.ExitCode : null,
+            ImageId = c.Image ?? "",
+            Unhealthy = state.Health?.Status == "unhealthy",
             OutOfMemory = state.OOMKilled,
             Pid = state.Pid,
             Ports = live.Length > 0 ? live : Ports(c.HostConfig?.PortBindings),
@@ -82,7 +84,7 @@ internal static class DockerAnswers
         int? exitCode = labels.Remove("exitCode", out var code) && int.TryParse(code, CultureInfo.InvariantCulture, out var number)
             ? number
             : null;
-        return new ContainerEvent(action, id, labels, exitCode, At(e));
+        return new ContainerEvent(action, id, labels, exitCode, At(e)) { Name = labels.GetValueOrDefault("name", "") };
     }
 
     private static DateTimeOffset At(JsonElement e)

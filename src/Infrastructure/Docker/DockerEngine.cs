@@ -48,6 +48,19 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
             return ContainerNames.FindImage([.. images.SelectMany(i => i.RepoTags ?? [])], patterns);
         }, cancellationToken);
 
+    public async Task<string?> FindImageIdAsync(string tag, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await CallAsync($"inspect the image {tag}", _options.CallTimeout, async (client, token) =>
+                (await client.Images.InspectImageAsync(tag, token)).ID, cancellationToken);
+        }
+        catch (ContainerEngineException e) when (e.Failure == EngineFailure.NotFound)
+        {
+            return null;
+        }
+    }
+
     public Task<string> CreateAsync(ContainerSpec spec, CancellationToken cancellationToken)
     {
         var what = $"create the container {spec.Name} from {spec.Image}";
@@ -84,6 +97,25 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
             // It has been removed, so it is stopped.
         }
     }
+
+    public Task RenameAsync(string containerId, string name, CancellationToken cancellationToken) =>
+        OnContainerAsync("rename", containerId, _options.CallTimeout, async (client, token) =>
+        {
+            try
+            {
+                await client.Containers.RenameContainerAsync(containerId, new ContainerRenameParameters { NewName = name }, token);
+            }
+            catch (DockerApiException) when (!token.IsCancellationRequested)
+            {
+                // An earlier call may have done it, although its answer was lost: the engine refuses a name that is the same.
+                if ((await client.Containers.InspectContainerAsync(containerId, token)).Name != $"/{name}")
+                {
+                    throw;
+                }
+            }
+
+            return true;
+        }, cancellationToken);
 
     public async Task RemoveAsync(string containerId, CancellationToken cancellationToken)
     {

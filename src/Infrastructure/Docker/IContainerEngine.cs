@@ -12,6 +12,9 @@ public interface IContainerEngine
     /// <summary>The tag of a local image, as <see cref="ContainerNames.FindImage"/> chooses it, or null.</summary>
     Task<string?> FindImageAsync(IReadOnlyList<string> patterns, CancellationToken cancellationToken);
 
+    /// <summary>The id of the image that a tag names now; null when there is none.</summary>
+    Task<string?> FindImageIdAsync(string tag, CancellationToken cancellationToken);
+
     /// <summary>Creates a container and returns its id.</summary>
     Task<string> CreateAsync(ContainerSpec spec, CancellationToken cancellationToken);
 
@@ -19,6 +22,9 @@ public interface IContainerEngine
 
     /// <summary>Sends TERM, and KILL after <paramref name="grace"/>. Returns once the container has ended.</summary>
     Task StopAsync(string containerId, TimeSpan grace, CancellationToken cancellationToken);
+
+    /// <summary>Gives a container, running or not, another name. Repeated with the same name, it succeeds.</summary>
+    Task RenameAsync(string containerId, string name, CancellationToken cancellationToken);
 
     /// <summary>Removes a container, running or not, with its anonymous volumes. Returns once the engine no longer knows it.</summary>
     Task RemoveAsync(string containerId, CancellationToken cancellationToken);
@@ -142,6 +148,12 @@ public sealed record ContainerDescription
     public bool Ended => Status is "exited" or "dead";
     public int? ExitCode { get; init; }
 
+    /// <summary>The id of the image that it was made from; from an inspection only.</summary>
+    public string ImageId { get; init; } = "";
+
+    /// <summary>Whether the image's own health check has failed; from an inspection only.</summary>
+    public bool Unhealthy { get; init; }
+
     /// <summary>Whether the kernel has killed a process of it because it used all of its memory.</summary>
     public bool OutOfMemory { get; init; }
 
@@ -159,4 +171,8 @@ public sealed record ContainerDescription
 /// <param name="ExitCode">Of a <c>die</c>.</param>
 /// <param name="At">The engine's time.</param>
 public sealed record ContainerEvent(
-    string Action, string ContainerId, IReadOnlyDictionary<string, string> Labels, int? ExitCode, DateTimeOffset At);
+    string Action, string ContainerId, IReadOnlyDictionary<string, string> Labels, int? ExitCode, DateTimeOffset At)
+{
+    /// <summary>The container's name at that time, without the leading slash.</summary>
+    public string Name { get; init; } = "";
+}

@@ -6,6 +6,12 @@ public interface IMandelboxFiles
     /// <summary>Creates a directory that every user inside the mandelbox can write.</summary>
     void MakeDirectory(string path);
 
+    /// <summary>
+    /// Moves a directory, which stays the same for a container that has it bound. An empty one at the other path is replaced.
+    /// </summary>
+    /// <exception cref="IOException">It is not there, or there is a directory with entries at the other path.</exception>
+    void MoveDirectory(string from, string to);
+
     /// <summary>Writes one mapping; a reader never sees an incomplete one.</summary>
     Task WriteAsync(string directory, string name, string content, CancellationToken cancellationToken);
 

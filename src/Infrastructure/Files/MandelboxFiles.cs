@@ -17,6 +17,8 @@ public sealed class MandelboxFiles(TimeProvider timeProvider) : IMandelboxFiles
         File.SetUnixFileMode(path, Everything);
     }
 
+    public void MoveDirectory(string from, string to) => DirectoryCalls.Move(from, to);
+
     public Task WriteAsync(string directory, string name, string content, CancellationToken cancellationToken)
     {
         AtomicFile.Write(Path.Combine(directory, name), Encoding.ASCII.GetBytes(content), Readable);

@@ -19,7 +19,6 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
 
     private static readonly TimeSpan AcceptRetryDelay = TimeSpan.FromSeconds(1);
 
-    private readonly string _path;
     private readonly IReadOnlyList<SafeFileHandle> _files;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
@@ -33,7 +32,7 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
     /// <summary>Listens from now on. Throws <see cref="InputDeviceException"/>.</summary>
     public DescriptorSocket(string path, IReadOnlyList<SafeFileHandle> files, TimeProvider timeProvider, ILogger logger)
     {
-        _path = path;
+        FilePath = path;
         _files = files;
         _timeProvider = timeProvider;
         _logger = logger;
@@ -56,6 +55,9 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
 
         _serving = ServeAsync();
     }
+
+    /// <summary>Where its file is; set when somebody has moved it.</summary>
+    public string FilePath { get; set; }
 
     public async ValueTask DisposeAsync()
     {
@@ -94,7 +96,7 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
     {
         try
         {
-            File.Delete(_path);
+            File.Delete(FilePath);
         }
         catch (DirectoryNotFoundException)
         {
@@ -104,7 +106,7 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
         {
             // Programs in the mandelbox may have put something else there, a directory for example. It is removed with the mandelbox's
             // directory.
-            LogFileLeft(_path, e.Message);
+            LogFileLeft(FilePath, e.Message);
         }
     }
 
@@ -146,7 +148,7 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
             catch (SocketException e)
             {
                 // Usually the process is out of descriptors: a later client may be luckier.
-                LogAcceptFailed(e, _path);
+                LogAcceptFailed(e, FilePath);
                 await Task.Delay(AcceptRetryDelay, _timeProvider, _end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -157,7 +159,7 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
         if (_holder is not null && !LeftWithoutReading(_holder))
         {
             client.Dispose();
-            LogRefused(_path);
+            LogRefused(FilePath);
             return;
         }
 
@@ -168,12 +170,12 @@ internal sealed partial class DescriptorSocket : IAsyncDisposable
             // A stream socket carries descriptors only together with data.
             DescriptorSender.Send(client, [0], _files);
             _holder = client;
-            LogHandedOver(_path);
+            LogHandedOver(FilePath);
         }
         catch (Win32Exception e)
         {
             client.Dispose();
-            LogClientGone(_path, e.Message);
+            LogClientGone(FilePath, e.Message);
         }
     }
 

@@ -19,6 +19,11 @@ public interface IInputDevices
     /// Throws <see cref="InputDeviceException"/>.
     /// </summary>
     Task<IInputDeviceSet?> TakeOverAsync(string mandelboxId, string socketPath, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Passes the devices of one mandelbox on to another; null where the first one has none. The directory of their socket has been moved.
+    /// </summary>
+    IInputDeviceSet? PassOn(string mandelboxId, string toMandelboxId, string socketPath);
 }
 
 /// <summary>The three devices of one mandelbox. Disposing removes them and closes the socket; it may be repeated.</summary>

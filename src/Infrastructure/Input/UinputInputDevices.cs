@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.ComponentModel;
 using HostService.Infrastructure.Linux.Systemd;
 using Microsoft.Win32.SafeHandles;
@@ -13,6 +14,7 @@ internal sealed class UinputInputDevices(
     ILogger<UinputInputDevices> logger) : IInputDevices
 {
     private readonly InputOptions _options = options.Value;
+    private readonly ConcurrentDictionary<string, InputDeviceSet> _sets = new(StringComparer.Ordinal);
 
     public string? Unavailable
     {
@@ -42,12 +44,31 @@ internal sealed class UinputInputDevices(
             socketPath,
             VirtualDevice.All.Select(description => UinputDevice.Create(kernel, _options.DevicePath, description)),
             cancellationToken);
-        foreach (var (index, device) in set.Devices.Index())
+        Keep(set);
+        return set;
+    }
+
+    public IInputDeviceSet? PassOn(string mandelboxId, string toMandelboxId, string socketPath)
+    {
+        if (!_sets.TryRemove(mandelboxId, out var set))
         {
-            store.Store(NameOf(mandelboxId, index), device.File);
+            return null;
         }
 
+        RemoveFromStore(mandelboxId);
+        set.PassOn(toMandelboxId, socketPath);
+        _sets[toMandelboxId] = set;
+        Keep(set);
         return set;
+    }
+
+    /// <summary>In systemd's store.</summary>
+    private void Keep(InputDeviceSet set)
+    {
+        foreach (var (index, device) in set.Devices.Index())
+        {
+            store.Store(NameOf(set.MandelboxId, index), device.File);
+        }
     }
 
     public async Task<IInputDeviceSet?> TakeOverAsync(string mandelboxId, string socketPath, CancellationToken cancellationToken)
@@ -74,7 +95,7 @@ internal sealed class UinputInputDevices(
             if (!isTaken)
             {
                 files.ForEach(file => file.Dispose());
-                Forget(mandelboxId);
+                RemoveFromStore(mandelboxId);
             }
         }
     }
@@ -102,7 +123,7 @@ internal sealed class UinputInputDevices(
             }
 
             var socket = new DescriptorSocket(socketPath, [.. made.Select(d => d.File)], timeProvider, logger);
-            return new InputDeviceSet(nodes, made, socket, () => Forget(mandelboxId));
+            return _sets[mandelboxId] = new InputDeviceSet(mandelboxId, nodes, made, socket, Forget);
         }
         catch (Exception e)
         {
@@ -116,7 +137,13 @@ internal sealed class UinputInputDevices(
         }
     }
 
-    private void Forget(string mandelboxId)
+    private void Forget(InputDeviceSet set)
+    {
+        _sets.TryRemove(new(set.MandelboxId, set));
+        RemoveFromStore(set.MandelboxId);
+    }
+
+    private void RemoveFromStore(string mandelboxId)
     {
         for (var index = 0; index < VirtualDevice.All.Count; index++)
         {
@@ -128,14 +155,26 @@ internal sealed class UinputInputDevices(
         [.. Enumerable.Reverse(devices).Select(d => d.Remove()).OfType<string>()];
 
     private sealed class InputDeviceSet(
-        IReadOnlyList<string> nodes, List<UinputDevice> devices, DescriptorSocket socket, Action forget) : IInputDeviceSet
+        string mandelboxId,
+        IReadOnlyList<string> nodes,
+        List<UinputDevice> devices,
+        DescriptorSocket socket,
+        Action<InputDeviceSet> forget) : IInputDeviceSet
     {
         private readonly Lock _gate = new();
         private Task? _removal;
 
+        public string MandelboxId { get; private set; } = mandelboxId;
+
         public IReadOnlyList<string> DeviceNodes => nodes;
 
         public IReadOnlyList<UinputDevice> Devices => devices;
+
+        public void PassOn(string toMandelboxId, string socketPath)
+        {
+            MandelboxId = toMandelboxId;
+            socket.FilePath = socketPath;
+        }
 
         public async ValueTask DisposeAsync()
         {
@@ -159,7 +198,7 @@ internal sealed class UinputInputDevices(
             finally
             {
                 failures = Remove(devices);
-                forget();
+                forget(this);
             }
 
             if (failures.Count > 0)

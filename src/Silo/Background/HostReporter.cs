@@ -76,7 +76,15 @@ public sealed class HostReporter(
     private async Task ReportToSystemdAsync()
     {
         var host = await Host.Describe();
-        var status = $"{host.Mandelboxes} mandelboxes, {host.Slots.Free} of {host.Slots.Capacity} slots free";
+
+        // Those that wait for users give way to a spin-up that needs a slot.
+        var waiting = host.Waiting?.Free ?? 0;
+        var status = $"{host.Mandelboxes} mandelboxes, {host.Slots.Free + waiting} of {host.Slots.Capacity} slots free";
+        if (host.Waiting is not null)
+        {
+            status += $", {waiting} mandelboxes wait for users";
+        }
+
         if (host.NotReady.Count > 0)
         {
             status += $"; not ready: {string.Join("; ", host.NotReady)}";

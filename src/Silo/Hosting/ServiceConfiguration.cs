@@ -15,7 +15,7 @@ public static class ServiceConfiguration
             .AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.json"), optional: true)
             .AddJsonFile(Path.Combine(AppContext.BaseDirectory, $"appsettings.{environment.Name}.json"), optional: true)
             .AddJsonFile("/etc/host-service/appsettings.json", optional: true)
-            .AddEnvironmentVariables()
+            .Add(new ServiceEnvironment())
             .AddCommandLine([.. arguments])
             .Build();
     }
@@ -37,7 +37,6 @@ public static class ServiceConfiguration
         .. ServiceLogging.ValidateLevels(configuration),
         .. OptionsCheck.Validate(services),
         .. SettingKeys.Validate(configuration),
-        .. UnsupportedSettings.Validate(configuration),
     ];
 
     /// <summary>Why an argument is not a setting; null when it is one.</summary>

@@ -15,7 +15,6 @@ internal static class SettingKeys
             .SelectMany(type => type.Assembly.GetTypes())
             .Where(type => type is { IsClass: true, IsAbstract: false } && type.Name.EndsWith("Options", StringComparison.Ordinal)
                 && type.GetConstructor(Type.EmptyTypes) is not null && Properties(type).Any())
-            .Append(typeof(UnsupportedSettings.WarmPool))
             .ToDictionary(SectionOf, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The class's constant <c>Section</c>, or its name without <c>Options</c>.</summary>

@@ -104,10 +104,13 @@ public static class HostLifecycle
                 host.Get<SiloGate>().StartServerAsync(token), host.Get<IOptions<GatewayOptions>>().Value))),
         new(
             Stop("wait for the mandelboxes to end", DrainAsync, Timeout.InfiniteTimeSpan),
+            Stop<WarmPoolKeeper>("end the mandelboxes that wait for users", (pool, token) => pool.EndAllAsync(token)),
+            StopLoop<WarmPoolKeeper>("stop keeping mandelboxes waiting"),
             Stop("refuse spin-ups", (host, _) => host.Grain.RefuseSpinUps()),
             Stop("wait for assigned spin-ups", GraceAsync, options.Grace + options.StepTimeout),
             Stop("mark the host as draining", MarkDrainingAsync),
-            Start(AcceptSpinUps, AcceptAsync)),
+            Start(AcceptSpinUps, AcceptAsync),
+            StartLoop<WarmPoolKeeper>("keep mandelboxes waiting for users")),
         new(Start<EcsAgent>("start the ECS agent", (agent, token) => agent.StartAsync(token))),
         new(Start<ReadyLine>("report readiness", (line, _) => line.WriteAsync())),
     ];
@@ -171,6 +174,7 @@ public static class HostLifecycle
         await host.Grain.SetNotReady("machine", host.Get<HostCapabilities>().NotReadyReason);
         await host.Grain.SetStatus(HostStatus.Active);
         await host.Get<Registration>().MarkActiveAgainAsync(cancellationToken);
+        host.Get<WarmPoolKeeper>().Wake();
     }
 
     /// <summary>At a restart the row stays <c>ACTIVE</c>: the next run is the same host.</summary>

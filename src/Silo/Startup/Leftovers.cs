@@ -96,6 +96,7 @@ public sealed partial class Leftovers(
         await sandboxes.RemoveLeftAsync(cancellationToken);
         await cloudStorage.ReclaimAsync(ReattachedIds, cancellationToken);
         await SaveUserConfigsAsync(discardUnsaved, cancellationToken);
+        records.RemoveUnfinished();
         OrRefuse(() => directories.Reclaim(ReattachedIds));
         await registration.RemoveLostAsync(ReattachedIds, cancellationToken);
     }
@@ -109,7 +110,7 @@ public sealed partial class Leftovers(
         return
         [
             .. containers.Select(c =>
-                $"container {c.Name} ({c.Status}) of mandelbox {c.Labels.GetValueOrDefault(ContainerLabels.MandelboxId)} would be "
+                $"container {c.Name} ({c.Status}) of mandelbox {ContainerLabels.IdOf(c.Labels, c.Name)} would be "
                 + (c.Running ? "stopped and removed" : "removed")),
             .. left.Select(sandbox => $"container {sandbox}, a network sandbox, would be removed"),
             .. RecordsOfEnded().Where(r => KeyOfSave(r) is not null).Select(r => $"user configs of mandelbox {r} would be saved"),
@@ -148,17 +149,19 @@ public sealed partial class Leftovers(
 
         return [.. containers
             .Where(container => container.Running)
-            .Select(container => container.Labels.GetValueOrDefault(ContainerLabels.MandelboxId))
+            .Select(container => ContainerLabels.IdOf(container.Labels, container.Name))
             .OfType<string>()
             .Concat(ReattachedIds)];
     }
 
-    /// <summary>The running mandelboxes of one run, whose name this run takes: their labels say so for ever.</summary>
+    /// <summary>
+    /// The running mandelboxes of one run, whose name this run takes: their labels say so for ever. Not those that wait: they have no user.
+    /// </summary>
     private void ChooseReattached(IReadOnlyList<ContainerDescription> containers)
     {
         var run = containers
-            .Where(c => c.Running && c.Labels.GetValueOrDefault(ContainerLabels.MandelboxId) != MandelboxIds.WarmUp
-                && ContainerLabels.Read(c.Labels) is not null)
+            .Where(c => c.Running && ContainerLabels.Read(c.Labels, c.Name) is { } lease
+                && lease.MandelboxId != MandelboxIds.WarmUp && !MandelboxIds.IsWaiting(lease.MandelboxId))
             .GroupBy(c => c.Labels.GetValueOrDefault(ContainerLabels.Run, ""))
             .MaxBy(group => group.Count());
         if (run is { Key.Length: > 0 })

@@ -125,6 +125,9 @@ public sealed class ReattachTests(EngineFixture engine, ITestOutputHelper output
     {
         await using var killed = await TestService.StartAsync(engine.Endpoint);
         await killed.UpAsync("orphan");
+
+        // Killed while it wrote a record.
+        await File.WriteAllTextAsync(Path.Combine(killed.Settings.Records, ".another.json.0123"), "{");
         var running = await ServiceProcess.CommandAsync(killed.Settings.Environment, "reclaim");
         Assert.Equal(3, running.ExitCode);
         await killed.Process.KillAsync();

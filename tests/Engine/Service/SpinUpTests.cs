@@ -81,7 +81,7 @@ public sealed class SpinUpTests(EngineFixture engine, ServiceFixture fixture) : 
         var home = Path.Combine(Service.Settings.Root, "made");
         Assert.Contains($"{home}/mandelboxResourceMappings:/fractal/resourceMappings", host["Binds"]!.AsArray().Select(b => (string)b!));
 
-        var ledger = ContainerLabels.Read(container.Labels)!;
+        var ledger = ContainerLabels.Read(container.Labels, container.Name)!;
         Assert.Equal(
             ("made", "mandelboxes/demo", Service.Settings.InstanceName),
             (container.Labels[ContainerLabels.MandelboxId], container.Labels[ContainerLabels.App], container.Labels[ContainerLabels.Host]));

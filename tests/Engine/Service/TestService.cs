@@ -118,18 +118,23 @@ public sealed class TestService : IAsyncDisposable
     /// <summary>The log tells that a mandelbox has gone, with all that it held.</summary>
     public Task GoneAsync(string id) => Process.Log.LineAsync($"Mandelbox {id}: Dying -> Gone").WaitAsync(TimeSpan.FromSeconds(60));
 
-    /// <summary>What mandelboxes hold by this answer of /v1/host. Each network sandbox that is ready has two TCP ports and one UDP port.</summary>
+    /// <summary>
+    /// What users' mandelboxes hold by this answer of /v1/host. Each network sandbox that is ready has two TCP ports and one UDP port, and
+    /// so has each mandelbox that waits, with a slot and a TTY.
+    /// </summary>
     public static string Held(JsonNode host)
     {
-        var ready = host["sandboxes"] is { } pool ? (int)pool["capacity"]! - (int)pool["used"]! : 0;
+        var (waiting, ready) = (Unused("waiting"), Unused("sandboxes") + Unused("waiting"));
         (string Name, int Used)[] all =
         [
-            ("mandelboxes", (int)host["mandelboxes"]!), ("slots", Used("slots")), ("ttys", Used("ttys")),
+            ("mandelboxes", (int)host["mandelboxes"]!), ("slots", Used("slots") - waiting), ("ttys", Used("ttys") - waiting),
             ("tcpPorts", Used("tcpPorts") - (2 * ready)), ("udpPorts", Used("udpPorts") - ready),
         ];
         return string.Join(", ", all.Where(held => held.Used != 0));
 
         int Used(string name) => (int)host[name]!["used"]!;
+
+        int Unused(string name) => host[name] is { } pool ? (int)pool["capacity"]! - (int)pool["used"]! : 0;
     }
 
     /// <summary>No mandelbox is there, and nothing that one could have held: container, lease or directory. Logs stay.</summary>

@@ -74,7 +74,7 @@ public sealed class TwoServicesTests(EngineFixture engine)
         using var answer = await http.PutAsync("/spin_up_mandelbox", content);
         Assert.True(answer.IsSuccessStatusCode, next.Log.Text);
 
-        var leases = (await crashed.ContainersAsync()).Select(c => ContainerLabels.Read(c.Labels)!).ToList();
+        var leases = (await crashed.ContainersAsync()).Select(c => ContainerLabels.Read(c.Labels, c.Name)!).ToList();
         Assert.Equal(4, leases.Select(l => l.Tty).Distinct().Count());
         Assert.Equal(12, leases.SelectMany(l => l.Ports).Select(p => p.HostPort).Distinct().Count());
 

@@ -32,6 +32,7 @@ internal static class Samples
         UdpPorts = new PoolFigures(48124, 2),
         Slots = new PoolFigures(4, 2),
         Sandboxes = new PoolFigures(4, 1),
+        Waiting = new PoolFigures(3, 2),
         Mandelboxes = 2,
         Gpus =
         [

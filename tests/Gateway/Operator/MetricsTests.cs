@@ -20,6 +20,8 @@ public sealed class MetricsTests
         Assert.Contains("host_service_pool_used{pool=\"slot\"} 2", lines);
         Assert.Contains("host_service_pool_capacity{pool=\"sandbox\"} 4", lines);
         Assert.Contains("host_service_pool_used{pool=\"sandbox\"} 1", lines);
+        Assert.Contains("host_service_pool_capacity{pool=\"waiting\"} 3", lines);
+        Assert.Contains("host_service_pool_used{pool=\"waiting\"} 2", lines);
         Assert.Contains("host_service_mandelboxes{state=\"running\"} 2", lines);
         Assert.Contains("host_service_mandelboxes{state=\"dying\"} 0", lines);
         Assert.Contains("host_service_leaks 0", lines);
@@ -33,11 +35,14 @@ public sealed class MetricsTests
     }
 
     [Fact]
-    public async Task A_host_without_a_pool_of_sandboxes_has_no_figures_of_one()
+    public async Task A_host_without_a_pool_of_sandboxes_or_of_waiting_mandelboxes_has_no_figures_of_one()
     {
-        await using var host = await GatewayHost.LocalAsync(Answering(Samples.Host() with { Sandboxes = null }));
+        await using var host = await GatewayHost.LocalAsync(Answering(Samples.Host() with { Sandboxes = null, Waiting = null }));
 
-        Assert.DoesNotContain(await ScrapeAsync(host), line => line.Contains("pool=\"sandbox\"", StringComparison.Ordinal));
+        var lines = await ScrapeAsync(host);
+
+        Assert.DoesNotContain(lines, line => line.Contains("pool=\"sandbox\"", StringComparison.Ordinal));
+        Assert.DoesNotContain(lines, line => line.Contains("pool=\"waiting\"", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -18,6 +18,9 @@ public sealed class EngineFixture : IAsyncLifetime
     /// <summary>The app that can be spun up.</summary>
     public const string DemoApp = "mandelboxes/demo";
 
+    /// <summary>The setting that says how many mandelboxes of the demo are to wait for users.</summary>
+    public const string DemoWaiting = "WarmPool__Apps__mandelboxes__demo";
+
     private const string Variable = "HOST_SERVICE_TEST_ENGINE";
     private const string DefaultSocket = "/var/run/docker.sock";
     private DockerDaemon? _daemon;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using HostService.Infrastructure.Docker;
 
@@ -8,9 +9,11 @@ public enum EngineCall
 {
     Ping,
     FindImage,
+    FindImageId,
     Create,
     Start,
     Stop,
+    Rename,
     Remove,
     Inspect,
     List,
@@ -47,6 +50,9 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
 
     /// <summary>The tags of all images.</summary>
     public IList<string> Images { get; } = [DemoImage];
+
+    /// <summary>The ids of images that have been replaced; of others the id is the tag.</summary>
+    public ConcurrentDictionary<string, string> ImageIds { get; } = new(StringComparer.Ordinal);
 
     public EngineInfo Info { get; set; } = new("20.10.24", "1.41", ["runc"], []);
 
@@ -159,6 +165,9 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
     public Task<string?> FindImageAsync(IReadOnlyList<string> patterns, CancellationToken cancellationToken) =>
         Perform(EngineCall.FindImage, string.Join(",", patterns), () => ContainerNames.FindImage([.. Images], patterns), cancellationToken);
 
+    public Task<string?> FindImageIdAsync(string tag, CancellationToken cancellationToken) => Perform(
+        EngineCall.FindImageId, tag, () => Images.Contains(tag) ? ImageIds.GetValueOrDefault(tag, tag) : null, cancellationToken);
+
     public Task<string> CreateAsync(ContainerSpec spec, CancellationToken cancellationToken) => Perform(EngineCall.Create, spec.Name, () =>
     {
         if (!Images.Contains(spec.Image))
@@ -178,6 +187,7 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             Name = spec.Name,
             Labels = spec.Labels,
             Status = "created",
+            ImageId = ImageIds.GetValueOrDefault(spec.Image, spec.Image),
             Ports = spec.Ports,
             BoundPaths = [.. spec.Binds.Select(bind => bind.Split(':')[0])],
         });
@@ -220,6 +230,30 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
 
             return 0;
         }, cancellationToken);
+
+    public Task RenameAsync(string containerId, string name, CancellationToken cancellationToken) =>
+        Perform(EngineCall.Rename, containerId, () =>
+        {
+            var container = Find(containerId)
+                ?? throw new ContainerEngineException(EngineFailure.NotFound, $"No such container: {containerId}");
+            if (Find(name) is { } other && other != container)
+            {
+                throw new ContainerEngineException(EngineFailure.NameTaken, $"The container name {name} is already in use");
+            }
+
+            container.Description = container.Description with { Name = name };
+            return 0;
+        }, cancellationToken);
+
+    /// <summary>Lets the health check of a container's image fail.</summary>
+    public void BecomeUnhealthy(string containerIdOrName)
+    {
+        lock (_gate)
+        {
+            var container = Find(containerIdOrName) ?? throw Unknown(containerIdOrName);
+            container.Description = container.Description with { Unhealthy = true };
+        }
+    }
 
     public Task RemoveAsync(string containerId, CancellationToken cancellationToken) => Perform(EngineCall.Remove, containerId, () =>
     {
@@ -323,7 +357,10 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
         // As at a real engine, no two events have the same time, although the test's clock may stand still.
         _lastTick = Math.Max(_lastTick + 1, _clock.GetUtcNow().UtcTicks);
         var at = new DateTimeOffset(_lastTick, TimeSpan.Zero);
-        Publish(new ContainerEvent(action, container.Description.Id, container.Spec.Labels, exitCode, at));
+        Publish(new ContainerEvent(action, container.Description.Id, container.Spec.Labels, exitCode, at)
+        {
+            Name = container.Description.Name,
+        });
     }
 
     private void Publish(ContainerEvent containerEvent)

@@ -19,6 +19,8 @@ public sealed class InstantEngine : IAsyncDisposable
     /// <summary>The images that it has.</summary>
     private static readonly string[] Images = ["fractal/mandelboxes/demo:current-build", "fractal/mandelboxes/sandbox:current-build"];
 
+    private const string ImageId = "sha256:0";
+
     private readonly ScratchDirectory _directory = new();
     private readonly ConcurrentDictionary<string, Container> _containers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<Channel<string>, bool> _watchers = new();
@@ -57,6 +59,18 @@ public sealed class InstantEngine : IAsyncDisposable
 
     /// <summary>How many containers have joined another one's network, and were started.</summary>
     public int Joined { get; private set; }
+
+    /// <summary>How many containers have got another name.</summary>
+    public int Renamed { get; private set; }
+
+    /// <summary>The names of its containers.</summary>
+    public IReadOnlyCollection<string> Names => [.. _containers.Values.Select(c => c.Name)];
+
+    /// <summary>
+    /// Before and after a container gets another name, with whether it has it. The call waits for this; its token is cancelled when the
+    /// caller is dead.
+    /// </summary>
+    public Func<bool, CancellationToken, Task> OnRename { get; set; } = (_, _) => Task.CompletedTask;
 
     public static async Task<InstantEngine> StartAsync(int seed)
     {
@@ -130,7 +144,11 @@ public sealed class InstantEngine : IAsyncDisposable
             case (_, ["info"]):
                 return (200, new JsonObject { ["ID"] = _directory.Path, ["DefaultRuntime"] = "runc", ["Runtimes"] = new JsonObject { ["runc"] = new JsonObject() } });
             case (_, ["images", "json"]):
-                return (200, new JsonArray(new JsonObject { ["Id"] = "sha256:0", ["RepoTags"] = new JsonArray([.. Images]) }));
+                return (200, new JsonArray(new JsonObject { ["Id"] = ImageId, ["RepoTags"] = new JsonArray([.. Images]) }));
+            case ("GET", ["images", .. var tag, "json"]):
+                return Images.Contains(string.Join('/', tag))
+                    ? (200, new JsonObject { ["Id"] = ImageId })
+                    : (404, new JsonObject { ["message"] = "No such image" });
             case ("POST", ["containers", "create"]):
                 return await CreateAsync(request);
             case ("GET", ["containers", "json"]):
@@ -164,6 +182,11 @@ public sealed class InstantEngine : IAsyncDisposable
                 var ran = container.State == "running";
                 End(container, exitCode: 137);
                 return path[2] == "kill" && !ran ? (409, new JsonObject { ["message"] = "is not running" }) : (ran ? 204 : 304, null);
+            case ("POST", ["rename"]):
+                await OnRename(false, request.HttpContext.RequestAborted);
+                var renamed = Rename(container, request.Query["name"].ToString());
+                await OnRename(true, request.HttpContext.RequestAborted);
+                return renamed;
             case ("POST", ["wait"]):
                 return (200, new JsonObject { ["StatusCode"] = container.ExitCode });
             case ("DELETE", []):
@@ -188,7 +211,7 @@ public sealed class InstantEngine : IAsyncDisposable
         {
             if (Find(name) is not null)
             {
-                return (409, new JsonObject { ["message"] = $"The container name {name} is already in use" });
+                return NameTaken(name);
             }
 
             _containers[container.Id] = container;
@@ -197,6 +220,26 @@ public sealed class InstantEngine : IAsyncDisposable
         Tell("create", container);
         return (201, new JsonObject { ["Id"] = container.Id });
     }
+
+    private (int Status, JsonNode? Body) Rename(Container container, string name)
+    {
+        lock (_gate)
+        {
+            if (Find(name) is not null)
+            {
+                return NameTaken(name);
+            }
+
+            container.Name = name;
+            Renamed++;
+        }
+
+        Tell("rename", container);
+        return (204, null);
+    }
+
+    private static (int Status, JsonNode? Body) NameTaken(string name) =>
+        (409, new JsonObject { ["message"] = $"The container name {name} is already in use" });
 
     /// <summary>As dockerd, which looks for the other container when this one is started.</summary>
     private static string? NetworkIn(JsonNode body) =>
@@ -264,6 +307,7 @@ public sealed class InstantEngine : IAsyncDisposable
     private void Tell(string action, Container container)
     {
         var attributes = (JsonObject)container.Labels.DeepClone();
+        attributes["name"] = container.Name;
         if (action == "die")
         {
             attributes["exitCode"] = $"{container.ExitCode}";
@@ -295,7 +339,7 @@ public sealed class InstantEngine : IAsyncDisposable
     {
         public string Id => id;
 
-        public string Name => name;
+        public string Name { get; set; } = name;
 
         public string? Network => network;
 
@@ -311,6 +355,7 @@ public sealed class InstantEngine : IAsyncDisposable
         {
             Id,
             Name = $"/{Name}",
+            Image = ImageId,
             Config = new { Labels },
             State = new { Status = State, ExitCode },
         })!;

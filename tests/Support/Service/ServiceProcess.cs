@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
 namespace HostService.Tests.Support;
@@ -87,6 +88,17 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     {
         ReadyLine = await Output.LineAsync("host-service ready on ").WaitAsync(WaitTimeout);
         Address = new Uri($"https://127.0.0.1:{PortOf().Match(ReadyLine).Groups["port"].Value}");
+    }
+
+    /// <summary>As many mandelboxes wait for users as are to.</summary>
+    public async Task UntilWaitingAsync()
+    {
+        using var late = new CancellationTokenSource(WaitTimeout);
+        using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while ((int)JsonNode.Parse(await Http.GetStringAsync("/v1/host"))!["waiting"]!["used"]! != 0)
+        {
+            await pace.WaitForNextTickAsync(late.Token);
+        }
     }
 
     /// <summary>Starts it and returns at once.</summary>

@@ -10,7 +10,8 @@ public sealed class HostLifecycleTests
 {
     private static readonly string[] WholeShutdown =
     [
-        "mark the host as draining", "wait for assigned spin-ups", "refuse spin-ups", "wait for the mandelboxes to end", "close the host",
+        "mark the host as draining", "wait for assigned spin-ups", "refuse spin-ups", "stop keeping mandelboxes waiting",
+        "end the mandelboxes that wait for users", "wait for the mandelboxes to end", "close the host",
         "stop the HTTPS server", "end the mandelboxes",
         "stop keeping network sandboxes", "remove network sandboxes", "stop watching the engine", "give up unfinished saves", "remove directories", "sweep stale rows", "remove the host's row",
         "flush database writes", "stop the heartbeat",
@@ -27,7 +28,8 @@ public sealed class HostLifecycleTests
             "start the container engine", "reach the container engine", "claim this host's name", "look for containers of earlier runs",
             "detect capabilities", "start the silo", "keep the leases of earlier runs", "take over the mandelboxes of the last run", "warm up", "start metrics",
             "watch EC2's notices", "start the webserver's heartbeat", "register the host", "watch the engine",
-            "keep network sandboxes", "start the HTTPS server", "accept spin-ups", "start the ECS agent", "report readiness",
+            "keep network sandboxes", "start the HTTPS server", "accept spin-ups",
+            "keep mandelboxes waiting for users", "start the ECS agent", "report readiness",
         ],
         Steps().Where(s => !s.IsStop).Select(s => s.Name));
 
@@ -53,7 +55,7 @@ public sealed class HostLifecycleTests
 
     [Fact]
     public async Task A_server_that_cannot_listen_took_no_spin_ups_and_is_not_drained() =>
-        Assert.Equal(WholeShutdown[4..], await ShutdownAfterAsync("start the HTTPS server", fails: true));
+        Assert.Equal(WholeShutdown[6..], await ShutdownAfterAsync("start the HTTPS server", fails: true));
 
     [Theory]
     [InlineData(

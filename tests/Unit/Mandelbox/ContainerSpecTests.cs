@@ -89,12 +89,12 @@ public sealed class ContainerSpecTests
     public void Labels_record_the_whole_lease()
     {
         var labels = ContainerLabels.Write(Owner, Lease, Request);
-        var read = ContainerLabels.Read(labels)!;
+        var read = ContainerLabels.Read(labels, "")!;
         Assert.Equal(Lease with { Ports = read.Ports }, read);
         Assert.Equal(Lease.Ports, read.Ports);
-        Assert.Equal("box-1", ContainerLabels.MandelboxOf(labels, Owner));
-        Assert.Null(ContainerLabels.MandelboxOf(labels, Owner with { InstanceName = "host-2" }));
-        Assert.Null(ContainerLabels.MandelboxOf(labels, Owner with { Run = "run-2" }));
+        Assert.Equal("box-1", ContainerLabels.MandelboxOf(labels, "", Owner));
+        Assert.Null(ContainerLabels.MandelboxOf(labels, "", Owner with { InstanceName = "host-2" }));
+        Assert.Null(ContainerLabels.MandelboxOf(labels, "", Owner with { Run = "run-2" }));
         Assert.True(ContainerLabels.IsOfEarlierRun(labels, Owner with { Run = "run-2" }));
         Assert.True(ContainerLabels.IsOfEarlierRun(labels, Owner with { Run = "run-2", InstanceName = "renamed" }));
         Assert.False(ContainerLabels.IsOfEarlierRun(labels, Owner with { Run = "run-2", InstanceName = "another", Root = "/elsewhere" }));
@@ -118,8 +118,8 @@ public sealed class ContainerSpecTests
     {
         var labels = ContainerLabels.Write(Owner, Lease, Request);
         labels[label] = value;
-        Assert.Null(ContainerLabels.Read(labels));
+        Assert.Null(ContainerLabels.Read(labels, ""));
         labels.Remove(label);
-        Assert.Null(ContainerLabels.Read(labels));
+        Assert.Null(ContainerLabels.Read(labels, ""));
     }
 }

@@ -93,6 +93,17 @@ public sealed class MandelboxRecordsTests : IDisposable
         Assert.Empty(_records.ReadAll());
     }
 
+    [Fact]
+    public void What_a_writer_that_was_killed_has_left_is_removed_and_no_record()
+    {
+        _records.Write(Record);
+        File.Copy(FileOf("m1"), Path.Combine(_options.RecordsDirectory, $".m2.json.{Guid.NewGuid():N}"));
+
+        _records.RemoveUnfinished();
+
+        Assert.Equal([FileOf("m1")], Directory.GetFileSystemEntries(_options.RecordsDirectory));
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData("")]

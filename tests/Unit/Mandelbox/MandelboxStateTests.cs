@@ -8,7 +8,7 @@ public sealed class MandelboxStateTests
     private static readonly string[] Matrix =
     [
         //           Al Le Cr St Wa Co Ru Dy Go
-        /* Allocated */ ". x . . . . x x .",
+        /* Allocated */ ". x . . x . x x .",
         /* Leased */ ". . x . . . . x .",
         /* Created */ ". . . x . . . x .",
         /* Started */ ". . . . x x . x .",

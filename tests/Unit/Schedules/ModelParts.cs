@@ -15,6 +15,13 @@ internal sealed class ModelFiles(ScheduledHost host) : IMandelboxFiles
 
     public void MakeDirectory(string path) => _directories.Add(path);
 
+    public void MoveDirectory(string from, string to)
+    {
+        host.Check(Has(from), $"{from}, which is moved to {to}, does not exist");
+        _directories.Remove(from);
+        _directories.Add(to);
+    }
+
     public Task WriteAsync(string directory, string name, string content, CancellationToken cancellationToken) => Has(directory)
         ? Task.CompletedTask
         : Task.FromException(new IOException($"{directory} does not exist"));
@@ -78,6 +85,8 @@ internal sealed class ModelInputDevices(ScheduledHost host) : IInputDevices
 
     public Task<IInputDeviceSet?> TakeOverAsync(string mandelboxId, string socketPath, CancellationToken cancellationToken) =>
         Task.FromResult<IInputDeviceSet?>(null);
+
+    public IInputDeviceSet? PassOn(string mandelboxId, string toMandelboxId, string socketPath) => null;
 
     private sealed class Set(ModelInputDevices owner, string mandelboxId, int run, string node) : IInputDeviceSet
     {

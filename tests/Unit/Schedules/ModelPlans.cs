@@ -30,11 +30,11 @@ internal sealed class ModelPlans(
 
     private readonly Look _look = new(host);
 
-    public override SpinUpPlan ForRequest(IHostGrain hostGrain)
+    public override SpinUpPlan ForRequest(IHostGrain hostGrain, Func<string, IMandelboxGrain> find)
     {
-        var plan = base.ForRequest(hostGrain);
+        var plan = base.ForRequest(hostGrain, find);
         return new SpinUpPlan(
-            Wrap(plan.Preparation), Wrap(plan.LeaseToStart), Wrap(plan.BesideStart),
+            Wrap(plan.Preparation), Wrap(plan.Adoption), Wrap(plan.LeaseToStart), Wrap(plan.BesideStart),
             [.. Wrap(plan.AfterStart), new Stage<MandelboxContext>(_look)]);
 
         IReadOnlyList<Stage<MandelboxContext>> Wrap(IReadOnlyList<Stage<MandelboxContext>> stages) =>

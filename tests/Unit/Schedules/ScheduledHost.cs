@@ -322,7 +322,7 @@ internal sealed class ScheduledHost
         _sandboxes = new SandboxKeeper(engine, _grains, info, docker, options, _clock, NullLogger<SandboxKeeper>.Instance);
         _hostGrain = new HostGrain(
             info, new PublishedPorts(_engine), new NoShutdown(), new NoShutdown(), [new Recorder(this), _sandboxes], Options.Create(new WarmUpOptions()),
-            hostOptions, docker, Options.Create(new QueueOptions()), _clock, NullLogger<HostGrain>.Instance);
+            hostOptions, docker, Options.Create(new QueueOptions()), Options.Create(new WarmPoolOptions()), _clock, NullLogger<HostGrain>.Instance);
         _ = _grains.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
         _ = _hostGrain.SetStatus(HostStatus.Active);
         _events = new ContainerEventDispatcher(
@@ -381,7 +381,7 @@ internal sealed class ScheduledHost
         _ready.Clear();
         _input.Open.Clear();
         StartRun();
-        var running = _engine.Containers.Where(c => c.Running && ContainerLabels.Read(c.Labels) is not null).ToList();
+        var running = _engine.Containers.Where(c => c.Running && ContainerLabels.Read(c.Labels, c.Name) is not null).ToList();
         var kept = running.Select(c => c.Labels[ContainerLabels.MandelboxId]).ToList();
         foreach (var container in _engine.Containers.Except(running).Where(c => !c.Labels.ContainsKey(AgentLabel)))
         {

@@ -29,7 +29,7 @@ public static class Comparison
         var rows = (inventory.Rows ?? []).Select(id => new Thing(DifferenceKind.Row, id, id));
         return inventory.Things.Concat(containers).Concat(rows)
             .Where(thing => !inventory.Mandelboxes.ContainsKey(thing.MandelboxId) && !others.Contains(thing.MandelboxId)
-                && MandelboxIds.Fault(thing.MandelboxId) is null)
+                && MandelboxIds.IsOurs(thing.MandelboxId))
             .Select(thing => new Finding(
                 thing, "belongs to no mandelbox", thing.Kind == DifferenceKind.List ? Mending.CorrectList : Mending.RemoveRemains));
     }

@@ -49,7 +49,7 @@ public sealed partial class InventoryTaker(
         var owners = things.Select(thing => thing.MandelboxId)
             .Concat((await containers)?.Mandelboxes.Select(container => container.MandelboxId) ?? [])
             .Concat(await rows ?? [])
-            .Where(id => MandelboxIds.Fault(id) is null)
+            .Where(MandelboxIds.IsOurs)
             .Distinct(StringComparer.Ordinal);
         var mandelboxes = await Task.WhenAll(owners.Select(id => grains.GetGrain<IMandelboxGrain>(id).Describe()));
         return new Inventory
@@ -93,14 +93,14 @@ public sealed partial class InventoryTaker(
     /// <summary>Null for a container that has nothing to do with mandelboxes, or that somebody else made and that has ended.</summary>
     private ContainerThing? Describe(ContainerDescription container, IReadOnlyList<MandelboxDescription> mandelboxes, ContainerOwner owner)
     {
-        if (ContainerLabels.MandelboxOf(container.Labels, owner) is { } id)
+        if (ContainerLabels.MandelboxOf(container.Labels, container.Name, owner) is { } id)
         {
             return Thing(id, ContainerRun.This);
         }
 
         if (ContainerLabels.IsOfEarlierRun(container.Labels, owner))
         {
-            return Thing(container.Labels.GetValueOrDefault(ContainerLabels.MandelboxId, ""), ContainerRun.Earlier);
+            return Thing(ContainerLabels.IdOf(container.Labels, container.Name) ?? "", ContainerRun.Earlier);
         }
 
         var root = Path.GetFullPath(options.Value.Root);
@@ -109,7 +109,7 @@ public sealed partial class InventoryTaker(
         return user is null ? null : Thing(user, ContainerRun.Agent);
 
         ContainerThing Thing(string mandelboxId, ContainerRun run) =>
-            new(container.Id, mandelboxId, run, container.Running, ContainerLabels.Read(container.Labels));
+            new(container.Id, mandelboxId, run, container.Running, ContainerLabels.Read(container.Labels, container.Name));
     }
 
     /// <summary>Whose directory, as the agent's task definition binds it, this is; null for a path elsewhere.</summary>
@@ -117,7 +117,7 @@ public sealed partial class InventoryTaker(
     {
         ["..", ..] or [] or ["temp"] => null,
         ["temp", var id, ..] => id,
-        [var id, ..] => MandelboxIds.Fault(id) is null ? id : null,
+        [var id, ..] => MandelboxIds.IsOurs(id) ? id : null,
     };
 
     /// <summary>Once for each container: a list does not name processes.</summary>
@@ -156,10 +156,13 @@ public sealed partial class InventoryTaker(
             .. MountPoints.Below(drives).Select(path => new Thing(DifferenceKind.Mount, FirstName(drives, path), path)),
             .. records.List().Select(id => new Thing(DifferenceKind.Record, id, id)),
             .. UnixSockets.ListeningBelow(temp)
-                .Where(path => Path.GetFileName(path) == InputSocket)
+                .Where(path => Path.GetFileName(path) == InputSocket && !IsPassedOn(FirstName(temp, path), path))
                 .Select(path => new Thing(DifferenceKind.Socket, FirstName(temp, path), path)),
         ];
     }
+
+    /// <summary>The kernel goes on to name a socket by the path at which it was made, also once it has been adopted.</summary>
+    private static bool IsPassedOn(string mandelboxId, string path) => MandelboxIds.IsWaiting(mandelboxId) && !File.Exists(path);
 
     private static IEnumerable<string> NamesIn(string directory) =>
         Directory.Exists(directory) ? Directory.GetDirectories(directory).Select(path => Path.GetFileName(path)) : [];

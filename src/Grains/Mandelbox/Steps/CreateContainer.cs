@@ -54,7 +54,7 @@ public sealed class CreateContainer(
     private string DescribeClash(ContainerDescription other)
     {
         var taken = $"the container name {other.Name} is taken by container {other.Id}";
-        if (ContainerLabels.MandelboxOf(other.Labels, owner) is { } id)
+        if (ContainerLabels.MandelboxOf(other.Labels, other.Name, owner) is { } id)
         {
             return $"{taken} of mandelbox {id}; end it, or use another mandelbox id";
         }
@@ -68,6 +68,6 @@ public sealed class CreateContainer(
     private async Task<string?> FindByNameAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
         var found = await engine.InspectAsync(_name!, cancellationToken);
-        return found is not null && ContainerLabels.Read(found.Labels)?.Id == context.RequiredLease.Id ? found.Id : null;
+        return found is not null && ContainerLabels.Read(found.Labels, found.Name)?.Id == context.RequiredLease.Id ? found.Id : null;
     }
 }

@@ -11,12 +11,7 @@ public sealed class FindImage(IContainerEngine engine, HostEnvironment environme
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
         var app = context.RequiredRequest.AppName;
-        context.Image = (environment.IsLocal, Names.IsImage(app)) switch
-        {
-            (true, true) => app,
-            (true, false) => await engine.FindImageAsync(ContainerNames.LocalImagePatterns(app), cancellationToken),
-            _ => ContainerNames.Image(imageTemplate, environment.Name, app),
-        };
+        context.Image = await MandelboxImage.FindAsync(engine, environment, imageTemplate, app, cancellationToken);
         return context.Image is null
             ? StepResult.Failed($"no local image matches app {app}: build or pull one, for example {app}:current-build")
             : StepResult.Done;

@@ -11,6 +11,12 @@ public interface ICloudStorage
     Task PrepareAsync(string mandelboxId, CancellationToken cancellationToken);
 
     /// <summary>
+    /// Moves the directory of a mandelbox, in which nothing is mounted, to another mandelbox, whose empty one is replaced.
+    /// </summary>
+    /// <exception cref="IOException">It is not there, or something is left of the other mandelbox.</exception>
+    void Move(string mandelboxId, string toMandelboxId);
+
+    /// <summary>
     /// Mounts a drive at <c>&lt;Host:CloudStorageRoot&gt;/&lt;mandelbox id&gt;/&lt;directory of the provider&gt;/</c>. A drive that is
     /// mounted already stays as it is. Returns null on success, else the reason, within <c>CloudStorage:MountTimeout</c>; a later failure
     /// is logged.

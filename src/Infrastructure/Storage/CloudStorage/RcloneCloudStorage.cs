@@ -30,6 +30,9 @@ internal sealed partial class RcloneCloudStorage(
         }
     }
 
+    public void Move(string mandelboxId, string toMandelboxId) =>
+        DirectoryCalls.Move(DirectoryOf(mandelboxId), DirectoryOf(toMandelboxId));
+
     public async Task<string?> MountAsync(string mandelboxId, CloudDrive drive, CancellationToken cancellationToken)
     {
         if (!_options.Providers.TryGetValue(drive.Provider, out var provider))

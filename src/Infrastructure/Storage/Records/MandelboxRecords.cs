@@ -46,6 +46,18 @@ public sealed partial class MandelboxRecords(IOptions<HostOptions> options, ILog
         }
     }
 
+    /// <summary>Removes what is left of records whose writer was killed before they had their names: they hold secrets.</summary>
+    public void RemoveUnfinished()
+    {
+        foreach (var path in Directory.Exists(Root) ? Directory.GetFiles(Root) : [])
+        {
+            if (Path.GetFileName(path).StartsWith('.'))
+            {
+                File.Delete(path);
+            }
+        }
+    }
+
     private string PathOf(string mandelboxId) => Path.Combine(Root, mandelboxId + Extension);
 
     private MandelboxRecord? Read(string path)
