@@ -21,6 +21,19 @@ public sealed class LostAnswerTests
     }
 
     [Fact]
+    public async Task A_lease_that_was_given_up_before_its_request_arrived_is_not_given()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var id = Guid.NewGuid();
+        await cluster.Host.ReleaseLease("m1", id);
+
+        var answer = await cluster.Host.AcquireLease(new LeaseRequest(id, "m1"));
+
+        Assert.NotNull(answer.Refusal);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
     public async Task An_adopted_lease_whose_answer_was_lost_is_released_when_the_container_has_ended()
     {
         await using var cluster = await StartAsync();

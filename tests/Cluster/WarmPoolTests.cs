@@ -1,6 +1,7 @@
 using HostService.GrainInterfaces;
 using HostService.Grains.Host;
 using HostService.Grains.Mandelbox;
+using HostService.Infrastructure.Docker;
 using HostService.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -238,6 +239,23 @@ public sealed class WarmPoolTests : IAsyncLifetime
         Assert.NotNull(answer.Failure);
         await _cluster.Watcher.Until("m1", MandelboxState.Gone);
         await UntilGoneAsync(waiting.MandelboxId);
+    }
+
+    [Fact]
+    public async Task A_cold_start_that_is_retried_leaves_those_that_wait_by_now_alone()
+    {
+        await Keeper.StopAsync(CancellationToken.None);
+        await SpinUpAsync("m1");
+        await SpinUpAsync("m2");
+        _cluster.Engine.FailNext(EngineCall.Start, EngineFailure.PortTaken);
+        _cluster.Engine.BeforeAnswerOf(
+            EngineCall.Remove, async () => Assert.Null(await _cluster.Mandelbox(MandelboxIds.NewWaiting()).StartWaiting(App)));
+
+        await SpinUpAsync("m3");
+
+        var ttys = (await _cluster.Host.ListMandelboxes()).Select(m => m.Lease!.Tty).ToList();
+        Assert.Equal(4, ttys.Distinct().Count());
+        await EndAsync("m1", "m2", "m3");
     }
 
     [Fact]

@@ -25,11 +25,15 @@ public sealed partial class HostGrain(
     ILogger<HostGrain> logger)
     : Grain, IHostGrain
 {
+    /// <summary>More than calls can be on their way at once.</summary>
+    private const int MostGivenUp = 1000;
+
     private readonly Dictionary<string, MandelboxDescription> _mandelboxes = new(StringComparer.Ordinal);
     private readonly HashSet<string> _spinningUp = new(StringComparer.Ordinal);
     private readonly Queue<MandelboxDescription> _ended = new();
     private readonly Dictionary<string, string> _registered = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, string> _notReady = new(StringComparer.Ordinal);
+    private readonly Queue<Guid> _givenUp = new();
     private readonly LeaseQueue _queue = new(queue.Value.Capacity);
     private LeaseAllocator _leases = null!;
     private HostStatus _status = HostStatus.Starting;
@@ -64,7 +68,8 @@ public sealed partial class HostGrain(
 
     public async Task<LeaseAnswer> AcquireLease(LeaseRequest request)
     {
-        var answer = ReasonClosed(request.MandelboxId) is { } closed ? LeaseAnswer.Refused(closed)
+        var answer = _givenUp.Contains(request.LeaseId) ? LeaseAnswer.Refused("it was given up before it was given")
+            : ReasonClosed(request.MandelboxId) is { } closed ? LeaseAnswer.Refused(closed)
             : _queue.Next is { } first && _leases.Find(request.MandelboxId) is null ? LeaseAnswer.Full(first.Missing)
             : HandOver(request) ?? _leases.Acquire(request);
         var isOfUser = request.MandelboxId != MandelboxIds.WarmUp && !MandelboxIds.IsWaiting(request.MandelboxId);
@@ -112,7 +117,13 @@ public sealed partial class HostGrain(
         }
         else if (!_leases.Release(mandelboxId, leaseId))
         {
+            // The request for it may still be on its way: its caller did not wait for the answer.
             LogNotHeld(mandelboxId, leaseId);
+            _givenUp.Enqueue(leaseId);
+            if (_givenUp.Count > MostGivenUp)
+            {
+                _givenUp.Dequeue();
+            }
         }
 
         ServeQueue();

@@ -45,7 +45,7 @@ public sealed class MandelboxContext
     /// <summary>The mandelbox that waits and whose lease this one has; set by <see cref="LeaseStep"/>, until it is adopted.</summary>
     public string? Waiting { get; set; }
 
-    /// <summary>Whether this life starts a container of its own: the adoption of another one has failed.</summary>
+    /// <summary>Whether this life starts a container of its own: none waits, or the adoption of one has failed.</summary>
     public bool StartsCold { get; set; }
 
     /// <summary>The mandelbox that this one, which waits, is promised to.</summary>

@@ -75,6 +75,8 @@ public sealed partial class MandelboxGrain
             (context.Container.Id, context.Container.IsGivenUp) = (null, false);
         }
 
+        // A start that is retried with another lease must not get that of one that waits.
+        context.StartsCold = true;
         using var start = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var beside = context.Steps.RunAsync(plan.BesideStart, start.Token);
         var failure = await StartAsync(context, plan, cancellationToken);

@@ -15,6 +15,7 @@ public enum Defect
     ForgetsSave,
     FreesSandboxTooEarly,
     OverlooksEndOfSandbox,
+    LeavesAdoptedToTheOther,
 }
 
 internal static class Defects
@@ -37,6 +38,11 @@ internal static class Defects
             var sandbox = context.Lease?.Sandbox;
             await lease.UndoAsync(context, cancellationToken);
             await (sandbox is null ? Task.CompletedTask : host.ForgetSandbox(sandbox));
+        }),
+        (Defect.LeavesAdoptedToTheOther, "adopt") => new Faulty(step, (_, context, _) =>
+        {
+            context.Container.MayRun = false;
+            return Task.CompletedTask;
         }),
         _ => step,
     };

@@ -33,6 +33,9 @@ internal sealed class ModelPlans(
     public override SpinUpPlan ForRequest(IHostGrain hostGrain, Func<string, IMandelboxGrain> find)
     {
         var plan = base.ForRequest(hostGrain, find);
+
+        // The lease stands in the plan twice.
+        var wrapped = new Dictionary<IStep<MandelboxContext>, IStep<MandelboxContext>>(ReferenceEqualityComparer.Instance);
         return new SpinUpPlan(
             Wrap(plan.Preparation), Wrap(plan.Adoption), Wrap(plan.LeaseToStart), Wrap(plan.BesideStart),
             [.. Wrap(plan.AfterStart), new Stage<MandelboxContext>(_look)]);
@@ -40,8 +43,12 @@ internal sealed class ModelPlans(
         IReadOnlyList<Stage<MandelboxContext>> Wrap(IReadOnlyList<Stage<MandelboxContext>> stages) =>
         [
             .. stages.Select(stage => new Stage<MandelboxContext>(
-                [.. stage.Steps.Select(step => Defects.Seed(host.Defect, step is SaveUserConfigs ? new WithKey(step) : step, hostGrain))])),
+                [.. stage.Steps.Select(WrapOne)])),
         ];
+
+        IStep<MandelboxContext> WrapOne(IStep<MandelboxContext> step) => wrapped.TryGetValue(step, out var there)
+            ? there
+            : wrapped[step] = Defects.Seed(host.Defect, step is SaveUserConfigs ? new WithKey(step) : step, hostGrain);
     }
 
     /// <summary>Without the derivation of the key, which takes milliseconds on the thread pool.</summary>

@@ -39,7 +39,13 @@ internal sealed class ScheduledHost
     private const string AgentLabel = "agent";
     private const int MostSteps = 20_000;
 
+    private const string App = "mandelboxes/demo";
+
     private static readonly string[] Ids = ["m1", "m2"];
+
+    /// <summary>Those that are started ahead, at most; not by their real names, which differ from run to run.</summary>
+    private static readonly string[] WaitingIds = ["host-service-waiting-1", "host-service-waiting-2"];
+
     /// <summary>How many pauses there are at most before an act: during a spin-up, at its end, in the middle of a session.</summary>
     private static readonly int[] Spread = [30, 100, 250];
 
@@ -85,12 +91,19 @@ internal sealed class ScheduledHost
             _engine.Images.Add(FakeContainerEngine.SandboxImage);
         }
 
+        Slots = Random.Next(3) == 0 ? 2 : 8;
         Files = new ModelFiles(this);
         _userConfigs = new ModelUserConfigs(this);
         _input = new ModelInputDevices(this);
     }
 
     public Random Random { get; }
+
+    /// <summary>How many mandelboxes were ready with the container of one that had waited.</summary>
+    public int Adopted { get; private set; }
+
+    /// <summary>How many mandelboxes the host can hold.</summary>
+    private int Slots { get; }
 
     public Defect? Defect { get; }
 
@@ -106,8 +119,13 @@ internal sealed class ScheduledHost
     public List<string> Violations { get; } = [];
 
     /// <summary>Whether a container of this mandelbox runs: one of ours, or one of the agent's that it has registered.</summary>
-    public bool IsRunning(string mandelboxId) => _engine.Containers.Any(
-        c => c.Running && (c.Labels.GetValueOrDefault(ContainerLabels.MandelboxId) ?? _registered.GetValueOrDefault(c.Id)) == mandelboxId);
+    public bool IsRunning(string mandelboxId) => _engine.Containers.Any(c => c.Running
+        && ((ContainerLabels.IdOf(c.Labels, c.Name) ?? _registered.GetValueOrDefault(c.Id)) == mandelboxId
+            || (IsOfWaiting(c) && _hostGrain.FindByContainer(c.Id).Result == mandelboxId)));
+
+    /// <summary>Whether it was started ahead, whoever has it now.</summary>
+    private static bool IsOfWaiting(ContainerDescription container) =>
+        MandelboxIds.IsWaiting(container.Labels.GetValueOrDefault(ContainerLabels.MandelboxId, ""));
 
     public void Check(bool holds, string violation)
     {
@@ -131,7 +149,11 @@ internal sealed class ScheduledHost
         }
 
         var id = context.MandelboxId;
+        Check(
+            !_ready.Exists(other => other != context && other.State.IsAlive && other.Container.Id == context.Container.Id),
+            $"{id} is ready with the container of another one");
         _ready.Add(context);
+        Adopted += _engine.Containers.Any(c => c.Id == context.Container.Id && IsOfWaiting(c)) ? 1 : 0;
         Check(Files.Has(context.Paths.UserConfigs), $"{id} is ready without its directories");
         Check(_database.Rows.ContainsKey(id), $"{id} is ready without its row");
         Check(_engine.Containers.Any(c => c.Id == context.Container.Id), $"{id} is ready without its container");
@@ -154,7 +176,10 @@ internal sealed class ScheduledHost
         var known = _hostGrain.ListSandboxes().Result.Select(sandbox => sandbox.Name);
         var unknown = Sandboxes.Select(c => c.Name).Except(known).ToList();
         Check(unknown.Count == 0, $"the ports of sandboxes are free while they are there: {string.Join(", ", unknown)}");
-        var leased = _hostGrain.ListLeases().Result.Select(lease => lease.Sandbox).OfType<string>().ToList();
+
+        // One that was handed over is there twice.
+        var leased = _hostGrain.ListLeases().Result.DistinctBy(lease => (lease.Sandbox, lease.Tty))
+            .Select(lease => lease.Sandbox).OfType<string>().ToList();
         Check(leased.Distinct().Count() == leased.Count, $"a sandbox was leased twice: {string.Join(", ", leased)}");
     }
 
@@ -167,6 +192,11 @@ internal sealed class ScheduledHost
         _faults = Random.Next(4);
         StartRun();
         FollowEngine();
+        foreach (var id in WaitingIds.Take(Random.Next(3)))
+        {
+            AddWaitingActors(id);
+        }
+
         foreach (var id in Ids)
         {
             AddActors(id);
@@ -232,12 +262,29 @@ internal sealed class ScheduledHost
 
     private void AddActors(string id)
     {
-        Repeat(1 + Random.Next(2), () => Act(() => Mandelbox(id).SpinUp(new SpinUpRequest("user", "mandelboxes/demo", "0123456789", 1))));
-        Repeat(Random.Next(2), () => Act(() => Mandelbox(id).SpinUp(new SpinUpRequest("other", "mandelboxes/demo", "0123456789", 2))));
+        Repeat(1 + Random.Next(2), () => Act(() => Mandelbox(id).SpinUp(new SpinUpRequest("user", App, "0123456789", 1))));
+        Repeat(Random.Next(2), () => Act(() => Mandelbox(id).SpinUp(new SpinUpRequest("other", App, "0123456789", 2))));
         Repeat(Random.Next(3), () => Act(() => Mandelbox(id).Stop("the schedule says so")));
         Repeat(Random.Next(2), () => Act(() => DieAsync(id)));
         Repeat(Random.Next(2), () => Act(() => Mandelbox(id).HandOver()));
         Repeat(Random.Next(2), () => Act(() => Mandelbox(id).MountCloudStorage(new CloudDrive { Provider = "dropbox" }), mayFail: true));
+    }
+
+    /// <summary>Started ahead, most often early enough to be adopted.</summary>
+    private void AddWaitingActors(string id)
+    {
+        if (Random.Next(4) == 0)
+        {
+            Act(() => Mandelbox(id).StartWaiting(App));
+        }
+        else
+        {
+            _actors.Add(_scheduler.Start(() => Mandelbox(id).StartWaiting(App)));
+            Drive(() => _actors[^1].IsCompleted);
+        }
+
+        Repeat(Random.Next(4) / 3, () => Act(() => Mandelbox(id).Stop("it has waited for too long", EndCause.Replaced)));
+        Repeat(Random.Next(4) / 3, () => Act(() => DieAsync(id)));
     }
 
     private void AddSandboxDeaths() => Repeat(Random.Next(3), () => Act(() =>
@@ -294,6 +341,7 @@ internal sealed class ScheduledHost
             Root = Root,
             Identity = new HostIdentity(InstanceName, "i-1", "g4dn.xlarge", "ami-1", "us-east-1", "127.0.0.1"),
             Environment = HostEnvironment.LocalDev,
+            CpuOnlySlots = Slots,
         });
 
         // Another one in the next run: a setting may change. No records: they are files.
@@ -381,14 +429,16 @@ internal sealed class ScheduledHost
         _ready.Clear();
         _input.Open.Clear();
         StartRun();
-        var running = _engine.Containers.Where(c => c.Running && ContainerLabels.Read(c.Labels, c.Name) is not null).ToList();
-        var kept = running.Select(c => c.Labels[ContainerLabels.MandelboxId]).ToList();
+        var running = _engine.Containers
+            .Where(c => c.Running && ContainerLabels.Read(c.Labels, c.Name) is { } lease && !MandelboxIds.IsWaiting(lease.MandelboxId))
+            .ToList();
+        var kept = running.Select(IdOf).ToList();
         foreach (var container in _engine.Containers.Except(running).Where(c => !c.Labels.ContainsKey(AgentLabel)))
         {
             _ = _engine.RemoveAsync(container.Id, CancellationToken.None);
         }
 
-        foreach (var id in Ids.Append("e1").Except(kept))
+        foreach (var id in Ids.Append("e1").Concat(WaitingIds).Except(kept))
         {
             _registered.Clear();
             _ = Files.RemoveAsync(new MandelboxPaths(Root, id).Home, CancellationToken.None);
@@ -406,7 +456,7 @@ internal sealed class ScheduledHost
             }
 
             await Task.WhenAll(running.Select(container =>
-                Mandelbox(container.Labels[ContainerLabels.MandelboxId]).Reattach(ContainerLabels.ReadReattachRequest(container))));
+                Mandelbox(IdOf(container)).Reattach(ContainerLabels.ReadReattachRequest(container))));
         });
         Drive(() => reclaimed.IsCompleted);
         FollowEngine();
@@ -417,6 +467,8 @@ internal sealed class ScheduledHost
             Repeat(Random.Next(2), () => Act(() => Mandelbox(id).Stop("the schedule says so")));
             Repeat(Random.Next(2), () => Act(() => DieAsync(id)));
         }
+
+        static string IdOf(ContainerDescription container) => ContainerLabels.IdOf(container.Labels, container.Name)!;
     }
 
     /// <summary>Ends whatever is left, and waits until it has gone.</summary>
@@ -440,7 +492,7 @@ internal sealed class ScheduledHost
         }
 
         (_faults, _outage) = (faults, outage);
-        _actors.AddRange(Ids.Append("e1").Select(id => _scheduler.Start(() => Mandelbox(id).Stop("the end"))));
+        _actors.AddRange(Ids.Append("e1").Concat(WaitingIds).Select(id => _scheduler.Start(() => Mandelbox(id).Stop("the end"))));
         Drive(() => _actors.TrueForAll(a => a.IsCompleted) && _mandelboxes.TrueForAll(m => m.Describe().Result is null));
 
         // Strays, whose creation was answered too late.
@@ -490,7 +542,8 @@ internal sealed class ScheduledHost
     {
         var host = _hostGrain.Describe().Result;
         Check(
-            (host.Ttys.Used, host.TcpPorts.Used, host.UdpPorts.Used, host.Slots.Used, host.Mandelboxes, host.Leaks) == (0, 0, 0, 0, 0, 0),
+            (host.Ttys.Used, host.TcpPorts.Used, host.UdpPorts.Used, host.Slots.Used, host.Mandelboxes, host.Leaks) == (0, 0, 0, 0, 0, 0)
+                && _hostGrain.ListMandelboxes().Result.Count == 0 && _hostGrain.ListLeases().Result.Count == 0,
             $"leases are left: {host.Ttys.Used} TTYs, {host.Leaks} leaks, {host.Mandelboxes} mandelboxes");
         var containers = _engine.Containers.Where(c => c.Running || !c.Labels.ContainsKey(AgentLabel)).ToList();
         Check(containers.Count == 0, $"containers are left: {string.Join(", ", containers.Select(c => $"{c.Name} {c.Status}"))}");
@@ -536,6 +589,8 @@ internal sealed class ScheduledHost
         {
             host.Trace.Add($"{mandelbox.MandelboxId} {mandelbox.State} {mandelbox.EndReason}".TrimEnd());
             host.CheckSandboxes();
+            var used = host._hostGrain.Describe().Result.Slots.Used;
+            host.Check(used <= host.Slots, $"{used} mandelboxes have a slot, and there are {host.Slots}");
         }
     }
 
