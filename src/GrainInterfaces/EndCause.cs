@@ -43,7 +43,7 @@ public enum EndCause
     /// <summary>After a crash: what it uses belongs to another mandelbox.</summary>
     LeaseRevoked,
 
-    /// <summary>It waited for a user, and another mandelbox has adopted it. The last mandelboxes do not list it.</summary>
+    /// <summary>It waited for a user, and another mandelbox has adopted it. The history does not list it.</summary>
     Adopted,
 
     /// <summary>It waited for a user, and is no longer wanted: too old, of a replaced image, or a spin-up needs its place.</summary>

@@ -35,7 +35,7 @@ public interface IHostGrain : IGrainWithStringKey
 
     /// <summary>
     /// Releases a lease. Does nothing when it was released before, or when the mandelbox holds another lease by now. One that came from a
-    /// mandelbox that waits goes back to that one, unless that one has released it.
+    /// mandelbox that waits goes back to that one, unless that one has released it. One whose request arrives later is not given.
     /// </summary>
     Task ReleaseLease(string mandelboxId, Guid leaseId);
 

@@ -30,12 +30,12 @@ public static partial class MandelboxIds
     }
 
     /// <summary>Whether it is of a mandelbox that was started ahead, for whoever comes.</summary>
-    public static bool IsWaiting(string id) => id.StartsWith(WaitingPrefix, StringComparison.Ordinal);
+    public static bool IsWaiting(string id) => id.StartsWith(WaitingPrefix, StringComparison.Ordinal) && Allowed().IsMatch(id);
 
     public static string NewWaiting() => $"{WaitingPrefix}{RandomNumberGenerator.GetHexString(12, lowercase: true)}";
 
     /// <summary>Whether a mandelbox of this host can have it: one of a user, or one that waits.</summary>
-    public static bool IsOurs(string id) => IsWaiting(id) ? Allowed().IsMatch(id) : Fault(id) is null;
+    public static bool IsOurs(string id) => IsWaiting(id) || Fault(id) is null;
 
     [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_-]{0,127}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Allowed();

@@ -156,6 +156,29 @@ public sealed class WarmPoolTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_app_without_an_image_does_not_keep_another_one_from_waiting()
+    {
+        await using var cluster = await new HostCluster
+        {
+            Replace = services => services.Configure<WarmPoolOptions>(
+                o => o.Apps = new Dictionary<string, int> { ["browsers/none"] = 1, [App] = 1 }),
+        }.StartAsync();
+        var keeper = cluster.Services.GetRequiredService<WarmPoolKeeper>();
+
+        await keeper.StartAsync(CancellationToken.None);
+
+        using var late = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!(await cluster.Host.ListMandelboxes()).Any(m => m is { AppName: App, State: MandelboxState.Waiting }))
+        {
+            Assert.False(late.IsCancellationRequested, string.Join(", ", await cluster.Host.ListMandelboxes()));
+        }
+
+        await keeper.StopAsync(CancellationToken.None);
+        await keeper.EndAllAsync(CancellationToken.None);
+        await cluster.AssertNothingIsHeldAsync();
+    }
+
+    [Fact]
     public async Task One_that_ends_while_it_waits_is_replaced()
     {
         var ended = (await WaitingAsync())[0];

@@ -36,9 +36,9 @@ internal static partial class OperatorEndpoints
 
         v1.MapGet("/mandelboxes/{id}", async (string id, GrainCalls grains) =>
             {
-                if (!MandelboxIds.IsWaiting(id) && MandelboxIds.Fault(id, "id") is { } fault)
+                if (!MandelboxIds.IsOurs(id))
                 {
-                    return Problems.BadRequest(fault);
+                    return Problems.BadRequest(MandelboxIds.Fault(id, "id")!);
                 }
 
                 return await grains.WithTimeout(grains.Mandelbox(id).Describe()) is { } mandelbox
@@ -50,9 +50,9 @@ internal static partial class OperatorEndpoints
 
         v1.MapDelete("/mandelboxes/{id}", async (string id, GrainCalls grains) =>
             {
-                if (!MandelboxIds.IsWaiting(id) && MandelboxIds.Fault(id, "id") is { } fault)
+                if (!MandelboxIds.IsOurs(id))
                 {
-                    return Problems.BadRequest(fault);
+                    return Problems.BadRequest(MandelboxIds.Fault(id, "id")!);
                 }
 
                 return await grains.WithMandelboxTimeout(grains.Mandelbox(id).Stop("an operator asked for it"))

@@ -196,10 +196,11 @@ public sealed partial class ContainerEventDispatcher(
     /// <summary>
     /// The mandelbox of one of this run's containers. Of one that waits, the host knows who adopts it before the container's name says so.
     /// </summary>
-    private async Task<string?> FindAsync(string containerId, IReadOnlyDictionary<string, string> labels, string name) =>
-        ContainerLabels.MandelboxOf(labels, name, Owner) is { } id && MandelboxIds.IsWaiting(id)
-            ? await Host.FindByContainer(containerId) ?? id
-            : ContainerLabels.MandelboxOf(labels, name, Owner);
+    private async Task<string?> FindAsync(string containerId, IReadOnlyDictionary<string, string> labels, string name)
+    {
+        var id = ContainerLabels.MandelboxOf(labels, name, Owner);
+        return id is not null && MandelboxIds.IsWaiting(id) ? await Host.FindByContainer(containerId) ?? id : id;
+    }
 
     private Task ReportDeathAsync(string mandelboxId, ContainerDeath death) =>
         grains.GetGrain<IMandelboxGrain>(mandelboxId).ContainerDied(death);

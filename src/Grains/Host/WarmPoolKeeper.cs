@@ -26,7 +26,7 @@ public sealed partial class WarmPoolKeeper(
 
     private TaskCompletionSource _due = NewSignal();
     private TimeSpan _retryAfter = options.Value.RetryAfter;
-    private long _checkedAt;
+    private long? _checkedAt;
 
     private IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(hostInfo.Current.Identity.InstanceName));
 
@@ -71,7 +71,10 @@ public sealed partial class WarmPoolKeeper(
             var isDone = await TryFillAsync(stoppingToken);
             using var next = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
             var pause = isDone ? warmPool.Value.CheckInterval : _retryAfter;
-            await Task.WhenAny(isDone ? due.Task : Task.Delay(Timeout.Infinite, next.Token), Task.Delay(pause, timeProvider, next.Token));
+            var pauseEnds = Task.Delay(pause, timeProvider, next.Token);
+
+            // After a failure nothing shortens the pause.
+            await (isDone ? Task.WhenAny(due.Task, pauseEnds) : Task.WhenAny(pauseEnds));
             await next.CancelAsync();
             await Task.Delay(Pause, timeProvider, stoppingToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
@@ -93,6 +96,8 @@ public sealed partial class WarmPoolKeeper(
                 await EndAsync(mandelbox, reason).WaitAsync(cancellationToken);
             }
 
+            // One app that does not start must not keep the others from it.
+            var areAllStarted = true;
             foreach (var (app, size) in warmPool.Value.Apps)
             {
                 while ((await ListAsync()).Count(m => m.AppName == app) < size && await Host.MayStartWaiting())
@@ -102,12 +107,13 @@ public sealed partial class WarmPoolKeeper(
                     if (await mandelbox.StartWaiting(app).WaitAsync(cancellationToken) is { } failure)
                     {
                         LogNotStarted(app, failure.Phase, failure.Reason);
-                        return false;
+                        areAllStarted = false;
+                        break;
                     }
                 }
             }
 
-            return true;
+            return areAllStarted;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -150,7 +156,7 @@ public sealed partial class WarmPoolKeeper(
 
     private bool IsCheckDue()
     {
-        if (_checkedAt != 0 && timeProvider.GetElapsedTime(_checkedAt) < warmPool.Value.CheckInterval)
+        if (_checkedAt is { } last && timeProvider.GetElapsedTime(last) < warmPool.Value.CheckInterval)
         {
             return false;
         }

@@ -5,8 +5,6 @@ public sealed class WarmPoolOptions : IValidatedOptions
 {
     public const string Section = "WarmPool";
 
-    private const int Largest = TtyPool.End - TtyPool.First;
-
     /// <summary>
     /// How many are to wait, by the app's name as requests give it; none by default. In a variable's name two underscores stand for a
     /// <c>/</c> of the app's: <c>WarmPool__Apps__browsers__chrome</c>.
@@ -25,8 +23,8 @@ public sealed class WarmPoolOptions : IValidatedOptions
     [
         .. Apps.Keys.Where(app => !Names.IsAppName(app))
             .Select(app => $"WarmPool:Apps:{app} names no app as requests do, for example browsers/chrome."),
-        .. Apps.Where(app => app.Value is < 0 or > Largest)
-            .Select(app => $"WarmPool:Apps:{app.Key} is {app.Value}; it must be from 0 (none) to {Largest}."),
+        .. Apps.Where(app => app.Value < 0 || app.Value > TtyPool.Capacity)
+            .Select(app => $"WarmPool:Apps:{app.Key} is {app.Value}; it must be from 0 (none) to {TtyPool.Capacity}."),
         .. ValidatedOptions.Faults(
             ValidatedOptions.Positive("WarmPool:MaxAge", MaxAge), ValidatedOptions.Positive("WarmPool:CheckInterval", CheckInterval)),
     ];
