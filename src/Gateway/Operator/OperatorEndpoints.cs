@@ -17,6 +17,11 @@ internal static partial class OperatorEndpoints
             .WithName("host").WithSummary("Identity, status, pools, GPUs and the machine's figures.")
             .Produces<HostDescription>().DocumentProblems();
 
+        v1.MapPost("/host/drain", Drain)
+            .WithName("drain")
+            .WithSummary("Drains the host, cleans up and shuts down; answers at once. With force, mandelboxes are ended at once.")
+            .Produces(StatusCodes.Status202Accepted).DocumentProblems(StatusCodes.Status400BadRequest);
+
         v1.MapDelete("/host/drain", async (GrainCalls grains) => await grains.WithTimeout(grains.Host.CancelDrain()) is { } reason
                 ? Results.Problem($"{reason}.", statusCode: StatusCodes.Status409Conflict)
                 : Results.NoContent())
@@ -29,6 +34,10 @@ internal static partial class OperatorEndpoints
             .WithName("restart")
             .WithSummary("Ends the service with exit code 5, for a restart; mandelboxes go on, and the next run takes them over.")
             .Produces(StatusCodes.Status202Accepted).DocumentProblems(StatusCodes.Status409Conflict);
+
+        v1.MapGet("/leases", async (GrainCalls grains) => Results.Ok(await grains.WithTimeout(grains.Host.ListLeases())))
+            .WithName("leases").WithSummary("What is leased, and to whom; also what containers of earlier runs keep.")
+            .Produces<IReadOnlyList<Lease>>().DocumentProblems();
 
         v1.MapGet("/mandelboxes", async (GrainCalls grains) => Results.Ok(await ListAsync(grains)))
             .WithName("mandelboxes").WithSummary("All mandelboxes that have not gone, the oldest first.")
@@ -75,13 +84,30 @@ internal static partial class OperatorEndpoints
             .Produces<IReadOnlyList<MandelboxDescription>>().DocumentProblems(StatusCodes.Status400BadRequest);
 
         v1.MapOtherMethods("/host", "GET, HEAD");
-        v1.MapOtherMethods("/host/drain", "DELETE");
+        v1.MapOtherMethods("/host/drain", "POST, DELETE");
         v1.MapOtherMethods("/host/restart", "POST");
         v1.MapOtherMethods("/doctor", "GET, HEAD");
         v1.MapOtherMethods("/history", "GET, HEAD");
+        v1.MapOtherMethods("/leases", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes/{id}", "GET, HEAD, DELETE");
         v1.Map("/{**rest}", () => Problems.NoSuchPath()).ExcludeFromDescription().WithOrder(int.MaxValue);
+    }
+
+    private static IResult Drain(string? force, HttpContext context, IShutdownSignal shutdown)
+    {
+        if (!bool.TryParse(force ?? "false", out var isForced))
+        {
+            return Problems.BadRequest("force must be true or false");
+        }
+
+        // After the answer is sent: the shutdown closes the server.
+        context.Response.OnCompleted(() =>
+        {
+            shutdown.Request(isForced ? "an operator asked for a stop" : "an operator asked for a drain", isForced);
+            return Task.CompletedTask;
+        });
+        return Results.Accepted();
     }
 
     private static async Task<IEnumerable<MandelboxDescription>> ListAsync(GrainCalls grains) =>

@@ -51,6 +51,8 @@ public sealed class GatewayServer : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
+    public RecordingShutdown Shutdown { get; private init; } = null!;
+
     public RecordingLogger<GatewayServer> Log { get; private init; } = null!;
 
     /// <summary>Loopback.</summary>
@@ -69,6 +71,7 @@ public sealed class GatewayServer : IAsyncDisposable
         DirectoryInfo directory, FakeGrains? grains, params (string Key, string Value)[] settings)
     {
         var log = new RecordingLogger<GatewayServer>();
+        var shutdown = new RecordingShutdown();
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning).AddProvider(new Logs(log));
         builder.Configuration.AddInMemoryCollection(settings.Select(s => new KeyValuePair<string, string?>(s.Key, s.Value)));
@@ -80,9 +83,10 @@ public sealed class GatewayServer : IAsyncDisposable
         builder.Services.AddSingleton<IConnectionListenerFactory, RelocatingTransport>();
         builder.Services.AddSingleton((grains ?? new FakeGrains().Mandelbox(nameof(IMandelboxGrain.SpinUp), Samples.Ready)).Factory);
         builder.Services.AddSingleton<IHostName, GatewayHost.TestHostName>();
+        builder.Services.AddSingleton<IShutdownSignal>(shutdown);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddGateway(HostEnvironment.LocalDev);
-        var server = new GatewayServer(builder.Build(), directory) { Log = log };
+        var server = new GatewayServer(builder.Build(), directory) { Log = log, Shutdown = shutdown };
         try
         {
             await server._app.StartAsync();

@@ -1,0 +1,122 @@
+using HostService.GrainInterfaces;
+using HostService.Tests.Gateway.Fakes;
+
+namespace HostService.Tests.EndToEnd.Ops;
+
+/// <summary>A gateway in front of grains that say what a test wants to see on the page.</summary>
+internal sealed class ScriptedHost : IAsyncDisposable
+{
+    private readonly GatewayServer _server;
+
+    private ScriptedHost(GatewayServer server) => _server = server;
+
+    public Uri Address => _server.Address;
+
+    public RecordingShutdown Shutdown => _server.Shutdown;
+
+    public HostDescription Description { get; set; } = Samples.Host();
+
+    public List<MandelboxDescription> Mandelboxes { get; } = [];
+
+    public List<MandelboxDescription> Ended { get; } = [];
+
+    public List<Lease> Leases { get; } = [];
+
+    public static async Task<ScriptedHost> StartAsync()
+    {
+        ScriptedHost? host = null;
+        var grains = new FakeGrains()
+            .Host(nameof(IHostGrain.Describe), _ => Task.FromResult(host!.Description))
+            .Host<IReadOnlyList<MandelboxDescription>>(nameof(IHostGrain.ListMandelboxes), _ => Task.FromResult<IReadOnlyList<MandelboxDescription>>([.. host!.Mandelboxes]))
+            .Host<IReadOnlyList<MandelboxDescription>>(nameof(IHostGrain.ListEnded), _ => Task.FromResult<IReadOnlyList<MandelboxDescription>>([.. host!.Ended]))
+            .Host<IReadOnlyList<Lease>>(nameof(IHostGrain.ListLeases), _ => Task.FromResult<IReadOnlyList<Lease>>([.. host!.Leases]))
+            .Host<string?>(nameof(IHostGrain.CancelDrain), call => Task.FromResult<string?>(host!.CancelDrain()))
+            .Mandelbox(nameof(IMandelboxGrain.Describe), call => Task.FromResult(host!.Mandelboxes.Find(m => m.MandelboxId == call.Key)))
+            .Doctor(new DoctorReport(
+                [new DoctorCheck("engine", CheckOutcome.Ok, "answers"), new DoctorCheck("gpu", CheckOutcome.Failed, "GPU 1: XID 79", "reset the GPU or reboot")],
+                []));
+        return host = new ScriptedHost(await GatewayServer.StartAsync(grains));
+    }
+
+    /// <summary>Mandelboxes with a lease each, with every state among the first.</summary>
+    public void Fill(int count)
+    {
+        MandelboxState[] states = [MandelboxState.Running, MandelboxState.Dying, MandelboxState.Started, MandelboxState.Waiting];
+        for (var i = 0; i < count; i++)
+        {
+            var state = i < states.Length ? states[i] : MandelboxState.Running;
+            var id = state == MandelboxState.Waiting ? $"host-service-waiting-{i:x12}" : $"{Random(i):x8}-1c4e-4a52-9d3f-{Random(i + 1):x12}";
+            Add(id, state, 10 + i, i);
+        }
+
+        Description = Description with
+        {
+            Slots = new PoolFigures(54, count),
+            Ttys = new PoolFigures(54, Leases.Count),
+            Mandelboxes = count,
+        };
+    }
+
+    public MandelboxDescription Add(string id, MandelboxState state, int tty, int number)
+    {
+        // Each a little older than the one before.
+        var created = DateTimeOffset.UtcNow - TimeSpan.FromSeconds(20 + (number * number * 7));
+        var lease = new Lease(
+            Guid.NewGuid(), id, tty, number % 2,
+            [
+                new PortBinding(MandelboxPorts.Control, Transport.Tcp, (ushort)(20_000 + number)),
+                new PortBinding(MandelboxPorts.Media, Transport.Udp, (ushort)(20_000 + number)),
+                new PortBinding(MandelboxPorts.Secondary, Transport.Tcp, (ushort)(30_000 + number)),
+            ]);
+        (MandelboxState State, int Milliseconds)[] phases =
+        [
+            (MandelboxState.Allocated, 0), (MandelboxState.Leased, 3), (MandelboxState.Created, 120 + (number * 3)),
+            (MandelboxState.Started, 480 + (number * 9)), (MandelboxState.Connecting, 495 + (number * 9)),
+            (MandelboxState.Running, 1210 + (number * 11)),
+        ];
+        var kept = state == MandelboxState.Started ? phases[..4] : phases;
+        var mandelbox = Samples.Mandelbox(id, state) with
+        {
+            CreatedAt = created,
+            Since = created,
+            AppName = number % 3 == 0 ? "browsers/chrome" : number % 3 == 1 ? "design/figma" : "productivity/a-rather-long-name-of-an-application",
+            UserId = state == MandelboxState.Waiting ? null : number % 2 == 0 ? $"auth0|{Random(number):x24}" : $"user{number}@example.org",
+            ContainerId = $"{Random(number):x64}",
+            Lease = lease,
+            Step = state == MandelboxState.Started ? "wait for app" : null,
+            Phases = [.. kept.Select(p => new MandelboxPhase(p.State, created.AddMilliseconds(p.Milliseconds)))],
+        };
+        Mandelboxes.Add(mandelbox);
+        Leases.Add(lease);
+        return mandelbox;
+    }
+
+    /// <summary>Mandelboxes that have gone, each for another cause.</summary>
+    public void FillEnded()
+    {
+        var number = 100;
+        foreach (var (cause, reason) in new[]
+        {
+            (EndCause.UserLeft, "its container ended with exit code 0"), (EndCause.AppExited, "its container ended with exit code 1"),
+            (EndCause.OutOfMemory, "its container ran out of memory and ended with exit code 137"), (EndCause.Operator, "an operator asked for it"),
+            (EndCause.StartFailed, "the app did not become ready within 30 s"),
+        })
+        {
+            var ended = Add($"{Random(number):x8}-1c4e-4a52-9d3f-{Random(number + 1):x12}", MandelboxState.Gone, 10, number++);
+            Mandelboxes.Remove(ended);
+            Leases.Remove(ended.Lease!);
+            Ended.Add(ended with { EndCause = cause, EndReason = reason, Since = DateTimeOffset.UtcNow.AddMinutes(100 - number) });
+        }
+    }
+
+    public ValueTask DisposeAsync() => _server.DisposeAsync();
+
+    private string? CancelDrain()
+    {
+        Description = Description with { Status = HostStatus.Active };
+        return null;
+    }
+
+    /// <summary>Looks like an id, and is the same in every run.</summary>
+    private static ulong Random(int number) => unchecked((ulong)(number + 1) * 0x9E3779B97F4A7C15) >> 32;
+}
