@@ -27,6 +27,7 @@ public static class GatewaySetup
 
         services.TryAddSingleton(new RunningEnvironment(environment));
         services.AddSingleton<GrainCalls>();
+        services.AddSingleton<EventFeed>();
         services.AddSingleton<MonitoringNetworks>();
         services.AddSingleton<TrustedNetworks>().AddSingleton<GatewayQuotas>().AddSingleton<IStartupFilter, RequestLimit>();
         services.AddSingleton<IStartupFilter, HeadRequests>();

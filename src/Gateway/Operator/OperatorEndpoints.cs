@@ -76,12 +76,14 @@ internal static partial class OperatorEndpoints
             .Produces<DoctorReport>().DocumentProblems();
 
         v1.MapGet("/history", async (string? limit, GrainCalls grains) =>
-                int.TryParse(limit ?? $"{MandelboxHistory.Length}", CultureInfo.InvariantCulture, out var count)
-                && count is >= 1 and <= MandelboxHistory.Length
+                TryParse(limit, MandelboxHistory.Length, MandelboxHistory.Length, out var count)
                     ? Results.Ok(await grains.WithTimeout(grains.Host.ListEnded(count)))
                     : Problems.BadRequest($"limit must be a number from 1 to {MandelboxHistory.Length}"))
             .WithName("history").WithSummary("Mandelboxes that have gone, the newest first, with the cause of their end; 1,000 are kept.")
             .Produces<IReadOnlyList<MandelboxDescription>>().DocumentProblems(StatusCodes.Status400BadRequest);
+
+        v1.MapEvents().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status503ServiceUnavailable);
+        v1.MapTimeline().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
 
         v1.MapOtherMethods("/host", "GET, HEAD");
         v1.MapOtherMethods("/host/drain", "POST, DELETE");
@@ -89,9 +91,18 @@ internal static partial class OperatorEndpoints
         v1.MapOtherMethods("/doctor", "GET, HEAD");
         v1.MapOtherMethods("/history", "GET, HEAD");
         v1.MapOtherMethods("/leases", "GET, HEAD");
+        v1.MapOtherMethods("/events", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes/{id}", "GET, HEAD, DELETE");
+        v1.MapOtherMethods("/mandelboxes/{id}/timeline", "GET, HEAD");
         v1.Map("/{**rest}", () => Problems.NoSuchPath()).ExcludeFromDescription().WithOrder(int.MaxValue);
+    }
+
+    /// <summary>Reads how many are asked for: 1 to <paramref name="most"/>.</summary>
+    internal static bool TryParse(string? text, int otherwise, int most, out int count)
+    {
+        count = otherwise;
+        return text is null || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out count) && count >= 1 && count <= most);
     }
 
     private static IResult Drain(string? force, HttpContext context, IShutdownSignal shutdown)

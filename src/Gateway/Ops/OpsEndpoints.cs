@@ -58,7 +58,7 @@ internal static partial class OpsEndpoints
 
     private static async Task<IResult> MandelboxAsync(HttpContext context, string id, GrainCalls grains, OpsPage page)
     {
-        if (!MandelboxIds.IsOurs(id))
+        if (!StoryEndpoints.IsKnown(id))
         {
             return Page(page.OfNoMandelbox(id), StatusCodes.Status404NotFound);
         }
@@ -66,7 +66,7 @@ internal static partial class OpsEndpoints
         try
         {
             var mandelbox = await grains.WithProbeTimeout(grains.Mandelbox(id).Describe())
-                ?? (await grains.WithProbeTimeout(grains.Host.ListEnded(MandelboxHistory.Length))).FirstOrDefault(m => m.MandelboxId == id);
+                ?? (await grains.WithProbeTimeout(grains.Host.FindEnded(id)))?.Mandelbox;
             return mandelbox is null
                 ? Page(page.OfNoMandelbox(id), StatusCodes.Status404NotFound)
                 : Page(page.OfMandelbox(mandelbox));

@@ -283,19 +283,19 @@ async function follow(current) {
     try {
       const response = await send('/v1/events', { headers: { Accept: 'text/event-stream' }, signal });
       seen();
-      feed.clear();
+      if (!ownId) feed.clear();
       markStale(...Object.keys(sources));
       pause = shortestPause;
       for await (const event of serverSentEvents(response.body)) {
         seen();
-        feed.add(event);
+        if (!ownId) feed.add(event);
         markStale(...staleAfter(event));
       }
       if (!current.signal.aborted) lost();
     } catch (error) {
       if (current.signal.aborted) return;
       if (error instanceof Refused) {
-        feed.fail(error.message);
+        if (!ownId) feed.fail(error.message);
         pause = refreshInterval;
       } else {
         lost();
@@ -342,8 +342,17 @@ const feed = {
   held: [],
   drawn: 0,
 
+  /** Instead of those that were there, the oldest first. */
+  set(events) {
+    const last = events.at(-1)?.sequence ?? 0;
+    if (last === this.last) return;
+    this.last = last;
+    this.held = events;
+    this.mustClear = true;
+    this.show();
+  },
+
   add(event) {
-    if (ownId && event.mandelboxId !== ownId) return;
     this.held.push(event);
     this.show();
   },
@@ -970,7 +979,9 @@ function mandelboxPage() {
   sources = {
     timeline: async () => {
       try {
-        ({ mandelbox, steps } = await get(`${path}/timeline`));
+        const story = await get(`${path}/timeline`);
+        ({ mandelbox, steps } = story);
+        feed.set(story.events);
         isMissing = false;
       } catch (error) {
         if (error.status !== 404) throw error;
@@ -1085,6 +1096,7 @@ let staleAfter = () => [];
 if (page === 'host' || page === 'mandelbox') {
   (page === 'host' ? hostPage : mandelboxPage)();
   byId('events-section').hidden = false;
+  byId('pause').hidden = page !== 'host';
   byId('pause').addEventListener('click', () => feed.pause());
   document.addEventListener('visibilitychange', () => document.hidden ? end() : begin());
   addEventListener('pagehide', end);

@@ -45,8 +45,15 @@ public sealed partial class MandelboxGrain
 
         activity?.SetStatus(ActivityStatusCode.Error, failure.Reason);
         LogSpinUpFailed(Id, failure.Step, failure.Reason, failure.Exception);
-        await EndAsync(context, EndCause.StartFailed, failure.Reason, options.Value.AnswerTimeout);
+        await EndFailedAsync(context, failure);
         return SpinUpAnswer.Failed(failure.Step, failure.Reason);
+    }
+
+    private Task EndFailedAsync(MandelboxContext context, StepFailure failure)
+    {
+        // Somebody may have ended it in the middle of a step, which did not fail then.
+        context.FailedStep = context.State.EndReason is null ? failure.Step : null;
+        return EndAsync(context, EndCause.StartFailed, failure.Reason, options.Value.AnswerTimeout);
     }
 
     private async Task<StepFailure?> RunPlanAsync(MandelboxContext context, SpinUpPlan plan, CancellationToken cancellationToken)
@@ -272,7 +279,7 @@ public sealed partial class MandelboxGrain
         {
             try
             {
-                await Host.Report(description);
+                await Host.Report(description, description.State == MandelboxState.Gone ? context.Timeline.Steps : null);
                 return;
             }
             catch (Exception exception)

@@ -52,7 +52,8 @@ public sealed partial class ThrowAwayMandelbox(
         {
             Image = image,
         };
-        context.State.Moved = () => host.Report(context.Describe());
+        context.State.Moved = () =>
+            host.Report(context.Describe(), context.State.Current == MandelboxState.Gone ? context.Timeline.Steps : null);
         await context.State.Moved();
         StepFailure? failure = null;
         StepFailure? left;

@@ -22,6 +22,11 @@ internal sealed class ScriptedHost : IAsyncDisposable
 
     public List<Lease> Leases { get; } = [];
 
+    public List<HostEvent> Events { get; } = [];
+
+    /// <summary>The steps of every mandelbox.</summary>
+    public List<TimelineStep> Steps { get; } = [];
+
     public static async Task<ScriptedHost> StartAsync()
     {
         ScriptedHost? host = null;
@@ -30,6 +35,13 @@ internal sealed class ScriptedHost : IAsyncDisposable
             .Host<IReadOnlyList<MandelboxDescription>>(nameof(IHostGrain.ListMandelboxes), _ => Task.FromResult<IReadOnlyList<MandelboxDescription>>([.. host!.Mandelboxes]))
             .Host<IReadOnlyList<MandelboxDescription>>(nameof(IHostGrain.ListEnded), _ => Task.FromResult<IReadOnlyList<MandelboxDescription>>([.. host!.Ended]))
             .Host<IReadOnlyList<Lease>>(nameof(IHostGrain.ListLeases), _ => Task.FromResult<IReadOnlyList<Lease>>([.. host!.Leases]))
+            .Host<IReadOnlyList<HostEvent>>(nameof(IHostGrain.ListEvents), call => Task.FromResult<IReadOnlyList<HostEvent>>(
+                [.. host!.Events.Where(e => call.Arguments[1] is null || e.MandelboxId == (string?)call.Arguments[1])]))
+            .Host(nameof(IHostGrain.ReadEvents), call => host!.ReadAsync(call.Argument<long>()))
+            .Host<MandelboxTimeline?>(nameof(IHostGrain.FindEnded), call => Task.FromResult(
+                host!.Ended.Find(m => m.MandelboxId == call.Key || call.Arguments.Contains(m.MandelboxId)) is { } ended ? new MandelboxTimeline(ended, [.. host.Steps]) : null))
+            .Mandelbox<MandelboxTimeline?>(nameof(IMandelboxGrain.DescribeSteps), call => Task.FromResult(
+                host!.Mandelboxes.Find(m => m.MandelboxId == call.Key) is { } living ? new MandelboxTimeline(living, [.. host.Steps]) : null))
             .Host<string?>(nameof(IHostGrain.CancelDrain), call => Task.FromResult<string?>(host!.CancelDrain()))
             .Mandelbox(nameof(IMandelboxGrain.Describe), call => Task.FromResult(host!.Mandelboxes.Find(m => m.MandelboxId == call.Key)))
             .Doctor(new DoctorReport(
@@ -109,7 +121,24 @@ internal sealed class ScriptedHost : IAsyncDisposable
         }
     }
 
+    public void Happens(HostEventKind kind, EventSeverity severity, string text, string? mandelboxId = null) => Events.Add(new HostEvent
+    {
+        Sequence = Events.Count + 1,
+        At = DateTimeOffset.UtcNow.AddSeconds(Events.Count - 600),
+        Kind = kind,
+        Severity = severity,
+        Text = text,
+        MandelboxId = mandelboxId,
+    });
+
     public ValueTask DisposeAsync() => _server.DisposeAsync();
+
+    /// <summary>Those that have happened, and then nothing more for ever.</summary>
+    private Task<IReadOnlyList<HostEvent>> ReadAsync(long after)
+    {
+        HostEvent[] events = [.. HostEvents.After(Events, after)];
+        return events.Length > 0 ? Task.FromResult<IReadOnlyList<HostEvent>>(events) : new TaskCompletionSource<IReadOnlyList<HostEvent>>().Task;
+    }
 
     private string? CancelDrain()
     {

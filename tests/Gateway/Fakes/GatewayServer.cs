@@ -9,6 +9,7 @@ using HostService.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -117,6 +118,9 @@ public sealed class GatewayServer : IAsyncDisposable
             return seen.Task;
         }
     }
+
+    /// <summary>Stops the web server, as the service does before it ends its mandelboxes: the application goes on.</summary>
+    public Task StopServerAsync() => _app.Services.GetRequiredService<IServer>().StopAsync(CancellationToken.None);
 
     /// <summary>An ordinary client at this address.</summary>
     public HttpClient Client(IPAddress from) => new(new SocketsHttpHandler

@@ -217,7 +217,7 @@ public sealed class OperatorTests
     }
 
     [Theory]
-    [InlineData("/v1/events")]
+    [InlineData("/v1/nothing")]
     [InlineData("/v1/")]
     [InlineData("/v1/host/more")]
     public async Task An_unknown_path_of_the_operators_side_is_a_404_as_problem_details(string path)
@@ -303,8 +303,8 @@ public sealed class OperatorTests
             "/spin_up_mandelbox put", "/drain_and_shutdown post", "/set_container_dpi put", "/mount_cloud_storage post",
             "/register_docker_container_id post",
             "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/host/drain delete", "/v1/host/drain post", "/v1/leases get", "/v1/host/restart post",
-            "/v1/doctor get", "/v1/history get", "/v1/mandelboxes get",
-            "/v1/mandelboxes/{id} get",
+            "/v1/doctor get", "/v1/history get", "/v1/events get", "/v1/mandelboxes get",
+            "/v1/mandelboxes/{id} get", "/v1/mandelboxes/{id}/timeline get",
             "/v1/mandelboxes/{id} delete",
         ];
         var found = paths.EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Select(o => $"{p.Name} {o.Name}")).Where(

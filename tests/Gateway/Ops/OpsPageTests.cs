@@ -151,7 +151,7 @@ public sealed class OpsPageTests
     {
         var gone = Samples.Mandelbox("box-2", MandelboxState.Gone) with { EndCause = EndCause.OutOfMemory, EndReason = "its container ran out of memory" };
         await using var host = await HostAsync(Samples.Host());
-        host.Grains.Host<IReadOnlyList<MandelboxDescription>>(nameof(IHostGrain.ListEnded), [gone]);
+        host.Grains.Host<MandelboxTimeline?>(nameof(IHostGrain.FindEnded), new MandelboxTimeline(gone, []));
 
         Assert.Contains("OutOfMemory: its container ran out of memory.", await PageAsync(host, "/ops/mandelboxes/box-2"), StringComparison.Ordinal);
     }
@@ -189,7 +189,7 @@ public sealed class OpsPageTests
         var grains = new FakeGrains()
             .Host(nameof(IHostGrain.Describe), description)
             .Host<IReadOnlyList<MandelboxDescription>>(nameof(IHostGrain.ListMandelboxes), mandelboxes)
-            .Host<IReadOnlyList<MandelboxDescription>>(nameof(IHostGrain.ListEnded), [])
+            .Host<MandelboxTimeline?>(nameof(IHostGrain.FindEnded), (MandelboxTimeline?)null)
             .Mandelbox(nameof(IMandelboxGrain.Describe), call => Task.FromResult(mandelboxes.FirstOrDefault(m => m.MandelboxId == call.Key)));
         return await GatewayHost.LocalAsync(grains, new ManualClock(Samples.Now));
     }

@@ -1,0 +1,105 @@
+using System.Net;
+using System.Text.Json;
+using HostService.GrainInterfaces;
+using HostService.Tests.Gateway.Fakes;
+
+namespace HostService.Tests.Gateway.Operator;
+
+/// <summary>The life of one mandelbox, for operators.</summary>
+public sealed class StoryTests
+{
+    private const string Loopback = "127.0.0.1";
+
+    private static readonly TimelineStep[] Steps =
+    [
+        new("lease", Undo: false, Samples.Now, Milliseconds: 0.4),
+        new("create", Undo: false, Samples.Now.AddSeconds(1), Milliseconds: 380, Failure: "the name is taken"),
+        new("create", Undo: true, Samples.Now.AddSeconds(2)),
+    ];
+
+    [Fact]
+    public async Task A_mandelbox_that_lives_is_told_with_its_steps_and_events()
+    {
+        await using var host = await GatewayHost.LocalAsync(Grains(
+            living: new MandelboxTimeline(Samples.Mandelbox(), Steps), events: [Event(4, MandelboxState.Running)]));
+
+        using var story = await StoryAsync(host, "box-1");
+
+        Assert.Equal("box-1", story.RootElement.GetProperty("mandelbox").GetProperty("mandelboxId").GetString());
+        var steps = story.RootElement.GetProperty("steps");
+        Assert.Equal(["lease", "create", "create"], steps.EnumerateArray().Select(s => s.GetProperty("name").GetString()));
+        Assert.Equal((0.4, JsonValueKind.Null), (steps[0].GetProperty("milliseconds").GetDouble(), steps[0].GetProperty("failure").ValueKind));
+        Assert.Equal("the name is taken", steps[1].GetProperty("failure").GetString());
+        Assert.Equal(
+            (true, JsonValueKind.Null, Samples.Now.AddSeconds(2)),
+            (steps[2].GetProperty("undo").GetBoolean(), steps[2].GetProperty("milliseconds").ValueKind,
+                steps[2].GetProperty("startedAt").GetDateTimeOffset()));
+        Assert.Equal([4], Sequences(story));
+        Assert.Empty(host.Grains.CallsOf(nameof(IHostGrain.FindEnded)));
+    }
+
+    [Fact]
+    public async Task One_that_has_gone_is_told_too_without_the_events_of_those_before_it()
+    {
+        await using var host = await GatewayHost.LocalAsync(Grains(
+            gone: new MandelboxTimeline(Samples.Mandelbox(state: MandelboxState.Gone), Steps),
+            events: [Event(1, MandelboxState.Running), Event(2, MandelboxState.Gone), Event(3), Event(4, MandelboxState.Gone)]));
+
+        using var story = await StoryAsync(host, "box-1");
+
+        Assert.Equal("Gone", story.RootElement.GetProperty("mandelbox").GetProperty("state").GetString());
+        Assert.Equal([3, 4], Sequences(story));
+    }
+
+    [Fact]
+    public async Task One_that_lives_again_has_its_own_events_only()
+    {
+        await using var host = await GatewayHost.LocalAsync(Grains(
+            living: new MandelboxTimeline(Samples.Mandelbox(), Steps),
+            events: [Event(1, MandelboxState.Running), Event(2, MandelboxState.Gone), Event(3, MandelboxState.Allocated)]));
+
+        using var story = await StoryAsync(host, "box-1");
+
+        Assert.Equal([3], Sequences(story));
+    }
+
+    [Theory]
+    [InlineData("box-2", HttpStatusCode.NotFound)]
+    [InlineData("host-service-warmup", HttpStatusCode.NotFound)]
+    [InlineData("-", HttpStatusCode.BadRequest)]
+    public async Task One_that_never_was_is_a_404_and_a_bad_id_a_400(string id, HttpStatusCode status)
+    {
+        await using var host = await GatewayHost.LocalAsync(Grains());
+
+        using var answer = await host.SendAsync("GET", $"/v1/mandelboxes/{id}/timeline", null, Loopback);
+
+        Assert.Equal((status, "application/problem+json"), (answer.StatusCode, answer.Content.Headers.ContentType!.MediaType));
+    }
+
+    private static HostEvent Event(int sequence, MandelboxState? state = null) => new()
+    {
+        Sequence = sequence,
+        At = Samples.Now,
+        Severity = EventSeverity.Information,
+        Kind = HostEventKind.Mandelbox,
+        MandelboxId = "box-1",
+        Text = $"event {sequence}",
+        State = state,
+    };
+
+    private static FakeGrains Grains(
+        MandelboxTimeline? living = null, MandelboxTimeline? gone = null, IReadOnlyList<HostEvent>? events = null) => new FakeGrains()
+        .Mandelbox(nameof(IMandelboxGrain.DescribeSteps), living)
+        .Host(nameof(IHostGrain.FindEnded), gone)
+        .Host(nameof(IHostGrain.ListEvents), events ?? []);
+
+    private static IEnumerable<long> Sequences(JsonDocument story) =>
+        story.RootElement.GetProperty("events").EnumerateArray().Select(e => e.GetProperty("sequence").GetInt64());
+
+    private static async Task<JsonDocument> StoryAsync(GatewayHost host, string id)
+    {
+        using var answer = await host.SendAsync("GET", $"/v1/mandelboxes/{id}/timeline", null, Loopback);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        return JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
+    }
+}
