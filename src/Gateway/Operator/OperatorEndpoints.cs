@@ -75,6 +75,7 @@ internal static partial class OperatorEndpoints
 
         v1.MapEvents().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status503ServiceUnavailable);
         v1.MapTimeline().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
+        v1.MapLogs().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
 
         v1.MapOtherMethods("/host", "GET, HEAD");
         v1.MapOtherMethods("/host/drain", "DELETE");
@@ -85,6 +86,7 @@ internal static partial class OperatorEndpoints
         v1.MapOtherMethods("/mandelboxes", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes/{id}", "GET, HEAD, DELETE");
         v1.MapOtherMethods("/mandelboxes/{id}/timeline", "GET, HEAD");
+        v1.MapOtherMethods("/mandelboxes/{id}/logs", "GET, HEAD");
         v1.Map("/{**rest}", () => Problems.NoSuchPath()).ExcludeFromDescription().WithOrder(int.MaxValue);
     }
 

@@ -269,6 +269,7 @@ public sealed class OperatorTests
             "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/host/drain delete", "/v1/host/restart post",
             "/v1/doctor get", "/v1/history get", "/v1/events get", "/v1/mandelboxes get",
             "/v1/mandelboxes/{id} get", "/v1/mandelboxes/{id}/timeline get",
+            "/v1/mandelboxes/{id}/logs get",
             "/v1/mandelboxes/{id} delete",
         ];
         var found = paths.EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Select(o => $"{p.Name} {o.Name}")).Where(
