@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 
 namespace HostService.Gateway.Operator;
@@ -6,6 +7,7 @@ namespace HostService.Gateway.Operator;
 /// The host's events for everybody who watches them at this gateway. One reader asks the host, only while somebody watches, and passes each
 /// event on. A viewer that stops reading is dropped, and holds up nobody.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "The reader disposes of its token when the last viewer has left.")]
 internal sealed partial class EventFeed(GrainCalls grains, TimeProvider timeProvider, ILogger<EventFeed> logger)
 {
     public const int MostViewers = 20;

@@ -84,6 +84,7 @@ internal static partial class OperatorEndpoints
 
         v1.MapEvents().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status503ServiceUnavailable);
         v1.MapTimeline().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
+        v1.MapLogs().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
 
         v1.MapOtherMethods("/host", "GET, HEAD");
         v1.MapOtherMethods("/host/drain", "POST, DELETE");
@@ -95,6 +96,7 @@ internal static partial class OperatorEndpoints
         v1.MapOtherMethods("/mandelboxes", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes/{id}", "GET, HEAD, DELETE");
         v1.MapOtherMethods("/mandelboxes/{id}/timeline", "GET, HEAD");
+        v1.MapOtherMethods("/mandelboxes/{id}/logs", "GET, HEAD");
         v1.Map("/{**rest}", () => Problems.NoSuchPath()).ExcludeFromDescription().WithOrder(int.MaxValue);
     }
 
@@ -109,7 +111,7 @@ internal static partial class OperatorEndpoints
     {
         if (!bool.TryParse(force ?? "false", out var isForced))
         {
-            return Problems.BadRequest("force must be true or false");
+            return Problems.BadRequest("value of force must be true or false");
         }
 
         // After the answer is sent: the shutdown closes the server.

@@ -65,7 +65,10 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
         """));
 
     public IHtmlContent OfMandelbox(MandelboxDescription mandelbox) => OneMandelbox(mandelbox.MandelboxId, Html.Of($"""
-        <p id="state">{State(mandelbox)} since {Time(mandelbox.Since)}</p>
+        <div class="title">
+          <p id="state">{State(mandelbox)} since {Time(mandelbox.Since)}</p>
+          <p><button type="button" id="stop" hidden>Stop…</button></p>
+        </div>
         <p id="end">{End(mandelbox)}</p>
         """), Html.Of($"""
         <section aria-labelledby="facts-title">
@@ -75,7 +78,10 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
         """));
 
     public IHtmlContent OfSilentMandelbox(string id) => OneMandelbox(id, Html.Of($"""
-        <p id="state">{Silent}</p>
+        <div class="title">
+          <p id="state">{Silent}</p>
+          <p><button type="button" id="stop" hidden>Stop…</button></p>
+        </div>
         <p id="end"></p>
         """), Html.Of($"""
         <section aria-labelledby="facts-title">
@@ -99,7 +105,6 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
         <main class="mandelbox">
           <h1 class="id">{id}</h1>
           {state}
-          <p><button type="button" id="stop" hidden>Stop…</button></p>
           <section id="timeline-section" aria-labelledby="timeline-title" hidden>
             <h2 id="timeline-title">Timeline</h2>
             <div id="timeline"></div>
@@ -244,10 +249,10 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
           </div>
           <table id="mandelboxes">
             <thead><tr>
-              <th scope="col" data-sort="id">Id</th><th scope="col" data-sort="app" class="wide">App</th>
-              <th scope="col" data-sort="user" class="wide">User</th><th scope="col" data-sort="state">State</th>
-              <th scope="col" data-sort="age" class="number">Age</th><th scope="col" data-sort="tty" class="number wide">TTY</th>
-              <th scope="col" data-sort="start" class="wide">Start</th><th scope="col"><span class="hide">Actions</span></th>
+              <th scope="col" data-sort="id" class="id">Id</th><th scope="col" data-sort="app" class="wide">App</th>
+              <th scope="col" data-sort="user" class="user wide">User</th><th scope="col" data-sort="state" class="state">State</th>
+              <th scope="col" data-sort="age" class="number age">Age</th><th scope="col" data-sort="tty" class="number tty wide">TTY</th>
+              <th scope="col" data-sort="start" class="start wide">Start</th><th scope="col" class="action"><span class="hide">Actions</span></th>
             </tr></thead>
             <tbody>{Html.Join((mandelboxes ?? []).OrderBy(m => m.CreatedAt), Row)}</tbody>
           </table>
@@ -257,8 +262,9 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
           <h2 id="gone-title">Gone</h2>
           <table id="gone">
             <thead><tr>
-              <th scope="col">Id</th><th scope="col" class="wide">App</th><th scope="col" class="wide">User</th>
-              <th scope="col" class="number">Ended</th><th scope="col" class="number wide">Lasted</th><th scope="col">Why</th>
+              <th scope="col" class="id">Id</th><th scope="col" class="wide">App</th><th scope="col" class="user wide">User</th>
+              <th scope="col" class="number ended">Ended</th><th scope="col" class="number lasted wide">Lasted</th>
+              <th scope="col" class="why">Why</th>
             </tr></thead>
             <tbody></tbody>
           </table>

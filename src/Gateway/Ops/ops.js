@@ -12,6 +12,7 @@ const requestTimeout = 15_000;
 const longestReconnectPause = 4_000;
 const keptEvents = 200;
 const shownGone = 20;
+const mostDrawnSlots = 8;
 const firstTty = 10;
 const lastTty = 63;
 
@@ -49,7 +50,12 @@ function sentence(text) {
 const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 const percent = value => value == null ? null : `${Math.round(value)} %`;
 const gigabytes = (kb, digits = 0) => (kb / 1024 / 1024).toFixed(digits);
-const shortId = id => id.length > 16 ? `${id.slice(0, 8)}…${id.slice(-4)}` : id;
+
+function shortId(id) {
+  // Those that wait for users all begin alike.
+  const own = id.replace(/^host-service-/, '');
+  return own.length > 16 ? `${own.slice(0, 8)}…${own.slice(-4)}` : own;
+}
 
 /** As the server's: enough to tell two users apart. */
 function shortUser(user) {
@@ -780,12 +786,12 @@ function hostPage() {
     show(byId('gpus'), ...host.gpus.map(gpu => {
       const size = isSick(gpu) ? gpu.used : Math.max(perGpu, gpu.used);
       const slots = element('span', { class: 'slots', role: 'img', 'aria-label': `${gpu.used} of ${size} slots in use` });
-      for (let slot = 0; slot < size; slot++) slots.append(element('span', { class: slot < gpu.used ? 'used' : '' }));
+      for (let slot = 0; slot < size && size <= mostDrawnSlots; slot++) slots.append(element('span', { class: slot < gpu.used ? 'used' : null }));
       const used = gpu.totalMemoryKb && gpu.freeMemoryKb != null
         ? `${gigabytes(gpu.totalMemoryKb - gpu.freeMemoryKb, 1)} of ${gigabytes(gpu.totalMemoryKb)} GB` : null;
       return element('li', {},
         element('p', {}, ...mark(gpu.unhealthy ? 'bad' : 'run', `GPU ${gpu.index}`), ' ', element('span', { class: 'quiet' }, gpu.name), ' ', slots),
-        element('p', { class: 'quiet' }, [used, gpu.utilisationPercent == null ? null : `${gpu.utilisationPercent} % busy`].filter(Boolean).join(', ')),
+        element('p', { class: 'quiet' }, [size > 0 ? `${gpu.used} of ${size} slots` : null, used, gpu.utilisationPercent == null ? null : `${gpu.utilisationPercent} % busy`].filter(Boolean).join(', ')),
         gpu.unhealthy ? element('p', {}, `Out of service: ${gpu.unhealthy}`) : null);
     }));
   }
@@ -832,7 +838,7 @@ function hostPage() {
   /** On a narrow screen the first column says what the hidden ones say. */
   const first = mandelbox => element('th', { scope: 'row' },
     element('a', { href: linkTo(mandelbox.mandelboxId), title: mandelbox.mandelboxId }, shortId(mandelbox.mandelboxId)),
-    element('span', { class: 'narrow quiet' }, `${mandelbox.appName ?? '-'} · ${shortUser(mandelbox.userId)}`));
+    element('span', { class: 'narrow quiet' }, `${mandelbox.appName?.split('/').at(-1) ?? '-'} · ${shortUser(mandelbox.userId)}`));
 
   function makeRow(mandelbox) {
     return element('tr', {}, first(mandelbox),
@@ -1026,7 +1032,9 @@ function mandelboxPage() {
     return [
       element('h3', {}, `${title}: ${precise(length)}`),
       element('ol', { class: 'chart' },
+        phases.length > 0 ? element('li', { class: 'quiet' }, 'phases') : null,
         ...phases.map(part => row(part.name, [line(part, 'phase')], precise(part.length))),
+        rows.length > 0 ? element('li', { class: 'quiet' }, 'steps') : null,
         ...rows.map(part => row(part.name, [line(part, part.failure ? 'bad' : part.isOver ? 'step' : 'step running')],
           part.isOver ? precise(part.length) : 'runs', part.failure))),
     ];

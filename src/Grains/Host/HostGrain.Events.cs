@@ -7,9 +7,10 @@ public sealed partial class HostGrain
     private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
     private readonly EventJournal _journal = new(timeProvider);
 
-    public Task<IReadOnlyList<HostEvent>> ListEvents(int limit, string? mandelboxId) => Task.FromResult(_journal.Last(limit, mandelboxId));
+    public Task<IReadOnlyList<HostEvent>> ListEvents(int limit, string? mandelboxId = null) =>
+        Task.FromResult(_journal.Last(limit, mandelboxId));
 
-    public async Task<IReadOnlyList<HostEvent>> ReadEvents(long after, int limit, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<HostEvent>> ReadEvents(long after, int limit, CancellationToken cancellationToken = default)
     {
         if (_journal.After(after, limit) is { Count: > 0 } found)
         {

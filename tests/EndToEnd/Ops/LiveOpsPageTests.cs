@@ -106,6 +106,7 @@ public sealed class LiveOpsPageTests(Browser browser) : IAsyncLifetime
         await Expect(tab.Page.Locator("#timeline")).ToContainTextAsync("lease");
         await Expect(tab.Page.Locator("#timeline .span.step").First).ToBeVisibleAsync();
         await Expect(tab.Page.Locator("#feed li").First).ToBeVisibleAsync();
+        await Expect(tab.Page.Locator("#logs")).ToContainTextAsync("This is mandelboxes-demo-ops-life.");
         await tab.TakePictureAsync("life");
 
         _engine!.Die("mandelboxes-demo-ops-life");

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using HostService.GrainInterfaces;
 using HostService.Tests.Support;
@@ -47,12 +48,26 @@ public sealed class OpsPageTests(Browser browser)
         await using var host = await ScriptedHost.StartAsync();
         host.Fill(2);
         var id = host.Mandelboxes[0].MandelboxId;
+        var begin = host.Mandelboxes[0].CreatedAt;
+        host.Steps.AddRange(
+        [
+            new TimelineStep("lease", false, begin, 3, null),
+            new TimelineStep("fetch user configs", false, begin.AddMilliseconds(4), 610, "the store does not answer: connection refused"),
+            new TimelineStep("create container", false, begin.AddMilliseconds(5), 115, null),
+            new TimelineStep("start container", false, begin.AddMilliseconds(121), 359, null),
+            new TimelineStep("wait for app", false, begin.AddMilliseconds(495), 715, null),
+        ]);
+        host.Happens(HostEventKind.Mandelbox, EventSeverity.Warning, "user configs could not be fetched: the store does not answer", id);
+        host.Output.AddRange(Enumerable.Range(1, 40).Select(line => Encoding.UTF8.GetBytes($"[{line}] {new string('x', line * 5)}\n")));
         foreach (var width in new[] { 1280, 800, 390 })
         {
             foreach (var isDark in new[] { false, true })
             {
                 await using var tab = await browser.OpenAsync(host.Address, $"/ops/mandelboxes/{id}", width, isDark);
                 await Expect(tab.Page.Locator("#facts")).ToContainTextAsync(host.Mandelboxes[0].UserId!);
+                await Expect(tab.Page.Locator("#timeline .failed")).ToContainTextAsync("The store does not answer: connection refused.");
+                await Expect(tab.Page.Locator("#logs")).ToContainTextAsync("[40] xxx");
+                await Expect(tab.Page.Locator("#feed")).ToContainTextAsync("user configs could not be fetched");
                 await tab.TakePictureAsync($"mandelbox-{width}-{(isDark ? "dark" : "light")}");
 
                 await tab.AssertFitsAsync();
@@ -76,7 +91,7 @@ public sealed class OpsPageTests(Browser browser)
             await Expect(tab.Page.Locator("#reasons")).ToContainTextAsync("The container engine does not answer.");
             await Expect(tab.Page.Locator("#doctor")).ToContainTextAsync("gpu: GPU 1: XID 79 To try: reset the GPU or reboot.");
             await Expect(tab.Page.Locator("#gpus")).ToContainTextAsync("Out of service: XID 79");
-            await Expect(tab.Page.Locator("#ttys .bad")).ToHaveTextAsync("63held");
+            await Expect(tab.Page.Locator("#ttys li.bad")).ToHaveTextAsync("63held");
             await tab.TakePictureAsync($"unwell-{width}-{(isDark ? "dark" : "light")}");
             await tab.AssertFitsAsync();
             await tab.AssertAccessibleAsync();
@@ -90,6 +105,9 @@ public sealed class OpsPageTests(Browser browser)
         host.Fill(1);
         host.FillEnded();
         host.Mandelboxes[0] = host.Mandelboxes[0] with { AppName = Hostile, UserId = Hostile, ContainerId = Hostile, Step = Hostile, Warnings = [Hostile] };
+        host.Output.Add(Encoding.UTF8.GetBytes(Hostile));
+        host.Steps.Add(new TimelineStep(Hostile, false, DateTimeOffset.UtcNow, 1, Hostile));
+        host.Happens(HostEventKind.Refused, EventSeverity.Error, Hostile, host.Mandelboxes[0].MandelboxId);
         host.Ended[0] = host.Ended[0] with { AppName = Hostile, UserId = Hostile, EndReason = Hostile };
         host.Description = host.Description with { NotReady = [Hostile], Queue = [Hostile], Gpus = [host.Description.Gpus[1] with { Name = Hostile, Unhealthy = Hostile }] };
 
@@ -98,11 +116,14 @@ public sealed class OpsPageTests(Browser browser)
         await Expect(tab.Page.Locator("#gone .app").First).ToHaveTextAsync(Hostile);
         await Expect(tab.Page.Locator("#reasons")).ToContainTextAsync(Hostile);
         await Expect(tab.Page.Locator("#gpus")).ToContainTextAsync(Hostile);
+        await Expect(tab.Page.Locator("#feed")).ToContainTextAsync(Hostile);
         await Expect(tab.Page.Locator("img, script:not([src])")).ToHaveCountAsync(0);
         await tab.AssertFitsAsync();
 
         await tab.Page.GotoAsync($"/ops/mandelboxes/{host.Mandelboxes[0].MandelboxId}");
         await Expect(tab.Page.Locator("#facts")).ToContainTextAsync(Hostile);
+        await Expect(tab.Page.Locator("#logs")).ToHaveTextAsync(Hostile);
+        await Expect(tab.Page.Locator("#timeline .name").First).ToBeVisibleAsync();
         await Expect(tab.Page.Locator("img, script:not([src])")).ToHaveCountAsync(0);
         tab.AssertNoComplaints();
     }
@@ -119,8 +140,9 @@ public sealed class OpsPageTests(Browser browser)
         await Expect(tab.Page.Locator("button:visible, input:visible")).ToHaveCountAsync(0);
         await tab.TakePictureAsync("without-script");
 
+        // The oldest is the first.
         await tab.Rows.First.GetByRole(AriaRole.Link).ClickAsync();
-        await Expect(tab.Page.Locator("#facts")).ToContainTextAsync("auth0|");
+        await Expect(tab.Page.Locator("#facts")).ToContainTextAsync("user19@example.org");
     }
 
     [NeedsFact(Browser.Program)]

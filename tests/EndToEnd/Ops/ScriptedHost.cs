@@ -27,6 +27,9 @@ internal sealed class ScriptedHost : IAsyncDisposable
     /// <summary>The steps of every mandelbox.</summary>
     public List<TimelineStep> Steps { get; } = [];
 
+    /// <summary>What every mandelbox has written.</summary>
+    public List<byte[]> Output { get; } = [];
+
     public static async Task<ScriptedHost> StartAsync()
     {
         ScriptedHost? host = null;
@@ -42,6 +45,7 @@ internal sealed class ScriptedHost : IAsyncDisposable
                 host!.Ended.Find(m => m.MandelboxId == call.Key || call.Arguments.Contains(m.MandelboxId)) is { } ended ? new MandelboxTimeline(ended, [.. host.Steps]) : null))
             .Mandelbox<MandelboxTimeline?>(nameof(IMandelboxGrain.DescribeSteps), call => Task.FromResult(
                 host!.Mandelboxes.Find(m => m.MandelboxId == call.Key) is { } living ? new MandelboxTimeline(living, [.. host.Steps]) : null))
+            .Logs(_ => host!.Output.ToAsyncEnumerable())
             .Host<string?>(nameof(IHostGrain.CancelDrain), call => Task.FromResult<string?>(host!.CancelDrain()))
             .Mandelbox(nameof(IMandelboxGrain.Describe), call => Task.FromResult(host!.Mandelboxes.Find(m => m.MandelboxId == call.Key)))
             .Doctor(new DoctorReport(
@@ -50,7 +54,7 @@ internal sealed class ScriptedHost : IAsyncDisposable
         return host = new ScriptedHost(await GatewayServer.StartAsync(grains));
     }
 
-    /// <summary>Mandelboxes with a lease each, with every state among the first.</summary>
+    /// <summary>Mandelboxes with a lease each, and events; with every state among the first.</summary>
     public void Fill(int count)
     {
         MandelboxState[] states = [MandelboxState.Running, MandelboxState.Dying, MandelboxState.Started, MandelboxState.Waiting];
@@ -59,10 +63,40 @@ internal sealed class ScriptedHost : IAsyncDisposable
             var state = i < states.Length ? states[i] : MandelboxState.Running;
             var id = state == MandelboxState.Waiting ? $"host-service-waiting-{i:x12}" : $"{Random(i):x8}-1c4e-4a52-9d3f-{Random(i + 1):x12}";
             Add(id, state, 10 + i, i);
+            Happens(HostEventKind.Mandelbox, EventSeverity.Information, "running after 1.2 s (lease 3 ms, create 117 ms, start 360 ms)", id);
         }
 
+        Happens(HostEventKind.Gpu, EventSeverity.Error, "GPU 1 is out of service: XID 79");
+        Happens(HostEventKind.Refused, EventSeverity.Warning, "no GPU slot is free: 2 of 2 on GPU 0; GPU 1 is out of service", "refused-1");
+
+        var kb = 1024L * 1024;
         Description = Description with
         {
+            StartedAt = DateTimeOffset.UtcNow.AddDays(-3),
+            Metrics = new MachineFigures
+            {
+                At = DateTimeOffset.UtcNow,
+                TotalMemoryKb = 64 * kb,
+                AvailableMemoryKb = (60 - count) * kb,
+                CpuPercent = 12 + count,
+                Load1 = 0.4 + (count / 10.0),
+                DiskUsedPercent = 31,
+                GpuPercent = 20 + count,
+            },
+            Gpus =
+            [
+                new GpuDescription
+                {
+                    Index = 0,
+                    Name = "Tesla T4",
+                    Uuid = "GPU-a",
+                    TotalMemoryKb = 16 * kb,
+                    FreeMemoryKb = (16 * kb) - (count * kb / 4),
+                    UtilisationPercent = 20 + count,
+                    Used = count,
+                },
+                new GpuDescription { Index = 1, Name = "Tesla T4", Uuid = "GPU-b", Unhealthy = "XID 79" },
+            ],
             Slots = new PoolFigures(54, count),
             Ttys = new PoolFigures(54, Leases.Count),
             Mandelboxes = count,

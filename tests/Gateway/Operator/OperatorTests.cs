@@ -135,7 +135,7 @@ public sealed class OperatorTests
     {
         await using var host = await GatewayHost.LocalAsync();
         using var answer = await JsonAsync(await host.SendAsync("POST", "/v1/host/drain?force=1", null, Loopback), HttpStatusCode.BadRequest);
-        Assert.Equal("The force must be true or false.", answer.RootElement.GetProperty("detail").GetString());
+        Assert.Equal("The value of force must be true or false.", answer.RootElement.GetProperty("detail").GetString());
         Assert.False(host.Shutdown.Requested.IsCompleted);
     }
 
@@ -305,6 +305,7 @@ public sealed class OperatorTests
             "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/host/drain delete", "/v1/host/drain post", "/v1/leases get", "/v1/host/restart post",
             "/v1/doctor get", "/v1/history get", "/v1/events get", "/v1/mandelboxes get",
             "/v1/mandelboxes/{id} get", "/v1/mandelboxes/{id}/timeline get",
+            "/v1/mandelboxes/{id}/logs get",
             "/v1/mandelboxes/{id} delete",
         ];
         var found = paths.EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Select(o => $"{p.Name} {o.Name}")).Where(

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using System.Text.Json;
 using HostService.GrainInterfaces;
 using HostService.Tests.Gateway.Fakes;
@@ -74,6 +75,69 @@ public sealed class StoryTests
         using var answer = await host.SendAsync("GET", $"/v1/mandelboxes/{id}/timeline", null, Loopback);
 
         Assert.Equal((status, "application/problem+json"), (answer.StatusCode, answer.Content.Headers.ContentType!.MediaType));
+    }
+
+    [Fact]
+    public async Task Logs_are_text_as_it_was_written_of_as_many_lines_as_were_asked_for()
+    {
+        await using var host = await GatewayHost.LocalAsync(Grains(living: new MandelboxTimeline(Samples.Mandelbox(), [])).Logs(
+            call => Pieces($"{call.Argument<int>()} lines, {call.Argument<bool>()} of {call.Key}\n", "\u00e4\n")));
+
+        using var usual = await host.SendAsync("GET", "/v1/mandelboxes/box-1/logs", null, Loopback);
+        using var more = await host.SendAsync("GET", "/v1/mandelboxes/box-1/logs?tail=5000&follow=true", null, Loopback);
+
+        Assert.Equal("text/plain; charset=utf-8", usual.Content.Headers.ContentType!.ToString());
+        Assert.Equal("nosniff", usual.Headers.GetValues("X-Content-Type-Options").Single());
+        Assert.Equal("200 lines, False of box-1\n\u00e4\n", await usual.Content.ReadAsStringAsync());
+        Assert.Equal("5000 lines, True of box-1\n\u00e4\n", await more.Content.ReadAsStringAsync());
+    }
+
+    [Theory]
+    [InlineData("box-2/logs", HttpStatusCode.NotFound)]
+    [InlineData("-/logs", HttpStatusCode.BadRequest)]
+    [InlineData("box-1/logs?tail=0", HttpStatusCode.BadRequest)]
+    [InlineData("box-1/logs?tail=5001", HttpStatusCode.BadRequest)]
+    [InlineData("box-1/logs?tail=all", HttpStatusCode.BadRequest)]
+    [InlineData("box-1/logs?follow=perhaps", HttpStatusCode.BadRequest)]
+    public async Task Logs_of_none_are_a_404_and_a_bad_question_a_400(string path, HttpStatusCode status)
+    {
+        await using var host = await GatewayHost.LocalAsync(Grains());
+
+        using var answer = await host.SendAsync("GET", $"/v1/mandelboxes/{path}", null, Loopback);
+
+        Assert.Equal((status, "application/problem+json"), (answer.StatusCode, answer.Content.Headers.ContentType!.MediaType));
+    }
+
+    [Fact]
+    public async Task Logs_that_cannot_be_read_are_a_500_and_those_that_break_off_are_cut_off()
+    {
+        await using var host = await GatewayHost.LocalAsync(Grains(living: new MandelboxTimeline(Samples.Mandelbox(), [])).Logs(
+            call => Broken(call.Argument<int>() == 1 ? ["begun"] : [])));
+
+        using var none = await host.SendAsync("GET", "/v1/mandelboxes/box-1/logs", null, Loopback);
+
+        Assert.Equal(HttpStatusCode.InternalServerError, none.StatusCode);
+        await Assert.ThrowsAnyAsync<Exception>(async () =>
+            await (await host.SendAsync("GET", "/v1/mandelboxes/box-1/logs?tail=1", null, Loopback)).Content.ReadAsStringAsync());
+    }
+
+    private static async IAsyncEnumerable<byte[]> Pieces(params string[] pieces)
+    {
+        foreach (var piece in pieces)
+        {
+            await Task.Yield();
+            yield return Encoding.UTF8.GetBytes(piece);
+        }
+    }
+
+    private static async IAsyncEnumerable<byte[]> Broken(params string[] pieces)
+    {
+        await foreach (var piece in Pieces(pieces))
+        {
+            yield return piece;
+        }
+
+        throw new InvalidOperationException("the engine is away");
     }
 
     private static HostEvent Event(int sequence, MandelboxState? state = null) => new()
