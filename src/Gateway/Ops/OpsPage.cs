@@ -105,11 +105,11 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
         <main class="mandelbox">
           <h1 class="id">{id}</h1>
           {state}
+          {facts}
           <section id="timeline-section" aria-labelledby="timeline-title" hidden>
             <h2 id="timeline-title">Timeline</h2>
             <div id="timeline"></div>
           </section>
-          {facts}
           {Events("events-title", "feed")}
           <section id="logs-section" aria-labelledby="logs-title" hidden>
             <h2 id="logs-title">Its last output</h2>
@@ -276,7 +276,7 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
     private IHtmlContent Row(MandelboxDescription mandelbox) => Html.Of($"""
         <tr>
           <th scope="row"><a href="{Link(mandelbox.MandelboxId)}" title="{mandelbox.MandelboxId}">{mandelbox.MandelboxId}</a></th>
-          <td class="wide">{mandelbox.AppName ?? "-"}</td>
+          <td class="wide" title="{mandelbox.AppName}">{mandelbox.AppName?.Split('/')[^1] ?? "-"}</td>
           <td class="wide" title="{mandelbox.UserId}">{ShortUser(mandelbox.UserId)}</td>
           <td>{State(mandelbox)}</td>
           <td class="number">{Age(mandelbox.CreatedAt)}</td>

@@ -57,6 +57,9 @@ function shortId(id) {
   return own.length > 16 ? `${own.slice(0, 8)}…${own.slice(-4)}` : own;
 }
 
+/** Without the folder that most apps of a host share; the title has it all. */
+const shortApp = app => app?.split('/').at(-1) || '-';
+
 /** As the server's: enough to tell two users apart. */
 function shortUser(user) {
   if (!user) return '-';
@@ -198,20 +201,20 @@ function seen() {
   connection.lastSeen = Date.now();
   if (!connection.isLost) return;
   connection.isLost = false;
-  document.body.classList.remove('lost');
   byId('connection').hidden = true;
+  draw();
 }
 
 function lost() {
   if (!connection.isLost) {
     connection.isLost = true;
     connection.since = Date.now();
-    document.body.classList.add('lost');
   }
   showLost();
 }
 
 function showLost() {
+  draw();
   const notice = byId('connection');
   const ago = span(Date.now() - connection.lastSeen);
   const children = [`Connection lost, last seen ${clock.format(connection.lastSeen)} (${ago} ago). Trying again.`];
@@ -320,7 +323,7 @@ function begin() {
   const figures = setInterval(() => markStale(...Object.keys(sources).filter(name => name !== 'gone')), refreshInterval);
   const ages = setInterval(() => {
     if (connection.isLost) showLost();
-    draw();
+    else draw();
   }, 1000);
   current.signal.addEventListener('abort', () => {
     clearInterval(figures);
@@ -511,8 +514,8 @@ function phasesTo(mandelbox, states) {
 const startStates = new Set(['Leased', 'Created', 'Started', 'Waiting', 'Connecting', 'Running']);
 const endStates = new Set(['Gone']);
 
-/** One bar, its phases to scale. */
-function bar(phases) {
+/** One bar, its phases to scale; behind it what takes place now, or else how long all took. */
+function bar(phases, step) {
   const total = phases.reduce((sum, phase) => sum + phase.length, 0);
   const text = phases.map(phase => `${phase.name} ${precise(phase.length)}`).join(', ');
   const made = element('span', { class: 'bar-of-phases', role: 'img', 'aria-label': text, title: text });
@@ -521,7 +524,7 @@ function bar(phases) {
     part.style.flexGrow = String(total === 0 ? 1 : phase.length / total);
     made.append(part);
   }
-  return [made, ' ', element('span', { class: 'number' }, precise(total))];
+  return [made, ' ', step ? element('span', { class: 'quiet' }, step) : element('span', {}, precise(total))];
 }
 
 // Questions
@@ -552,7 +555,7 @@ async function act(work) {
     say(null);
     return true;
   } catch (error) {
-    say(error instanceof Refused ? error.message : 'The service does not answer; it is not known whether it did this.');
+    say(error instanceof Refused ? error.message : 'The service does not answer: look again whether it did this.');
     return false;
   } finally {
     markStale(...Object.keys(sources));
@@ -647,8 +650,13 @@ function hostPage() {
       button('Close', () => { section.hidden = true; }));
   }
 
+  /** Asks again who is there: a question must not name fewer users than it concerns. */
+  async function askAboutUsers(question) {
+    return await act(sources.mandelboxes) ? ask(question) : null;
+  }
+
   async function drain() {
-    const answer = await ask({
+    const answer = await askAboutUsers({
       title: 'Drain the host?',
       option: 'End their mandelboxes now, instead of waiting',
       describe: isForced => users() === 0
@@ -664,18 +672,18 @@ function hostPage() {
   }
 
   async function stopHost() {
-    const answer = await ask({
+    const answer = await askAboutUsers({
       title: 'End the drain now?',
-      text: `${count(users(), 'user is', 'users are')} still on this host and will lose ${users() === 1 ? 'the session' : 'their sessions'} now.`,
+      describe: () => `${count(users(), 'user is', 'users are')} still on this host and will lose ${users() === 1 ? 'the session' : 'their sessions'} now.`,
       yes: 'End them now',
     });
     if (answer !== null) await act(() => send('/v1/host/drain?force=true', { method: 'POST' }));
   }
 
   async function cancelDrain() {
-    const answer = await ask({
+    const answer = await askAboutUsers({
       title: 'Cancel the drain?',
-      text: `The host takes new mandelboxes again. ${count(users(), 'user is', 'users are')} on it; nothing changes for them.`,
+      describe: () => `The host takes new mandelboxes again. ${count(users(), 'user is', 'users are')} on it; nothing changes for them.`,
       yes: 'Cancel the drain',
     });
     if (answer !== null) await act(() => send('/v1/host/drain', { method: 'DELETE' }));
@@ -693,14 +701,15 @@ function hostPage() {
   function drawHeader() {
     const why = reasons();
     const isReady = why.length === 0;
-    const look = isReady ? ['run', 'ready'] : host.status === 'Draining' ? ['dying', 'draining'] : host.status === 'Starting' ? ['start', 'starting'] : ['bad', 'not ready'];
+    const look = connection.isLost ? ['gone', 'not known']
+      : isReady ? ['run', 'ready'] : host.status === 'Draining' ? ['dying', 'draining'] : host.status === 'Starting' ? ['start', 'starting'] : ['bad', 'not ready'];
     show(byId('readiness'), ...mark(...look));
     const { identity } = host;
     setText(byId('identity'), [...new Set(
       [identity.instanceName, identity.instanceId, identity.instanceType, identity.region, host.environment])].filter(Boolean).join(' · '));
     setText(byId('uptime'), `up ${span(now() - Date.parse(host.startedAt))}`);
     setText(byId('version'), `v${host.version}`);
-    document.title = `${isReady ? '' : `${look[1]}: `}${identity.instanceName} · ${host.slots.used} of ${host.slots.capacity} · host service`;
+    document.title = `${look[0] === 'run' ? '' : `${look[1]}: `}${identity.instanceName} · ${host.slots.used} of ${host.slots.capacity} · host service`;
 
     byId('reasons').hidden = isReady;
     byId('figures').hidden = !isReady;
@@ -838,11 +847,11 @@ function hostPage() {
   /** On a narrow screen the first column says what the hidden ones say. */
   const first = mandelbox => element('th', { scope: 'row' },
     element('a', { href: linkTo(mandelbox.mandelboxId), title: mandelbox.mandelboxId }, shortId(mandelbox.mandelboxId)),
-    element('span', { class: 'narrow quiet' }, `${mandelbox.appName?.split('/').at(-1) ?? '-'} · ${shortUser(mandelbox.userId)}`));
+    element('span', { class: 'narrow quiet' }, `${shortApp(mandelbox.appName)} · ${shortUser(mandelbox.userId)}`));
 
   function makeRow(mandelbox) {
     return element('tr', {}, first(mandelbox),
-      element('td', { class: 'wide app', title: mandelbox.appName }, mandelbox.appName ?? '-'),
+      element('td', { class: 'wide app', title: mandelbox.appName }, shortApp(mandelbox.appName)),
       element('td', { class: 'wide user', title: mandelbox.userId }, shortUser(mandelbox.userId)),
       element('td', { class: 'state' }), element('td', { class: 'number' }), element('td', { class: 'number wide' }),
       element('td', { class: 'wide start' }), element('td', { class: 'action' }));
@@ -859,7 +868,7 @@ function hostPage() {
     setText(age, span(now() - Date.parse(mandelbox.createdAt)));
     setText(tty, String(mandelbox.lease?.tty ?? '-'));
     const phases = phasesTo(mandelbox, startStates);
-    show(start, ...phases.length > 0 ? bar(phases) : [], ...mandelbox.step ? [' ', element('span', { class: 'quiet' }, mandelbox.step)] : []);
+    show(start, ...phases.length > 0 || mandelbox.step ? bar(phases, mandelbox.step) : []);
     const canStop = mandelbox.state !== 'Dying';
     const isStopping = stopping.has(mandelbox.mandelboxId);
     if (action.dataset.shows !== `${canStop} ${isStopping}`) {
@@ -887,7 +896,7 @@ function hostPage() {
     const found = gone.filter(matches);
     const shown = wantsAllGone || query !== '' ? found : found.slice(0, shownGone);
     sync(byId('gone').tBodies[0], shown, mandelbox => `${mandelbox.mandelboxId} ${mandelbox.since}`, mandelbox => element('tr', {}, first(mandelbox),
-      element('td', { class: 'wide app', title: mandelbox.appName }, mandelbox.appName ?? '-'),
+      element('td', { class: 'wide app', title: mandelbox.appName }, shortApp(mandelbox.appName)),
       element('td', { class: 'wide user', title: mandelbox.userId }, shortUser(mandelbox.userId)),
       element('td', { class: 'number' }), element('td', { class: 'number wide' }, span(lasted(mandelbox))),
       element('td', { title: endSentence(mandelbox) }, ...faults.has(mandelbox.endCause)

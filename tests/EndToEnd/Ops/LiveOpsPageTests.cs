@@ -153,6 +153,7 @@ public sealed class LiveOpsPageTests(Browser browser) : IAsyncLifetime
 
         Assert.Equal(0, await Service.EndAsync());
         await Expect(tab.Page.Locator("#connection")).ToContainTextAsync("Connection lost, last seen ");
+        await Expect(tab.Page.Locator("#readiness")).ToHaveTextAsync("not known");
         await tab.TakePictureAsync("lost");
         await tab.AssertAccessibleAsync();
 
@@ -163,6 +164,7 @@ public sealed class LiveOpsPageTests(Browser browser) : IAsyncLifetime
         await Expect(tab.Row("ops-after")).ToBeVisibleAsync(AfterARestart);
         await Expect(tab.Row("ops-before")).ToHaveCountAsync(0);
         await Expect(tab.Page.Locator("#connection")).ToBeHiddenAsync();
+        await Expect(tab.Page.Locator("#readiness")).ToHaveTextAsync("ready");
         await UpAsync("ops-later");
         await Expect(tab.Row("ops-later")).ToBeVisibleAsync(WithinASecond);
         tab.AssertNoComplaints(except: "Failed to load resource: net::");
@@ -174,7 +176,7 @@ public sealed class LiveOpsPageTests(Browser browser) : IAsyncLifetime
         await using var tab = await browser.OpenAsync(Service.Address);
 
         await tab.Page.GetByRole(AriaRole.Link, new() { Name = "Orleans dashboard" }).ClickAsync();
-        await Expect(tab.Page).ToHaveURLAsync(new Uri(Service.Address, "/dashboard").ToString());
+        await Expect(tab.Page).ToHaveURLAsync(new Uri(Service.Address, "/dashboard/").ToString());
     }
 
     [NeedsFact(Browser.Program)]

@@ -112,8 +112,9 @@ public sealed class OpsPageTests(Browser browser)
         host.Description = host.Description with { NotReady = [Hostile], Queue = [Hostile], Gpus = [host.Description.Gpus[1] with { Name = Hostile, Unhealthy = Hostile }] };
 
         await using var tab = await browser.OpenAsync(host.Address);
-        await Expect(tab.Page.Locator("#mandelboxes .app")).ToHaveTextAsync(Hostile);
-        await Expect(tab.Page.Locator("#gone .app").First).ToHaveTextAsync(Hostile);
+        await Expect(tab.Page.Locator("#mandelboxes .app")).ToHaveAttributeAsync("title", Hostile);
+        await Expect(tab.Page.Locator("#mandelboxes .app")).ToHaveTextAsync("script>\"'&");
+        await Expect(tab.Page.Locator("#gone .app").First).ToHaveTextAsync("script>\"'&");
         await Expect(tab.Page.Locator("#reasons")).ToContainTextAsync(Hostile);
         await Expect(tab.Page.Locator("#gpus")).ToContainTextAsync(Hostile);
         await Expect(tab.Page.Locator("#feed")).ToContainTextAsync(Hostile);
