@@ -22,7 +22,7 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
                 <p id="identity">{Identity(host)}</p>
                 <p id="readiness">{(reasons.Count == 0 ? Mark("run", "ready") : Mark("bad", "not ready"))}</p>
                 <p id="uptime">up {Age(host.StartedAt)}</p>
-                <p id="version">v{host.Version}</p>
+                <p id="version" title="{host.Version}">{ShortVersion(host.Version)}</p>
                 {Dashboard(hasDashboard)}
               </div>
               {Health(reasons, Figures(host))}
@@ -340,6 +340,12 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
         " · ",
         new[] { host.Identity.InstanceName, host.Identity.InstanceId, host.Identity.InstanceType, host.Identity.Region, host.Environment }
             .Where(part => part.Length > 0).Distinct(StringComparer.Ordinal));
+
+    private static string ShortVersion(string version)
+    {
+        const string Name = "host-service ";
+        return version.StartsWith(Name, StringComparison.Ordinal) ? version[Name.Length..] : version;
+    }
 
     /// <summary>Enough to tell two users apart: lists are looked at by more people than one user's page is.</summary>
     internal static string ShortUser(string? user) => user switch

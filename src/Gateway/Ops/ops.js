@@ -57,6 +57,8 @@ function shortId(id) {
   return own.length > 16 ? `${own.slice(0, 8)}…${own.slice(-4)}` : own;
 }
 
+const shortVersion = version => version.replace(/^host-service /, '');
+
 /** Without the folder that most apps of a host share; the title has it all. */
 const shortApp = app => app?.split('/').at(-1) || '-';
 
@@ -708,7 +710,7 @@ function hostPage() {
     setText(byId('identity'), [...new Set(
       [identity.instanceName, identity.instanceId, identity.instanceType, identity.region, host.environment])].filter(Boolean).join(' · '));
     setText(byId('uptime'), `up ${span(now() - Date.parse(host.startedAt))}`);
-    setText(byId('version'), `v${host.version}`);
+    setText(byId('version'), shortVersion(host.version));
     document.title = `${look[0] === 'run' ? '' : `${look[1]}: `}${identity.instanceName} · ${host.slots.used} of ${host.slots.capacity} · host service`;
 
     byId('reasons').hidden = isReady;
@@ -868,7 +870,9 @@ function hostPage() {
     setText(age, span(now() - Date.parse(mandelbox.createdAt)));
     setText(tty, String(mandelbox.lease?.tty ?? '-'));
     const phases = phasesTo(mandelbox, startStates);
-    show(start, ...phases.length > 0 || mandelbox.step ? bar(phases, mandelbox.step) : []);
+    // No event says that the last step is over.
+    const step = look === 'start' ? mandelbox.step : null;
+    show(start, ...phases.length > 0 || step ? bar(phases, step) : []);
     const canStop = mandelbox.state !== 'Dying';
     const isStopping = stopping.has(mandelbox.mandelboxId);
     if (action.dataset.shows !== `${canStop} ${isStopping}`) {
@@ -913,7 +917,7 @@ function hostPage() {
   draw = () => {
     if (host) {
       // The page of another version may not fit its script.
-      if (version !== 'v' && version !== '' && version !== `v${host.version}`) {
+      if (version !== '' && version !== shortVersion(host.version)) {
         location.reload();
         return;
       }

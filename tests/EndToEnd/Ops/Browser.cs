@@ -78,7 +78,7 @@ public sealed class Browser : IAsyncLifetime
 public sealed class Tab : IAsyncDisposable
 {
     private readonly ConcurrentQueue<string> _complaints = new();
-    private int _requests;
+    private readonly ConcurrentQueue<string> _requests = new();
 
     public Tab(Uri address, IPage page)
     {
@@ -88,15 +88,15 @@ public sealed class Tab : IAsyncDisposable
         page.Dialog += (_, dialog) => Complain(true, $"dialog: {dialog.Message}");
         page.Request += (_, request) =>
         {
-            Interlocked.Increment(ref _requests);
+            _requests.Enqueue(new Uri(request.Url).AbsolutePath);
             Complain(new Uri(request.Url).Authority != address.Authority, $"request to another origin: {request.Url}");
         };
     }
 
     public IPage Page { get; }
 
-    /// <summary>How many requests it has sent.</summary>
-    public int Requests => Volatile.Read(ref _requests);
+    /// <summary>The paths that it has asked for.</summary>
+    public IReadOnlyCollection<string> Requests => _requests;
 
     public ILocator Rows => Page.Locator("#mandelboxes tbody tr");
 

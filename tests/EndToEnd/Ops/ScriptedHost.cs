@@ -7,6 +7,7 @@ namespace HostService.Tests.EndToEnd.Ops;
 internal sealed class ScriptedHost : IAsyncDisposable
 {
     private readonly GatewayServer _server;
+    private TaskCompletionSource<IReadOnlyList<HostEvent>>? _waiting;
 
     private ScriptedHost(GatewayServer server) => _server = server;
 
@@ -155,23 +156,37 @@ internal sealed class ScriptedHost : IAsyncDisposable
         }
     }
 
-    public void Happens(HostEventKind kind, EventSeverity severity, string text, string? mandelboxId = null) => Events.Add(new HostEvent
+    public void Happens(HostEventKind kind, EventSeverity severity, string text, string? mandelboxId = null)
     {
-        Sequence = Events.Count + 1,
-        At = DateTimeOffset.UtcNow.AddSeconds(Events.Count - 600),
-        Kind = kind,
-        Severity = severity,
-        Text = text,
-        MandelboxId = mandelboxId,
-    });
+        var happened = new HostEvent
+        {
+            Sequence = Events.Count + 1,
+            At = DateTimeOffset.UtcNow.AddSeconds(Events.Count - 600),
+            Kind = kind,
+            Severity = severity,
+            Text = text,
+            MandelboxId = mandelboxId,
+        };
+        lock (Events)
+        {
+            Events.Add(happened);
+            _waiting?.SetResult([happened]);
+            _waiting = null;
+        }
+    }
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 
-    /// <summary>Those that have happened, and then nothing more for ever.</summary>
+    /// <summary>Those that have happened, or the next one.</summary>
     private Task<IReadOnlyList<HostEvent>> ReadAsync(long after)
     {
-        HostEvent[] events = [.. HostEvents.After(Events, after)];
-        return events.Length > 0 ? Task.FromResult<IReadOnlyList<HostEvent>>(events) : new TaskCompletionSource<IReadOnlyList<HostEvent>>().Task;
+        lock (Events)
+        {
+            HostEvent[] events = [.. HostEvents.After(Events, after)];
+            return events.Length > 0
+                ? Task.FromResult<IReadOnlyList<HostEvent>>(events)
+                : (_waiting ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
     }
 
     private string? CancelDrain()
