@@ -8,7 +8,7 @@ namespace HostService.Gateway.Operator;
 /// <param name="Mandelbox">As it is, or was at the end.</param>
 /// <param name="Steps">Of its spin-up and its end so far.</param>
 /// <param name="Events">As far as they are kept, the oldest first.</param>
-internal sealed record MandelboxStory(
+public sealed record MandelboxStory(
     MandelboxDescription Mandelbox, IReadOnlyList<TimelineStep> Steps, IReadOnlyList<HostEvent> Events);
 
 /// <summary><c>/v1/mandelboxes/{id}/timeline</c> and <c>/logs</c>: what happened to one mandelbox, and what it has written.</summary>

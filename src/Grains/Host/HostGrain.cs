@@ -87,7 +87,6 @@ public sealed partial class HostGrain(
 
         if (answer.Refusal is { } refusal)
         {
-            LogRefused(request.MandelboxId, refusal);
             TellRefusal(request.MandelboxId, refusal);
         }
 
@@ -439,9 +438,6 @@ public sealed partial class HostGrain(
         HostStatus.Closed => "this host is shutting down",
         _ => null,
     };
-
-    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: no lease: {Reason}")]
-    private partial void LogRefused(string mandelboxId, string reason);
 
     [LoggerMessage(LogLevel.Information, "Mandelbox {MandelboxId} waits at place {Place}: {Reason}")]
     private partial void LogWaits(string mandelboxId, int place, string reason);

@@ -7,8 +7,8 @@ internal static class MandelboxMove
         ? mandelbox.EndCause switch
         {
             EndCause.EngineLost => EventSeverity.Error,
-            EndCause.AppExited or EndCause.Killed or EndCause.OutOfMemory or EndCause.StartFailed or EndCause.QuotaExceeded
-                or EndCause.DrainLimit or EndCause.NetworkLost or EndCause.LeaseRevoked or EndCause.Remains => EventSeverity.Warning,
+            EndCause.AppExited or EndCause.Killed or EndCause.Removed or EndCause.OutOfMemory or EndCause.StartFailed
+                or EndCause.QuotaExceeded or EndCause.DrainLimit or EndCause.NetworkLost or EndCause.LeaseRevoked or EndCause.Remains => EventSeverity.Warning,
             _ => EventSeverity.Information,
         }
         : EventSeverity.Information;

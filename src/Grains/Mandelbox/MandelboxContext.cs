@@ -76,6 +76,9 @@ public sealed class MandelboxContext
     /// <summary>Set by <see cref="LeaseStep"/>.</summary>
     public Lease? Lease { get; set; }
 
+    /// <summary>The last lease that was released.</summary>
+    public Lease? FormerLease { get; set; }
+
     /// <summary>The last network sandbox of a lease of it that ended.</summary>
     public string? LostSandbox { get; set; }
 

@@ -153,6 +153,7 @@ public sealed record ContainerDescription
 
     /// <summary>It has run and has ended; false for a container that was only created.</summary>
     public bool Ended => Status is "exited" or "dead";
+    public bool IsBeingRemoved => Status is "removing";
     public int? ExitCode { get; init; }
 
     /// <summary>The id of the image that it was made from; from an inspection only.</summary>
