@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace HostService.GrainInterfaces;
 
 /// <summary>Times as people say them.</summary>
@@ -8,8 +10,8 @@ public static class Durations
     public static string InWords(TimeSpan time) => time switch
     {
         { Ticks: <= 0 } => "0 ms",
-        { TotalMilliseconds: < 999.5 } => FormattableString.Invariant($"{time.TotalMilliseconds:0} ms"),
-        { TotalSeconds: < 9.95 } => FormattableString.Invariant($"{time.TotalSeconds:0.0} s"),
+        { TotalMilliseconds: < 999.5 } => string.Create(CultureInfo.InvariantCulture, $"{time.TotalMilliseconds:0} ms"),
+        { TotalSeconds: < 9.95 } => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s"),
         { TotalSeconds: < 60 } => $"{(int)time.TotalSeconds} s",
         { TotalHours: < 1 } => Two(time.Minutes, "min", time.Seconds, "s"),
         { TotalDays: < 1 } => Two(time.Hours, "h", time.Minutes, "min"),

@@ -182,7 +182,7 @@ public sealed partial class MandelboxGrain
             _ when outOfMemory => (EndCause.OutOfMemory, $"its container ran out of memory and ended{code}"),
             0 => (EndCause.UserLeft, $"its container ended{code}"),
             _ when isRemoved => (EndCause.Removed, $"its container was removed, and ended{code}"),
-            KilledExitCode => (EndCause.Killed, $"its container was killed, and ended{code}"),
+            KilledExitCode => (EndCause.Killed, $"its container ended{code}"),
             _ => (EndCause.AppExited, $"its container ended{code}"),
         };
         await EndAsync(context, cause, reason);
