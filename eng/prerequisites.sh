@@ -27,6 +27,7 @@ test|python3|python3|packets as a container could send them; running the scripts
 test|jq|jq|running the scripts of the AMI that configure the service
 test|packer|packer|validating the template of the AMI
 test|/usr/lib/postgresql/*/bin/postgres|postgresql|a temporary database
+test|/usr/bin/chromium|chromium|looking at the ops page as a browser shows it
 test|node|nodejs|the S3 server below
 test|npm|npm|installing the S3 server
 vm|qemu-system-x86_64|qemu-system-x86|the VM

@@ -4,6 +4,7 @@ using HostService.Gateway.Authentication;
 using HostService.Gateway.Limits;
 using HostService.Gateway.Metrics;
 using HostService.Gateway.Operator;
+using HostService.Gateway.Ops;
 using HostService.Gateway.Tls;
 using HostService.Gateway.Wire;
 using Microsoft.AspNetCore.Builder;
@@ -26,18 +27,21 @@ public static class GatewaySetup
 
         services.TryAddSingleton(new RunningEnvironment(environment));
         services.AddSingleton<GrainCalls>();
+        services.AddSingleton<EventFeed>();
         services.AddSingleton<MonitoringNetworks>();
         services.AddSingleton<TrustedNetworks>().AddSingleton<GatewayQuotas>().AddSingleton<IStartupFilter, RequestLimit>();
         services.AddSingleton<IStartupFilter, HeadRequests>();
         services.AddHostedService<MemoryRelease>();
         services.AddSingleton<IssuerProbe>();
         services.AddSingleton<SigningKeys>().AddSingleton<TokenVerifier>().AddSingleton<FailureLimiter>().AddSingleton<Authenticator>();
+        services.AddSingleton<BrowserGuard>();
         services.AddHttpClient(SigningKeys.ClientName, client => client.MaxResponseContentBufferSize = SigningKeys.LargestAnswer)
             // The keys must come from the issuer, not from where it redirects.
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
         services.AddRouting();
         services.AddGatewayMetrics();
         services.AddSingleton<WireReader>();
+        services.AddSingleton<OpsPage>();
         services.AddProblemDetails();
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new JsonStringEnumConverter()));
         services.AddGatewayOpenApi();
@@ -50,6 +54,7 @@ public static class GatewaySetup
         routes.MapWire();
         routes.MapMonitoring();
         routes.MapOperator();
+        routes.MapOps();
         routes.MapOpenApi("/openapi/{documentName}.json");
     }
 }

@@ -11,6 +11,9 @@ internal sealed partial class GrainCalls(
     /// <param name="mandelboxId">A valid id: the caller has checked it.</param>
     public IMandelboxGrain Mandelbox(string mandelboxId) => grains.GetGrain<IMandelboxGrain>(mandelboxId);
 
+    /// <param name="mandelboxId">A valid id: the caller has checked it.</param>
+    public IMandelboxLogGrain Logs(string mandelboxId) => grains.GetGrain<IMandelboxLogGrain>(mandelboxId);
+
     /// <exception cref="TimeoutException">There was no answer within <see cref="GatewayOptions.Timeout"/>.</exception>
     public Task<T> WithTimeout<T>(Task<T> call) => WithTimeout(call, options.Value.Timeout);
 

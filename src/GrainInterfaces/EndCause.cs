@@ -10,8 +10,11 @@ public enum EndCause
     /// <summary>Its container ended with another exit code.</summary>
     AppExited,
 
-    /// <summary>Its container was killed, and had memory left.</summary>
+    /// <summary>Its container was killed, and had memory left; or its shim was.</summary>
     Killed,
+
+    /// <summary>Somebody removed its container.</summary>
+    Removed,
 
     /// <summary>Its container was killed because it had used all of its memory.</summary>
     OutOfMemory,

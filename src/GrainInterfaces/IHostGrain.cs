@@ -74,7 +74,8 @@ public interface IHostGrain : IGrainWithStringKey
     Task<bool> MayStartWaiting();
 
     /// <summary>A mandelbox reports its state; <see cref="MandelboxState.Gone"/> removes it from the list.</summary>
-    Task Report(MandelboxDescription mandelbox);
+    /// <param name="steps">Of its life, once it has gone: nothing is added any longer.</param>
+    Task Report(MandelboxDescription mandelbox, [Immutable] IReadOnlyList<TimelineStep>? steps = null);
 
     /// <summary>All mandelboxes that have not gone.</summary>
     [ReadOnly]
@@ -83,6 +84,21 @@ public interface IHostGrain : IGrainWithStringKey
     /// <summary>The last mandelboxes that have gone, the newest first; see <see cref="MandelboxHistory"/>.</summary>
     [ReadOnly]
     Task<IReadOnlyList<MandelboxDescription>> ListEnded(int limit);
+
+    /// <summary>The last mandelbox of this id that has gone, with its steps; null where <see cref="ListEnded"/> has none.</summary>
+    [ReadOnly]
+    Task<MandelboxTimeline?> FindEnded(string mandelboxId);
+
+    /// <summary>The last events of one mandelbox, or of all of the host, the oldest first; <see cref="HostEvents.Kept"/> are kept.</summary>
+    [ReadOnly]
+    Task<IReadOnlyList<HostEvent>> ListEvents(int limit, string? mandelboxId = null);
+
+    /// <summary>
+    /// The first events after a sequence number (<see cref="HostEvents.After"/>), the oldest first. Waits for one where there is none, for
+    /// <see cref="HostEvents.LongestRead"/> at most; then the answer is empty.
+    /// </summary>
+    [AlwaysInterleave]
+    Task<IReadOnlyList<HostEvent>> ReadEvents(long after, int limit, CancellationToken cancellationToken = default);
 
     /// <summary>The mandelbox that holds this host port, or null.</summary>
     [ReadOnly]
@@ -120,13 +136,14 @@ public interface IHostGrain : IGrainWithStringKey
     Task<HostDescription> Describe();
 
     /// <summary>Moves the host's status forward; a status that is not ahead of the current one is ignored.</summary>
-    Task SetStatus(HostStatus status);
+    /// <param name="reason">For operators: who or what wants it.</param>
+    Task SetStatus(HostStatus status, string? reason = null);
 
     /// <summary>Takes the latest figures of the machine; this grain never reads them itself.</summary>
     Task ReportMetrics(MachineFigures figures);
 
-    /// <summary>Takes the number of <see cref="Difference"/>s that the last comparison found.</summary>
-    Task ReportDifferences(int count);
+    /// <summary>Takes what the last comparison found.</summary>
+    Task ReportDifferences(IReadOnlyList<Difference> differences);
 
     /// <summary>Takes the latest state of the GPUs; an unhealthy GPU gets no new mandelbox.</summary>
     Task ReportGpus(IReadOnlyList<GpuDescription> gpus);

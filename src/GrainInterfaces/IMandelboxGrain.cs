@@ -72,6 +72,10 @@ public interface IMandelboxGrain : IGrainWithStringKey
     [AlwaysInterleave]
     Task<MandelboxDescription?> Describe();
 
+    /// <summary>As <see cref="Describe"/>, with the steps of its life so far.</summary>
+    [AlwaysInterleave]
+    Task<MandelboxTimeline?> DescribeSteps();
+
     /// <summary>
     /// Takes it down. False when there was nothing to take down. The answer waits until everything has been released, but not for ever;
     /// what failed is retried.
@@ -260,6 +264,12 @@ public sealed record MandelboxDescription
 
     /// <summary>Its place among those that wait because nothing is free, 1 for the next one; null when it does not wait.</summary>
     [Id(18)] public int? QueuePlace { get; init; }
+
+    /// <summary>The step in which its spin-up failed; null where it did not.</summary>
+    [Id(19)] public string? FailedStep { get; init; }
+
+    /// <summary>Of its container; null while that runs, and where the engine did not say.</summary>
+    [Id(20)] public int? ExitCode { get; init; }
 }
 
 /// <summary>A user's cloud drive and the secrets that open it (B29).</summary>

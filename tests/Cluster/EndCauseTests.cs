@@ -23,6 +23,19 @@ public sealed class EndCauseTests
         Assert.Equal(cause, (await EndedAsync(cluster)).EndCause);
     }
 
+    [Fact]
+    public async Task A_container_that_somebody_removed_is_told_apart_from_one_that_was_killed()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        var container = Assert.Single(cluster.Engine.Containers);
+
+        await cluster.Engine.RemoveAsync(container.Id, CancellationToken.None);
+        await cluster.Mandelbox("m1").ContainerDied(new ContainerDeath(container.Id, ExitCode: 137));
+
+        Assert.Equal((EndCause.Removed, 137), ((await EndedAsync(cluster)).EndCause, (await EndedAsync(cluster)).ExitCode));
+    }
+
     [Theory]
     [InlineData(EndCause.Operator)]
     [InlineData(EndCause.HostStopped)]

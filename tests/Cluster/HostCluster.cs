@@ -79,6 +79,8 @@ public sealed class HostCluster : IAsyncDisposable
 
     public IMandelboxGrain Mandelbox(string id) => _cluster.Client.GetGrain<IMandelboxGrain>(id);
 
+    public IMandelboxLogGrain LogsOf(string id) => _cluster.Client.GetGrain<IMandelboxLogGrain>(id);
+
     public static SpinUpRequest Request(string user = "user", ulong session = 1) =>
         new(user, "mandelboxes/demo", "0123456789abcdef", session);
 

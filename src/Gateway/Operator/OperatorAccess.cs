@@ -14,7 +14,10 @@ public static class OperatorAccess
 {
     private const string Scheme = "Bearer ";
 
-    /// <summary>Accepts loopback, and the backend's credential as a bearer token. Other callers get a 401 as problem details.</summary>
+    /// <summary>
+    /// Accepts loopback, and the backend's credential as a bearer token. Other callers get a 401 as problem details, and web pages of other
+    /// origins a 403.
+    /// </summary>
     public static TBuilder RequireOperator<TBuilder>(this TBuilder builder)
         where TBuilder : IEndpointConventionBuilder => builder.Guard(IsOperatorAsync);
 
@@ -30,6 +33,12 @@ public static class OperatorAccess
             var inner = endpoint.RequestDelegate ?? throw new InvalidOperationException($"{endpoint.DisplayName} has nothing to guard.");
             endpoint.RequestDelegate = async context =>
             {
+                if (context.RequestServices.GetRequiredService<BrowserGuard>().Refusal(context) is { } refusal)
+                {
+                    await Problems.OtherOrigin(refusal).ExecuteAsync(context);
+                    return;
+                }
+
                 var caller = await check(context);
                 if (caller.Id is not null)
                 {

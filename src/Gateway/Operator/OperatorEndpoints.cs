@@ -17,6 +17,11 @@ internal static partial class OperatorEndpoints
             .WithName("host").WithSummary("Identity, status, pools, GPUs and the machine's figures.")
             .Produces<HostDescription>().DocumentProblems();
 
+        v1.MapPost("/host/drain", Drain)
+            .WithName("drain")
+            .WithSummary("Drains the host, cleans up and shuts down; answers at once. With force, mandelboxes are ended at once.")
+            .Produces(StatusCodes.Status202Accepted).DocumentProblems(StatusCodes.Status400BadRequest);
+
         v1.MapDelete("/host/drain", async (GrainCalls grains) => await grains.WithTimeout(grains.Host.CancelDrain()) is { } reason
                 ? Results.Problem($"{reason}.", statusCode: StatusCodes.Status409Conflict)
                 : Results.NoContent())
@@ -29,6 +34,10 @@ internal static partial class OperatorEndpoints
             .WithName("restart")
             .WithSummary("Ends the service with exit code 5, for a restart; mandelboxes go on, and the next run takes them over.")
             .Produces(StatusCodes.Status202Accepted).DocumentProblems(StatusCodes.Status409Conflict);
+
+        v1.MapGet("/leases", async (GrainCalls grains) => Results.Ok(await grains.WithTimeout(grains.Host.ListLeases())))
+            .WithName("leases").WithSummary("What is leased, and to whom; also what containers of earlier runs keep.")
+            .Produces<IReadOnlyList<Lease>>().DocumentProblems();
 
         v1.MapGet("/mandelboxes", async (GrainCalls grains) => Results.Ok(await ListAsync(grains)))
             .WithName("mandelboxes").WithSummary("All mandelboxes that have not gone, the oldest first.")
@@ -67,21 +76,51 @@ internal static partial class OperatorEndpoints
             .Produces<DoctorReport>().DocumentProblems();
 
         v1.MapGet("/history", async (string? limit, GrainCalls grains) =>
-                int.TryParse(limit ?? $"{MandelboxHistory.Length}", CultureInfo.InvariantCulture, out var count)
-                && count is >= 1 and <= MandelboxHistory.Length
+                TryParse(limit, MandelboxHistory.Length, MandelboxHistory.Length, out var count)
                     ? Results.Ok(await grains.WithTimeout(grains.Host.ListEnded(count)))
                     : Problems.BadRequest($"limit must be a number from 1 to {MandelboxHistory.Length}"))
             .WithName("history").WithSummary("Mandelboxes that have gone, the newest first, with the cause of their end; 1,000 are kept.")
             .Produces<IReadOnlyList<MandelboxDescription>>().DocumentProblems(StatusCodes.Status400BadRequest);
 
+        v1.MapEvents().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status503ServiceUnavailable);
+        v1.MapTimeline().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
+        v1.MapLogs().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
+
         v1.MapOtherMethods("/host", "GET, HEAD");
-        v1.MapOtherMethods("/host/drain", "DELETE");
+        v1.MapOtherMethods("/host/drain", "POST, DELETE");
         v1.MapOtherMethods("/host/restart", "POST");
         v1.MapOtherMethods("/doctor", "GET, HEAD");
         v1.MapOtherMethods("/history", "GET, HEAD");
+        v1.MapOtherMethods("/leases", "GET, HEAD");
+        v1.MapOtherMethods("/events", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes", "GET, HEAD");
         v1.MapOtherMethods("/mandelboxes/{id}", "GET, HEAD, DELETE");
+        v1.MapOtherMethods("/mandelboxes/{id}/timeline", "GET, HEAD");
+        v1.MapOtherMethods("/mandelboxes/{id}/logs", "GET, HEAD");
         v1.Map("/{**rest}", () => Problems.NoSuchPath()).ExcludeFromDescription().WithOrder(int.MaxValue);
+    }
+
+    /// <summary>Reads how many are asked for: 1 to <paramref name="most"/>.</summary>
+    internal static bool TryParse(string? text, int otherwise, int most, out int count)
+    {
+        count = otherwise;
+        return text is null || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out count) && count >= 1 && count <= most);
+    }
+
+    private static IResult Drain(string? force, HttpContext context, IShutdownSignal shutdown)
+    {
+        if (!bool.TryParse(force ?? "false", out var isForced))
+        {
+            return Problems.BadRequest("value of force must be true or false");
+        }
+
+        // After the answer is sent: the shutdown closes the server.
+        context.Response.OnCompleted(() =>
+        {
+            shutdown.Request(isForced ? "an operator asked for a stop" : "an operator asked for a drain", isForced);
+            return Task.CompletedTask;
+        });
+        return Results.Accepted();
     }
 
     private static async Task<IEnumerable<MandelboxDescription>> ListAsync(GrainCalls grains) =>

@@ -7,6 +7,8 @@ internal static class Problems
 {
     public static IResult BadRequest(string fault) => Results.Problem($"The {fault}.", statusCode: StatusCodes.Status400BadRequest);
 
+    public static IResult OtherOrigin(string refusal) => Results.Problem(refusal, statusCode: StatusCodes.Status403Forbidden);
+
     public static IResult NoMandelbox() =>
         Results.Problem("There is no such mandelbox on this host.", statusCode: StatusCodes.Status404NotFound);
 

@@ -1,10 +1,13 @@
 using HostService.Gateway.Authentication;
+using HostService.Gateway.Operator;
 using Microsoft.AspNetCore.Http;
 
 namespace HostService.Gateway.Wire;
 
 /// <summary>Runs before every wire endpoint: reads the body and authenticates the caller. Turns exceptions into answers.</summary>
-internal sealed partial class WireFilter<TBody>(WireReader reader, Authenticator authenticator, ILoggerFactory loggers) : IEndpointFilter
+internal sealed partial class WireFilter<TBody>(
+    WireReader reader, Authenticator authenticator, BrowserGuard browsers, RunningEnvironment environment, ILoggerFactory loggers)
+    : IEndpointFilter
     where TBody : class
 {
     private readonly ILogger _logger = loggers.CreateLogger("HostService.Gateway.Wire");
@@ -15,6 +18,12 @@ internal sealed partial class WireFilter<TBody>(WireReader reader, Authenticator
         if (!WireEndpoints.IsExact(http))
         {
             return Results.NotFound();
+        }
+
+        // Elsewhere a credential is needed, which a web page does not have.
+        if (environment.Value.IsLocal && http.Connection.IsLoopback() && browsers.Refusal(http) is { } refusal)
+        {
+            return Problems.OtherOrigin(refusal);
         }
 
         try

@@ -2,6 +2,7 @@ using HostService.Grains.Mandelbox;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Linux.Network;
+using IHostApplicationLifetime = Microsoft.Extensions.Hosting.IHostApplicationLifetime;
 
 namespace HostService.Grains.Host;
 
@@ -21,6 +22,7 @@ public sealed partial class HostGrain(
     IOptions<DockerOptions> docker,
     IOptions<QueueOptions> queue,
     IOptions<WarmPoolOptions> warmPool,
+    IHostApplicationLifetime lifetime,
     TimeProvider timeProvider,
     ILogger<HostGrain> logger)
     : Grain, IHostGrain
@@ -30,7 +32,7 @@ public sealed partial class HostGrain(
 
     private readonly Dictionary<string, MandelboxDescription> _mandelboxes = new(StringComparer.Ordinal);
     private readonly HashSet<string> _spinningUp = new(StringComparer.Ordinal);
-    private readonly Queue<MandelboxDescription> _ended = new();
+    private readonly Queue<MandelboxTimeline> _ended = new();
     private readonly Dictionary<string, string> _registered = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, string> _notReady = new(StringComparer.Ordinal);
     private readonly Queue<Guid> _givenUp = new();
@@ -40,7 +42,7 @@ public sealed partial class HostGrain(
     private MachineFigures? _figures;
     private bool _refusesAssigned;
     private int _failedSpinUps;
-    private int _differences;
+    private IReadOnlyList<Difference> _differences = [];
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -85,7 +87,7 @@ public sealed partial class HostGrain(
 
         if (answer.Refusal is { } refusal)
         {
-            LogRefused(request.MandelboxId, refusal);
+            TellRefusal(request.MandelboxId, refusal);
         }
 
         return answer;
@@ -93,8 +95,18 @@ public sealed partial class HostGrain(
 
     public Task<int?> QueuePlace(string mandelboxId) => Task.FromResult(_queue.PlaceOf(mandelboxId));
 
-    public Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports) =>
-        Task.FromResult(ReasonClosed(mandelboxId) is { } closed ? LeaseAnswer.Refused(closed) : _leases.Adopt(leaseId, mandelboxId, ports));
+    public Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports)
+    {
+        var answer = ReasonClosed(mandelboxId) is { } closed
+            ? LeaseAnswer.Refused(closed)
+            : _leases.Adopt(leaseId, mandelboxId, ports);
+        if (answer.Refusal is { } refusal)
+        {
+            TellRefusal(mandelboxId, refusal);
+        }
+
+        return Task.FromResult(answer);
+    }
 
     public Task<LeaseAnswer> RestoreLease(Lease lease) => Task.FromResult(_leases.Restore(lease));
 
@@ -171,14 +183,18 @@ public sealed partial class HostGrain(
 
     public Task<string?> FindByContainer(string containerId) => Task.FromResult(_registered.GetValueOrDefault(containerId));
 
-    public Task Report(MandelboxDescription mandelbox)
+    public Task Report(MandelboxDescription mandelbox, IReadOnlyList<TimelineStep>? steps = null)
     {
         if (mandelbox.State == MandelboxState.Gone)
         {
             // Once, however often it is reported.
-            if (_mandelboxes.Remove(mandelbox.MandelboxId) && mandelbox.EndCause != EndCause.Adopted)
+            if (_mandelboxes.Remove(mandelbox.MandelboxId))
             {
-                _ended.Enqueue(mandelbox);
+                TellMove(mandelbox);
+                if (mandelbox.EndCause != EndCause.Adopted)
+                {
+                    _ended.Enqueue(new MandelboxTimeline(mandelbox, steps ?? []));
+                }
             }
 
             if (_ended.Count > MandelboxHistory.Length)
@@ -193,7 +209,12 @@ public sealed partial class HostGrain(
         }
         else
         {
+            var before = _mandelboxes.GetValueOrDefault(mandelbox.MandelboxId);
             _mandelboxes[mandelbox.MandelboxId] = mandelbox;
+            if (before?.State != mandelbox.State)
+            {
+                TellMove(mandelbox);
+            }
         }
 
         if (mandelbox is { Adopted: false, State: { IsAlive: true } and not MandelboxState.Running }
@@ -220,7 +241,10 @@ public sealed partial class HostGrain(
             _mandelboxes.Values.OrderBy(m => m.CreatedAt).ThenBy(m => m.MandelboxId, StringComparer.Ordinal).Select(WithPlace).ToArray());
 
     public Task<IReadOnlyList<MandelboxDescription>> ListEnded(int limit) =>
-        Task.FromResult<IReadOnlyList<MandelboxDescription>>(_ended.Reverse().Take(limit).ToArray());
+        Task.FromResult<IReadOnlyList<MandelboxDescription>>(_ended.Reverse().Take(limit).Select(ended => ended.Mandelbox).ToArray());
+
+    public Task<MandelboxTimeline?> FindEnded(string mandelboxId) =>
+        Task.FromResult(_ended.LastOrDefault(ended => ended.Mandelbox.MandelboxId == mandelboxId));
 
     public Task<string?> FindByHostPort(int hostPort, Transport transport) => Task.FromResult(_leases.FindByHostPort(hostPort, transport));
 
@@ -243,7 +267,7 @@ public sealed partial class HostGrain(
             Metrics = _figures,
             NotReady = [.. _notReady.Values],
             FailedSpinUps = _failedSpinUps,
-            Leaks = _differences,
+            Leaks = _differences.Count,
             Sandboxes = _leases.Sandboxes.Figures,
             Queue = [.. _queue.Mandelboxes],
             Waiting = warmPool.Value.Size is > 0 and var size
@@ -252,12 +276,14 @@ public sealed partial class HostGrain(
         });
     }
 
-    public Task SetStatus(HostStatus status)
+    public Task SetStatus(HostStatus status, string? reason = null)
     {
         if (_status.CanBecome(status))
         {
             LogStatus(_status, status);
+            var before = _status;
             _status = status;
+            TellStatus(before, reason);
 
             // Belongs to one drain: another one begins with a grace again.
             _refusesAssigned = false;
@@ -284,6 +310,7 @@ public sealed partial class HostGrain(
                 : null;
         if (refusal is null)
         {
+            _journal.Add(HostEventKind.Host, EventSeverity.Information, "an operator restarts the service; mandelboxes go on");
             shutdownControl.Restart();
         }
 
@@ -301,10 +328,19 @@ public sealed partial class HostGrain(
     {
         if (why is null)
         {
-            _notReady.Remove(cause);
+            if (_notReady.Remove(cause, out var gone))
+            {
+                _journal.Add(HostEventKind.Ready, EventSeverity.Information, $"no longer: {gone}");
+            }
         }
         else
         {
+            // Told once: its words may hold a figure that changes all the time.
+            if (!_notReady.ContainsKey(cause))
+            {
+                _journal.Add(HostEventKind.NotReady, EventSeverity.Error, $"not ready: {why}");
+            }
+
             _notReady[cause] = why;
         }
 
@@ -330,15 +366,18 @@ public sealed partial class HostGrain(
         return Task.CompletedTask;
     }
 
-    public Task ReportDifferences(int count)
+    public Task ReportDifferences(IReadOnlyList<Difference> differences)
     {
-        _differences = count;
+        TellDifferences(_differences, differences);
+        _differences = differences;
         return Task.CompletedTask;
     }
 
     public Task ReportGpus(IReadOnlyList<GpuDescription> gpus)
     {
+        var before = _leases.Gpus.Describe();
         _leases.Gpus.Update(gpus);
+        TellGpus(before);
         ServeQueue();
         return Task.CompletedTask;
     }
@@ -360,6 +399,11 @@ public sealed partial class HostGrain(
     private async Task<LeaseAnswer> WaitAsync(WaitingRequest waiting)
     {
         LogWaits(waiting.Request.MandelboxId, _queue.Count, waiting.Missing);
+        _journal.Add(
+            HostEventKind.Queued,
+            EventSeverity.Information,
+            $"waits at place {_queue.Count}: {waiting.Missing}",
+            waiting.Request.MandelboxId);
         using var answered = new CancellationTokenSource();
         await Task.WhenAny(waiting.Answer, Task.Delay(queue.Value.Timeout, timeProvider, answered.Token));
         await answered.CancelAsync();
@@ -394,9 +438,6 @@ public sealed partial class HostGrain(
         HostStatus.Closed => "this host is shutting down",
         _ => null,
     };
-
-    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: no lease: {Reason}")]
-    private partial void LogRefused(string mandelboxId, string reason);
 
     [LoggerMessage(LogLevel.Information, "Mandelbox {MandelboxId} waits at place {Place}: {Reason}")]
     private partial void LogWaits(string mandelboxId, int place, string reason);

@@ -12,8 +12,14 @@ namespace HostService.Grains.Lifecycle;
 /// <param name="timeout">The longest that a step without a timeout of its own may take.</param>
 /// <param name="undoTimeout">The longest that one undo without a timeout of its own may take.</param>
 /// <param name="onStep">Called before each step and each undo, with <see langword="true"/> for an undo.</param>
+/// <param name="timeline">Gets each step and each undo; null where nobody asks for them.</param>
 public sealed class StepRunner<TContext>(
-    TContext context, TimeProvider timeProvider, TimeSpan timeout, TimeSpan undoTimeout, Action<IStep<TContext>, bool>? onStep = null)
+    TContext context,
+    TimeProvider timeProvider,
+    TimeSpan timeout,
+    TimeSpan undoTimeout,
+    Action<IStep<TContext>, bool>? onStep = null,
+    StepTimeline? timeline = null)
 {
     private readonly List<IStep<TContext>> _begun = [];
     private readonly List<string> _running = [];
@@ -95,6 +101,8 @@ public sealed class StepRunner<TContext>(
             using var activity = LifecycleActivity.Source.StartActivity($"undo {step.Name}");
             var limit = step.UndoTimeout ?? undoTimeout;
             using var late = new CancellationTokenSource(limit, timeProvider);
+            var began = Begin(step, undo: true);
+            string? failure = null;
             try
             {
                 // A step that ignores its token must not take the time of the others.
@@ -109,7 +117,10 @@ public sealed class StepRunner<TContext>(
                     : exception;
                 activity?.SetStatus(ActivityStatusCode.Error, reason.Message);
                 failures.Add(new UndoFailure(step.Name, reason));
+                failure = reason.Message;
             }
+
+            End(step, undo: true, began, failure);
         }
 
         return failures;
@@ -128,6 +139,7 @@ public sealed class StepRunner<TContext>(
         using var activity = LifecycleActivity.Source.StartActivity(step.Name);
         using var late = new CancellationTokenSource(limit, timeProvider);
         using var cancelled = cancellationToken.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), late);
+        var began = Begin(step, undo: false);
         StepFailure? failure = null;
         try
         {
@@ -159,6 +171,17 @@ public sealed class StepRunner<TContext>(
             activity?.SetStatus(ActivityStatusCode.Error, failure.Reason);
         }
 
+        End(step, undo: false, began, failure?.Reason);
         return failure;
+    }
+
+    private long Begin(IStep<TContext> step, bool undo) => timeline is not null && step.IsShown ? timeline.Begin(step.Name, undo) : 0;
+
+    private void End(IStep<TContext> step, bool undo, long began, string? failure)
+    {
+        if (step.IsShown)
+        {
+            timeline?.End(step.Name, undo, began, failure);
+        }
     }
 }

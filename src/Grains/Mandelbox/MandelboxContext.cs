@@ -29,7 +29,8 @@ public sealed class MandelboxContext
         Ecs = request is null ? new EcsContainer() : null;
         Paths = new MandelboxPaths(root, mandelboxId, isEcs: request is null);
         State = new MandelboxStateMachine(mandelboxId, timeProvider, logger);
-        Steps = new StepRunner<MandelboxContext>(this, timeProvider, options.StepTimeout, options.CleanUpTimeout);
+        Timeline = new StepTimeline(timeProvider);
+        Steps = new StepRunner<MandelboxContext>(this, timeProvider, options.StepTimeout, options.CleanUpTimeout, timeline: Timeline);
     }
 
     public string MandelboxId { get; }
@@ -57,6 +58,9 @@ public sealed class MandelboxContext
     /// <summary>Runs the steps, and remembers which of them are to be undone.</summary>
     public StepRunner<MandelboxContext> Steps { get; }
 
+    /// <summary>The steps so far, for operators.</summary>
+    public StepTimeline Timeline { get; }
+
     /// <summary>The grain's own: the tasks of this life.</summary>
     public MandelboxTasks Tasks { get; } = new();
 
@@ -71,6 +75,9 @@ public sealed class MandelboxContext
 
     /// <summary>Set by <see cref="LeaseStep"/>.</summary>
     public Lease? Lease { get; set; }
+
+    /// <summary>The last lease that was released.</summary>
+    public Lease? FormerLease { get; set; }
 
     /// <summary>The last network sandbox of a lease of it that ended.</summary>
     public string? LostSandbox { get; set; }
@@ -95,6 +102,9 @@ public sealed class MandelboxContext
 
     /// <summary>Whether user configs that cannot be saved stay, and are tried again, instead of being given up.</summary>
     public bool KeepsUnsavedConfigs { get; set; }
+
+    /// <summary>The step in which its spin-up failed.</summary>
+    public string? FailedStep { get; set; }
 
     /// <summary>Faults that did not end the mandelbox.</summary>
     public List<string> Warnings { get; } = [];
@@ -144,6 +154,8 @@ public sealed class MandelboxContext
         NotReattachable = Ecs is not null ? "the ECS agent made its container"
             : Drives > 0 ? "its cloud drive would be unmounted"
             : null,
+        FailedStep = FailedStep,
+        ExitCode = Container.ExitCode,
     };
 }
 
@@ -171,6 +183,9 @@ public sealed class MandelboxContainer
 
     /// <summary>Whether it ended before anybody asked for it.</summary>
     public bool HasDied { get; set; }
+
+    /// <summary>Null while it runs, and where the engine did not say.</summary>
+    public int? ExitCode { get; set; }
 
     /// <summary>Whether the engine has reported that a process of it was killed for want of memory.</summary>
     public bool OutOfMemory { get; set; }

@@ -23,7 +23,11 @@ public sealed partial class MandelboxGrain
         // An activation with a mandelbox is never collected, however idle it is.
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         var context = new MandelboxContext(Id, request, hostOptions.Value.Root, options.Value, timeProvider, logger, aesKey);
-        context.State.Moved = () => ReportAsync(context);
+        context.State.Moved = () =>
+        {
+            MandelboxLog.OnMoved(logger, context);
+            return ReportAsync(context);
+        };
         return context;
     }
 
@@ -45,8 +49,15 @@ public sealed partial class MandelboxGrain
 
         activity?.SetStatus(ActivityStatusCode.Error, failure.Reason);
         LogSpinUpFailed(Id, failure.Step, failure.Reason, failure.Exception);
-        await EndAsync(context, EndCause.StartFailed, failure.Reason, options.Value.AnswerTimeout);
+        await EndFailedAsync(context, failure);
         return SpinUpAnswer.Failed(failure.Step, failure.Reason);
+    }
+
+    private Task EndFailedAsync(MandelboxContext context, StepFailure failure)
+    {
+        // Somebody may have ended it in the middle of a step, which did not fail then.
+        context.FailedStep = context.State.EndReason is null ? failure.Step : null;
+        return EndAsync(context, EndCause.StartFailed, failure.Reason, options.Value.AnswerTimeout);
     }
 
     private async Task<StepFailure?> RunPlanAsync(MandelboxContext context, SpinUpPlan plan, CancellationToken cancellationToken)
@@ -144,16 +155,20 @@ public sealed partial class MandelboxGrain
         Observe(end, "end");
     }
 
-    /// <summary>The kernel kills with exit code 137, as <c>docker kill</c> does: the engine knows which of the two it was.</summary>
+    /// <summary>
+    /// The kernel kills with exit code 137, as <c>docker kill</c> and <c>docker rm --force</c> do: the engine knows which of them it was.
+    /// </summary>
     private async Task EndAfterDeathAsync(MandelboxContext context, ContainerDeath death)
     {
         var outOfMemory = death.ExitCode is KilledExitCode or null && (death.OutOfMemory || context.Container.OutOfMemory);
-        if (death.ExitCode == KilledExitCode && !outOfMemory)
+        var isRemoved = false;
+        if (death.ExitCode is KilledExitCode or null && !outOfMemory)
         {
             using var late = new CancellationTokenSource(CauseTimeout, timeProvider);
             try
             {
-                outOfMemory = (await engine.InspectAsync(death.ContainerId, late.Token))?.OutOfMemory == true;
+                var container = await engine.InspectAsync(death.ContainerId, late.Token);
+                (outOfMemory, isRemoved) = (container is { OutOfMemory: true }, container is null or { IsBeingRemoved: true });
             }
             catch (Exception exception) when (exception is ContainerEngineException or OperationCanceledException)
             {
@@ -162,14 +177,15 @@ public sealed partial class MandelboxGrain
         }
 
         var code = death.ExitCode is { } known ? $" with exit code {known}" : "";
-        var cause = death.ExitCode switch
+        var (cause, reason) = death.ExitCode switch
         {
-            _ when outOfMemory => EndCause.OutOfMemory,
-            0 => EndCause.UserLeft,
-            KilledExitCode => EndCause.Killed,
-            _ => EndCause.AppExited,
+            _ when outOfMemory => (EndCause.OutOfMemory, $"its container ran out of memory and ended{code}"),
+            0 => (EndCause.UserLeft, $"its container ended{code}"),
+            _ when isRemoved => (EndCause.Removed, $"its container was removed, and ended{code}"),
+            KilledExitCode => (EndCause.Killed, $"its container ended{code}"),
+            _ => (EndCause.AppExited, $"its container ended{code}"),
         };
-        await EndAsync(context, cause, outOfMemory ? $"its container ran out of memory and ended{code}" : $"its container ended{code}");
+        await EndAsync(context, cause, reason);
     }
 
     private async Task TearDownAsync(MandelboxContext context)
@@ -231,7 +247,7 @@ public sealed partial class MandelboxGrain
             await due.CancelAsync();
             if (lifetime.ApplicationStopped.IsCancellationRequested)
             {
-                LogLeft(Id, string.Join(", ", context.Steps.ToUndo));
+                LogLeft(Id, context.State.EndCause, string.Join(", ", context.Steps.ToUndo));
                 return;
             }
 
@@ -272,7 +288,7 @@ public sealed partial class MandelboxGrain
         {
             try
             {
-                await Host.Report(description);
+                await Host.Report(description, description.State == MandelboxState.Gone ? context.Timeline.Steps : null);
                 return;
             }
             catch (Exception exception)

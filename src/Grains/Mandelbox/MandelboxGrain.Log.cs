@@ -1,6 +1,6 @@
 namespace HostService.Grains.Mandelbox;
 
-/// <summary>Log messages. Moves from state to state are logged by <see cref="MandelboxStateMachine"/>.</summary>
+/// <summary>Log messages. What a mandelbox's life comes to is logged by <see cref="MandelboxLog"/>.</summary>
 public sealed partial class MandelboxGrain
 {
     [LoggerMessage(LogLevel.Information, "Mandelbox {MandelboxId} of the last run goes on, with container {ContainerId}")]
@@ -21,8 +21,8 @@ public sealed partial class MandelboxGrain
     [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: undo of step {Step} failed again: {Reason}")]
     private partial void LogUndoFailedAgain(string mandelboxId, string step, string reason);
 
-    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId}: the service ended before the undo of these steps: {Steps}")]
-    private partial void LogLeft(string mandelboxId, string steps);
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId} ({Cause}): the service ended before the undo of these steps: {Steps}")]
+    private partial void LogLeft(string mandelboxId, EndCause? cause, string steps);
 
     [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId}: its row could not be set to DYING")]
     private partial void LogRowNotMarked(string mandelboxId, Exception exception);

@@ -20,7 +20,7 @@ public sealed partial class MandelboxGrain
         }
 
         LogSpinUpFailed(Id, failure.Step, failure.Reason, failure.Exception);
-        await EndAsync(context, EndCause.StartFailed, failure.Reason, options.Value.AnswerTimeout);
+        await EndFailedAsync(context, failure);
         return new SpinUpFailure(failure.Step, failure.Reason);
     }
 

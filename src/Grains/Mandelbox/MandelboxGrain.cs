@@ -143,6 +143,14 @@ public sealed partial class MandelboxGrain(
         var context => context.Describe(),
     };
 
+    public async Task<MandelboxTimeline?> DescribeSteps()
+    {
+        var context = _context;
+        return context is not null && await Describe() is { } mandelbox
+            ? new MandelboxTimeline(mandelbox, context.Timeline.Steps.ToArray())
+            : null;
+    }
+
     public async Task<bool> Stop(string reason, EndCause cause = EndCause.Operator)
     {
         if (_context is not { } context)
@@ -162,6 +170,7 @@ public sealed partial class MandelboxGrain(
         }
 
         context.Container.MayRun = false;
+        context.Container.ExitCode = context.Container.IsGivenUp ? null : context.Container.ExitCode ?? death.ExitCode;
         context.Tasks.RetryUndo.TrySetResult();
         if (context.State.IsAlive && !context.Container.IsGivenUp)
         {

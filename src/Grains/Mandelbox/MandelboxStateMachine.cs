@@ -55,15 +55,7 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
         var spent = timeProvider.GetElapsedTime(_movedAt);
         _phases.Add(new MandelboxPhase(next, timeProvider.GetUtcNow()));
         _movedAt = timeProvider.GetTimestamp();
-        if (EndReason is null)
-        {
-            LogMoved(mandelboxId, previous, next, (long)spent.TotalMilliseconds);
-        }
-        else
-        {
-            LogEnding(mandelboxId, previous, next, (long)spent.TotalMilliseconds, EndReason);
-        }
-
+        LogMoved(mandelboxId, previous, next, (long)spent.TotalMilliseconds);
         MandelboxMeter.Moved(previous, next, spent);
         if (next == MandelboxState.Gone && EndCause is { } cause)
         {
@@ -73,11 +65,8 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
         return Moved();
     }
 
-    [LoggerMessage(LogLevel.Information, "Mandelbox {MandelboxId}: {From} -> {To} after {Milliseconds} ms")]
+    [LoggerMessage(LogLevel.Debug, "Mandelbox {MandelboxId}: {From} -> {To} after {Milliseconds} ms")]
     private partial void LogMoved(string mandelboxId, MandelboxState from, MandelboxState to, long milliseconds);
-
-    [LoggerMessage(LogLevel.Information, "Mandelbox {MandelboxId}: {From} -> {To} after {Milliseconds} ms ({Reason})")]
-    private partial void LogEnding(string mandelboxId, MandelboxState from, MandelboxState to, long milliseconds, string reason);
 
     [LoggerMessage(LogLevel.Error, "Mandelbox {MandelboxId}: refused to move from {From} to {To}")]
     private partial void LogRefused(string mandelboxId, MandelboxState from, MandelboxState to);

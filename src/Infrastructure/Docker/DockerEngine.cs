@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Net;
+using System.Runtime.CompilerServices;
 using Docker.DotNet;
 using Docker.DotNet.Models;
 using Polly;
@@ -10,6 +12,8 @@ namespace HostService.Infrastructure.Docker;
 internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider timeProvider, ILogger<DockerEngine> logger)
     : IContainerEngine, IDisposable
 {
+    private const int PieceOfOutput = 16 * 1024;
+
     private readonly DockerOptions _options = options.Value;
     private readonly EngineConnection _connection = new(options);
 
@@ -160,6 +164,25 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
             return [.. listed.Select(DockerAnswers.Describe)];
         }, cancellationToken);
 
+    public async IAsyncEnumerable<byte[]> ReadOutputAsync(
+        string containerId, int lines, bool follow, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var what = $"read the output of the container {containerId}";
+        using var output = await OpenOutputAsync(what, containerId, lines, follow, cancellationToken);
+        if (output is null)
+        {
+            yield break;
+        }
+
+        // Not every stream ends a read when its token is cancelled; each does when it is closed.
+        await using var closing = cancellationToken.UnsafeRegister(static stream => ((MultiplexedStream)stream!).Dispose(), output);
+        var buffer = new byte[PieceOfOutput];
+        while (await ReadOutputAsync(what, output, buffer, cancellationToken) is var length and > 0)
+        {
+            yield return buffer[..length];
+        }
+    }
+
     public async Task<IContainerEventSubscription> WatchAsync(DateTimeOffset? since, CancellationToken cancellationToken) =>
         await CallAsync("watch the engine's events", _options.CallTimeout, async (client, token) =>
         {
@@ -170,6 +193,49 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
 #pragma warning restore CS0618
             return new DockerEventSubscription(stream, logger);
         }, cancellationToken);
+
+    /// <summary>Null where the engine does not know the container.</summary>
+    private async Task<MultiplexedStream?> OpenOutputAsync(
+        string what, string containerId, int lines, bool follow, CancellationToken cancellationToken)
+    {
+        var parameters = new ContainerLogsParameters
+        {
+            ShowStdout = true,
+            ShowStderr = true,
+            Follow = follow,
+            Tail = lines.ToString(CultureInfo.InvariantCulture),
+        };
+        try
+        {
+            return await CallAsync(what, _options.CallTimeout, async (client, token) =>
+            {
+                // Without a terminal each piece of the output has a head, which says where it was written to.
+                var hasTerminal = (await client.Containers.InspectContainerAsync(containerId, token)).Config.Tty;
+                return await client.Containers.GetContainerLogsAsync(containerId, hasTerminal, parameters, token);
+            }, cancellationToken);
+        }
+        catch (ContainerEngineException exception) when (exception.Failure == EngineFailure.NotFound)
+        {
+            return null;
+        }
+    }
+
+    private static async Task<int> ReadOutputAsync(
+        string what, MultiplexedStream output, byte[] buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await output.ReadOutputAsync(buffer, 0, buffer.Length, cancellationToken)).Count;
+        }
+        catch (Exception exception) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException($"Cancelled: {what}.", exception, cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            throw EngineErrors.Translate(what, exception);
+        }
+    }
 
     private static RetryStrategyOptions RemovalRetry(HttpStatusCode status, int retries) => new()
     {

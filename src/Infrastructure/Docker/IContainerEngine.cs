@@ -36,6 +36,13 @@ public interface IContainerEngine
     Task<IReadOnlyList<ContainerDescription>> ListAsync(IReadOnlyDictionary<string, string> labels, CancellationToken cancellationToken);
 
     /// <summary>
+    /// The last lines of what a container has written to its terminal, or to standard output and error, in pieces of at most 16 KiB. None
+    /// where the engine does not know the container.
+    /// </summary>
+    /// <param name="follow">Whether to go on with what it writes from then on, until it ends or the token is cancelled.</param>
+    IAsyncEnumerable<byte[]> ReadOutputAsync(string containerId, int lines, bool follow, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Subscribes to container events (<c>create</c>, <c>start</c>, <c>oom</c>, <c>die</c>, <c>destroy</c>) from <paramref name="since"/>
     /// on. Returns once the engine has accepted, so that later events are not missed. <see cref="ContainerEventStream"/> reconnects after a
     /// break.
@@ -146,6 +153,7 @@ public sealed record ContainerDescription
 
     /// <summary>It has run and has ended; false for a container that was only created.</summary>
     public bool Ended => Status is "exited" or "dead";
+    public bool IsBeingRemoved => Status is "removing";
     public int? ExitCode { get; init; }
 
     /// <summary>The id of the image that it was made from; from an inspection only.</summary>

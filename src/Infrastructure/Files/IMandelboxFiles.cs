@@ -25,6 +25,16 @@ public interface IMandelboxFiles
     /// </summary>
     void KeepLogs(string path);
 
+    /// <summary>
+    /// The last lines of the files in a directory that others can write to: at most 256 KiB of each of 20 files, by name. Links, pipes and
+    /// directories are left out. None where the directory is absent.
+    /// </summary>
+    IReadOnlyList<FileTail> ReadTails(string directory, int lines);
+
     /// <summary>Removes a directory with its content, but nothing on a file system mounted there. An absent one is no error.</summary>
     Task RemoveAsync(string path, CancellationToken cancellationToken);
 }
+
+/// <summary>The end of a file.</summary>
+/// <param name="Name">As text, with <c>?</c> for what a terminal might take for a command.</param>
+public sealed record FileTail(string Name, byte[] Content);

@@ -47,5 +47,7 @@ public sealed class MandelboxFiles(TimeProvider timeProvider) : IMandelboxFiles
         }
     }
 
+    public IReadOnlyList<FileTail> ReadTails(string directory, int lines) => FileTails.Read(directory, lines);
+
     public Task RemoveAsync(string path, CancellationToken cancellationToken) => RecursiveDelete.RemoveAsync(path, cancellationToken);
 }

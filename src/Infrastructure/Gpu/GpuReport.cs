@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -6,7 +5,7 @@ namespace HostService.Infrastructure.Gpu;
 
 /// <summary>
 /// The output of <c>host-service gpus</c>. Figures have the names and rounding of <c>nvidia-smi --query-gpu=…</c> (memory in whole MiB), so
-/// that the two can be compared. A figure that is not supported is null, or <c>-</c> in the table.
+/// that the two can be compared. A figure that is not supported is null.
 /// </summary>
 public sealed record GpuReport(
     GpuAvailability Availability,
@@ -26,26 +25,14 @@ public sealed record GpuReport(
 
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
-    /// <summary>A table for a terminal, or one line where there is nothing to list.</summary>
-    public string ToText()
+    /// <summary>One line for a terminal: the driver, or why there is nothing to list.</summary>
+    public string Summary => Availability switch
     {
-        if (Availability != GpuAvailability.Available)
-        {
-            var problem = Availability == GpuAvailability.NoLibrary ? "NVML is not installed" : "NVIDIA's driver does not answer";
-            return $"{problem}: {Detail}";
-        }
-
-        if (Gpus.Count == 0)
-        {
-            return $"NVIDIA's driver {DriverVersion} works; this machine has no GPU";
-        }
-
-        string[] header = ["GPU", "NAME", "UUID", "MEMORY MiB", "USED", "FREE", "GPU %", "MEMORY %", "ENCODERS", "FAULT"];
-        string[][] rows = [header, .. Gpus.Select(g => g.Cells())];
-        var widths = header.Select((_, column) => rows.Max(r => r[column].Length)).ToList();
-        var lines = rows.Select(r => string.Join("  ", r.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
-        return $"driver {DriverVersion ?? "-"}\n{string.Join('\n', lines)}";
-    }
+        GpuAvailability.NoLibrary => $"NVML is not installed: {Detail}",
+        not GpuAvailability.Available => $"NVIDIA's driver does not answer: {Detail}",
+        _ when Gpus.Count == 0 => $"NVIDIA's driver {DriverVersion} works; this machine has no GPU",
+        _ => $"driver {DriverVersion ?? "-"}",
+    };
 }
 
 /// <summary>One GPU, with nvidia-smi's names.</summary>
@@ -95,14 +82,6 @@ public sealed record GpuReportRow
         EncoderSessions = gpu.EncoderSessions,
         Fault = gpu.Fault,
     };
-
-    internal string[] Cells() =>
-    [
-        Cell(Index), Name ?? "-", Uuid ?? "-", Cell(MemoryTotalMiB), Cell(MemoryUsedMiB), Cell(MemoryFreeMiB), Cell(UtilizationGpu),
-        Cell(UtilizationMemory), Cell(EncoderSessions), Fault ?? "",
-    ];
-
-    private static string Cell(long? figure) => figure?.ToString(CultureInfo.InvariantCulture) ?? "-";
 
     private static long? MiB(long? bytes) => bytes / (1024 * 1024);
 }

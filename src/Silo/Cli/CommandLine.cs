@@ -4,7 +4,7 @@ using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
 
-/// <summary><c>host-service [run|status|doctor|history|spin-up|stop|drain|reclaim|upgrade|last-words|gpus|gateway|version]</c>.</summary>
+/// <summary>The commands of <c>host-service</c>.</summary>
 public static partial class CommandLine
 {
     /// <summary>Runs what the arguments ask for and returns the exit code (<see cref="ExitCodes"/>).</summary>
@@ -63,7 +63,11 @@ public static partial class CommandLine
         root.Subcommands.Add(RunCommand.Create());
         root.Subcommands.Add(StatusCommand.Create());
         root.Subcommands.Add(DoctorCommand.Create());
+        root.Subcommands.Add(PsCommand.Create());
         root.Subcommands.Add(HistoryCommand.Create());
+        root.Subcommands.Add(ExplainCommand.Create());
+        root.Subcommands.Add(EventsCommand.Create());
+        root.Subcommands.Add(LogsCommand.Create());
         root.Subcommands.Add(SpinUpCommand.Create());
         root.Subcommands.Add(StopCommand.Create());
         root.Subcommands.Add(DrainCommand.Create());
@@ -72,6 +76,7 @@ public static partial class CommandLine
         root.Subcommands.Add(LastWordsCommand.Create());
         root.Subcommands.Add(GpusCommand.Create());
         root.Subcommands.Add(GatewayCommand.Create());
+        root.Subcommands.Add(CompletionCommand.Create());
         root.Subcommands.Add(VersionCommand.Create());
         return root;
     }

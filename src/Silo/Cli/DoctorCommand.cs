@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Net;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using HostService.Silo.Doctor;
 using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
@@ -11,9 +10,6 @@ namespace HostService.Silo.Cli;
 /// <summary><c>host-service doctor</c>: whether all is well, and what to do where it is not.</summary>
 internal static class DoctorCommand
 {
-    /// <summary>As the operator's API has it.</summary>
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter() } };
-
     public static Command Create()
     {
         var command = new Command(
@@ -34,7 +30,7 @@ internal static class DoctorCommand
                     return await ServiceClient.FailedAsync(status, text);
                 }
 
-                report = JsonSerializer.Deserialize<DoctorReport>(text, Json)!;
+                report = ServiceClient.Read<DoctorReport>(text);
             }
             catch (ServiceClientException exception) when (parsed.GetValue(service.Address) is null)
             {
@@ -63,7 +59,7 @@ internal static class DoctorCommand
     {
         if (json)
         {
-            Console.WriteLine(JsonSerializer.Serialize(report, Json));
+            Console.WriteLine(JsonSerializer.Serialize(report, ServiceClient.Json));
             return;
         }
 

@@ -20,9 +20,43 @@ internal static class GpusCommand
             var options = ServiceConfigurationReader.Read(parsed.UnmatchedTokens).ReadValid<GpuOptions>(GpuOptions.Section);
             using var inventory = new NvmlGpuInventory(options.NvmlLibrary, options.ReopenAfter, TimeProvider.System);
             var report = GpuReport.From(inventory.Read());
-            Console.WriteLine(parsed.GetValue(json) ? report.ToJson() : report.ToText());
+            if (parsed.GetValue(json))
+            {
+                Console.WriteLine(report.ToJson());
+                return ExitCodes.Ended;
+            }
+
+            Screen.Write(report.Summary);
+            if (report.Gpus.Count > 0)
+            {
+                Screen.Write(Table(report));
+            }
+
             return ExitCodes.Ended;
         });
         return command;
+    }
+
+    internal static TextTable Table(GpuReport report)
+    {
+        var table = new TextTable(
+            new("GPU"),
+            new("NAME", ColumnFit.Text),
+            new("UUID", ColumnFit.Id, Dropped: 3),
+            new("MEMORY MiB"),
+            new("USED"),
+            new("FREE", Dropped: 4),
+            new("GPU %"),
+            new("MEMORY %", Dropped: 2),
+            new("ENCODERS", Dropped: 1),
+            new("FAULT", ColumnFit.Text));
+        foreach (var gpu in report.Gpus)
+        {
+            table.Add(
+                $"{gpu.Index}", gpu.Name, gpu.Uuid, $"{gpu.MemoryTotalMiB}", $"{gpu.MemoryUsedMiB}", $"{gpu.MemoryFreeMiB}",
+                $"{gpu.UtilizationGpu}", $"{gpu.UtilizationMemory}", $"{gpu.EncoderSessions}", new TextCell(gpu.Fault, Tone.Bad));
+        }
+
+        return table;
     }
 }

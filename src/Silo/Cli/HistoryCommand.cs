@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Net;
-using System.Text.Json.Nodes;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
@@ -17,23 +15,21 @@ internal static class HistoryCommand
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
             using var client = service.Client(parsed);
-            var (status, text) = await client.SendAsync(
-                HttpMethod.Get, $"/v1/history?limit={parsed.GetValue(limit)}", null, cancellationToken);
-            if (status != HttpStatusCode.OK)
+            var text = await client.GetAsync($"/v1/history?limit={parsed.GetValue(limit)}", cancellationToken);
+            if (parsed.GetValue(service.Json))
             {
-                return await ServiceClient.FailedAsync(status, text);
+                Console.WriteLine(text);
+                return ExitCodes.Ended;
             }
 
-            foreach (var mandelbox in JsonNode.Parse(text)!.AsArray().OfType<JsonNode>())
+            var gone = ServiceClient.Read<IReadOnlyList<MandelboxDescription>>(text);
+            if (gone.Count == 0)
             {
-                string?[] columns =
-                [
-                    (string?)mandelbox["since"], (string?)mandelbox["mandelboxId"], (string?)mandelbox["appName"] ?? "-",
-                    $"{mandelbox["endCause"]}: {mandelbox["endReason"]}",
-                ];
-                Console.WriteLine(string.Join("  ", columns));
+                Console.WriteLine("no mandelbox has gone since the service started");
+                return ExitCodes.Ended;
             }
 
+            Screen.Write(MandelboxTables.Gone(gone, TimeProvider.System.GetUtcNow()));
             return ExitCodes.Ended;
         }));
         return command;

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
@@ -11,6 +12,10 @@ namespace HostService.Silo.Cli;
 /// <summary>Talks to a running service, over HTTPS like every caller.</summary>
 internal sealed class ServiceClient : IDisposable
 {
+    /// <summary>As the operator's API has it.</summary>
+    public static JsonSerializerOptions Json { get; } =
+        new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter() } };
+
     private readonly HttpClient _http;
     private readonly Uri _address;
 
@@ -50,10 +55,63 @@ internal sealed class ServiceClient : IDisposable
             request.Content = JsonContent.Create(body);
         }
 
+        using var response = await SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
+        return (response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken));
+    }
+
+    /// <summary>The body of an answer; one that is no success is an exception, whose message is for the user.</summary>
+    public async Task<string> GetAsync(string path, CancellationToken cancellationToken)
+    {
+        var (status, body) = await SendAsync(HttpMethod.Get, path, null, cancellationToken);
+        return status == HttpStatusCode.OK ? body : throw new ServiceClientException(Explain(status, body));
+    }
+
+    /// <inheritdoc cref="GetAsync(string, CancellationToken)"/>
+    public async Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) =>
+        Read<T>(await GetAsync(path, cancellationToken));
+
+    /// <summary>As <see cref="GetAsync(string, CancellationToken)"/>, for a body that goes on and on. The caller disposes of it.</summary>
+    public async Task<HttpResponseMessage> OpenAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var response = await SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        if (response.StatusCode == HttpStatusCode.OK)
+        {
+            return response;
+        }
+
+        using (response)
+        {
+            throw new ServiceClientException(Explain(response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken)));
+        }
+    }
+
+    public static T Read<T>(string json) => JsonSerializer.Deserialize<T>(json, Json)!;
+
+    /// <summary>The whole id of a mandelbox that a user has named, perhaps shortened; one that lives comes before those that have gone.</summary>
+    public async Task<string> FindIdAsync(string text, bool alsoGone, CancellationToken cancellationToken)
+    {
+        foreach (var path in alsoGone ? new[] { "/v1/mandelboxes", "/v1/history" } : ["/v1/mandelboxes"])
+        {
+            var ids = (await GetAsync<IReadOnlyList<MandelboxDescription>>(path, cancellationToken)).Select(m => m.MandelboxId);
+            switch (ShortIds.Matches(text, ids))
+            {
+                case [var only]:
+                    return only;
+                case { Count: > 1 } several:
+                    throw new ServiceClientException(
+                        $"{text} may be {string.Join(", ", several.Take(5))}{(several.Count > 5 ? ", …" : "")}: give more of the id");
+            }
+        }
+
+        throw new ServiceClientException($"there is no mandelbox {text}");
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, HttpCompletionOption completion, CancellationToken cancellationToken)
+    {
         try
         {
-            using var response = await _http.SendAsync(request, cancellationToken);
-            return (response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken));
+            return await _http.SendAsync(request, completion, cancellationToken);
         }
         catch (HttpRequestException exception) when (exception.HttpRequestError == HttpRequestError.SecureConnectionError)
         {
@@ -137,5 +195,5 @@ internal sealed class ServiceClient : IDisposable
     }
 }
 
-/// <summary>The running service could not be reached.</summary>
-internal sealed class ServiceClientException(string message, Exception inner) : Exception(message, inner);
+/// <summary>The running service could not be reached, or cannot do what was asked; the message is for the user.</summary>
+internal sealed class ServiceClientException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,8 +1,6 @@
 using System.CommandLine;
-using System.Net;
 using System.Text.Json.Nodes;
 using HostService.Silo.Hosting;
-using Spectre.Console;
 
 namespace HostService.Silo.Cli;
 
@@ -16,24 +14,17 @@ internal static class StatusCommand
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
             using var client = service.Client(parsed);
-            var host = await client.SendAsync(HttpMethod.Get, "/v1/host", null, cancellationToken);
-            var mandelboxes = await client.SendAsync(HttpMethod.Get, "/v1/mandelboxes", null, cancellationToken);
-            foreach (var (status, body) in new[] { host, mandelboxes })
-            {
-                if (status != HttpStatusCode.OK)
-                {
-                    return await ServiceClient.FailedAsync(status, body);
-                }
-            }
-
+            var host = await client.GetAsync("/v1/host", cancellationToken);
+            var mandelboxes = await client.GetAsync("/v1/mandelboxes", cancellationToken);
             if (parsed.GetValue(service.Json))
             {
-                var both = new JsonObject { ["host"] = JsonNode.Parse(host.Body), ["mandelboxes"] = JsonNode.Parse(mandelboxes.Body) };
+                var both = new JsonObject { ["host"] = JsonNode.Parse(host), ["mandelboxes"] = JsonNode.Parse(mandelboxes) };
                 Console.WriteLine(both.ToJsonString());
             }
             else
             {
-                Print(JsonNode.Parse(host.Body)!, JsonNode.Parse(mandelboxes.Body)!);
+                Print(ServiceClient.Read<HostDescription>(host));
+                PsCommand.Print(ServiceClient.Read<IReadOnlyList<MandelboxDescription>>(mandelboxes));
             }
 
             return ExitCodes.Ended;
@@ -41,52 +32,27 @@ internal static class StatusCommand
         return command;
     }
 
-    private static void Print(JsonNode host, JsonNode mandelboxes)
+    private static void Print(HostDescription host)
     {
-        var head = new[] { host["identity"]?["instanceName"], host["status"], host["environment"], host["version"] };
-        Console.WriteLine(string.Join("  ", head.Select(Text)));
-        Console.WriteLine(
-            $"slots {Pool(host["slots"])}, TTYs {Pool(host["ttys"])}, "
-            + $"tcp ports {Pool(host["tcpPorts"])}, udp ports {Pool(host["udpPorts"])}");
-        foreach (var why in host["notReady"]?.AsArray() ?? [])
+        var up = RelativeTime.Lasting(TimeProvider.System.GetUtcNow() - host.StartedAt);
+        Screen.Write($"{host.Identity.InstanceName}  {host.Status}  {host.Environment}  {host.Version}  up {up}");
+        Screen.Write(
+            $"slots {TextOf(host.Slots)}, TTYs {TextOf(host.Ttys)}, tcp ports {TextOf(host.TcpPorts)}, udp ports {TextOf(host.UdpPorts)}");
+        foreach (var why in host.NotReady)
         {
-            Console.WriteLine($"not ready: {Text(why)}");
+            Screen.Write($"not ready: {why}");
         }
 
-        var list = mandelboxes as JsonArray ?? mandelboxes["mandelboxes"]?.AsArray() ?? [];
-        if (list.Count == 0)
+        foreach (var gpu in host.Gpus.Where(gpu => gpu.Unhealthy is not null))
         {
-            Console.WriteLine("no mandelboxes");
-            return;
+            Screen.Write($"GPU {gpu.Index} is out of service: {gpu.Unhealthy}");
         }
 
-        var table = new Table().Border(TableBorder.None);
-        foreach (var column in new[] { "MANDELBOX", "STATE", "APP", "USER", "TTY", "GPU", "PORTS", "SINCE" })
+        if (host.Leaks > 0)
         {
-            table.AddColumn(new TableColumn(column).NoWrap());
+            Screen.Write($"{host.Leaks} things belong to no mandelbox, or are missing of one: see 'host-service doctor'");
         }
-
-        foreach (var box in list)
-        {
-            var lease = box?["lease"];
-            var ports = (lease?["ports"]?.AsArray() ?? []).Select(p => $"{Text(p?["mandelboxPort"])}:{Text(p?["hostPort"])}");
-            table.AddRow(new[]
-            {
-                Text(box?["mandelboxId"]), Text(box?["state"]), Text(box?["appName"]), Text(box?["userId"]), Text(lease?["tty"]),
-                Text(lease?["gpuIndex"]), string.Join(' ', ports), Text(box?["since"]),
-            }.Select(Markup.Escape).ToArray());
-        }
-
-        if (Console.IsOutputRedirected)
-        {
-            // A pipe has no width; keep each row on one line.
-            AnsiConsole.Profile.Width = 1000;
-        }
-
-        AnsiConsole.Write(table);
     }
 
-    private static string Pool(JsonNode? pool) => $"{Text(pool?["used"])}/{Text(pool?["capacity"])}";
-
-    private static string Text(JsonNode? node) => node?.ToString() ?? "-";
+    private static string TextOf(PoolFigures pool) => $"{pool.Used}/{pool.Capacity}";
 }

@@ -10,7 +10,7 @@ internal static class StopCommand
     public static Command Create()
     {
         var command = new Command("stop", "End a mandelbox of a running service, or with --host the service itself.");
-        var id = new Argument<string?>("id") { Description = "The mandelbox to end.", Arity = ArgumentArity.ZeroOrOne };
+        var id = new Argument<string?>("id") { Description = "The mandelbox to end; its id may be shortened.", Arity = ArgumentArity.ZeroOrOne };
         var host = new Option<bool>("--host")
         {
             Description = "End the service (and turn the machine off, where the service manages it), after a drain as 'drain' begins one.",
@@ -43,7 +43,7 @@ internal static class StopCommand
             }
 
             using var client = service.Client(parsed);
-            var name = parsed.GetValue(id)!;
+            var name = await client.FindIdAsync(parsed.GetValue(id)!, alsoGone: false, cancellationToken);
             var (status, text) = await client.SendAsync(
                 HttpMethod.Delete, $"/v1/mandelboxes/{Uri.EscapeDataString(name)}", null, cancellationToken);
             if (status == HttpStatusCode.NoContent)

@@ -179,7 +179,7 @@ public static class HostLifecycle
 
     /// <summary>At a restart the row stays <c>ACTIVE</c>: the next run is the same host.</summary>
     private static Task MarkDrainingAsync(HostContext host, CancellationToken cancellationToken) => Task.WhenAll(
-        host.Grain.SetStatus(HostStatus.Draining),
+        host.Grain.SetStatus(HostStatus.Draining, host.Shutdown.Decisive?.Detail),
         host.LeavesMandelboxes ? Task.CompletedTask : host.Get<Registration>().MarkDrainingAsync(cancellationToken));
 
     private static async Task GraceAsync(HostContext host, CancellationToken cancellationToken)

@@ -12,7 +12,7 @@ internal abstract class LineFormatter(string name, bool forJournal) : ConsoleFor
 {
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
-        // Piece by piece: there are eight lines a mandelbox, and each string put together first is garbage.
+        // Piece by piece: each string put together first is garbage.
         var text = logEntry.Formatter(logEntry.State, logEntry.Exception);
         if (forJournal)
         {

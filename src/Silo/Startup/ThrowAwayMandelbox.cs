@@ -52,7 +52,11 @@ public sealed partial class ThrowAwayMandelbox(
         {
             Image = image,
         };
-        context.State.Moved = () => host.Report(context.Describe());
+        context.State.Moved = () =>
+        {
+            MandelboxLog.OnMoved(logger, context);
+            return host.Report(context.Describe(), context.State.Current == MandelboxState.Gone ? context.Timeline.Steps : null);
+        };
         await context.State.Moved();
         StepFailure? failure = null;
         StepFailure? left;

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using HostService.Tests.Support;
 
@@ -28,14 +29,18 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
         var status = await AskAsync("status");
         Assert.Equal(0, status.ExitCode);
         Assert.Contains("slots 1/54", status.Output, StringComparison.Ordinal);
-        Assert.Matches($@"typed\s+Running\s+{EngineFixture.DemoApp}\s.*32262:{port}", status.Output);
+        Assert.Matches($@"typed\s+Running\s+\d+s ago\s+{EngineFixture.DemoApp}\s+\d+\s+-\s+{port} ", status.Output);
+        Assert.All(status.Output.Split('\n'), line => Assert.InRange(line.Length, 1, 80));
+        Assert.Equal(status.Output.Split('\n')[^2..], (await AskAsync("ps")).Output.Split('\n'));
         var json = JsonNode.Parse((await AskAsync("status", "--json")).Output)!;
         Assert.Equal("typed", (string)json["mandelboxes"]!.AsArray().Single()!["mandelboxId"]!);
 
-        Assert.Equal((0, "typed has ended", ""), await AskAsync("stop", "typed"));
+        Assert.Equal((0, "typed has ended", ""), await AskAsync("stop", "typ"));
         Assert.Contains("no mandelboxes", (await AskAsync("status")).Output, StringComparison.Ordinal);
         var history = await AskAsync("history", "--limit", "1");
-        Assert.Matches($"^[^ ]+  typed  {EngineFixture.DemoApp}  Operator: an operator asked for it$", history.Output);
+        Assert.Matches($@"\n\d+s ago  typed      {EngineFixture.DemoApp}  \d+s     Operator  an operator asked for it$", history.Output);
+        var gone = JsonNode.Parse((await AskAsync("history", "--limit", "1", "--json")).Output)!.AsArray().Single()!;
+        Assert.Equal(("typed", "Operator"), ((string)gone["mandelboxId"]!, (string)gone["endCause"]!));
         await Service.AssertNothingIsLeftAsync();
     }
 
@@ -48,6 +53,98 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
 
         var unknown = await AskAsync("stop", "unknown");
         Assert.Equal((1, "host-service: there is no mandelbox unknown"), (unknown.ExitCode, unknown.Errors));
+        foreach (var command in new[] { "explain", "logs" })
+        {
+            Assert.Equal((1, "", "host-service: there is no mandelbox unknown"), await AskAsync(command, "unknown"));
+        }
+    }
+
+    [EngineFact]
+    public async Task An_id_may_be_shortened_where_it_is_unambiguous()
+    {
+        await Service.UpAsync("short-1");
+        await Service.UpAsync("short-2");
+
+        var ambiguous = await AskAsync("stop", "short");
+        var explained = await AskAsync("explain", "short-1");
+
+        Assert.Equal((1, "host-service: short may be short-1, short-2: give more of the id"), (ambiguous.ExitCode, ambiguous.Errors));
+        Assert.StartsWith($"short-1 ({EngineFixture.DemoApp}) runs, for ", explained.Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await AskAsync("stop", "short-1")).ExitCode);
+        Assert.Equal((0, "short-2 has ended", ""), await AskAsync("stop", "sho"));
+        await Service.AssertNothingIsLeftAsync();
+    }
+
+    [EngineFact]
+    public async Task A_living_one_is_explained_with_what_it_holds_its_steps_its_events_and_its_last_lines()
+    {
+        await Service.UpAsync("told");
+        var container = await Service.ContainerAsync("told");
+
+        var explained = (await AskAsync("explain", "told")).Output;
+        var log = await AskAsync("logs", "told", "--tail", "1");
+        var json = await AskAsync("logs", "told", "--tail", "1", "--json");
+        Assert.Equal(0, (await AskAsync("stop", "told")).ExitCode);
+
+        Assert.Matches($@"\ncontainer +{container.Id}\n", explained);
+        Assert.Matches(@"\nstart +\+.* m?s +-\n", explained);
+        Assert.Matches(@"\n\d+s ago +Mandelbox +running after ", explained);
+        Assert.Matches(@"\n  .*demo", explained);
+        Assert.Equal((0, ""), (log.ExitCode, log.Errors));
+        Assert.Equal(log.Output, (string)JsonNode.Parse(json.Output)!["line"]!);
+        Assert.StartsWith("==> demo.log <==\n", (await AskAsync("logs", "told")).Output, StringComparison.Ordinal);
+        await Service.AssertNothingIsLeftAsync();
+    }
+
+    [EngineFact]
+    public async Task Events_are_listed_and_followed()
+    {
+        await Service.UpAsync("watched");
+        var listed = await AskAsync("events", "--limit", "1");
+        Assert.Matches(@"^WHEN +KIND +MANDELBOX +EVENT\n\d+s ago +Mandelbox +watched +running after .*s$", listed.Output);
+        var json = JsonNode.Parse((await AskAsync("events", "--json", "--limit", "2")).Output)!.AsArray();
+        Assert.Equal(["Connecting", "Running"], json.Select(e => (string)e!["state"]!));
+
+        var settings = new ServiceSettings(new Dictionary<string, string> { ["Gateway__Port"] = $"{Service.Process.Address.Port}" });
+        await using var following = await ServiceProcess.LaunchAsync(settings, "events", "-f", "--limit", "1");
+        await following.Output.LineAsync("running after ").WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Equal(HttpStatusCode.NoContent, await Service.DeleteAsync("watched"));
+
+        var gone = await following.Output.LineAsync("all that it held is given back").WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Matches(@"^\d\d:\d\d:\d\d  Mandelbox  watched", gone);
+        await following.KillAsync();
+        await Service.AssertNothingIsLeftAsync();
+    }
+
+    [EngineFact]
+    public async Task Logs_are_followed_until_their_mandelbox_ends()
+    {
+        await Service.UpAsync("writes");
+        var settings = new ServiceSettings(new Dictionary<string, string> { ["Gateway__Port"] = $"{Service.Process.Address.Port}" });
+        await using var following = await ServiceProcess.LaunchAsync(settings, "logs", "writes", "-f");
+        await following.Output.LineAsync("demo").WaitAsync(TimeSpan.FromSeconds(60));
+        await DockerCommand.RunAsync(
+            Service.EngineAddress, "exec", (await Service.ContainerAsync("writes")).Id, "sh", "-c", "echo a line of its own > /proc/1/fd/1");
+
+        await following.Output.LineAsync("a line of its own").WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Equal(HttpStatusCode.NoContent, await Service.DeleteAsync("writes"));
+
+        Assert.Equal(0, await following.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        await Service.AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task A_shell_completes_commands_and_options()
+    {
+        var script = await ServiceProcess.CommandAsync(Nothing, "completion", "bash");
+        Assert.Contains("complete -F _host_service host-service", script.Output, StringComparison.Ordinal);
+        Assert.Contains("compdef _host_service host-service", (await ServiceProcess.CommandAsync(Nothing, "completion", "zsh")).Output, StringComparison.Ordinal);
+
+        var commands = await ServiceProcess.CommandAsync(Nothing, "[suggest:16]", "host-service exp");
+        var options = await ServiceProcess.CommandAsync(Nothing, "[suggest:22]", "host-service logs --fo");
+
+        Assert.Equal((0, "explain"), (commands.ExitCode, commands.Output));
+        Assert.Equal((0, "--follow"), (options.ExitCode, options.Output));
     }
 
     [Fact]
@@ -78,7 +175,11 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
 
         Assert.Equal(0, code);
         Assert.All(
-            new[] { "run", "status", "doctor", "spin-up", "stop", "drain", "gpus", "gateway", "version" },
+            new[]
+            {
+                "run", "status", "doctor", "ps", "history", "explain", "events", "logs", "spin-up", "stop", "drain", "gpus", "gateway",
+                "completion", "version",
+            },
             command => Assert.Matches($@"(?m)^  {command}\b", output));
     }
 

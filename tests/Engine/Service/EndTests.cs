@@ -139,6 +139,9 @@ public sealed class EndTests(EngineFixture engine)
         }
 
         Assert.Equal(0, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Matches(
+            $"Mandelbox cut has gone after .*: {(how == "limit" ? "DrainLimit" : "HostStopped")} \\(.*, exit code 0; app mandelboxes/demo, TTY ",
+            service.Process.Log.Text);
         await AssertCleanAsync(service);
     }
 

@@ -21,6 +21,8 @@ public sealed class LostEngineTests
         Assert.Contains("has not answered for", service.Process.Log.Text, StringComparison.Ordinal);
         Assert.False(Path.Exists(service.Settings.PrivateRoot), service.Process.Log.Text);
 
+        Assert.Contains("Mandelbox abandoned (EngineLost): the service ended before the undo", service.Process.Log.Text, StringComparison.Ordinal);
+
         // containerd may keep the container alive: what it uses stays, and the log names it.
         Assert.Contains("may still run, and use it: abandoned", service.Process.Log.Text, StringComparison.Ordinal);
         Assert.True(Directory.Exists(Path.Combine(service.Settings.Root, "abandoned", "userConfigs")), service.Process.Log.Text);

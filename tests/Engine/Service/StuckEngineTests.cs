@@ -61,6 +61,7 @@ public sealed class StuckEngineTests
         }
 
         await service.GoneAsync("struck");
+        Assert.StartsWith("its container was killed from outside", await service.CauseAsync("struck"), StringComparison.Ordinal);
         Assert.Equal(spared.Pid, (await service.ContainerAsync("spared")).Pid);
         Assert.Equal(HttpStatusCode.NoContent, await service.DeleteAsync("spared"));
         await service.AssertNothingIsLeftAsync();

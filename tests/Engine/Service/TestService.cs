@@ -118,6 +118,17 @@ public sealed class TestService : IAsyncDisposable
     /// <summary>The log tells that a mandelbox has gone, with all that it held.</summary>
     public Task GoneAsync(string id) => Process.Log.LineAsync($"Mandelbox {id}: Dying -> Gone").WaitAsync(TimeSpan.FromSeconds(60));
 
+    /// <summary>Why a mandelbox ended, as <c>host-service explain</c> says it.</summary>
+    public async Task<string> CauseAsync(string id)
+    {
+        var (code, output, errors) = await ServiceProcess.CommandAsync(
+            new Dictionary<string, string>(), "explain", id, "--json", "--address", Process.Address.ToString());
+        Assert.True(code == 0, errors);
+        var sentence = (string)JsonNode.Parse(output)!["explanation"]!;
+        Assert.Matches($@"^{id} \(.*\) ended \d+[smh] ago: ", sentence);
+        return sentence[(sentence.IndexOf(" ago: ", StringComparison.Ordinal) + " ago: ".Length)..];
+    }
+
     /// <summary>
     /// What users' mandelboxes hold by this answer of /v1/host. Each network sandbox that is ready has two TCP ports and one UDP port, and
     /// so has each mandelbox that waits, with a slot and a TTY.

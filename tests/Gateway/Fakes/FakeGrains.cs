@@ -15,6 +15,7 @@ public sealed class FakeGrains
 {
     private readonly ConcurrentDictionary<(string Grain, string Method), Func<GrainCall, Task>> _answers = new();
     private readonly ConcurrentQueue<GrainCall> _calls = new();
+    private Func<GrainCall, IAsyncEnumerable<byte[]>>? _logs;
 
     public FakeGrains()
     {
@@ -39,6 +40,13 @@ public sealed class FakeGrains
 
     public FakeGrains Host<T>(string method, T answer) => Host(method, _ => Task.FromResult(answer));
 
+    /// <summary>What mandelboxes have written.</summary>
+    public FakeGrains Logs(Func<GrainCall, IAsyncEnumerable<byte[]>> logs)
+    {
+        _logs = logs;
+        return this;
+    }
+
     public FakeGrains Doctor(DoctorReport report) =>
         On(nameof(IDoctorGrain), nameof(IDoctorGrain.Examine), _ => Task.FromResult(report));
 
@@ -48,9 +56,14 @@ public sealed class FakeGrains
         return this;
     }
 
-    private Task Answer(GrainCall call)
+    private object Answer(GrainCall call)
     {
         _calls.Enqueue(call);
+        if (call.Grain == nameof(IMandelboxLogGrain) && _logs is not null)
+        {
+            return _logs(call);
+        }
+
         return _answers.TryGetValue((call.Grain, call.Method), out var answer)
             ? answer(call)
             : throw new InvalidOperationException($"No answer was prepared for {call.Grain}.{call.Method}.");

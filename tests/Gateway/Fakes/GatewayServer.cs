@@ -9,6 +9,7 @@ using HostService.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -51,6 +52,8 @@ public sealed class GatewayServer : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
+    public RecordingShutdown Shutdown { get; private init; } = null!;
+
     public RecordingLogger<GatewayServer> Log { get; private init; } = null!;
 
     /// <summary>Loopback.</summary>
@@ -69,6 +72,7 @@ public sealed class GatewayServer : IAsyncDisposable
         DirectoryInfo directory, FakeGrains? grains, params (string Key, string Value)[] settings)
     {
         var log = new RecordingLogger<GatewayServer>();
+        var shutdown = new RecordingShutdown();
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning).AddProvider(new Logs(log));
         builder.Configuration.AddInMemoryCollection(settings.Select(s => new KeyValuePair<string, string?>(s.Key, s.Value)));
@@ -80,9 +84,10 @@ public sealed class GatewayServer : IAsyncDisposable
         builder.Services.AddSingleton<IConnectionListenerFactory, RelocatingTransport>();
         builder.Services.AddSingleton((grains ?? new FakeGrains().Mandelbox(nameof(IMandelboxGrain.SpinUp), Samples.Ready)).Factory);
         builder.Services.AddSingleton<IHostName, GatewayHost.TestHostName>();
+        builder.Services.AddSingleton<IShutdownSignal>(shutdown);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddGateway(HostEnvironment.LocalDev);
-        var server = new GatewayServer(builder.Build(), directory) { Log = log };
+        var server = new GatewayServer(builder.Build(), directory) { Log = log, Shutdown = shutdown };
         try
         {
             await server._app.StartAsync();
@@ -113,6 +118,9 @@ public sealed class GatewayServer : IAsyncDisposable
             return seen.Task;
         }
     }
+
+    /// <summary>Stops the web server, as the service does before it ends its mandelboxes: the application goes on.</summary>
+    public Task StopServerAsync() => _app.Services.GetRequiredService<IServer>().StopAsync(CancellationToken.None);
 
     /// <summary>An ordinary client at this address.</summary>
     public HttpClient Client(IPAddress from) => new(new SocketsHttpHandler

@@ -8,7 +8,7 @@ public sealed class AccessTests
 {
     private const string Secret = "the-shared-secret";
 
-    public static TheoryData<string> Guarded => new("/v1/host", "/v1/host/drain", "/v1/doctor", "/v1/history", "/v1/mandelboxes", "/v1/mandelboxes/box-1", "/v1/nothing", "/guarded");
+    public static TheoryData<string> Guarded => new("/v1/host", "/v1/host/drain", "/v1/doctor", "/v1/history", "/v1/events", "/v1/mandelboxes", "/v1/mandelboxes/box-1", "/v1/mandelboxes/box-1/timeline", "/v1/mandelboxes/box-1/logs", "/v1/leases", "/v1/nothing", "/guarded", "/ops", "/ops/mandelboxes/box-1", "/ops/ops.js");
 
     public static TheoryData<string> Monitored => new("/healthz", "/readyz", "/metrics");
 

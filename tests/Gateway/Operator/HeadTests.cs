@@ -17,6 +17,9 @@ public sealed class HeadTests
     [InlineData("/v1/mandelboxes/-", HttpStatusCode.BadRequest)]
     [InlineData("/v1/nothing", HttpStatusCode.NotFound)]
     [InlineData("/openapi/v1.json", HttpStatusCode.OK)]
+    [InlineData("/ops", HttpStatusCode.OK)]
+    [InlineData("/ops/ops.js", HttpStatusCode.OK)]
+    [InlineData("/ops/mandelboxes/-", HttpStatusCode.NotFound)]
     [InlineData("/spin_up_mandelbox", HttpStatusCode.BadRequest)]
     public async Task A_head_has_the_status_and_the_headers_of_the_get(string path, HttpStatusCode status)
     {

@@ -115,6 +115,42 @@ public sealed class OperatorTests
         Assert.Equal("The limit must be a number from 1 to 1000.", answer.RootElement.GetProperty("detail").GetString());
     }
 
+    [Theory]
+    [InlineData("", false)]
+    [InlineData("?force=false", false)]
+    [InlineData("?force=true", true)]
+    public async Task A_drain_begins_after_its_answer_and_with_force_it_is_a_stop(string query, bool isForced)
+    {
+        await using var host = await GatewayHost.LocalAsync();
+
+        Assert.Equal(HttpStatusCode.Accepted, (await host.SendAsync("POST", $"/v1/host/drain{query}", null, Loopback)).StatusCode);
+
+        var (reason, force) = await host.Shutdown.Requested;
+        Assert.Equal(isForced, force);
+        Assert.StartsWith("an operator asked for a ", reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_drain_that_nobody_understands_is_a_400()
+    {
+        await using var host = await GatewayHost.LocalAsync();
+        using var answer = await JsonAsync(await host.SendAsync("POST", "/v1/host/drain?force=1", null, Loopback), HttpStatusCode.BadRequest);
+        Assert.Equal("The value of force must be true or false.", answer.RootElement.GetProperty("detail").GetString());
+        Assert.False(host.Shutdown.Requested.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Leases_are_listed_with_their_owners()
+    {
+        IReadOnlyList<Lease> leases = [Samples.Mandelbox().Lease!];
+        await using var host = await GatewayHost.LocalAsync(new FakeGrains().Host(nameof(IHostGrain.ListLeases), leases));
+
+        using var answer = await JsonAsync(await host.SendAsync("GET", "/v1/leases", null, Loopback), HttpStatusCode.OK);
+
+        Assert.Equal(
+            ("box-1", 10), (answer.RootElement[0].GetProperty("mandelboxId").GetString(), answer.RootElement[0].GetProperty("tty").GetInt32()));
+    }
+
     [Fact]
     public async Task A_drain_is_cancelled_once_and_a_refusal_says_why()
     {
@@ -166,7 +202,7 @@ public sealed class OperatorTests
 
     [Theory]
     [InlineData("POST", "/v1/host", "GET, HEAD")]
-    [InlineData("GET", "/v1/host/drain", "DELETE")]
+    [InlineData("GET", "/v1/host/drain", "POST, DELETE")]
     [InlineData("GET", "/v1/host/restart", "POST")]
     [InlineData("DELETE", "/v1/mandelboxes", "GET, HEAD")]
     [InlineData("PUT", "/v1/mandelboxes/box-1", "GET, HEAD, DELETE")]
@@ -181,7 +217,7 @@ public sealed class OperatorTests
     }
 
     [Theory]
-    [InlineData("/v1/events")]
+    [InlineData("/v1/nothing")]
     [InlineData("/v1/")]
     [InlineData("/v1/host/more")]
     public async Task An_unknown_path_of_the_operators_side_is_a_404_as_problem_details(string path)
@@ -266,9 +302,10 @@ public sealed class OperatorTests
         [
             "/spin_up_mandelbox put", "/drain_and_shutdown post", "/set_container_dpi put", "/mount_cloud_storage post",
             "/register_docker_container_id post",
-            "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/host/drain delete", "/v1/host/restart post",
-            "/v1/doctor get", "/v1/history get", "/v1/mandelboxes get",
-            "/v1/mandelboxes/{id} get",
+            "/create_uinput_devices post", "/healthz get", "/readyz get", "/metrics get", "/v1/host get", "/v1/host/drain delete", "/v1/host/drain post", "/v1/leases get", "/v1/host/restart post",
+            "/v1/doctor get", "/v1/history get", "/v1/events get", "/v1/mandelboxes get",
+            "/v1/mandelboxes/{id} get", "/v1/mandelboxes/{id}/timeline get",
+            "/v1/mandelboxes/{id}/logs get",
             "/v1/mandelboxes/{id} delete",
         ];
         var found = paths.EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Select(o => $"{p.Name} {o.Name}")).Where(

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Text;
 using System.Threading.Channels;
 using HostService.Infrastructure.Docker;
 
@@ -17,6 +19,7 @@ public enum EngineCall
     Remove,
     Inspect,
     List,
+    Output,
     Watch,
 }
 
@@ -127,6 +130,14 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             End(container, exitCode);
         }
     }
+
+    /// <summary>Lets a container write a line.</summary>
+    public void Write(string containerIdOrName, string line) => Locked(() =>
+    {
+        (Find(containerIdOrName) ?? throw Unknown(containerIdOrName)).Output.Add(line);
+        Changed();
+        return 0;
+    });
 
     /// <summary>Breaks every event stream.</summary>
     public void BreakStreams(Exception? why = null)
@@ -277,6 +288,22 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
             .Where(d => labels.All(l => d.Labels.TryGetValue(l.Key, out var value) && (l.Value.Length == 0 || value == l.Value)))
             .ToArray(), cancellationToken);
 
+    public async IAsyncEnumerable<byte[]> ReadOutputAsync(
+        string containerId, int lines, bool follow, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var container = await Perform(EngineCall.Output, containerId, () => Find(containerId), cancellationToken);
+        for (var next = container is null ? int.MaxValue : Math.Max(0, container.Output.Count - lines); container is not null; next++)
+        {
+            await Until(_ => !follow || !container.Description.Running || next < container.Output.Count, cancellationToken);
+            if (next >= container.Output.Count)
+            {
+                yield break;
+            }
+
+            yield return Encoding.UTF8.GetBytes($"{container.Output[next]}\n");
+        }
+    }
+
     public async Task<IContainerEventSubscription> WatchAsync(DateTimeOffset? since, CancellationToken cancellationToken) =>
         await Perform(EngineCall.Watch, since?.ToString("O") ?? "", () =>
         {
@@ -394,6 +421,8 @@ public sealed class FakeContainerEngine(TimeProvider? clock = null) : IContainer
         public ContainerSpec Spec { get; } = spec;
 
         public ContainerDescription Description { get; set; } = description;
+
+        public List<string> Output { get; } = [];
     }
 
     private sealed class Subscription(ChannelReader<ContainerEvent> events, Action close) : IContainerEventSubscription

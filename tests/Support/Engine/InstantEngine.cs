@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
@@ -117,6 +118,12 @@ public sealed class InstantEngine : IAsyncDisposable
         if (path is ["events"])
         {
             await WatchAsync(context);
+            return;
+        }
+
+        if (path is ["containers", var id, "logs"] && Find(id) is { } container)
+        {
+            await WriteOutputAsync(context, container);
             return;
         }
 
@@ -272,6 +279,15 @@ public sealed class InstantEngine : IAsyncDisposable
         {
             _watchers.TryRemove(events, out _);
         }
+    }
+
+    /// <summary>One line, with the head that a piece of output has without a terminal: stream 1, and its length.</summary>
+    private static async Task WriteOutputAsync(HttpContext context, Container container)
+    {
+        var line = Encoding.UTF8.GetBytes($"This is {container.Name}.\n");
+        context.Response.ContentType = "application/vnd.docker.raw-stream";
+        await context.Response.Body.WriteAsync(new byte[] { 1, 0, 0, 0, 0, 0, 0, (byte)line.Length });
+        await context.Response.Body.WriteAsync(line);
     }
 
     private static Task AnswerAsync(HttpContext context, int status, JsonNode? body)

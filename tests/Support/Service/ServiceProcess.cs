@@ -102,10 +102,10 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     }
 
     /// <summary>Starts it and returns at once.</summary>
-    /// <param name="command">The command of <c>host-service</c>.</param>
-    public static async Task<ServiceProcess> LaunchAsync(ServiceSettings settings, string command = "run")
+    /// <param name="arguments">The command of <c>host-service</c>; none for <c>run</c>.</param>
+    public static async Task<ServiceProcess> LaunchAsync(ServiceSettings settings, params string[] arguments)
     {
-        var (keeper, pid) = await LaunchAsync([command], settings.Environment);
+        var (keeper, pid) = await LaunchAsync(arguments is [] ? ["run"] : arguments, settings.Environment);
         return new ServiceProcess(settings, keeper, pid);
     }
 
@@ -248,6 +248,9 @@ public sealed record ServiceSettings(IReadOnlyDictionary<string, string> Environ
         // Tests of containers look at those of mandelboxes only.
         ["Docker__SandboxPool"] = "0",
         ["Auth__SharedSecret"] = ServiceProcess.Secret,
+
+        // Tests wait for the moves of mandelboxes.
+        ["Logging__LogLevel__HostService"] = "Debug",
     });
 
     public ServiceSettings With(params (string Key, string Value)[] more)

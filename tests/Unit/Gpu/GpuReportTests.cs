@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using HostService.Infrastructure.Gpu;
+using HostService.Silo.Cli;
 using HostService.Tests.Support;
 
 namespace HostService.Tests.Unit.Gpu;
@@ -44,15 +45,15 @@ public sealed class GpuReportTests
     [Fact]
     public void The_table_has_a_line_for_every_gpu_and_a_dash_for_what_is_not_supported()
     {
-        var lines = GpuReport.From(Reading(Whole, new GpuInfo { Index = 1, Name = "Other" })).ToText().Split('\n');
+        var report = GpuReport.From(Reading(Whole, new GpuInfo { Index = 1, Name = "Other" }));
 
+        Assert.Equal("driver 550.54.15", report.Summary);
         Assert.Equal(
         [
-            "driver 550.54.15",
             "GPU  NAME      UUID      MEMORY MiB  USED  FREE   GPU %  MEMORY %  ENCODERS  FAULT",
-            "0    Tesla T4  GPU-8f6d  15360       2     14923  7      3         2",
-            "1    Other     -         -           -     -      -      -         -",
-        ], lines);
+            "0    Tesla T4  GPU-8f6d  15360       2     14923  7      3         2         -",
+            "1    Other     -         -           -     -      -      -         -         -",
+        ], GpusCommand.Table(report).Lines(100, isColoured: false));
     }
 
     [Theory]
@@ -61,7 +62,7 @@ public sealed class GpuReportTests
     [InlineData(GpuAvailability.Available, "NVIDIA's driver 550 works; this machine has no GPU")]
     public void A_machine_with_nothing_to_list_says_what_it_lacks(GpuAvailability availability, string text)
     {
-        Assert.Equal(text, GpuReport.From(new GpuReading(availability, "why", "550", [])).ToText());
+        Assert.Equal(text, GpuReport.From(new GpuReading(availability, "why", "550", [])).Summary);
     }
 
     // Figures that stand still must be equal; those that move may differ by what can happen between two readings.

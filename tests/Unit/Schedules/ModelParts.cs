@@ -46,6 +46,8 @@ internal sealed class ModelFiles(ScheduledHost host) : IMandelboxFiles
 
     public void KeepLogs(string path) => _directories.RemoveWhere(d => d.StartsWith(path, StringComparison.Ordinal));
 
+    public IReadOnlyList<FileTail> ReadTails(string directory, int lines) => [];
+
     public Task RemoveAsync(string path, CancellationToken cancellationToken)
     {
         host.Check(!host.IsRunning(Path.GetFileName(path)), $"{path} was removed under its running container");

@@ -370,7 +370,8 @@ internal sealed class ScheduledHost
         _sandboxes = new SandboxKeeper(engine, _grains, info, docker, options, _clock, NullLogger<SandboxKeeper>.Instance);
         _hostGrain = new HostGrain(
             info, new PublishedPorts(_engine), new NoShutdown(), new NoShutdown(), [new Recorder(this), _sandboxes], Options.Create(new WarmUpOptions()),
-            hostOptions, docker, Options.Create(new QueueOptions()), Options.Create(new WarmPoolOptions()), _clock, NullLogger<HostGrain>.Instance);
+            hostOptions, docker, Options.Create(new QueueOptions()), Options.Create(new WarmPoolOptions()),
+            new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), _clock, NullLogger<HostGrain>.Instance);
         _ = _grains.GetGrain<IHostGrain>(HostKeys.Host(InstanceName));
         _ = _hostGrain.SetStatus(HostStatus.Active);
         _events = new ContainerEventDispatcher(

@@ -42,19 +42,17 @@ public sealed partial class ConsistencyCheck(
                 findings = [.. Comparison.FindDifferences(last).Where(finding => before.Contains(finding.Thing))];
             }
 
-            await Host.ReportDifferences(findings.Count);
             Remember(findings);
+            var differences = findings
+                .Select(f => new Difference(f.Thing.Kind, f.Thing.MandelboxId, f.Thing.Name, f.Problem, _since[f.Thing].At))
+                .ToArray();
+            await Host.ReportDifferences(differences);
             if ((await Host.Describe()).Status != HostStatus.Closed)
             {
                 BeginMending(findings, last);
             }
 
-            Last =
-            [
-                .. findings.Select(f =>
-                    new Difference(f.Thing.Kind, f.Thing.MandelboxId, f.Thing.Name, f.Problem, _since[f.Thing].At)),
-            ];
-            return Last;
+            return Last = differences;
         }
         finally
         {

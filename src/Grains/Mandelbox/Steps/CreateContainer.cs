@@ -17,7 +17,7 @@ public sealed class CreateContainer(
     {
         var spec = ContainerSpecs.Build(context, owner, environment, capabilities);
         _name = spec.Name;
-        (context.Container.Id, context.Container.MayRun) = (null, true);
+        (context.Container.Id, context.Container.MayRun, context.Container.ExitCode) = (null, true, null);
 
         // Not cancelled with the step: the engine would finish the call all the same, and nobody would know of the container.
         _creating = engine.CreateAsync(spec, CancellationToken.None);

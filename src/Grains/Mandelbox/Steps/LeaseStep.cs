@@ -47,6 +47,7 @@ public sealed class LeaseStep(
         if ((context.Lease?.Id ?? _leaseId) is { } id)
         {
             await host.ReleaseLease(context.MandelboxId, id);
+            context.FormerLease = context.Lease ?? context.FormerLease;
             (context.Lease, context.Waiting, _leaseId) = (null, null, null);
         }
     }

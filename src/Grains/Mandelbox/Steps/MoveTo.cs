@@ -9,6 +9,8 @@ public sealed class MoveTo(MandelboxState state) : IStep<MandelboxContext>
 
     public string Name => "state";
 
+    public bool IsShown => false;
+
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
         if (!_isDone)

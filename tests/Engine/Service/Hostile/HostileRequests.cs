@@ -20,8 +20,8 @@ internal static class HostileRequests
         "/spin_up_mandelbox", "/drain_and_shutdown", "/set_container_dpi", "/mount_cloud_storage", "/register_docker_container_id",
         "/create_uinput_devices", "/v1/host", "/v1/host/drain", "/v1/host/restart", "/v1/mandelboxes", "/v1/mandelboxes/..%2f..%2fetc",
         "/v1/mandelboxes/%00", "/v1/doctor", "/v1/history?limit=-1", "/v1/history?limit=99999999999999999999", "/v1/nothing", "/healthz",
-        "/readyz", "/metrics", "/openapi/v1.json", "/dashboard", "/", "/%ff%fe", "//", "/spin_up_mandelbox/", "/SPIN_UP_MANDELBOX",
-        "/spin_up_mandelbox?a=b#c", "/../../etc/passwd", $"/{new string('a', 5000)}",
+        "/readyz", "/metrics", "/openapi/v1.json", "/dashboard", "/ops", "/ops/mandelboxes/%00", "/", "/%ff%fe", "//",
+        "/spin_up_mandelbox/", "/SPIN_UP_MANDELBOX", "/spin_up_mandelbox?a=b#c", "/../../etc/passwd", $"/{new string('a', 5000)}",
     ];
 
     private static readonly string[] Fields =

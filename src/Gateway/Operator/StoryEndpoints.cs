@@ -1,0 +1,82 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace HostService.Gateway.Operator;
+
+/// <summary>A mandelbox's life, while it lives and after it.</summary>
+/// <param name="Mandelbox">As it is, or was at the end.</param>
+/// <param name="Steps">Of its spin-up and its end so far.</param>
+/// <param name="Events">As far as they are kept, the oldest first.</param>
+public sealed record MandelboxStory(
+    MandelboxDescription Mandelbox, IReadOnlyList<TimelineStep> Steps, IReadOnlyList<HostEvent> Events);
+
+/// <summary><c>/v1/mandelboxes/{id}/timeline</c> and <c>/logs</c>: what happened to one mandelbox, and what it has written.</summary>
+internal static class StoryEndpoints
+{
+    public static RouteHandlerBuilder MapTimeline(this IEndpointRouteBuilder v1) => v1
+        .MapGet("/mandelboxes/{id}/timeline", async (string id, GrainCalls grains) =>
+        {
+            if (!IsKnown(id))
+            {
+                return Problems.BadRequest(MandelboxIds.Fault(id, "id")!);
+            }
+
+            if (await FindAsync(id, grains) is not { } found)
+            {
+                return Problems.NoMandelbox();
+            }
+
+            var events = await grains.WithTimeout(grains.Host.ListEvents(HostEvents.Kept, id));
+            return Results.Ok(new MandelboxStory(
+                found.Mandelbox, found.Steps, OfLastLife(events, hasGone: found.Mandelbox.State == MandelboxState.Gone)));
+        })
+        .WithName("timeline")
+        .WithSummary("A mandelbox, or the last one of this id that has gone, with the steps of its spin-up and its end, and its events.")
+        .Produces<MandelboxStory>();
+
+    public static RouteHandlerBuilder MapLogs(this IEndpointRouteBuilder v1) => v1
+        .MapGet("/mandelboxes/{id}/logs", async (string id, string? tail, string? follow, GrainCalls grains, HttpContext context) =>
+        {
+            if (!IsKnown(id))
+            {
+                return Problems.BadRequest(MandelboxIds.Fault(id, "id")!);
+            }
+
+            if (!OperatorEndpoints.TryParse(tail, MandelboxLogs.UsualLines, MandelboxLogs.MostLines, out var lines))
+            {
+                return Problems.BadRequest($"tail must be a number of lines from 1 to {MandelboxLogs.MostLines}");
+            }
+
+            if (!bool.TryParse(follow ?? bool.FalseString, out var follows))
+            {
+                return Problems.BadRequest("value of follow must be true or false");
+            }
+
+            if (await FindAsync(id, grains) is null)
+            {
+                return Problems.NoMandelbox();
+            }
+
+            return await LogText.BeginAsync(grains.Logs(id).Read(lines, follows), StreamEnd.Of(context));
+        })
+        .WithName("logs")
+        .WithSummary(
+            "The last lines that a mandelbox has written (tail, 1 to 5000): its container's output, or what one that has gone has left in "
+            + "its directory of logs. With follow=true it goes on with what a living one writes, until it ends.")
+        .Produces<string>(StatusCodes.Status200OK, "text/plain");
+
+    /// <summary>Whether there may be one in the history: also the host's own.</summary>
+    internal static bool IsKnown(string id) => MandelboxIds.IsOurs(id) || id == MandelboxIds.WarmUp;
+
+    /// <summary>Without those of earlier mandelboxes that had the same id.</summary>
+    private static IReadOnlyList<HostEvent> OfLastLife(IReadOnlyList<HostEvent> events, bool hasGone)
+    {
+        var ends = events.Index().Where(e => e.Item.State == MandelboxState.Gone).Select(e => e.Index).ToList();
+        return ends.SkipLast(hasGone ? 1 : 0).ToList() is [.., var last] ? [.. events.Skip(last + 1)] : events;
+    }
+
+    /// <summary>One that lives, or else the last of this id that has gone.</summary>
+    private static async Task<MandelboxTimeline?> FindAsync(string id, GrainCalls grains) =>
+        await grains.WithTimeout(grains.Mandelbox(id).DescribeSteps()) ?? await grains.WithTimeout(grains.Host.FindEnded(id));
+}

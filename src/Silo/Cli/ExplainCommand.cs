@@ -1,0 +1,102 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using HostService.Gateway.Operator;
+using HostService.Silo.Hosting;
+
+namespace HostService.Silo.Cli;
+
+/// <summary><c>host-service explain</c>: what a mandelbox is doing, or why it ended, with all that is known of it.</summary>
+internal static class ExplainCommand
+{
+    private const int LogLines = 10;
+
+    public static Command Create()
+    {
+        var command = new Command(
+            "explain",
+            "Say what a mandelbox is doing, or why it ended: in a sentence, then what it holds, each step of its spin-up and its end, its "
+            + "events, and the last lines that it has written.");
+        var id = new Argument<string>("id") { Description = "The mandelbox, living or gone; its id may be shortened." };
+        command.Arguments.Add(id);
+        var service = new ServiceOptions().AddTo(command);
+        command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
+        {
+            using var client = service.Client(parsed);
+            var whole = await client.FindIdAsync(parsed.GetValue(id)!, alsoGone: true, cancellationToken);
+            var text = await client.GetAsync($"/v1/mandelboxes/{whole}/timeline", cancellationToken);
+            var log = await LogAsync(client, whole, cancellationToken);
+            var story = ServiceClient.Read<MandelboxStory>(text);
+            var now = TimeProvider.System.GetUtcNow();
+            var sentence = Explanation.Of(story.Mandelbox, now);
+            if (parsed.GetValue(service.Json))
+            {
+                var all = JsonNode.Parse(text)!.AsObject();
+                (all["explanation"], all["log"]) = (sentence, log);
+                Console.WriteLine(all.ToJsonString());
+            }
+            else
+            {
+                Print(story, sentence, log, now);
+            }
+
+            return ExitCodes.Ended;
+        }));
+        return command;
+    }
+
+    /// <summary>An engine that does not answer must not keep the rest from whoever asks why.</summary>
+    private static async Task<string> LogAsync(ServiceClient client, string id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await client.GetAsync($"/v1/mandelboxes/{id}/logs?tail={LogLines}", cancellationToken);
+        }
+        catch (ServiceClientException exception)
+        {
+            return $"(it could not be read: {exception.Message})";
+        }
+    }
+
+    private static void Print(MandelboxStory story, string sentence, string log, DateTimeOffset now)
+    {
+        Screen.Write(sentence);
+        foreach (var warning in story.Mandelbox.Warnings)
+        {
+            Screen.Write($"warning: {warning}");
+        }
+
+        var facts = new TextTable(new TextColumn(""), new TextColumn("", ColumnFit.Text));
+        foreach (var (name, value) in FactsOf(story.Mandelbox))
+        {
+            facts.Add(new TextCell(name, Tone.Faint), value);
+        }
+
+        Console.WriteLine();
+        Screen.Write(facts, hasHeader: false);
+        Console.WriteLine();
+        Screen.Write(MandelboxTables.Steps(new MandelboxTimeline(story.Mandelbox, story.Steps)));
+        Console.WriteLine();
+        Screen.Write(MandelboxTables.Events(story.Events, now, ofOne: true));
+        Console.WriteLine();
+        Console.WriteLine(log.Length == 0 ? "It has written nothing." : "The last lines that it has written:");
+        foreach (var line in log.Split('\n').Select(line => line.TrimEnd()).Where(line => line.Length > 0))
+        {
+            Console.WriteLine($"  {TextTable.Clean(line)}");
+        }
+    }
+
+    private static IEnumerable<(string Name, string? Value)> FactsOf(MandelboxDescription mandelbox)
+    {
+        var lease = mandelbox.Lease;
+        yield return ("state", $"{mandelbox.State}");
+        yield return ("user", mandelbox.UserId);
+        yield return ("session", $"{mandelbox.SessionId}");
+        yield return ("TTY", $"{lease?.Tty}");
+        yield return ("GPU", lease is { GpuIndex: >= 0 and var gpu } ? $"{gpu}" : null);
+        yield return ("ports", string.Join(", ", (lease?.Ports ?? []).Select(
+            p => $"{p.MandelboxPort}/{p.Transport.ToString().ToLowerInvariant()} on {p.HostPort}")));
+        yield return ("sandbox", lease?.Sandbox);
+        yield return ("container", mandelbox.ContainerId);
+        yield return ("exit code", $"{mandelbox.ExitCode}");
+    }
+}

@@ -1,0 +1,34 @@
+namespace HostService.Silo.Cli;
+
+/// <summary>Standard output, which may be a terminal.</summary>
+internal static class Screen
+{
+    /// <summary>Of lines that go to a pipe or a file.</summary>
+    private const int PipedWidth = 80;
+
+    private const int NarrowestTerminal = 40;
+
+    /// <summary>Colours are for terminals, unless NO_COLOR says otherwise (no-color.org).</summary>
+    public static bool IsColoured { get; } = !Console.IsOutputRedirected
+        && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
+        && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
+
+    public static int Width => Console.IsOutputRedirected ? PipedWidth : Math.Max(Console.WindowWidth, NarrowestTerminal);
+
+    public static void Write(TextTable table, bool hasHeader = true)
+    {
+        foreach (var line in table.Lines(Width, IsColoured, hasHeader))
+        {
+            Console.WriteLine(line);
+        }
+    }
+
+    /// <summary>Sentences, in lines as wide as the terminal.</summary>
+    public static void Write(string text)
+    {
+        foreach (var line in TextTable.Wrap(text, Width))
+        {
+            Console.WriteLine(line);
+        }
+    }
+}
