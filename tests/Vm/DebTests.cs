@@ -6,7 +6,7 @@ namespace HostService.Tests.Vm;
 [Collection(VmCollection.Name)]
 public sealed class DebTests(PackageMachine machine) : IClassFixture<PackageMachine>, IAsyncLifetime
 {
-    private const string Installed = "dpkg-query -W -f '${Version} ${db:Status-Abbrev}' host-service";
+    private const string Installed = "dpkg-query -W -f '${Version} ${db:Status-Status}' host-service";
 
     /// <summary>For what unpacks the package or starts the binary: the machine is emulated.</summary>
     private static readonly TimeSpan SlowTimeout = TimeSpan.FromMinutes(6);
@@ -87,7 +87,7 @@ public sealed class DebTests(PackageMachine machine) : IClassFixture<PackageMach
 
         var restarts = await DpkgAsync($"-i {PackageMachine.Second}");
         Assert.Contains("the new version is ready", restarts, StringComparison.Ordinal);
-        Assert.Equal("99.0.0 ii ", await machine.MustAsync(Installed));
+        Assert.Equal("99.0.0 installed", await machine.MustAsync(Installed));
         Assert.NotEqual(run, await RunAsync());
         Assert.Equal(container, await ContainerAsync("kept"));
         Assert.Contains(
@@ -98,7 +98,7 @@ public sealed class DebTests(PackageMachine machine) : IClassFixture<PackageMach
         var refused = await machine.RunAsync("dpkg -r host-service 2>&1", SlowTimeout);
         Assert.NotEqual(0, refused.Code);
         Assert.Contains("host-service drain", refused.Output, StringComparison.Ordinal);
-        Assert.Equal("99.0.0 ii ", await machine.MustAsync(Installed));
+        Assert.Equal("99.0.0 installed", await machine.MustAsync(Installed));
         Assert.Equal(container, await ContainerAsync("kept"));
 
         await machine.MustAsync("curl -fsSk -X DELETE https://127.0.0.1:4678/v1/mandelboxes/kept", SlowTimeout);
