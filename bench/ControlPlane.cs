@@ -17,7 +17,7 @@ internal static class ControlPlane
     public static async Task RunAsync(Report report)
     {
         await using var engine = await InstantEngine.StartAsync(seed: 0);
-        await using var service = await ServiceUnderMeasure.StartAsync(engine.Endpoint, sandboxes: 0);
+        await using var service = await ServiceUnderMeasure.StartAsync(engine.Endpoint, sandboxes: 0, isInMemory: true);
         await MeasureAsync(service, Callers[^1], WarmUp);
         foreach (var callers in Callers)
         {

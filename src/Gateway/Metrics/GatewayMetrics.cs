@@ -16,6 +16,12 @@ public static class GatewayMetrics
     // Wider than OpenTelemetry's own for seconds: a step of a spin-up may take minutes.
     private static readonly double[] DurationBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
+    /// <summary>
+    /// The most combinations of labels of one metric; those beyond are counted together. OpenTelemetry takes the memory for all of them at
+    /// once, and its own limit of 2,000 makes that five megabytes.
+    /// </summary>
+    private const int CardinalityLimit = 300;
+
     /// <summary>Keeps the host's figures fresh for an exporter that is not <c>/metrics</c>.</summary>
     public static IServiceCollection AddHostMetricsRefresh(this IServiceCollection services) =>
         services.AddHostedService<HostMetricsRefresh>();
@@ -49,11 +55,15 @@ public static class GatewayMetrics
         });
     }
 
-    private static MetricStreamConfiguration? ViewOf(Instrument instrument, IMeterFactory own) => instrument switch
+    private static MetricStreamConfiguration ViewOf(Instrument instrument, IMeterFactory own) => instrument switch
     {
         // Another host in this process, as in tests, has meters of its own.
         { Meter.Scope: { } scope } when !ReferenceEquals(scope, own) => MetricStreamConfiguration.Drop,
-        Histogram<double> { Unit: "s", Advice: null } => new ExplicitBucketHistogramConfiguration { Boundaries = DurationBounds },
-        _ => null,
+        Histogram<double> { Unit: "s", Advice: null } => new ExplicitBucketHistogramConfiguration
+        {
+            Boundaries = DurationBounds,
+            CardinalityLimit = CardinalityLimit,
+        },
+        _ => new MetricStreamConfiguration { CardinalityLimit = CardinalityLimit },
     };
 }

@@ -30,8 +30,13 @@ public sealed class PortPool
     /// <summary>One past the last.</summary>
     public const int End = 49151;
 
+    private const ushort NotInPool = ushort.MaxValue;
+
+    /// <summary>The free ports, then those that are held.</summary>
     private readonly ushort[] _free;
-    private readonly Dictionary<ushort, int> _positions;
+
+    /// <summary>By port: its place in <see cref="_free"/>. An array, because a dictionary of all ports takes a megabyte.</summary>
+    private readonly ushort[] _positions = new ushort[ushort.MaxValue + 1];
     private readonly Dictionary<ushort, string> _owners = [];
     private readonly HashSet<ushort> _reserved;
     private readonly Func<ushort, bool> _isFreeOnMachine;
@@ -48,10 +53,10 @@ public sealed class PortPool
         _random = random;
         _free = [.. Enumerable.Range(First, End - First).Select(p => (ushort)p).Where(p => !_reserved.Contains(p))];
         _freeCount = _free.Length;
-        _positions = new Dictionary<ushort, int>(_free.Length);
+        Array.Fill(_positions, NotInPool);
         for (var i = 0; i < _free.Length; i++)
         {
-            _positions.Add(_free[i], i);
+            _positions[_free[i]] = (ushort)i;
         }
     }
 
@@ -128,7 +133,7 @@ public sealed class PortPool
         }
 
         _owners.Remove(port);
-        if (_positions.TryGetValue(port, out var position))
+        if (_positions[port] is var position and not NotInPool)
         {
             Swap(position, _freeCount);
             _freeCount++;
@@ -140,7 +145,7 @@ public sealed class PortPool
     private void Assign(string owner, ushort port)
     {
         _owners.Add(port, owner);
-        if (_positions.TryGetValue(port, out var position))
+        if (_positions[port] is var position and not NotInPool)
         {
             _freeCount--;
             Swap(position, _freeCount);
@@ -150,7 +155,7 @@ public sealed class PortPool
     private void Swap(int a, int b)
     {
         (_free[a], _free[b]) = (_free[b], _free[a]);
-        _positions[_free[a]] = a;
-        _positions[_free[b]] = b;
+        _positions[_free[a]] = (ushort)a;
+        _positions[_free[b]] = (ushort)b;
     }
 }

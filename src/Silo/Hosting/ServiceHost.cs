@@ -121,7 +121,11 @@ public static class ServiceHost
             silo.UseLocalhostClustering(orleans.SiloPort, orleans.ExternalClients ? orleans.GatewayPort : 0);
 
             // One silo knows its own activations; a cache would keep the ids of mandelboxes that ended long ago.
-            silo.Configure<GrainDirectoryOptions>(o => o.CachingStrategy = GrainDirectoryOptions.CachingStrategyType.None);
+            silo.Configure<GrainDirectoryOptions>(o =>
+            {
+                o.CachingStrategy = GrainDirectoryOptions.CachingStrategyType.None;
+                o.CacheSize = 1000;
+            });
             if (dashboard.EnabledIn(environment))
             {
                 silo.AddDashboard();
