@@ -24,6 +24,7 @@ test|apparmor_parser|apparmor|checking and loading the mandelbox profile
 test|cc|gcc|compiling the fake GPU library
 test|/usr/include/stdio.h|libc6-dev|compiling the fake GPU library
 test|python3|python3|packets as a container could send them; running the scripts of the AMI that configure Docker
+test|promtool|prometheus|checking the metrics, and the alerts on them, as Prometheus does
 test|jq|jq|running the scripts of the AMI that configure the service
 test|packer|packer|validating the template of the AMI
 test|/usr/lib/postgresql/*/bin/postgres|postgresql|a temporary database

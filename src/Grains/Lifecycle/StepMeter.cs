@@ -27,9 +27,9 @@ internal static class StepMeter
     {
         var (name, action) = (Tag("step", step.Replace(' ', '_')), Tag("action", undo ? "undo" : "do"));
         Durations.Record(took.TotalSeconds, name, action);
-        if (fault is { } kind)
+        if (fault is { } reason)
         {
-            Failures.Add(1, name, action, Tag("kind", MetricLabels.Of(kind)));
+            Failures.Add(1, name, action, Tag("reason", MetricLabels.Of(reason)));
         }
     }
 

@@ -39,5 +39,5 @@ public sealed class HeartbeatMonitor
         .Select(heartbeat => (heartbeat.To, Age: heartbeat.Age()))
         .Where(heartbeat => heartbeat.Age is not null)
         .Select(heartbeat => new Measurement<double>(
-            heartbeat.Age!.Value.TotalSeconds, new KeyValuePair<string, object?>("to", heartbeat.To)));
+            heartbeat.Age!.Value.TotalSeconds, new KeyValuePair<string, object?>("receiver", heartbeat.To)));
 }

@@ -81,10 +81,10 @@ public sealed class MetricsTests
             """host_service_spin_up_duration_seconds_count{result="ready",way="cold"} 1""",
             """host_service_spin_up_duration_seconds_count{result="refused",way="cold"} 1""",
             """host_service_spin_up_duration_seconds_count{result="failed",way="cold"} 1""",
-            """host_service_step_failures_total{action="do",kind="refused",step="lease"} 1""",
+            """host_service_step_failures_total{action="do",reason="refused",step="lease"} 1""",
             """host_service_mandelbox_ends_total{cause="operator"} 1""");
         Assert.Contains(
-            """host_service_step_failures_total{action="do",kind="engine",step="image"} 1""", await LinesAsync(service));
+            """host_service_step_failures_total{action="do",reason="engine",step="image"} 1""", await LinesAsync(service));
     }
 
     private static Task<ServiceProcess> StartAsync(
@@ -125,6 +125,7 @@ public sealed class MetricsTests
         using var promtool = Process.Start(new ProcessStartInfo(Needs.Program("promtool")!, ["check", "metrics"])
         {
             RedirectStandardInput = true,
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;

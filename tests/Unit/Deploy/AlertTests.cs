@@ -130,6 +130,7 @@ public sealed partial class AlertTests
         using var promtool = Process.Start(new ProcessStartInfo(Needs.Program("promtool")!, arguments)
         {
             WorkingDirectory = Folder,
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;

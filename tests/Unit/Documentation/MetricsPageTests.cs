@@ -1,7 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Reflection;
 using HostService.Gateway.Metrics;
-using HostService.GrainInterfaces;
 using HostService.Grains.Host;
 using HostService.Infrastructure;
 using HostService.Silo.Hosting;
