@@ -1,6 +1,6 @@
 #!/bin/sh
-# firewall.sh start|stop|status|check: drops the packets of mandelboxes that must not arrive (B35). The unit host-service-firewall runs it at boot.
-# The service has a copy, and runs "start" when it starts and every 30 s, in case somebody flushed the rules.
+# firewall.sh start|repair|stop|status|check: drops the packets of mandelboxes that must not arrive (B35). The unit host-service-firewall runs it at boot.
+# The service has a copy, and runs "repair" when it starts and every 30 s, in case somebody flushed the rules.
 #
 #   127.0.0.0/8                      to or from. With route_localnet=1, which the ECS agent needs, the kernel hands such packets from a
 #                                    container to programs that listen on the host's loopback only, such as Orleans' silo, which has no
@@ -15,7 +15,8 @@
 # table. What the host itself sends enters on lo, if at all, and is let through.
 #
 # start adds the rules that are missing, and prints them, one a line; the others stay in force meanwhile. stop removes them all. Both may be
-# repeated. check prints what start would add, and Docker's own rule for published ports where that is missing, and changes nothing.
+# repeated. check prints what start would add, and Docker's own rule for published ports where that is missing, and changes nothing. repair
+# does as start, and prints Docker's rule as well, which only Docker can load.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 chain=HOST-SERVICE
@@ -52,13 +53,13 @@ has_ipv6() { [ -e /proc/net/if_inet6 ] && v6 -S PREROUTING >/dev/null 2>&1; }
 
 command=${1:-}
 case $command in
-  start | check)
+  start | repair | check)
     command -v iptables >/dev/null || { echo 'iptables is not installed (Debian and Ubuntu: apt-get install iptables)' >&2; exit 1; }
     # Says so when it may not.
     v4 -S PREROUTING >/dev/null
     add v4 '-d 127.0.0.0/8' '-s 127.0.0.0/8' '-d 169.254.169.254' '-d 169.254.170.2'
     if has_ipv6; then add v6 '-d fd00:ec2::254'; fi
-    if [ "$command" = check ] && ! iptables -w 10 -t nat -S PREROUTING | grep -q -e '-j DOCKER'; then
+    if [ "$command" != start ] && ! iptables -w 10 -t nat -S PREROUTING | grep -q -e '-j DOCKER'; then
       echo 'nat PREROUTING -j DOCKER'
     fi
     ;;
@@ -71,7 +72,7 @@ case $command in
     if has_ipv6; then v6 -S $chain; fi
     ;;
   *)
-    echo "usage: $0 start|stop|status|check" >&2
+    echo "usage: $0 start|repair|stop|status|check" >&2
     exit 2
     ;;
 esac

@@ -27,6 +27,7 @@ test|python3|python3|packets as a container could send them; running the scripts
 release|python3|python3|the bill of materials
 test,release|dpkg-deb|dpkg|the package
 test,release|lintian|lintian|checking the package
+test|promtool|prometheus|checking the metrics, and the alerts on them, as Prometheus does
 test|jq|jq|running the scripts of the AMI that configure the service
 test|packer|packer|validating the template of the AMI
 test|/usr/lib/postgresql/*/bin/postgres|postgresql|a temporary database

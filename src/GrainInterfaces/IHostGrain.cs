@@ -276,6 +276,15 @@ public sealed record HostDescription
     /// How many mandelboxes are to wait for users, and how many of these do not yet; null where none are configured.
     /// </summary>
     [Id(17)] public PoolFigures? Waiting { get; init; }
+
+    /// <summary>How many spin-ups may wait in <see cref="Queue"/>; 0: none.</summary>
+    [Id(18)] public int QueueCapacity { get; init; }
+
+    /// <summary>For example <c>1.0.0</c>.</summary>
+    [Id(19)] public string VersionNumber { get; init; } = "";
+
+    /// <summary>The git commit of the build, 40 hexadecimal digits; empty outside a repository.</summary>
+    [Id(20)] public string Commit { get; init; } = "";
 }
 
 /// <summary>The machine's figures (B33). A figure that could not be read is null.</summary>

@@ -19,6 +19,12 @@ public sealed record HostInfo
     /// <summary>As <c>host-service version</c> prints it.</summary>
     public string Version { get; init; } = "";
 
+    /// <summary>For example <c>1.0.0</c>.</summary>
+    public string VersionNumber { get; init; } = "";
+
+    /// <summary>The git commit of the build, 40 hexadecimal digits; empty outside a repository.</summary>
+    public string Commit { get; init; } = "";
+
     public DateTimeOffset StartedAt { get; init; }
 
     /// <summary>The GPUs at start-up; empty on a host that has none.</summary>

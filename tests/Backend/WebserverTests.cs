@@ -45,6 +45,25 @@ public sealed class WebserverTests : IDisposable
     }
 
     [Fact]
+    public async Task The_age_is_that_of_the_last_heartbeat_that_the_webserver_accepted()
+    {
+        await using var server = await LoopbackServer.StartAsync(Accept);
+        using var webserver = Webserver(server.Url);
+        Assert.Null(webserver.SinceAccepted);
+        var run = webserver.RunAsync(_stop.Token);
+        await _clock.TimerSetAsync(IsPause);
+        await server.DisposeAsync();
+
+        _clock.Advance(TimeSpan.FromSeconds(65));
+        await _clock.TimerSetAsync(IsPause);
+        Assert.Equal(TimeSpan.FromSeconds(65), webserver.SinceAccepted);
+
+        await _stop.CancelAsync();
+        await run;
+        Assert.Null(webserver.SinceAccepted);
+    }
+
+    [Fact]
     public async Task The_dying_heartbeat_is_sent_once_and_none_follows_it()
     {
         await using var server = await LoopbackServer.StartAsync(Accept);

@@ -291,6 +291,8 @@ internal sealed class HostRun : IPower, IWebserver
     /// <summary>Makes the loop of the webserver's heartbeat fail.</summary>
     public void FailLoop() => _loop.SetException(new InvalidOperationException("a fault of ours"));
 
+    public TimeSpan? SinceAccepted { get; set; }
+
     public Task RunAsync(CancellationToken cancellationToken) => _loop.Task.WaitAsync(cancellationToken);
 
     public Task SendDyingHeartbeatAsync(CancellationToken cancellationToken)

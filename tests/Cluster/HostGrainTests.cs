@@ -43,6 +43,19 @@ public sealed class HostGrainTests
     }
 
     [Fact]
+    public async Task A_host_without_a_healthy_gpu_is_not_ready()
+    {
+        var gpu = new GpuDescription { Index = 0, Name = "T4", Uuid = "GPU-0" };
+        await using var cluster = await new HostCluster { Gpus = [gpu] }.StartAsync();
+
+        await cluster.Host.ReportGpus(new[] { gpu with { Unhealthy = "XID 79" } });
+        Assert.Equal(["all 1 GPUs are out of service: GPU 0: XID 79"], (await cluster.Host.Describe()).NotReady);
+
+        await cluster.Host.ReportGpus(new[] { gpu });
+        Assert.Empty((await cluster.Host.Describe()).NotReady);
+    }
+
+    [Fact]
     public async Task Causes_of_not_being_ready_are_listed_until_they_are_removed()
     {
         await using var cluster = await new HostCluster().StartAsync();

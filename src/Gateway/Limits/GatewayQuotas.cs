@@ -24,7 +24,7 @@ internal sealed partial class GatewayQuotas
         var limits = options.Value;
         Connections = new(limits.MaxConnections, limits.MaxConnectionsPerAddress, trusted, Refusing("connections"));
         Requests = new(limits.MaxRequests, limits.MaxRequestsPerAddress, trusted, Refusing("requests"));
-        BodyBytes = new(limits.MaxBodyBytes, limits.MaxBodyBytesPerAddress, trusted, Refusing("body bytes"));
+        BodyBytes = new(limits.MaxBodyBytes, limits.MaxBodyBytesPerAddress, trusted, Refusing("body bytes", "body_bytes"));
     }
 
     /// <summary>Open connections, from before their TLS handshake on.</summary>
@@ -36,12 +36,13 @@ internal sealed partial class GatewayQuotas
     /// <summary>Bytes of memory for request bodies, beyond the small buffer that every request has.</summary>
     public ClientQuota BodyBytes { get; }
 
-    private Action<IPAddress?> Refusing(string limit)
+    /// <param name="label">In metrics, where it is not the same.</param>
+    private Action<IPAddress?> Refusing(string limit, string? label = null)
     {
         var lines = new LogLineLimit(1, _timeProvider);
         return address =>
         {
-            _refusals.Add(1, new KeyValuePair<string, object?>("limit", limit));
+            _refusals.Add(1, new KeyValuePair<string, object?>("limit", label ?? limit));
             if (lines.TryTake(out var leftOut))
             {
                 Refused(_logger, address, limit, leftOut);

@@ -22,6 +22,8 @@ public static class GatewayMetrics
     /// </summary>
     private const int CardinalityLimit = 300;
 
+    private const string CountSuffix = ".count";
+
     /// <summary>Keeps the host's figures fresh for an exporter that is not <c>/metrics</c>.</summary>
     public static IServiceCollection AddHostMetricsRefresh(this IServiceCollection services) =>
         services.AddHostedService<HostMetricsRefresh>();
@@ -59,6 +61,13 @@ public static class GatewayMetrics
     {
         // Another host in this process, as in tests, has meters of its own.
         { Meter.Scope: { } scope } when !ReferenceEquals(scope, own) => MetricStreamConfiguration.Drop,
+        // Prometheus' tools take a name that ends with _count for a part of a histogram.
+        { Meter.Name: "System.Runtime" } when instrument.Name.EndsWith(CountSuffix, StringComparison.Ordinal) =>
+            new MetricStreamConfiguration
+            {
+                Name = $"{instrument.Name[..^CountSuffix.Length]}.current",
+                CardinalityLimit = CardinalityLimit,
+            },
         Histogram<double> { Unit: "s", Advice: null } => new ExplicitBucketHistogramConfiguration
         {
             Boundaries = DurationBounds,

@@ -52,11 +52,12 @@ internal sealed partial class HostMetrics
         Add("host_service.start_time", "s", "When the service started, in seconds since 1970.", h => Seconds(h.StartedAt));
         Add("host_service.ready", null, "Whether work can be taken, as /readyz says.", h => Readiness.Reasons(h).Count == 0 ? 1 : 0);
         Add("host_service.status", null, "1 for the status that the host has.", s => Enum.GetValues<HostStatus>()
-            .Select(status => new Measurement<double>(s.Host.Status == status ? 1 : 0, Tag("status", Lower(status)))));
+            .Select(status => new Measurement<double>(s.Host.Status == status ? 1 : 0, Tag("status", MetricLabels.Of(status)))));
         Add("host_service.mandelboxes", null, "Mandelboxes by state.", s => Enum.GetValues<MandelboxState>()
             .Where(state => state != MandelboxState.Gone)
-            .Select(state => new Measurement<double>(s.Mandelboxes.Count(m => m.State == state), Tag("state", Lower(state)))));
+            .Select(state => new Measurement<double>(s.Mandelboxes.Count(m => m.State == state), Tag("state", MetricLabels.Of(state)))));
         Add("host_service.queued_spin_ups", null, "Spin-ups that wait because nothing is free.", h => h.Queue.Count);
+        Add("host_service.queue_capacity", null, "Spin-ups that may wait at a time; further ones are refused.", h => h.QueueCapacity);
         Add(
             "host_service.failed_spin_ups", null, "Spin-ups that failed in a row through this host or its engine.",
             h => h.FailedSpinUps);
@@ -127,12 +128,13 @@ internal sealed partial class HostMetrics
     private static Measurement<double> Info(HostDescription host) => new(
         1,
         Tag("ami_id", host.Identity.AmiId),
+        Tag("commit", host.Commit),
         Tag("environment", host.Environment),
         Tag("instance_id", host.Identity.InstanceId),
         Tag("instance_name", host.Identity.InstanceName),
         Tag("instance_type", host.Identity.InstanceType),
         Tag("region", host.Identity.Region),
-        Tag("version", host.Version));
+        Tag("version", host.VersionNumber));
 
     private static IEnumerable<Measurement<double>> Pools(HostDescription host, Func<PoolFigures, double> figure) =>
     [
@@ -147,9 +149,6 @@ internal sealed partial class HostMetrics
     private static double Seconds(DateTimeOffset time) => time.ToUnixTimeMilliseconds() / 1000.0;
 
     private static KeyValuePair<string, object?> Tag(string name, string value) => new(name, value);
-
-    private static string Lower<TEnum>(TEnum value)
-        where TEnum : struct, Enum => value.ToString().ToLowerInvariant();
 
     [LoggerMessage(LogLevel.Warning, "Metrics of the host are left out: its grain does not answer")]
     private static partial void LogUnanswered(ILogger logger, Exception exception);

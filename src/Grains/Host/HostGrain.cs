@@ -257,6 +257,8 @@ public sealed partial class HostGrain(
             Status = _status,
             Environment = info.Environment.Name,
             Version = info.Version,
+            VersionNumber = info.VersionNumber,
+            Commit = info.Commit,
             StartedAt = info.StartedAt,
             Ttys = _leases.Ttys,
             TcpPorts = _leases.TcpPorts,
@@ -270,6 +272,7 @@ public sealed partial class HostGrain(
             Leaks = _differences.Count,
             Sandboxes = _leases.Sandboxes.Figures,
             Queue = [.. _queue.Mandelboxes],
+            QueueCapacity = queue.Value.Capacity,
             Waiting = warmPool.Value.Size is > 0 and var size
                 ? new PoolFigures(size, size - Math.Min(size, WaitingWithLease().Count(m => m.State == MandelboxState.Waiting)))
                 : null,
@@ -379,7 +382,7 @@ public sealed partial class HostGrain(
         _leases.Gpus.Update(gpus);
         TellGpus(before);
         ServeQueue();
-        return Task.CompletedTask;
+        return SetNotReady("gpus", _leases.Gpus.WhyNone);
     }
 
     /// <summary>Hands the lease of the mandelbox over that has waited for longest; null where none of the app waits.</summary>

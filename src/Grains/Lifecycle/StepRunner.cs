@@ -12,7 +12,7 @@ namespace HostService.Grains.Lifecycle;
 /// <param name="timeout">The longest that a step without a timeout of its own may take.</param>
 /// <param name="undoTimeout">The longest that one undo without a timeout of its own may take.</param>
 /// <param name="onStep">Called before each step and each undo, with <see langword="true"/> for an undo.</param>
-/// <param name="timeline">Gets each step and each undo; null where nobody asks for them.</param>
+/// <param name="timeline">Gets each step and each undo, which are also measured; null where nobody asks for them.</param>
 public sealed class StepRunner<TContext>(
     TContext context,
     TimeProvider timeProvider,
@@ -102,7 +102,7 @@ public sealed class StepRunner<TContext>(
             var limit = step.UndoTimeout ?? undoTimeout;
             using var late = new CancellationTokenSource(limit, timeProvider);
             var began = Begin(step, undo: true);
-            string? failure = null;
+            Exception? failure = null;
             try
             {
                 // A step that ignores its token must not take the time of the others.
@@ -117,10 +117,10 @@ public sealed class StepRunner<TContext>(
                     : exception;
                 activity?.SetStatus(ActivityStatusCode.Error, reason.Message);
                 failures.Add(new UndoFailure(step.Name, reason));
-                failure = reason.Message;
+                failure = reason;
             }
 
-            End(step, undo: true, began, failure);
+            End(step, undo: true, began, failure?.Message, failure is null ? null : StepMeter.Of(failure));
         }
 
         return failures;
@@ -141,13 +141,18 @@ public sealed class StepRunner<TContext>(
         using var cancelled = cancellationToken.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), late);
         var began = Begin(step, undo: false);
         StepFailure? failure = null;
+        StepFault? fault = null;
         try
         {
             var result = await step.DoAsync(context, late.Token);
-            failure = result.Failure is { } why ? new StepFailure(step.Name, why) : null;
+            if (result.Failure is { } why)
+            {
+                (failure, fault) = (new StepFailure(step.Name, why), StepFault.Refused);
+            }
         }
         catch (OperationCanceledException) when (late.IsCancellationRequested)
         {
+            fault = cancellationToken.IsCancellationRequested ? StepFault.Cancelled : StepFault.Timeout;
             failure = new StepFailure(
                 step.Name,
                 cancellationToken.IsCancellationRequested
@@ -156,7 +161,7 @@ public sealed class StepRunner<TContext>(
         }
         catch (Exception exception)
         {
-            failure = new StepFailure(step.Name, exception.Message, exception);
+            (failure, fault) = (new StepFailure(step.Name, exception.Message, exception), StepMeter.Of(exception));
         }
         finally
         {
@@ -171,17 +176,18 @@ public sealed class StepRunner<TContext>(
             activity?.SetStatus(ActivityStatusCode.Error, failure.Reason);
         }
 
-        End(step, undo: false, began, failure?.Reason);
+        End(step, undo: false, began, failure?.Reason, fault);
         return failure;
     }
 
     private long Begin(IStep<TContext> step, bool undo) => timeline is not null && step.IsShown ? timeline.Begin(step.Name, undo) : 0;
 
-    private void End(IStep<TContext> step, bool undo, long began, string? failure)
+    private void End(IStep<TContext> step, bool undo, long began, string? failure, StepFault? fault)
     {
-        if (step.IsShown)
+        if (timeline is not null && step.IsShown)
         {
-            timeline?.End(step.Name, undo, began, failure);
+            timeline.End(step.Name, undo, began, failure);
+            StepMeter.Ended(step.Name, undo, timeProvider.GetElapsedTime(began), fault);
         }
     }
 }

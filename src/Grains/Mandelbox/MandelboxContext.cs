@@ -49,6 +49,9 @@ public sealed class MandelboxContext
     /// <summary>Whether this life starts a container of its own: none waits, or the adoption of one has failed.</summary>
     public bool StartsCold { get; set; }
 
+    /// <summary>Whether one of its app waited when it got its lease.</summary>
+    public bool FoundWaiting { get; set; }
+
     /// <summary>The mandelbox that this one, which waits, is promised to.</summary>
     public string? PromisedTo { get; set; }
 

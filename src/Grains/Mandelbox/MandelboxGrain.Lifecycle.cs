@@ -37,15 +37,19 @@ public sealed partial class MandelboxGrain
     private async Task<SpinUpAnswer> SpinUpAsync(MandelboxContext context, SpinUpPlan plan)
     {
         using var activity = LifecycleActivity.StartTrace("spin up", Id);
+        var began = timeProvider.GetTimestamp();
         await ReportAsync(context);
         if (await context.Tasks.TrackAsync(RunAsync(context, token => RunPlanAsync(context, plan, token))) is not { } failure)
         {
+            MandelboxMeter.SpunUp(SpinUpResult.Ready, WayOf(context), timeProvider.GetElapsedTime(began));
             await ReportSpinUpAsync(null);
             return SpinUpAnswer.Ready(context.Access);
         }
 
         // An end that somebody asked for is no fault of the host; a container that ended by itself is.
-        if (SpinUpFaults.IsHosts(failure) && (context.State.EndReason is null || context.Container.HasDied))
+        var isEnded = context.State.EndReason is not null && !context.Container.HasDied;
+        var result = isEnded ? SpinUpResult.Ended : SpinUpFaults.IsHosts(failure) ? SpinUpResult.Failed : SpinUpResult.Refused;
+        if (result == SpinUpResult.Failed)
         {
             await ReportSpinUpAsync(new SpinUpFailure(failure.Step, failure.Reason));
         }
@@ -53,8 +57,14 @@ public sealed partial class MandelboxGrain
         activity?.SetStatus(ActivityStatusCode.Error, failure.Reason);
         LogSpinUpFailed(Id, failure.Step, failure.Reason, failure.Exception);
         await EndFailedAsync(context, failure);
+        MandelboxMeter.SpunUp(result, WayOf(context), timeProvider.GetElapsedTime(began));
         return SpinUpAnswer.Failed(failure.Step, failure.Reason);
     }
+
+    private static SpinUpWay WayOf(MandelboxContext context) =>
+        context is { FoundWaiting: true, StartsCold: false } ? SpinUpWay.Warm
+        : (context.Lease ?? context.FormerLease)?.Sandbox is not null ? SpinUpWay.Sandbox
+        : SpinUpWay.Cold;
 
     private Task EndFailedAsync(MandelboxContext context, StepFailure failure)
     {
@@ -72,6 +82,7 @@ public sealed partial class MandelboxGrain
 
         if (context.Waiting is not null)
         {
+            context.FoundWaiting = true;
             if (await context.Steps.RunAsync(plan.Adoption, cancellationToken) is not { } failed)
             {
                 return await context.Steps.RunAsync([.. plan.BesideStart, .. plan.AfterStart], cancellationToken);

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using HostService.Infrastructure.Linux.Systemd;
 
 namespace HostService.Infrastructure.Docker;
@@ -15,8 +16,20 @@ public sealed partial class ContainerEventStream(
     TimeProvider timeProvider,
     ILogger<ContainerEventStream> logger)
 {
+    private const long Never = -1;
+
     /// <summary>After a break, events are requested from this long before the last one.</summary>
     private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(5);
+
+    private static readonly Meter Meter = new("HostService");
+
+    private static long _reconnects;
+
+    /// <summary>Observed: a counter that begins with its first reconnect would hide that one from an alert.</summary>
+    private static readonly ObservableCounter<long> Reconnects = Meter.CreateObservableCounter(
+        "host_service.engine.reconnects",
+        static () => Interlocked.Read(ref _reconnects),
+        description: "How often the stream of the engine's events was connected again after a break.");
 
     private readonly DockerOptions _options = options.Value;
     private readonly EventDeduplicator _duplicates = new(Overlap);
@@ -25,6 +38,8 @@ public sealed partial class ContainerEventStream(
     private volatile bool _running;
     private volatile bool _connected;
     private volatile bool _startingEngine;
+    private bool _hasBeenConnected;
+    private long _incompleteSince = Never;
 
     /// <summary>Whether events arrive now.</summary>
     public bool IsConnected => _connected;
@@ -36,6 +51,25 @@ public sealed partial class ContainerEventStream(
     public TimeSpan LongestPause =>
         _options.CallTimeout
         + (_startingEngine ? systemdOptions.Value.StartTimeout : Longer(_options.KeepAlive, _options.MaxReconnectDelay));
+
+    /// <summary>
+    /// Why what the grains know may be out of date although the stream is connected: no event, ping or comparison has come to its end for
+    /// longer than <see cref="LongestPause"/>, or a missed event has not been made up for. Null while it is up to date.
+    /// </summary>
+    public string? WhyBehind
+    {
+        get
+        {
+            var incompleteSince = Interlocked.Read(ref _incompleteSince);
+            return !_running ? null
+                : SinceProgress is var idle && idle > LongestPause
+                    ? $"the container engine's events have made no progress for {idle.TotalSeconds:0} s"
+                : incompleteSince != Never && timeProvider.GetElapsedTime(incompleteSince) is var missing && missing > LongestPause
+                    ? $"the container engine's events have been incomplete for {missing.TotalSeconds:0} s: the comparison with its "
+                        + "containers fails"
+                : null;
+        }
+    }
 
     /// <summary>Watchdog probe: fails when the stream hangs.</summary>
     public Task ProveProgressAsync(CancellationToken cancellationToken) => !_running || SinceProgress <= LongestPause
@@ -107,6 +141,12 @@ public sealed partial class ContainerEventStream(
             await using var events = await engine.WatchAsync(since, cancellationToken);
             await ReconcileAsync(handler, cancellationToken);
             _connected = true;
+            if (_hasBeenConnected)
+            {
+                Interlocked.Increment(ref _reconnects);
+            }
+
+            _hasBeenConnected = true;
             LogConnected(_options.Endpoint, since);
             await ReadAsync(events, handler, cancellationToken);
             throw new InvalidOperationException("Reading events does not end without an error.");
@@ -177,12 +217,14 @@ public sealed partial class ContainerEventStream(
         {
             await handler.ReconcileAsync(cancellationToken);
             _reconciliation.Completed(succeeded: true);
+            Interlocked.Exchange(ref _incompleteSince, Never);
         }
         catch (Exception e) when (e is not ContainerEngineException && !cancellationToken.IsCancellationRequested)
         {
             // A fault of the handler does not end the connection: events go on. (A fault of the engine does.)
             LogHandlerFailed("the reconciliation with the list of containers", e);
             _reconciliation.Completed(succeeded: false);
+            MarkIncomplete();
         }
     }
 
@@ -197,6 +239,7 @@ public sealed partial class ContainerEventStream(
             // No single event ends the loop. A reconciliation makes up for it.
             LogHandlerFailed($"{containerEvent.Action} of container {containerEvent.ContainerId}", e);
             _reconciliation.Request();
+            MarkIncomplete();
         }
     }
 
@@ -227,6 +270,8 @@ public sealed partial class ContainerEventStream(
     }
 
     private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
+
+    private void MarkIncomplete() => Interlocked.CompareExchange(ref _incompleteSince, timeProvider.GetTimestamp(), Never);
 
     private void Progress() => Interlocked.Exchange(ref _progressAt, timeProvider.GetTimestamp());
 

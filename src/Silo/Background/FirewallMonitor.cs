@@ -12,6 +12,14 @@ public sealed partial class FirewallMonitor(
     ILogger<FirewallMonitor> logger)
 {
     private string? _fault;
+    private EngineRule _engineRule;
+
+    private enum EngineRule
+    {
+        NeverSeen,
+        Loaded,
+        Gone,
+    }
 
     /// <summary>
     /// For start-up. A deployed host that cannot load the firewall must not start: being not ready would not keep mandelboxes away, since
@@ -22,7 +30,8 @@ public sealed partial class FirewallMonitor(
     {
         try
         {
-            var loaded = await firewall.LoadAsync(cancellationToken);
+            // The engine, which starts later, loads a rule of its own.
+            var loaded = OwnOf(await firewall.LoadAsync(cancellationToken));
             if (loaded.Count > 0)
             {
                 LogLoaded(loaded);
@@ -41,8 +50,8 @@ public sealed partial class FirewallMonitor(
         while (true)
         {
             await Task.Delay(options.Value.CheckInterval, timeProvider, cancellationToken);
-            var fault = await CheckAsync(cancellationToken);
-            yield return fault is not null && running.Value.IsDeployed ? $"the firewall is not loaded: {fault}" : null;
+            var why = await CheckAsync(cancellationToken);
+            yield return running.Value.IsDeployed ? why : null;
         }
     }
 
@@ -53,10 +62,12 @@ public sealed partial class FirewallMonitor(
         {
             var missing = await firewall.LoadAsync(cancellationToken);
             _fault = null;
-            if (missing.Count > 0)
+            if (OwnOf(missing) is { Count: > 0 } own)
             {
-                LogLoadedAgain(missing);
+                LogLoadedAgain(own);
             }
+
+            return WhyNotForwarded(missing.FirstOrDefault(IsEngines));
         }
         catch (FirewallException exception)
         {
@@ -67,14 +78,36 @@ public sealed partial class FirewallMonitor(
             }
         }
 
-        return _fault;
+        return $"the firewall is not loaded: {_fault}";
     }
+
+    /// <summary>An engine that is set to leave iptables alone has never loaded the rule.</summary>
+    private string? WhyNotForwarded(string? missing)
+    {
+        var isGone = missing is not null && _engineRule != EngineRule.NeverSeen;
+        if (isGone && _engineRule == EngineRule.Loaded)
+        {
+            LogNotForwarded(missing!);
+        }
+
+        _engineRule = missing is null ? EngineRule.Loaded : isGone ? EngineRule.Gone : EngineRule.NeverSeen;
+        return isGone
+            ? $"clients may not reach mandelboxes: the engine's rule {missing} is gone; restart the engine once no mandelbox runs"
+            : null;
+    }
+
+    private static IReadOnlyList<string> OwnOf(IReadOnlyList<string> rules) => [.. rules.Where(rule => !IsEngines(rule))];
+
+    private static bool IsEngines(string rule) => rule.StartsWith(IFirewall.EngineRule, StringComparison.Ordinal);
 
     [LoggerMessage(LogLevel.Information, "Firewall rules loaded: {Rules}")]
     private partial void LogLoaded(IReadOnlyList<string> rules);
 
     [LoggerMessage(LogLevel.Warning, "Firewall rules were missing and are loaded again: {Rules}")]
     private partial void LogLoadedAgain(IReadOnlyList<string> rules);
+
+    [LoggerMessage(LogLevel.Error, "The engine's rule {Rule} is gone, so clients may not reach mandelboxes")]
+    private partial void LogNotForwarded(string rule);
 
     [LoggerMessage(LogLevel.Warning, "Firewall not loaded, so mandelboxes may reach the host's loopback and credentials: {Reason}")]
     private partial void LogNotLoaded(string reason);

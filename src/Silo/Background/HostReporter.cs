@@ -7,8 +7,8 @@ using HostService.Infrastructure.Metrics;
 namespace HostService.Silo.Background;
 
 /// <summary>
-/// Reports metrics, GPUs, the firewall, the disk and the engine's connection to the host's grain, and the grain's state to systemd. The
-/// reading happens here, so that it never takes a turn of the grain.
+/// Reports metrics, GPUs, the firewall, the disk, the heartbeats and the engine's connection to the host's grain, and the grain's state to
+/// systemd. The reading happens here, so that it never takes a turn of the grain.
 /// </summary>
 public sealed class HostReporter(
     IGrainFactory grains,
@@ -21,6 +21,7 @@ public sealed class HostReporter(
     FirewallMonitor firewall,
     SpinUpProbe spinUps,
     DiskMonitor disk,
+    HeartbeatMonitor heartbeats,
     ConsistencyMonitor consistency,
     StatusLine statusLine,
     TimeProvider timeProvider,
@@ -58,6 +59,7 @@ public sealed class HostReporter(
         while (!cancellationToken.IsCancellationRequested)
         {
             await _consumer.TryAsync("engine", ReportEngineAsync, cancellationToken);
+            await _consumer.TryAsync("heartbeats", () => Host.SetNotReady("heartbeat", heartbeats.WhyOld()), cancellationToken);
             await _consumer.TryAsync("status", ReportToSystemdAsync, cancellationToken);
             await Task.WhenAny(Task.Delay(StatusInterval, timeProvider, cancellationToken));
         }
@@ -69,7 +71,7 @@ public sealed class HostReporter(
         _engineSeen |= events.IsConnected;
         if (_engineSeen)
         {
-            await Host.SetNotReady("engine", events.IsConnected ? null : "the container engine does not answer");
+            await Host.SetNotReady("engine", events.IsConnected ? events.WhyBehind : "the container engine does not answer");
         }
     }
 

@@ -164,6 +164,7 @@ public static class ServiceHost
         services.AddSingleton<DaemonReloadMonitor>();
         services.AddSingleton<FirewallMonitor>();
         services.AddSingleton<DiskMonitor>();
+        services.AddSingleton<HeartbeatMonitor>();
         services.AddSingleton<ConsistencyMonitor>();
         services.AddSingleton<MachineChecks>();
         services.AddSingleton<IDoctor, HostDoctor>();

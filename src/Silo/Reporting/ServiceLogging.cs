@@ -34,6 +34,8 @@ public static class ServiceLogging
             o.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
         });
         logging.AddErrorReporting();
+        builder.Services.AddMetrics();
+        builder.Services.AddSingleton<ILoggerProvider, LogLineCounter>();
         builder.Services.AddValidatedOptions<LogFormatOptions>(LogFormatOptions.Section);
         builder.Services.AddValidatedOptions<ErrorReportingOptions>(ErrorReportingOptions.Section);
     }

@@ -71,6 +71,8 @@ public sealed class HostIdentityProvider(
             Environment = running.Value,
             Root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(host.Value.Root)),
             Version = ServiceVersion.Line,
+            VersionNumber = ServiceVersion.Number,
+            Commit = ServiceVersion.Commit,
             StartedAt = timeProvider.GetUtcNow(),
             Gpus = gpus ?? [],
             MandelboxesPerGpu = gpu.Value.MandelboxesPerGpu,

@@ -9,7 +9,6 @@ namespace HostService.Silo.Startup;
 public sealed partial class WarmUp
 {
     private const int Times = 2;
-    private static readonly Meter Meter = new("HostService");
 
     private readonly ThrowAwayMandelbox _mandelbox;
     private readonly ISystemd _systemd;
@@ -19,10 +18,15 @@ public sealed partial class WarmUp
     private readonly TimeSpan?[] _took = new TimeSpan?[Times];
 
     public WarmUp(
-        ThrowAwayMandelbox mandelbox, ISystemd systemd, IOptions<WarmUpOptions> options, TimeProvider timeProvider, ILogger<WarmUp> logger)
+        ThrowAwayMandelbox mandelbox,
+        ISystemd systemd,
+        IOptions<WarmUpOptions> options,
+        IMeterFactory meters,
+        TimeProvider timeProvider,
+        ILogger<WarmUp> logger)
     {
         (_mandelbox, _systemd, _options, _timeProvider, _logger) = (mandelbox, systemd, options.Value, timeProvider, logger);
-        Meter.CreateObservableGauge(
+        meters.Create("HostService.WarmUp").CreateObservableGauge(
             "host_service.warm_up.duration", Measure, "s", "How long each throw-away mandelbox of the start took, its removal included.");
     }
 

@@ -65,6 +65,7 @@ public sealed class FirewallTests
         Assert.True(await network.IsAnsweredAsync("127.0.0.1", port));
         Assert.Equal(all, await FindMissingAsync(network));
         Assert.Equal([.. await LoadAsync(network), Engines], all);
+        Assert.Equal([Engines], await AskAsync(network, firewall => firewall.LoadAsync(CancellationToken.None)));
         Assert.Equal([Engines], await FindMissingAsync(network));
 
         await network.OnHostAsync("iptables", "-w", "-t", "nat", "-N", "DOCKER");
@@ -125,8 +126,10 @@ public sealed class FirewallTests
         Assert.DoesNotContain("HOST-SERVICE", await network.OnHostAsync("ip6tables-save"), StringComparison.Ordinal);
     }
 
-    private static Task<IReadOnlyList<string>> LoadAsync(HostAndContainer network) =>
-        AskAsync(network, firewall => firewall.LoadAsync(CancellationToken.None));
+    /// <summary>The rules that were loaded, without the engine's, which only the engine can load.</summary>
+    private static async Task<IReadOnlyList<string>> LoadAsync(HostAndContainer network) =>
+        [.. (await AskAsync(network, firewall => firewall.LoadAsync(CancellationToken.None)))
+            .Where(rule => !rule.StartsWith(IFirewall.EngineRule, StringComparison.Ordinal))];
 
     private static Task<IReadOnlyList<string>> FindMissingAsync(HostAndContainer network) =>
         AskAsync(network, firewall => firewall.FindMissingAsync(CancellationToken.None));

@@ -8,6 +8,8 @@ namespace HostService.Tests.Unit.Background;
 
 public sealed class FirewallMonitorTests
 {
+    private const string Engines = IFirewall.EngineRule + "PREROUTING -j DOCKER";
+
     private readonly ManualClock _clock = new();
     private readonly RecordingLogger<FirewallMonitor> _log = new();
     private readonly FakeFirewall _firewall = new();
@@ -76,6 +78,37 @@ public sealed class FirewallMonitorTests
                 "Warning: Firewall rules were missing and are loaded again: a",
             ],
             _log.Lines);
+    }
+
+    [Fact]
+    public async Task A_deployed_host_is_not_ready_while_the_engines_rule_for_published_ports_is_gone()
+    {
+        Answers(Loaded(Engines), Loaded(), Loaded(Engines, "a"), Loaded(Engines), Loaded());
+        var monitor = Monitor(HostEnvironment.Prod);
+
+        await monitor.LoadAsync(CancellationToken.None);
+
+        const string Gone = "clients may not reach mandelboxes: the engine's rule nat PREROUTING -j DOCKER is gone; restart the engine once no "
+            + "mandelbox runs";
+        Assert.Equal([null, Gone, Gone, null], await ChecksAsync(monitor, 4));
+        Assert.Equal(
+            [
+                "Warning: Firewall rules were missing and are loaded again: a",
+                "Error: The engine's rule nat PREROUTING -j DOCKER is gone, so clients may not reach mandelboxes",
+            ],
+            _log.Lines);
+    }
+
+    [Fact]
+    public async Task An_engine_that_leaves_iptables_alone_is_no_fault()
+    {
+        Answers(Loaded(Engines));
+        var monitor = Monitor(HostEnvironment.Prod);
+
+        await monitor.LoadAsync(CancellationToken.None);
+
+        Assert.Equal([null, null], await ChecksAsync(monitor, 2));
+        Assert.Empty(_log.Lines);
     }
 
     private static Func<IReadOnlyList<string>> Loaded(params string[] rules) => () => rules;

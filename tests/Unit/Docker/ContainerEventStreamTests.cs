@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Linux.Systemd;
@@ -253,6 +254,73 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_stream_that_hangs_is_behind_until_it_goes_on()
+    {
+        await RunAsync();
+        Assert.Null(_stream!.WhyBehind);
+        using (var held = _engine.Hold(EngineCall.Ping))
+        {
+            await AdvanceFromWaitAsync(10);
+            await held.Entered;
+            _clock.Advance(_stream.LongestPause + TimeSpan.FromSeconds(1));
+
+            Assert.Equal("the container engine's events have made no progress for 26 s", _stream.WhyBehind);
+        }
+
+        await _clock.TimerSetAsync(_options.KeepAlive).WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Null(_stream.WhyBehind);
+    }
+
+    [Fact]
+    public async Task A_stream_is_behind_while_a_lost_event_has_not_been_made_up_for()
+    {
+        await RunAsync();
+        _handler.FailOn = "lost";
+        _engine.Emit(Happening("die", "lost"));
+        await CompareInVainAsync(connections: 2, 4);
+        await CompareInVainAsync(connections: 3, 8);
+        Assert.Null(_stream!.WhyBehind);
+
+        await CompareInVainAsync(connections: 4, 10, 6);
+        Assert.Equal(
+            "the container engine's events have been incomplete for 28 s: the comparison with its containers fails", _stream.WhyBehind);
+
+        foreach (var seconds in new[] { 10, 10, 10 })
+        {
+            await AdvanceFromWaitAsync(seconds);
+        }
+
+        await _handler.Until(h => h.Connections == 5);
+        await _clock.TimerSetAsync(_options.KeepAlive).WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Null(_stream.WhyBehind);
+
+        async Task CompareInVainAsync(int connections, params int[] pauses)
+        {
+            _handler.FailConnected = new InvalidOperationException("The test wants this comparison to fail.");
+            foreach (var seconds in pauses)
+            {
+                await AdvanceFromWaitAsync(seconds);
+            }
+
+            await _handler.Until(h => h.Connections == connections);
+        }
+    }
+
+    [Fact]
+    public async Task Each_new_connection_after_a_break_is_counted()
+    {
+        await RunAsync();
+        var before = Reconnects();
+
+        _engine.BreakStreams();
+        await AdvanceFromWaitAsync(_options.ReconnectDelay.TotalSeconds);
+        await _handler.Until(h => h.Connections == 2);
+        await _clock.TimerSetAsync(_options.KeepAlive).WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(before + 1, Reconnects());
+    }
+
+    [Fact]
     public async Task An_engine_that_takes_as_long_to_start_as_systemctl_allows_is_no_standstill_and_one_that_takes_longer_is()
     {
         var starting = new TaskCompletionSource();
@@ -279,6 +347,26 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
 
         Assert.Equal(0, _engine.Watchers);
         Assert.False(_stream!.IsConnected);
+    }
+
+    /// <summary>The counter is the process's, but no test of another class connects again.</summary>
+    private static long Reconnects()
+    {
+        long reconnects = 0;
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == "host_service.engine.reconnects")
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, count, _, _) => reconnects = count);
+        listener.Start();
+        listener.RecordObservableInstruments();
+        return reconnects;
     }
 
     private static ContainerEvent Happening(string action, string id) =>

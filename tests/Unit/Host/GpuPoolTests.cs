@@ -26,6 +26,21 @@ public sealed class GpuPoolTests
     }
 
     [Fact]
+    public void While_one_gpu_is_healthy_or_there_is_none_at_all_nothing_is_out_of_service()
+    {
+        var pool = new GpuPool([0, 1], perGpu: 1, cpuOnlySlots: 0);
+        pool.Update([Unhealthy(0, "XID 79")]);
+        Assert.Null(pool.WhyNone);
+        Assert.Null(new GpuPool([], perGpu: 1, cpuOnlySlots: 4).WhyNone);
+
+        pool.Update([Unhealthy(0, "XID 79"), Unhealthy(1, "too hot")]);
+
+        Assert.Equal("all 2 GPUs are out of service: GPU 0: XID 79; GPU 1: too hot", pool.WhyNone);
+
+        static GpuDescription Unhealthy(int index, string why) => new() { Index = index, Name = "T4", Uuid = $"GPU-{index}", Unhealthy = why };
+    }
+
+    [Fact]
     public void A_second_request_gets_the_same_gpu_and_counts_once()
     {
         var pool = new GpuPool([0, 1], perGpu: 2, cpuOnlySlots: 0);

@@ -53,7 +53,7 @@ public sealed class MandelboxStateMachineTests
 
         Assert.Equal((MandelboxState.Allocated, 0), (_state.Current, _moves));
         Assert.Contains($"refused to move from Allocated to {next}", Assert.Single(_log.Lines), StringComparison.Ordinal);
-        Assert.Contains($"Allocated to {next}", refused.Seen);
+        Assert.Contains($"allocated to {MetricLabels.Of(next)}", refused.Seen);
     }
 
     [Theory]

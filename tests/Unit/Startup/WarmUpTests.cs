@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Host;
@@ -13,6 +14,7 @@ using HostService.Silo.Hosting;
 using HostService.Silo.Startup;
 using HostService.Tests.Gateway.Fakes;
 using HostService.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
@@ -36,6 +38,7 @@ public sealed class WarmUpTests : IDisposable
     private readonly FakeGrains _grains = new();
     private readonly WarmUpOptions _options = new();
     private readonly RecordingLogger<WarmUp> _log = new();
+    private readonly ServiceProvider _meters = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly HostInfoSource _info = new(Info(HostEnvironment.Dev));
 
     public WarmUpTests()
@@ -50,7 +53,11 @@ public sealed class WarmUpTests : IDisposable
 
     private MandelboxPaths Paths => new(_scratch.Path, MandelboxIds.WarmUp);
 
-    public void Dispose() => _scratch.Dispose();
+    public void Dispose()
+    {
+        _scratch.Dispose();
+        _meters.Dispose();
+    }
 
     [Fact]
     public async Task Two_whole_mandelboxes_run_one_after_the_other_until_their_app_is_up_and_five_seconds_more()
@@ -223,7 +230,7 @@ public sealed class WarmUpTests : IDisposable
     private static Task<StartRefusedException> FailureAsync(Task run) => Assert.ThrowsAsync<StartRefusedException>(() => run);
 
     private Task WarmUpAsync() =>
-        new WarmUp(Mandelbox(), new FakeSystemd(), Options.Create(_options), _clock, _log).RunAsync(CancellationToken.None);
+        new WarmUp(Mandelbox(), new FakeSystemd(), Options.Create(_options), _meters.GetRequiredService<IMeterFactory>(), _clock, _log).RunAsync(CancellationToken.None);
 
     private ThrowAwayMandelbox Mandelbox()
     {

@@ -5,4 +5,7 @@ public sealed class BackendDatabaseException(string message, Exception? inner = 
 {
     /// <summary>True when the database cannot be reached or does not answer, so that no other query would succeed now.</summary>
     public bool Unreachable { get; init; }
+
+    /// <summary>True when it did not answer in time.</summary>
+    public bool TimedOut { get; init; }
 }

@@ -15,6 +15,31 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
     public async Task<T> RunAsync<T>(
         string what, TimeSpan timeout, Func<DatabaseTransaction, Task<T>> work, CancellationToken cancellationToken)
     {
+        var began = timeProvider.GetTimestamp();
+        var result = BackendResult.Ok;
+        try
+        {
+            return await RunWithTimeoutAsync(what, timeout, work, cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            result = exception switch
+            {
+                OperationCanceledException => BackendResult.Cancelled,
+                BackendDatabaseException { TimedOut: true } => BackendResult.Timeout,
+                _ => BackendResult.Failed,
+            };
+            throw;
+        }
+        finally
+        {
+            BackendMeter.Called(BackendService.Database, result, timeProvider.GetElapsedTime(began));
+        }
+    }
+
+    private async Task<T> RunWithTimeoutAsync<T>(
+        string what, TimeSpan timeout, Func<DatabaseTransaction, Task<T>> work, CancellationToken cancellationToken)
+    {
         using var timer = new CancellationTokenSource(timeout, timeProvider);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
         var attempt = new Attempt();
@@ -38,7 +63,11 @@ internal sealed class DatabaseSession(IConnectionStringSource source, IOptions<D
         }
         catch (Exception exception) when (timer.IsCancellationRequested && exception is not BackendDatabaseException)
         {
-            throw Unreachable($"the database did not answer within {timeout.TotalSeconds:0.###} s.", exception);
+            throw new BackendDatabaseException($"{what}: the database did not answer within {timeout.TotalSeconds:0.###} s.", exception)
+            {
+                Unreachable = true,
+                TimedOut = true,
+            };
         }
         catch (BackendDatabaseException exception)
         {

@@ -6,7 +6,11 @@ public sealed partial class HeartbeatLoop(IBackendDatabase database, TimeProvide
 {
     private readonly PeriodicWork _schedule = new(TimeSpan.FromSeconds(55), TimeSpan.FromSeconds(65), timeProvider);
     private readonly CancellationTokenSource _stop = new();
+    private readonly HeartbeatAge _age = new(timeProvider);
     private Task? _running;
+
+    /// <summary>Since the last heartbeat that the database took, or since the start; null while none are sent.</summary>
+    public TimeSpan? SinceAccepted => _age.Current;
 
     /// <param name="figures">Called before each heartbeat, on a pool thread.</param>
     /// <param name="notWanted">
@@ -19,6 +23,7 @@ public sealed partial class HeartbeatLoop(IBackendDatabase database, TimeProvide
             throw new InvalidOperationException("The heartbeat has been started before.");
         }
 
+        _age.Reset();
         _running = Task.Run(() => _schedule.RunAsync(token => BeatAsync(instanceName, figures, notWanted, token), _stop.Token));
     }
 
@@ -27,6 +32,7 @@ public sealed partial class HeartbeatLoop(IBackendDatabase database, TimeProvide
     {
         await _stop.CancelAsync();
         await (_running ?? Task.CompletedTask);
+        _age.Stop();
     }
 
     public async ValueTask DisposeAsync()
@@ -40,7 +46,9 @@ public sealed partial class HeartbeatLoop(IBackendDatabase database, TimeProvide
     {
         try
         {
-            if (await database.HeartbeatAsync(instanceName, Read(figures), cancellationToken) is { } why)
+            var notWantedBecause = await database.HeartbeatAsync(instanceName, Read(figures), cancellationToken);
+            _age.Reset();
+            if (notWantedBecause is { } why)
             {
                 notWanted(why);
             }

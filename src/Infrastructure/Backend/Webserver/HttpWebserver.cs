@@ -8,12 +8,19 @@ internal sealed partial class HttpWebserver(
 
     /// <summary>One heartbeat at a time: the dying one waits for one that is being sent, and none follows it.</summary>
     private readonly SemaphoreSlim _sending = new(1, 1);
+    private readonly HeartbeatAge _age = new(timeProvider);
     private string? _token;
     private long _number;
     private bool _dyingSent;
 
-    public Task RunAsync(CancellationToken cancellationToken) =>
-        _schedule.RunAsync(token => SendAsync(isDying: false, token), cancellationToken);
+    public TimeSpan? SinceAccepted => _age.Current;
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        _age.Reset();
+        await _schedule.RunAsync(token => SendAsync(isDying: false, token), cancellationToken);
+        _age.Stop();
+    }
 
     public Task SendDyingHeartbeatAsync(CancellationToken cancellationToken) => SendAsync(isDying: true, cancellationToken);
 
@@ -57,6 +64,7 @@ internal sealed partial class HttpWebserver(
         var number = _number++;
         if (await client.SendHeartbeatAsync(Heartbeat(_token), cancellationToken))
         {
+            _age.Reset();
             return;
         }
 
@@ -68,6 +76,7 @@ internal sealed partial class HttpWebserver(
             if (await client.SendHeartbeatAsync(Heartbeat(token), cancellationToken))
             {
                 _token = token;
+                _age.Reset();
                 return;
             }
         }

@@ -42,13 +42,17 @@ internal sealed class WebserverClient(HttpClient http, IOptions<WebserverOptions
         var address = $"{options.Value.Url.TrimEnd('/')}/host_service/{path}";
         using var timeout = new CancellationTokenSource(options.Value.Timeout, timeProvider);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        var began = timeProvider.GetTimestamp();
+        var result = BackendResult.Failed;
         try
         {
             using var content = JsonContent.Create(body, options: JsonSerializerOptions.Default);
             // With a Content-Length instead of in chunks: the webserver is not known to accept chunked bodies.
             await content.LoadIntoBufferAsync(both.Token);
             using var response = await http.PostAsync(address, content, both.Token);
-            return await read(response, both.Token);
+            var answer = await read(response, both.Token);
+            result = response.IsSuccessStatusCode ? BackendResult.Ok : BackendResult.Failed;
+            return answer;
         }
         catch (Exception exception) when (exception is HttpRequestException or WebserverException)
         {
@@ -59,9 +63,19 @@ internal sealed class WebserverClient(HttpClient http, IOptions<WebserverOptions
             // Its message can quote the body.
             throw new WebserverException($"POST {address}: the answer is not the JSON that was expected");
         }
-        catch (OperationCanceledException exception) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
+            result = BackendResult.Cancelled;
+            throw;
+        }
+        catch (OperationCanceledException exception) when (timeout.IsCancellationRequested)
+        {
+            result = BackendResult.Timeout;
             throw new WebserverException($"POST {address}: no answer within {options.Value.Timeout.TotalSeconds:0.###} s", exception);
+        }
+        finally
+        {
+            BackendMeter.Called(BackendService.Webserver, result, timeProvider.GetElapsedTime(began));
         }
     }
 }

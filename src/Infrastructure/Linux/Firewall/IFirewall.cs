@@ -3,12 +3,15 @@ namespace HostService.Infrastructure.Linux.Firewall;
 /// <summary>The packet filter that keeps mandelboxes from the host's loopback and from credentials (B35).</summary>
 public interface IFirewall
 {
-    /// <summary>Loads missing rules and returns them. Throws <see cref="FirewallException"/> when not all are loaded.</summary>
+    /// <summary>
+    /// Loads missing rules and returns them, and the engine's own rule that forwards published ports, which begins with
+    /// <see cref="EngineRule"/>, where that is missing: only the engine can load it. Throws <see cref="FirewallException"/> when not all
+    /// others are loaded.
+    /// </summary>
     Task<IReadOnlyList<string>> LoadAsync(CancellationToken cancellationToken);
 
     /// <summary>
-    /// The rules that <see cref="LoadAsync"/> would load, and the engine's own rule that forwards published ports, which begins with
-    /// <see cref="EngineRule"/>. Changes nothing. Throws <see cref="FirewallException"/> when they cannot be read.
+    /// What <see cref="LoadAsync"/> would return. Changes nothing. Throws <see cref="FirewallException"/> when they cannot be read.
     /// </summary>
     Task<IReadOnlyList<string>> FindMissingAsync(CancellationToken cancellationToken);
 

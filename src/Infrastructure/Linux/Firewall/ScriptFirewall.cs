@@ -7,7 +7,7 @@ internal sealed class ScriptFirewall(IOptions<FirewallOptions> options, TimeProv
 {
     private static readonly string Script = EmbeddedFile.Read("firewall.sh");
 
-    public Task<IReadOnlyList<string>> LoadAsync(CancellationToken cancellationToken) => RunAsync("start", cancellationToken);
+    public Task<IReadOnlyList<string>> LoadAsync(CancellationToken cancellationToken) => RunAsync("repair", cancellationToken);
 
     public Task<IReadOnlyList<string>> FindMissingAsync(CancellationToken cancellationToken) => RunAsync("check", cancellationToken);
 

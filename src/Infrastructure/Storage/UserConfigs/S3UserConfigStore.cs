@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
+using HostService.Infrastructure.Backend;
 using HostService.Infrastructure.Storage.UserConfigs.Archive;
 
 namespace HostService.Infrastructure.Storage.UserConfigs;
@@ -25,6 +26,7 @@ internal sealed partial class S3UserConfigStore(
         RunWithTimeoutAsync(
             _options.FetchTimeout,
             FetchFailed,
+            answer => answer.Outcome != FetchOutcome.Failed,
             token => FetchWithTriesAsync(key.ObjectKey, encryptionToken, directory, token),
             cancellationToken);
 
@@ -70,32 +72,52 @@ internal sealed partial class S3UserConfigStore(
         RunWithTimeoutAsync(
             _options.SaveTimeout,
             static reason => new SaveAnswer(Saved: false, reason),
+            static answer => answer.Saved,
             token => SaveWithTriesAsync(
                 new UploadTarget(_s3.Value, _options.Bucket, key.ObjectKey, onlyIfAbsent), archiveKey, directory, token),
             cancellationToken);
 
     /// <summary>On the thread pool: encryption and compression would block a grain's turn. Turns every failure into an answer.</summary>
     private async Task<T> RunWithTimeoutAsync<T>(
-        TimeSpan timeout, Func<string, T> failed, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+        TimeSpan timeout,
+        Func<string, T> failed,
+        Func<T, bool> isSuccess,
+        Func<CancellationToken, Task<T>> work,
+        CancellationToken cancellationToken)
     {
+        var began = timeProvider.GetTimestamp();
+        var result = BackendResult.Failed;
         using var timer = new CancellationTokenSource(timeout, timeProvider);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, _running.Stopping, cancellationToken);
         try
         {
-            return await _running.RunAsync(() => work(any.Token), any.Token);
+            var answer = await _running.RunAsync(() => work(any.Token), any.Token);
+            result = isSuccess(answer) ? BackendResult.Ok : BackendResult.Failed;
+            return answer;
         }
-        catch (OperationCanceledException) when (_running.Stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
+            result = BackendResult.Cancelled;
+            throw;
+        }
+        catch (OperationCanceledException) when (_running.Stopping.IsCancellationRequested)
+        {
+            result = BackendResult.Cancelled;
             return failed("the service is ending");
         }
-        catch (OperationCanceledException) when (timer.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (timer.IsCancellationRequested)
         {
+            result = BackendResult.Timeout;
             return failed($"it took longer than {timeout.TotalSeconds:0} s");
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             // As the interface promises: the caller logs the reason, and a mandelbox starts or ends without its configs.
             return failed(Explain(exception));
+        }
+        finally
+        {
+            BackendMeter.Called(BackendService.S3, result, timeProvider.GetElapsedTime(began));
         }
     }
 
