@@ -264,7 +264,7 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
             await held.Entered;
             _clock.Advance(_stream.LongestPause + TimeSpan.FromSeconds(1));
 
-            Assert.Equal("the container engine's events have made no progress for 26 s", _stream.WhyBehind);
+            Assert.Equal("the container engine's events have made no progress for 36 s", _stream.WhyBehind);
         }
 
         await _clock.TimerSetAsync(_options.KeepAlive).WaitAsync(TimeSpan.FromSeconds(30));

@@ -24,7 +24,7 @@ public sealed class ScriptFirewallTests : IDisposable
         Assert.Equal(["one", "two"], await LoadAsync());
 
         Assert.Equal(File.ReadAllText(Script.Deploy("firewall.sh")).TrimEnd('\n'), File.ReadAllText(given).TrimEnd('\n'));
-        Assert.Equal("-s\nstart\n", File.ReadAllText($"{given}.arguments"));
+        Assert.Equal("-s\nrepair\n", File.ReadAllText($"{given}.arguments"));
     }
 
     [Fact]
@@ -40,7 +40,7 @@ public sealed class ScriptFirewallTests : IDisposable
     {
         Shell("echo one; echo 'iptables: Permission denied' >&2; exit 4");
 
-        Assert.Equal($"firewall.sh failed: {_options.Shell} -s start ended with 4: iptables: Permission "
+        Assert.Equal($"firewall.sh failed: {_options.Shell} -s repair ended with 4: iptables: Permission "
             + "denied", (await Assert.ThrowsAsync<FirewallException>(LoadAsync)).Message);
     }
 
@@ -67,7 +67,7 @@ public sealed class ScriptFirewallTests : IDisposable
         using var hanging = Process.GetProcessById(int.Parse(await File.ReadAllTextAsync(pipe)));
         _clock.Advance(_options.LoadTimeout);
 
-        Assert.Equal($"firewall.sh failed: {_options.Shell} -s start did not end within 30 s", (await Assert.ThrowsAsync<FirewallException>(() => loading)).Message);
+        Assert.Equal($"firewall.sh failed: {_options.Shell} -s repair did not end within 30 s", (await Assert.ThrowsAsync<FirewallException>(() => loading)).Message);
         await hanging.WaitForExitAsync();
     }
 

@@ -29,7 +29,7 @@ public sealed class GpuPoolTests
     public void While_one_gpu_is_healthy_or_there_is_none_at_all_nothing_is_out_of_service()
     {
         var pool = new GpuPool([0, 1], perGpu: 1, cpuOnlySlots: 0);
-        pool.Update([Unhealthy(0, "XID 79")]);
+        pool.Update([Unhealthy(0, "XID 79"), Unhealthy(1, null)]);
         Assert.Null(pool.WhyNone);
         Assert.Null(new GpuPool([], perGpu: 1, cpuOnlySlots: 4).WhyNone);
 
@@ -37,7 +37,7 @@ public sealed class GpuPoolTests
 
         Assert.Equal("all 2 GPUs are out of service: GPU 0: XID 79; GPU 1: too hot", pool.WhyNone);
 
-        static GpuDescription Unhealthy(int index, string why) => new() { Index = index, Name = "T4", Uuid = $"GPU-{index}", Unhealthy = why };
+        static GpuDescription Unhealthy(int index, string? why) => new() { Index = index, Name = "T4", Uuid = $"GPU-{index}", Unhealthy = why };
     }
 
     [Fact]
