@@ -5,7 +5,9 @@ namespace HostService.GrainInterfaces;
 /// <summary>Times as people say them.</summary>
 public static class Durations
 {
-    /// <summary>In the two largest units: <c>340 ms</c>, <c>1.2 s</c>, <c>42 s</c>, <c>2 min 5 s</c>, <c>3 h 10 min</c>, <c>2 d 4 h</c>.</summary>
+    /// <summary>
+    /// In the two largest units: <c>340 ms</c>, <c>1.2 s</c>, <c>42 s</c>, <c>2 min 5 s</c>, <c>3 h 10 min</c>, <c>2 d 4 h</c>.
+    /// </summary>
     /// <param name="time">Zero or more; a clock that was set back is no time at all.</param>
     public static string InWords(TimeSpan time) => time switch
     {

@@ -3,7 +3,9 @@ namespace HostService.Grains.Lifecycle;
 /// <summary>When each step of a life began, how long it took, and why it failed. Not thread-safe.</summary>
 public sealed class StepTimeline(TimeProvider timeProvider)
 {
-    /// <summary>An undo may be tried again for days: then steps in the middle are forgotten, and the beginning and the last ones stay.</summary>
+    /// <summary>
+    /// An undo may be tried again for days: then steps in the middle are forgotten, and the beginning and the last ones stay.
+    /// </summary>
     public const int Longest = 200;
 
     /// <summary>Steps of a spin-up and an end without retries.</summary>
