@@ -50,9 +50,10 @@ public sealed class DeathTests
 
         cluster.Engine.Die(container.Id, exitCode, inspected);
         await cluster.OnEventAsync("die", container.Id, exitCode);
-        await cluster.Watcher.Until("m1", MandelboxState.Gone);
 
-        Assert.Contains(log.Lines, l => l.Contains($"(its container {(told ? "ran out of memory and " : "")}ended with exit code {exitCode})", StringComparison.Ordinal));
+        var ended = await log.LineAsync("m1 has gone after ").WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Contains(
+            $"(its container {(told ? "ran out of memory and " : "")}ended with exit code {exitCode})", ended, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -208,7 +208,7 @@ public sealed class EcsTests(EngineFixture engine) : IAsyncLifetime
 
     private async Task GoneAsync(string id, string container)
     {
-        await _service.Process.Log.LineAsync($"Mandelbox {id}: Dying -> Gone").WaitAsync(TimeSpan.FromSeconds(60));
+        await _service.Process.Log.LineAsync($"Mandelbox {id} has gone after ").WaitAsync(TimeSpan.FromSeconds(60));
         Assert.False((await _service.Engine.InspectAsync(container, default))!.Running, "the agent removes it");
         Assert.False(Directory.Exists(Path.Combine(_service.Root, id)));
         await _service.AssertNothingIsHeldAsync();

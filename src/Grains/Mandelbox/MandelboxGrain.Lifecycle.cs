@@ -28,10 +28,22 @@ public sealed partial class MandelboxGrain
         var context = new MandelboxContext(Id, request, hostOptions.Value.Root, options.Value, timeProvider, logger, aesKey);
         context.State.Moved = () =>
         {
+            if (context.State.Current == MandelboxState.Gone)
+            {
+                return ReportGoneAsync(context);
+            }
+
             MandelboxLog.OnMoved(logger, context);
             return ReportAsync(context);
         };
         return context;
+    }
+
+    /// <summary>The log says so last: whoever has read it finds a host without the mandelbox.</summary>
+    private async Task ReportGoneAsync(MandelboxContext context)
+    {
+        await ReportAsync(context);
+        MandelboxLog.OnMoved(logger, context);
     }
 
     private async Task<SpinUpAnswer> SpinUpAsync(MandelboxContext context, SpinUpPlan plan)

@@ -116,7 +116,7 @@ public sealed class TestService : IAsyncDisposable
     }
 
     /// <summary>The log tells that a mandelbox has gone, with all that it held.</summary>
-    public Task GoneAsync(string id) => Process.Log.LineAsync($"Mandelbox {id}: Dying -> Gone").WaitAsync(TimeSpan.FromSeconds(60));
+    public Task GoneAsync(string id) => Process.Log.LineAsync($"Mandelbox {id} has gone after ").WaitAsync(TimeSpan.FromSeconds(60));
 
     /// <summary>Why a mandelbox ended, as <c>host-service explain</c> says it.</summary>
     public async Task<string> CauseAsync(string id)
