@@ -21,7 +21,7 @@ help: ## This list
 build: ## build/host-service, one self-contained file for linux-x64
 	@dotnet publish src/Silo/Silo.csproj -c Release -r $(RID) --self-contained --nologo -v quiet -o artifacts/host-service \
 	  -p:PublishSingleFile=true -p:EnableSingleFileAnalyzer=false -p:IncludeNativeLibrariesForSelfExtract=true \
-	  -p:PublishReadyToRun=true -p:DebugType=embedded
+	  -p:PublishReadyToRun=true -p:DebugType=embedded -p:InformationalVersion="$$(eng/version.sh)"
 	@mkdir -p build
 	@cp -f artifacts/host-service/host-service build/host-service.new && mv -f build/host-service.new build/host-service
 	@for settings in artifacts/host-service/appsettings*.json; do [ ! -e "$$settings" ] || cp -f "$$settings" build/; done
@@ -118,8 +118,24 @@ bench: build ## What the README's figures come from; as JSON in build/bench.json
 	@dotnet build bench/Bench.csproj -c Release --nologo -v quiet
 	@HOST_SERVICE=$(CURDIR)/build/host-service dotnet run --project bench/Bench.csproj -c Release --no-build -- --json build/bench.json
 
+.PHONY: deb
+deb: build ## build/host-service_<version>_amd64.deb, for Debian and Ubuntu
+	@eng/deb.sh
+
+.PHONY: sbom
+sbom: build ## build/host-service.cdx.json, what the binary is made of (CycloneDX)
+	@eng/prerequisites.sh release
+	@eng/sbom.py >build/host-service.cdx.json.new && mv -f build/host-service.cdx.json.new build/host-service.cdx.json
+
+.PHONY: release
+release: ## build/release: package, bill of materials and SHA256SUMS of this commit
+	@[ -z "$$(git status --porcelain)" ] || { echo 'make release: there are uncommitted changes; commit them first' >&2; exit 2; }
+	@eng/prerequisites.sh release
+	@$(MAKE) --no-print-directory build
+	@eng/release.sh
+
 .PHONY: upload
-upload: build ## build/host-service to the bucket fractal-host-service, under the branch's name
+upload: build ## build/host-service to the bucket fractal-host-service, under the commit and under the branch's name
 	@eng/upload.sh
 
 .PHONY: install

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs the packages that are missing on a Debian or Ubuntu machine, and says which and why. Asks nothing. The only list of packages.
-# usage: eng/prerequisites.sh run|test|vm|lint
+# usage: eng/prerequisites.sh run|test|vm|lint|release
 # Where it cannot install (no apt, no root, no network) it says what will not work and still ends with 0: tests that need the missing thing
 # skip themselves with a reason. Only "run" needs its whole list, and ends with 1 without it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-scope=${1:?usage: eng/prerequisites.sh run|test|vm|lint}
+scope=${1:?usage: eng/prerequisites.sh run|test|vm|lint|release}
 
 # scopes | command or file that the package brings | Debian package | purpose
 needs='run,test|dockerd|docker.io|the engine that runs mandelboxes
@@ -24,6 +24,9 @@ test|apparmor_parser|apparmor|checking and loading the mandelbox profile
 test|cc|gcc|compiling the fake GPU library
 test|/usr/include/stdio.h|libc6-dev|compiling the fake GPU library
 test|python3|python3|packets as a container could send them; running the scripts of the AMI that configure Docker
+release|python3|python3|the bill of materials
+test,release|dpkg-deb|dpkg|the package
+test,release|lintian|lintian|checking the package
 test|promtool|prometheus|checking the metrics, and the alerts on them, as Prometheus does
 test|jq|jq|running the scripts of the AMI that configure the service
 test|packer|packer|validating the template of the AMI

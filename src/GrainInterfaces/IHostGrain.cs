@@ -89,7 +89,9 @@ public interface IHostGrain : IGrainWithStringKey
     [ReadOnly]
     Task<MandelboxTimeline?> FindEnded(string mandelboxId);
 
-    /// <summary>The last events of one mandelbox, or of all of the host, the oldest first; <see cref="HostEvents.Kept"/> are kept.</summary>
+    /// <summary>
+    /// The last events of one mandelbox, or of all of the host, the oldest first; <see cref="HostEvents.Kept"/> are kept.
+    /// </summary>
     [ReadOnly]
     Task<IReadOnlyList<HostEvent>> ListEvents(int limit, string? mandelboxId = null);
 

@@ -19,5 +19,5 @@ public readonly record struct TimelineStep(
     [property: Id(0)] string Name,
     [property: Id(1)] bool Undo,
     [property: Id(2)] DateTimeOffset StartedAt,
-    [property: Id(3)] double? Milliseconds = null,
+    [property: Id(3)] float? Milliseconds = null,
     [property: Id(4)] string? Failure = null);

@@ -24,6 +24,37 @@ public sealed class EndCauseTests
     }
 
     [Theory]
+    [InlineData(137, EndCause.Killed)]
+    [InlineData(255, EndCause.AppExited)]
+    public async Task An_exit_code_that_the_event_does_not_know_is_looked_up(int exitCode, EndCause cause)
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        var container = Assert.Single(cluster.Engine.Containers);
+
+        // The engine's event of a container whose shim was killed.
+        cluster.Engine.Die(container.Id, exitCode);
+        await cluster.OnEventAsync("die", container.Id, exitCode: 255);
+
+        var ended = await EndedAsync(cluster);
+        Assert.Equal((cause, exitCode), (ended.EndCause, ended.ExitCode));
+        Assert.Equal($"its container ended with exit code {exitCode}", ended.EndReason);
+    }
+
+    [Fact]
+    public async Task A_container_that_somebody_removed_is_told_apart_from_one_that_was_killed()
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        Assert.Null((await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure);
+        var container = Assert.Single(cluster.Engine.Containers);
+
+        await cluster.Engine.RemoveAsync(container.Id, CancellationToken.None);
+        await cluster.Mandelbox("m1").ContainerDied(new ContainerDeath(container.Id, ExitCode: 137));
+
+        Assert.Equal((EndCause.Removed, 137), ((await EndedAsync(cluster)).EndCause, (await EndedAsync(cluster)).ExitCode));
+    }
+
+    [Theory]
     [InlineData(EndCause.Operator)]
     [InlineData(EndCause.HostStopped)]
     [InlineData(EndCause.DrainLimit)]

@@ -7,6 +7,7 @@ namespace HostService.Tests.Vm;
 /// The installed unit under systemd, with uinput, AppArmor, Docker and a metadata service that insists on tokens. The tests share one VM
 /// and may run in any order: each starts the service if it needs it, and leaves no mandelbox.
 /// </summary>
+[Collection(VmCollection.Name)]
 public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
 {
     /// <summary>For what the service does: the machine is emulated.</summary>

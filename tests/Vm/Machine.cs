@@ -5,10 +5,10 @@ using HostService.Tests.Support;
 namespace HostService.Tests.Vm;
 
 /// <summary>
-/// The VM under test: booted once, with the host service installed by <c>deploy/install.sh</c> and the images of demo and sandbox
-/// built. Tests run their commands in it over ssh. It ends when the test process ends, for whatever reason.
+/// The VM under test: booted once for a class, with the host service installed by <c>deploy/install.sh</c> and the images of demo and
+/// sandbox built. Tests run their commands in it over ssh. It ends when the test process ends, for whatever reason.
 /// </summary>
-public sealed class Machine : IAsyncLifetime
+public class Machine : IAsyncLifetime
 {
     private static readonly TimeSpan BootTimeout = TimeSpan.FromMinutes(4);
 
@@ -31,11 +31,20 @@ public sealed class Machine : IAsyncLifetime
         await FillShareAsync();
         await BootAsync(image);
         await ConnectAsync();
-        await MustAsync(
-            "/share/deploy/install.sh install && /share/mandelboxes/demo/build.sh && /share/mandelboxes/sandbox/build.sh",
-            TimeSpan.FromMinutes(5));
+        await MustAsync("/share/mandelboxes/demo/build.sh && /share/mandelboxes/sandbox/build.sh", TimeSpan.FromMinutes(5));
+        await InstallAsync();
+    }
+
+    private protected virtual async Task InstallAsync()
+    {
+        await MustAsync("/share/deploy/install.sh install", TimeSpan.FromMinutes(5));
+        await ConfigureAsync();
+    }
+
+    internal Task ConfigureAsync()
+    {
         const string Settings = "APP_ENV=LOCALDEV\nEc2__UseMetadata=true\nHost__CpuOnlySlots=4\nDisk__MinFreeBytes=16777216\nEcs__Enabled=true\n";
-        await MustAsync("cat >>/etc/host-service/environment", TimeSpan.FromSeconds(20), Settings);
+        return MustAsync("cat >>/etc/host-service/environment", TimeSpan.FromSeconds(20), Settings);
     }
 
     /// <summary>Runs a shell script in the VM, as root.</summary>
@@ -74,10 +83,10 @@ public sealed class Machine : IAsyncLifetime
         process.Dispose();
     }
 
-    private string InShare(string name) => Path.Combine(_share.FullName, name);
+    private protected string InShare(string name) => Path.Combine(_share.FullName, name);
 
     /// <summary>What an operator has: the binary, deploy/ and mandelboxes/; and a new key for ssh.</summary>
-    private async Task FillShareAsync()
+    private protected virtual async Task FillShareAsync()
     {
         Directory.CreateDirectory(InShare("build"));
         string[] copy = ["-a", Path.Combine(Repository.Root, "deploy"), Path.Combine(Repository.Root, "mandelboxes"), _share.FullName];

@@ -104,7 +104,8 @@ internal static partial class OperatorEndpoints
     internal static bool TryParse(string? text, int otherwise, int most, out int count)
     {
         count = otherwise;
-        return text is null || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out count) && count >= 1 && count <= most);
+        return text is null
+            || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out count) && count >= 1 && count <= most);
     }
 
     private static IResult Drain(string? force, HttpContext context, IShutdownSignal shutdown)

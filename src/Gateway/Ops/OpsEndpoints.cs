@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Html;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace HostService.Gateway.Ops;
@@ -80,7 +81,7 @@ internal static partial class OpsEndpoints
 
     /// <summary>The host of this gateway decides whether it has one.</summary>
     private static bool HasDashboard(EndpointDataSource endpoints) => endpoints.Endpoints.OfType<RouteEndpoint>()
-        .Any(e => e.RoutePattern.PathSegments is [{ Parts: [Microsoft.AspNetCore.Routing.Patterns.RoutePatternLiteralPart { Content: "dashboard" }] }, ..]);
+        .Any(e => e.RoutePattern.PathSegments is [{ Parts: [RoutePatternLiteralPart { Content: "dashboard" }] }, ..]);
 
     private static IResult Page(IHtmlContent page, int status = StatusCodes.Status200OK) =>
         Results.Content(Html.Text(page), "text/html; charset=utf-8", statusCode: status);

@@ -137,7 +137,10 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
             <h2 id="question-title"></h2>
             <p id="question-text"></p>
             <p><label id="question-option" hidden><input type="checkbox"> <span></span></label></p>
-            <p class="answers"><button value="no" autofocus>Cancel</button> <button value="yes" id="question-yes" class="strong"></button></p>
+            <p class="answers">
+              <button value="no" autofocus>Cancel</button>
+              <button value="yes" id="question-yes" class="strong"></button>
+            </p>
           </form>
         </dialog>
         </body>
@@ -252,7 +255,8 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
               <th scope="col" data-sort="id" class="id">Id</th><th scope="col" data-sort="app" class="wide">App</th>
               <th scope="col" data-sort="user" class="user wide">User</th><th scope="col" data-sort="state" class="state">State</th>
               <th scope="col" data-sort="age" class="number age">Age</th><th scope="col" data-sort="tty" class="number tty wide">TTY</th>
-              <th scope="col" data-sort="start" class="start wide">Start</th><th scope="col" class="action"><span class="hide">Actions</span></th>
+              <th scope="col" data-sort="start" class="start wide">Start</th>
+              <th scope="col" class="action"><span class="hide">Actions</span></th>
             </tr></thead>
             <tbody>{Html.Join((mandelboxes ?? []).OrderBy(m => m.CreatedAt), Row)}</tbody>
           </table>

@@ -8,7 +8,8 @@ internal static class MandelboxMove
         {
             EndCause.EngineLost => EventSeverity.Error,
             EndCause.AppExited or EndCause.Killed or EndCause.Removed or EndCause.OutOfMemory or EndCause.StartFailed
-                or EndCause.QuotaExceeded or EndCause.DrainLimit or EndCause.NetworkLost or EndCause.LeaseRevoked or EndCause.Remains => EventSeverity.Warning,
+                or EndCause.QuotaExceeded or EndCause.DrainLimit or EndCause.NetworkLost or EndCause.LeaseRevoked
+                or EndCause.Remains => EventSeverity.Warning,
             _ => EventSeverity.Information,
         }
         : EventSeverity.Information;
@@ -16,7 +17,9 @@ internal static class MandelboxMove
     /// <param name="isReasonTold">Whether an event before this one has the reason of its end.</param>
     public static string TextOf(MandelboxDescription mandelbox, bool isReasonTold) => mandelbox.State switch
     {
-        MandelboxState.Allocated => mandelbox.AppName is { } app ? $"asked for, with app {app}" : "a container of the ECS agent is expected",
+        MandelboxState.Allocated => mandelbox.AppName is { } app
+            ? $"asked for, with app {app}"
+            : "a container of the ECS agent is expected",
         MandelboxState.Leased => mandelbox.Lease is { } lease ? TextOf(lease) : "has a lease",
         MandelboxState.Created => "its container is created",
         MandelboxState.Started => "its container runs",

@@ -3,11 +3,13 @@ namespace HostService.Grains.Lifecycle;
 /// <summary>When each step of a life began, how long it took, and why it failed. Not thread-safe.</summary>
 public sealed class StepTimeline(TimeProvider timeProvider)
 {
-    /// <summary>An undo may be tried again for days: then steps in the middle are forgotten, and the beginning and the last ones stay.</summary>
+    /// <summary>
+    /// An undo may be tried again for days: then steps in the middle are forgotten, and the beginning and the last ones stay.
+    /// </summary>
     public const int Longest = 200;
 
     /// <summary>Steps of a spin-up and an end without retries.</summary>
-    private const int Usual = 40;
+    private const int Usual = 36;
 
     private readonly List<TimelineStep> _steps = new(Usual);
 
@@ -32,7 +34,7 @@ public sealed class StepTimeline(TimeProvider timeProvider)
         {
             if (_steps[i] is { Milliseconds: null } step && step.Undo == undo && step.Name == name)
             {
-                var took = Math.Round(timeProvider.GetElapsedTime(began).TotalMilliseconds, 1);
+                var took = (float)Math.Round(timeProvider.GetElapsedTime(began).TotalMilliseconds, 1);
                 _steps[i] = step with { Milliseconds = took, Failure = failure };
                 return;
             }

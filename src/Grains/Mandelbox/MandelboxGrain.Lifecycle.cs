@@ -15,6 +15,9 @@ public sealed partial class MandelboxGrain
     /// <summary>Of a container whose first process was ended by KILL.</summary>
     private const int KilledExitCode = 137;
 
+    /// <summary>In the event of a container whose shim has died; an inspection has the true one. An app may end with it, too.</summary>
+    private const int UnknownExitCode = 255;
+
     /// <summary>How long an end waits to learn its cause: a busy engine must not delay it for longer.</summary>
     private static readonly TimeSpan CauseTimeout = TimeSpan.FromSeconds(2);
 
@@ -171,15 +174,18 @@ public sealed partial class MandelboxGrain
     /// </summary>
     private async Task EndAfterDeathAsync(MandelboxContext context, ContainerDeath death)
     {
-        var outOfMemory = death.ExitCode is KilledExitCode or null && (death.OutOfMemory || context.Container.OutOfMemory);
+        var exitCode = death.ExitCode;
+        var outOfMemory = exitCode is KilledExitCode or null && (death.OutOfMemory || context.Container.OutOfMemory);
         var isRemoved = false;
-        if (death.ExitCode is KilledExitCode or null && !outOfMemory)
+        if (exitCode is KilledExitCode or UnknownExitCode or null && !outOfMemory)
         {
             using var late = new CancellationTokenSource(CauseTimeout, timeProvider);
             try
             {
                 var container = await engine.InspectAsync(death.ContainerId, late.Token);
-                (outOfMemory, isRemoved) = (container is { OutOfMemory: true }, container is null or { IsBeingRemoved: true });
+                exitCode = container?.ExitCode ?? exitCode;
+                outOfMemory = exitCode is KilledExitCode or null && container is { OutOfMemory: true };
+                isRemoved = container is null or { IsBeingRemoved: true };
             }
             catch (Exception exception) when (exception is ContainerEngineException or OperationCanceledException)
             {
@@ -187,13 +193,14 @@ public sealed partial class MandelboxGrain
             }
         }
 
-        var code = death.ExitCode is { } known ? $" with exit code {known}" : "";
-        var (cause, reason) = death.ExitCode switch
+        context.Container.ExitCode = exitCode;
+        var code = exitCode is { } known ? $" with exit code {known}" : "";
+        var (cause, reason) = exitCode switch
         {
             _ when outOfMemory => (EndCause.OutOfMemory, $"its container ran out of memory and ended{code}"),
             0 => (EndCause.UserLeft, $"its container ended{code}"),
             _ when isRemoved => (EndCause.Removed, $"its container was removed, and ended{code}"),
-            KilledExitCode => (EndCause.Killed, $"its container was killed, and ended{code}"),
+            KilledExitCode => (EndCause.Killed, $"its container ended{code}"),
             _ => (EndCause.AppExited, $"its container ended{code}"),
         };
         await EndAsync(context, cause, reason);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 
 namespace HostService.Grains.Mandelbox;
 
@@ -38,8 +39,20 @@ public static partial class MandelboxLog
         }
     }
 
-    private static string PhasesOf(IReadOnlyList<MandelboxPhase> phases) => string.Join(", ", phases.Skip(1).Select(
-        (phase, i) => $"{phase.State} {Durations.InWords(phase.Since - phases[i].Since)}"));
+    // Piece by piece, as in the lines below: strings of parts would be garbage of every mandelbox.
+    private static string PhasesOf(IReadOnlyList<MandelboxPhase> phases)
+    {
+        var text = new DefaultInterpolatedStringHandler(0, 0, CultureInfo.InvariantCulture);
+        for (var i = 1; i < phases.Count; i++)
+        {
+            text.AppendLiteral(i == 1 ? "" : ", ");
+            text.AppendFormatted(phases[i].State);
+            text.AppendLiteral(" ");
+            text.AppendLiteral(Durations.InWords(phases[i].Since - phases[i - 1].Since));
+        }
+
+        return text.ToStringAndClear();
+    }
 
     /// <summary>The reason of a failed spin-up has a line of its own.</summary>
     private static string EndOf(MandelboxContext context)
@@ -52,14 +65,24 @@ public static partial class MandelboxLog
 
     private static string FactsOf(MandelboxContext context)
     {
-        var lease = context.Lease ?? context.FormerLease;
-        var app = context.Request?.AppName is { Length: > 0 } name ? name : "-";
-        var container = context.Container.Id is { } id ? id[..Math.Min(id.Length, ShortContainerId)] : "-";
-        return lease is null
-            ? $"app {app}, container {container}"
-            : string.Create(
-                CultureInfo.InvariantCulture,
-                $"app {app}, TTY {lease.Tty}, ports {string.Join(' ', lease.Ports.Select(p => p.HostPort))}, container {container}");
+        var text = new DefaultInterpolatedStringHandler(0, 0, CultureInfo.InvariantCulture);
+        text.AppendLiteral("app ");
+        text.AppendLiteral(context.Request?.AppName is { Length: > 0 } app ? app : "-");
+        if ((context.Lease ?? context.FormerLease) is { } lease)
+        {
+            text.AppendLiteral(", TTY ");
+            text.AppendFormatted(lease.Tty);
+            text.AppendLiteral(", ports");
+            foreach (var port in lease.Ports)
+            {
+                text.AppendLiteral(" ");
+                text.AppendFormatted(port.HostPort);
+            }
+        }
+
+        text.AppendLiteral(", container ");
+        text.AppendFormatted(context.Container.Id is { } id ? id.AsSpan(0, Math.Min(id.Length, ShortContainerId)) : "-");
+        return text.ToStringAndClear();
     }
 
     [LoggerMessage(LogLevel.Information, "Mandelbox {MandelboxId} {State} after {Total} ({Phases}): {Facts}")]

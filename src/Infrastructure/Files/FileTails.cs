@@ -8,6 +8,9 @@ namespace HostService.Infrastructure.Files;
 internal static class FileTails
 {
     private const int MostFiles = 20;
+
+    /// <summary>Of a directory with more names, those that the file system lists first.</summary>
+    private const int MostNames = 10_000;
     private const int MostBytes = 256 * 1024;
 
     /// <inheritdoc cref="IMandelboxFiles.ReadTails"/>
@@ -20,7 +23,8 @@ internal static class FileTails
         }
 
         var tails = new List<FileTail>();
-        foreach (var name in DirectoryCalls.Names(directory).OrderBy(NameOf, StringComparer.Ordinal).TakeWhile(_ => tails.Count < MostFiles))
+        var names = DirectoryCalls.Names(directory).Take(MostNames).OrderBy(NameOf, StringComparer.Ordinal);
+        foreach (var name in names.TakeWhile(_ => tails.Count < MostFiles))
         {
             using var file = DirectoryCalls.OpenBeneath(directory, name);
             if (file is not null && DirectoryCalls.Status(file) is { IsRegularFile: true } status)

@@ -64,7 +64,8 @@ internal static class EventsCommand
 
                 await Console.Error.WriteLineAsync("host-service: the stream has ended; trying again");
             }
-            catch (Exception exception) when (exception is ServiceClientException or IOException && !cancellationToken.IsCancellationRequested)
+            catch (Exception exception)
+                when (exception is ServiceClientException or IOException && !cancellationToken.IsCancellationRequested)
             {
                 await Console.Error.WriteLineAsync($"host-service: {exception.Message}; trying again");
             }

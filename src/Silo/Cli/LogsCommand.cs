@@ -12,8 +12,8 @@ internal static class LogsCommand
     {
         var command = new Command(
             "logs",
-            "Print the last lines that a mandelbox has written: its container's output, or what one that has gone has left in its directory "
-            + "of logs.");
+            "Print the last lines that a mandelbox has written: its container's output, or what one that has gone has left in its "
+            + "directory of logs.");
         var id = new Argument<string>("id") { Description = "The mandelbox, living or gone; its id may be shortened." };
         var tail = new Option<int>("--tail")
         {
@@ -34,7 +34,9 @@ internal static class LogsCommand
                 HttpMethod.Get, $"/v1/mandelboxes/{whole}/logs?tail={parsed.GetValue(tail)}{follows}");
             using var response = await client.OpenAsync(request, cancellationToken);
             await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
-            await (parsed.GetValue(service.Json) ? PrintJsonAsync(stream, whole, cancellationToken) : PrintAsync(stream, cancellationToken));
+            await (parsed.GetValue(service.Json)
+                ? PrintJsonAsync(stream, whole, cancellationToken)
+                : PrintAsync(stream, cancellationToken));
             return ExitCodes.Ended;
         }));
         return command;

@@ -38,7 +38,7 @@ internal static class MandelboxTables
         var table = new TextTable(
             new("ENDED"),
             new("MANDELBOX", ColumnFit.Id),
-            new("APP", ColumnFit.Id, Dropped: 1),
+            new("APP", Dropped: 1),
             new("LIVED", Dropped: 2),
             new("CAUSE"),
             new("REASON", ColumnFit.Text));

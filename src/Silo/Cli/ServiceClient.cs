@@ -87,7 +87,9 @@ internal sealed class ServiceClient : IDisposable
 
     public static T Read<T>(string json) => JsonSerializer.Deserialize<T>(json, Json)!;
 
-    /// <summary>The whole id of a mandelbox that a user has named, perhaps shortened; one that lives comes before those that have gone.</summary>
+    /// <summary>
+    /// The whole id of a mandelbox that a user has named, perhaps shortened; one that lives comes before those that have gone.
+    /// </summary>
     public async Task<string> FindIdAsync(string text, bool alsoGone, CancellationToken cancellationToken)
     {
         foreach (var path in alsoGone ? new[] { "/v1/mandelboxes", "/v1/history" } : ["/v1/mandelboxes"])

@@ -35,7 +35,10 @@ internal static class StatusCommand
     private static void Print(HostDescription host)
     {
         var up = RelativeTime.Lasting(TimeProvider.System.GetUtcNow() - host.StartedAt);
-        Screen.Write($"{host.Identity.InstanceName}  {host.Status}  {host.Environment}  {host.Version}  up {up}");
+
+        // Without what it was built from and runs on, which 'version' has.
+        var version = host.Version.Split(" (")[0];
+        Screen.Write($"{host.Identity.InstanceName}  {host.Status}  {host.Environment}  {version}  up {up}");
         Screen.Write(
             $"slots {TextOf(host.Slots)}, TTYs {TextOf(host.Ttys)}, tcp ports {TextOf(host.TcpPorts)}, udp ports {TextOf(host.UdpPorts)}");
         foreach (var why in host.NotReady)

@@ -10,7 +10,11 @@ internal static class StopCommand
     public static Command Create()
     {
         var command = new Command("stop", "End a mandelbox of a running service, or with --host the service itself.");
-        var id = new Argument<string?>("id") { Description = "The mandelbox to end; its id may be shortened.", Arity = ArgumentArity.ZeroOrOne };
+        var id = new Argument<string?>("id")
+        {
+            Description = "The mandelbox to end; its id may be shortened.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         var host = new Option<bool>("--host")
         {
             Description = "End the service (and turn the machine off, where the service manages it), after a drain as 'drain' begins one.",

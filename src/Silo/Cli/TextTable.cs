@@ -36,7 +36,7 @@ public enum ColumnFit
 public sealed record TextColumn(string Name, ColumnFit Fit = ColumnFit.Fixed, int Dropped = 0, int Least = 0);
 
 /// <summary>
-/// Rows for a terminal, as wide as that: first ids are shortened from the middle and texts go on in further lines, then columns are left
+/// Rows for a terminal, as wide as that: first texts go on in further lines and ids are shortened from the middle, then columns are left
 /// out in a fixed order.
 /// </summary>
 public sealed class TextTable(params IReadOnlyList<TextColumn> columns)
@@ -44,6 +44,11 @@ public sealed class TextTable(params IReadOnlyList<TextColumn> columns)
     public const int ShortestId = 13;
     public const int NarrowestText = 24;
 
+    /// <summary>What becomes narrower, in this order, and how narrow.</summary>
+    private static readonly (ColumnFit Fit, int Narrowest)[] Narrowings =
+        [(ColumnFit.Text, ReadableText), (ColumnFit.Id, ShortestId), (ColumnFit.Text, NarrowestText)];
+
+    private const int ReadableText = 45;
     private const string Gap = "  ";
     private const string Nothing = "-";
 
@@ -69,7 +74,8 @@ public sealed class TextTable(params IReadOnlyList<TextColumn> columns)
     {
         var shown = Enumerable.Range(0, columns.Count).ToList();
         int[] widths;
-        while (!TryFit(shown, width, hasHeader, out widths) && shown.Where(c => columns[c].Dropped > 0).ToList() is { Count: > 0 } droppable)
+        while (!TryFit(shown, width, hasHeader, out widths)
+            && shown.Where(c => columns[c].Dropped > 0).ToList() is { Count: > 0 } droppable)
         {
             shown.Remove(droppable.MinBy(c => columns[c].Dropped));
         }
@@ -120,16 +126,20 @@ public sealed class TextTable(params IReadOnlyList<TextColumn> columns)
 
     private bool TryFit(List<int> shown, int width, bool hasHeader, out int[] widths)
     {
-        widths = shown.ConvertAll(c => _rows.Select(row => row[c].Text!.Length).Append(hasHeader ? columns[c].Name.Length : 0).Append(columns[c].Least).Max())
+        widths = shown
+            .Select(c => _rows
+                .Select(row => row[c].Text!.Length)
+                .Append(Math.Max(columns[c].Least, hasHeader ? columns[c].Name.Length : 0))
+                .Max())
             .ToArray();
         var excess = widths.Sum() + ((shown.Count - 1) * Gap.Length) - width;
-        foreach (var fit in new[] { ColumnFit.Text, ColumnFit.Id })
+        foreach (var (fit, narrowest) in Narrowings)
         {
             for (var i = 0; i < shown.Count && excess > 0; i++)
             {
                 if (columns[shown[i]].Fit == fit)
                 {
-                    var least = Math.Max(columns[shown[i]].Name.Length, fit == ColumnFit.Id ? ShortestId : NarrowestText);
+                    var least = Math.Max(columns[shown[i]].Name.Length, narrowest);
                     var narrower = Math.Clamp(widths[i] - least, 0, excess);
                     widths[i] -= narrower;
                     excess -= narrower;

@@ -23,11 +23,15 @@ internal sealed class Upgrade(
     /// <summary>What is installed now, for whoever has to go on from there.</summary>
     private string _state = "nothing has changed";
 
+    /// <summary>Whether a binary has been replaced, or a restart requested.</summary>
+    public bool HasChangedAnything { get; private set; }
+
+    /// <param name="file">The new binary; null: the installed one, which a package has replaced already.</param>
     /// <returns>The exit code.</returns>
     /// <exception cref="OperationCanceledException">It was interrupted; the message says what is installed now.</exception>
     /// <exception cref="IOException">The file is no host-service, or the installed one cannot be replaced: nothing has changed.</exception>
     /// <exception cref="SystemdException">systemd does not do what it is asked; the message says what is installed now.</exception>
-    public async Task<int> RunAsync(string file, CancellationToken cancellationToken)
+    public async Task<int> RunAsync(string? file, CancellationToken cancellationToken)
     {
         try
         {
@@ -43,18 +47,19 @@ internal sealed class Upgrade(
         }
     }
 
-    private async Task<int> ReplaceAsync(string file, CancellationToken cancellationToken)
+    private async Task<int> ReplaceAsync(string? file, CancellationToken cancellationToken)
     {
         var installed = await InstalledAsync(cancellationToken);
         if (file == installed)
         {
-            throw new IOException($"{file} is the installed binary: name the new one.");
+            throw new IOException($"{file} is the installed binary: name the new one, or none where the installed one is the new one.");
         }
 
-        var version = (await ProgramRunner.RunAsync(file, ["version"], "", VersionTimeout, timeProvider, cancellationToken)).Trim();
+        var newOne = file ?? installed;
+        var version = (await ProgramRunner.RunAsync(newOne, ["version"], "", VersionTimeout, timeProvider, cancellationToken)).Trim();
         if (!version.StartsWith("host-service ", StringComparison.Ordinal))
         {
-            throw new IOException($"{file} is no host-service: 'version' says '{version}'.");
+            throw new IOException($"{newOne} is no host-service: 'version' says '{version}'.");
         }
 
         if (await LookAsync(cancellationToken) is { } unready)
@@ -64,8 +69,14 @@ internal sealed class Upgrade(
 
         // A link: the old one takes no room of its own.
         var old = installed + ".old";
-        await ProgramRunner.RunAsync("ln", ["-f", "--", installed, old], "", VersionTimeout, timeProvider, cancellationToken);
-        Replace(installed, file);
+        var oldOne = file is null ? await RunningAsync(cancellationToken) : installed;
+        await ProgramRunner.RunAsync("ln", ["-f", "--", oldOne, old], "", VersionTimeout, timeProvider, cancellationToken);
+        if (file is not null)
+        {
+            HasChangedAnything = true;
+            Replace(installed, file);
+        }
+
         HttpStatusCode status;
         string body;
         try
@@ -74,18 +85,29 @@ internal sealed class Upgrade(
         }
         catch
         {
-            // Whether the restart begins is not known; the old version serves either way.
-            Replace(installed, old);
-            _state = "the old version is installed; it may restart";
+            // Whether the restart begins is not known; either version serves.
+            HasChangedAnything = true;
+            if (file is not null)
+            {
+                Replace(installed, old);
+            }
+
+            _state = $"the {(file is null ? "new" : "old")} version is installed; it may restart";
             throw;
         }
 
         if (status != HttpStatusCode.Accepted)
         {
-            Replace(installed, old);
-            return await ServiceClient.FailedAsync(status, body);
+            if (file is not null)
+            {
+                Replace(installed, old);
+            }
+
+            await ServiceClient.FailedAsync(status, body);
+            return ExitCodes.Refused;
         }
 
+        HasChangedAnything = true;
         Console.WriteLine($"restarting with {version}");
         _state = $"{unit} restarts with the new version; whether it becomes ready is not watched any more. The old one is {old}";
         if (await WaitAsync(cancellationToken) is not { } fault)
@@ -114,6 +136,14 @@ internal sealed class Upgrade(
         var environment = (await systemctl.ReadAsync(unit, "Environment", cancellationToken)).Split(' ');
         return environment.FirstOrDefault(assignment => assignment.StartsWith(variable, StringComparison.Ordinal))?[variable.Length..]
             ?? throw new IOException($"{unit} has no variable {variable[..^1]}: install the unit of this version first.");
+    }
+
+    /// <summary>The file that the run was started from: not replaced before the next start.</summary>
+    private async Task<string> RunningAsync(CancellationToken cancellationToken)
+    {
+        var pid = await MainPidAsync(cancellationToken);
+        return File.ResolveLinkTarget($"/proc/{pid}/exe", returnFinalTarget: false)?.FullName
+            ?? throw new IOException($"{unit} does not run.");
     }
 
     private async Task<int> MainPidAsync(CancellationToken cancellationToken) =>

@@ -13,8 +13,12 @@ internal static class UpgradeCommand
         var command = new Command(
             "upgrade",
             "Replace the binary of the running unit and restart it; mandelboxes go on (needs Host:OnLeftovers=reattach). When the new one "
-            + "is not ready in time, the old one is put back. The old binary stays beside the new one, with the suffix .old.");
-        var to = new Option<FileInfo>("--to") { Description = "The new binary.", Required = true };
+            + "is not ready in time, the old one is put back. The old binary stays beside the new one, with the suffix .old. "
+            + "Exit code 3: refused, and nothing has changed.");
+        var to = new Option<FileInfo?>("--to")
+        {
+            Description = "The new binary. Without it: the installed one, where a package has replaced that already.",
+        };
         var unit = new Option<string>("--unit")
         {
             Description = "The service's unit.",
@@ -45,13 +49,13 @@ internal static class UpgradeCommand
             var upgrade = new Upgrade(client, systemctl, parsed.GetValue(unit)!, limit, TimeProvider.System);
             try
             {
-                return await upgrade.RunAsync(parsed.GetValue(to)!.FullName, cancellationToken);
+                return await upgrade.RunAsync(parsed.GetValue(to)?.FullName, cancellationToken);
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or SystemdException
-                or OperationCanceledException)
+                or ServiceClientException or OperationCanceledException)
             {
                 await Console.Error.WriteLineAsync($"host-service: {exception.Message}");
-                return ExitCodes.Failed;
+                return upgrade.HasChangedAnything ? ExitCodes.Failed : ExitCodes.Refused;
             }
         }));
         return command;

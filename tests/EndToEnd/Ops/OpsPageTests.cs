@@ -223,6 +223,7 @@ public sealed class OpsPageTests(Browser browser)
         Assert.False(host.Shutdown.Requested.IsCompleted);
 
         await tab.Button("Drain the host…").ClickAsync();
+        await Expect(question).ToBeVisibleAsync();
         await tab.Page.Keyboard.PressAsync("Escape");
         await Expect(question).ToBeHiddenAsync();
         Assert.False(host.Shutdown.Requested.IsCompleted);

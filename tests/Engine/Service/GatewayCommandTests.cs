@@ -83,6 +83,7 @@ public sealed class GatewayCommandTests(EngineFixture engine)
         Assert.True(up == HttpStatusCode.OK, $"{result}\n{gateway.Log.Text}");
         Assert.Equal("Running", (string)JsonNode.Parse(await http.GetStringAsync("/v1/mandelboxes/afar"))!["state"]!);
         Assert.Equal((HttpStatusCode.NotAcceptable, true), await RefusedAsync(http));
+        await AssertToldAsync(http);
 
         var (drained, answer) = await SendAsync(
             http,
@@ -94,6 +95,41 @@ public sealed class GatewayCommandTests(EngineFixture engine)
         await SignalAsync(gateway, "HUP");
         Assert.Equal(0, await gateway.Exited.WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.Equal(ready, gateway.Output.Text);
+    }
+
+    /// <summary>Events as they happen, and what a mandelbox writes, come from the silo's process, too.</summary>
+    private static async Task AssertToldAsync(HttpClient http)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/events");
+        request.Headers.Add("Accept", "text/event-stream");
+        using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var events = new StreamReader(await answer.Content.ReadAsStreamAsync());
+        await UntilAsync(events, "running after");
+        using var logs = await http.GetAsync("/v1/mandelboxes/afar/logs?follow=true", HttpCompletionOption.ResponseHeadersRead);
+        using var written = new StreamReader(await logs.Content.ReadAsStreamAsync());
+        await UntilAsync(written, "demo");
+
+        using var stopped = await http.DeleteAsync("/v1/mandelboxes/afar");
+
+        Assert.Equal(HttpStatusCode.NoContent, stopped.StatusCode);
+        await UntilAsync(events, "all that it held is given back");
+        await written.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        var story = JsonNode.Parse(await http.GetStringAsync("/v1/mandelboxes/afar/timeline"))!;
+        Assert.Equal("Operator", (string)story["mandelbox"]!["endCause"]!);
+        Assert.Contains("create", story["steps"]!.AsArray().Select(step => (string)step!["name"]!));
+    }
+
+    private static async Task UntilAsync(StreamReader lines, string part)
+    {
+        while (await lines.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)) is { } line)
+        {
+            if (line.Contains(part, StringComparison.Ordinal))
+            {
+                return;
+            }
+        }
+
+        Assert.Fail($"the answer ended without '{part}'");
     }
 
     private static async Task SignalAsync(ServiceProcess process, string signal)

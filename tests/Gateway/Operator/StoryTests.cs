@@ -13,7 +13,7 @@ public sealed class StoryTests
 
     private static readonly TimelineStep[] Steps =
     [
-        new("lease", Undo: false, Samples.Now, Milliseconds: 0.4),
+        new("lease", Undo: false, Samples.Now, Milliseconds: 0.4f),
         new("create", Undo: false, Samples.Now.AddSeconds(1), Milliseconds: 380, Failure: "the name is taken"),
         new("create", Undo: true, Samples.Now.AddSeconds(2)),
     ];

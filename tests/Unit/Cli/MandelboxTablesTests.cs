@@ -47,7 +47,7 @@ public sealed class MandelboxTablesTests
         var box = Box("m1", MandelboxState.Dying);
         TimelineStep[] steps =
         [
-            new("lease", false, box.CreatedAt.AddMilliseconds(3), 0.4), new("create", false, box.CreatedAt.AddSeconds(1), 380, "no"),
+            new("lease", false, box.CreatedAt.AddMilliseconds(3), 0.4f), new("create", false, box.CreatedAt.AddSeconds(1), 380, "no"),
             new("create", true, box.CreatedAt.AddSeconds(2)),
         ];
 

@@ -20,7 +20,7 @@ public sealed class StepTimelineTests
 
         var step = Assert.Single(_timeline.Steps);
 
-        Assert.Equal(("create", false, 1234.6, "the name is taken"), (step.Name, step.Undo, step.Milliseconds, step.Failure));
+        Assert.Equal(("create", false, 1234.6f, "the name is taken"), (step.Name, step.Undo, step.Milliseconds, step.Failure));
         Assert.Equal(TimeSpan.FromMilliseconds(1234.56), _clock.GetUtcNow() - step.StartedAt);
     }
 
@@ -37,7 +37,7 @@ public sealed class StepTimelineTests
         _timeline.End("quick", undo: true, undo, null);
 
         Assert.Equal(
-            [("slow", false, 3.0), ("quick", false, 1.0), ("quick", true, 2.0)],
+            [("slow", false, 3f), ("quick", false, 1f), ("quick", true, 2f)],
             _timeline.Steps.Select(s => (s.Name, s.Undo, s.Milliseconds!.Value)));
     }
 

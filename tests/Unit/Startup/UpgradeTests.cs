@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Net;
 using HostService.Gateway.Tls;
+using HostService.Infrastructure.Linux.Processes;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Cli;
+using HostService.Silo.Hosting;
 using HostService.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -11,7 +13,9 @@ using Microsoft.Extensions.Logging;
 
 namespace HostService.Tests.Unit.Startup;
 
-/// <summary>An upgrade that somebody interrupts. The service and systemd are fake, the files are real.</summary>
+/// <summary>
+/// An upgrade that somebody interrupts, or whose binary a package has put in place. The service and systemd are fake, the files are real.
+/// </summary>
 public sealed class UpgradeTests : IAsyncLifetime
 {
     private const UnixFileMode Executable = (UnixFileMode)0b111_101_101;
@@ -22,14 +26,20 @@ public sealed class UpgradeTests : IAsyncLifetime
 
     /// <summary>What happens when the service is asked to restart.</summary>
     private Func<Task> _restart = () => Task.CompletedTask;
+    private HttpStatusCode _answer = HttpStatusCode.Accepted;
+    private string _startedAt = "2026-11-29T12:00:00Z";
     private int _looks;
 
     private string Installed => _directory["host-service"];
 
+    private string Running => _directory["running"];
+
     public async Task InitializeAsync()
     {
+        // As the unit does: it runs from a second name of the installed file.
         File.Copy("/bin/sleep", Installed);
-        _running = Process.Start(Installed, "1000");
+        await ProgramRunner.RunAsync("ln", [Installed, Running], "", TimeSpan.FromSeconds(30), TimeProvider.System, CancellationToken.None);
+        _running = Process.Start(Running, "1000");
         await WriteScriptAsync("new", "echo host-service 2.0");
         await WriteScriptAsync("systemctl", $"case $2 in *MainPID) echo {_running.Id};; *Environment) echo A=b HOST_SERVICE_BINARY={Installed} C=d;; esac");
 
@@ -43,13 +53,13 @@ public sealed class UpgradeTests : IAsyncLifetime
             if (context.Request.Path == "/v1/host/restart")
             {
                 await _restart();
-                context.Response.StatusCode = 202;
+                context.Response.StatusCode = (int)_answer;
             }
             else if (context.Request.Path == "/v1/host")
             {
                 // The first look is before the restart.
                 await (++_looks == 3 ? _interrupt.CancelAsync() : Task.CompletedTask);
-                await context.Response.WriteAsync("""{"startedAt":"2026-11-29T12:00:00Z"}""");
+                await context.Response.WriteAsync($$"""{"startedAt":"{{_startedAt}}"}""");
             }
         });
         await _service.StartAsync();
@@ -96,13 +106,68 @@ public sealed class UpgradeTests : IAsyncLifetime
         Assert.Equal(await File.ReadAllBytesAsync("/bin/sleep"), await File.ReadAllBytesAsync(Installed));
     }
 
+    [Fact]
+    public async Task Without_a_file_the_installed_one_is_taken_for_the_new_one_and_the_one_that_runs_stays_as_the_old_one()
+    {
+        File.Move(_directory["new"], Installed, overwrite: true);
+        _restart = () =>
+        {
+            _startedAt = "2026-11-29T13:00:00Z";
+            return Task.CompletedTask;
+        };
+
+        var (code, hasChangedAnything) = await UpgradeAsync();
+
+        Assert.Equal((ExitCodes.Ended, true), (code, hasChangedAnything));
+        Assert.Equal("#!/bin/sh\necho host-service 2.0\n", await File.ReadAllTextAsync(Installed));
+        Assert.Equal(await File.ReadAllBytesAsync("/bin/sleep"), await File.ReadAllBytesAsync($"{Installed}.old"));
+    }
+
+    [Fact]
+    public async Task Where_the_service_refuses_to_restart_the_file_of_the_package_stays_for_the_next_start()
+    {
+        File.Move(_directory["new"], Installed, overwrite: true);
+        _answer = HttpStatusCode.Conflict;
+
+        var (code, hasChangedAnything) = await UpgradeAsync();
+
+        Assert.Equal((ExitCodes.Refused, false), (code, hasChangedAnything));
+        Assert.Equal("#!/bin/sh\necho host-service 2.0\n", await File.ReadAllTextAsync(Installed));
+    }
+
+    [Fact]
+    public async Task A_file_of_a_package_that_does_not_get_ready_gives_way_to_the_one_that_ran()
+    {
+        File.Move(_directory["new"], Installed, overwrite: true);
+
+        // The restart never begins.
+        var (code, hasChangedAnything) = await UpgradeAsync(timeout: TimeSpan.FromMilliseconds(1));
+
+        Assert.Equal((ExitCodes.Failed, true), (code, hasChangedAnything));
+        Assert.Equal(await File.ReadAllBytesAsync("/bin/sleep"), await File.ReadAllBytesAsync(Installed));
+    }
+
     private async Task<string> InterruptedAsync()
     {
-        using var client = new ServiceClient(new Uri(_service.Urls.First()), token: null, caCert: null, acceptAnyCertificate: true);
-        var systemctl = new Systemctl(new SystemdOptions { Systemctl = _directory["systemctl"] }, TimeProvider.System);
-        var upgrade = new Upgrade(client, systemctl, "host-service.service", TimeSpan.FromMinutes(2), TimeProvider.System);
+        using var client = Client();
+        var upgrade = NewUpgrade(client, TimeSpan.FromMinutes(2));
         var interrupted = await Assert.ThrowsAsync<OperationCanceledException>(() => upgrade.RunAsync(_directory["new"], _interrupt.Token));
         return interrupted.Message;
+    }
+
+    private async Task<(int Code, bool HasChangedAnything)> UpgradeAsync(TimeSpan? timeout = null)
+    {
+        using var client = Client();
+        var upgrade = NewUpgrade(client, timeout ?? TimeSpan.FromMinutes(2));
+        return (await upgrade.RunAsync(file: null, CancellationToken.None), upgrade.HasChangedAnything);
+    }
+
+    private ServiceClient Client() => new(new Uri(_service.Urls.First()), token: null, caCert: null, acceptAnyCertificate: true);
+
+    private Upgrade NewUpgrade(ServiceClient client, TimeSpan timeout)
+    {
+        var systemctl = new Systemctl(new SystemdOptions { Systemctl = _directory["systemctl"] }, TimeProvider.System);
+        return new Upgrade(client, systemctl, "host-service.service", timeout, TimeProvider.System);
     }
 
     private async Task WriteScriptAsync(string name, string command)
