@@ -12,6 +12,27 @@ public sealed class OutageTests(PostgresFixture postgres)
     private static readonly int[] Pauses = [1, 2, 4, 8, 10, 10, 10, 10, 10];
 
     [PostgresFact]
+    public async Task Each_call_is_timed_by_its_result()
+    {
+        using var calls = new RecordedMeasurements("host_service.backend.call.duration");
+        await using var it = new DatabaseUnderTest(postgres.Server);
+        Assert.NotNull(await it.Database.ReadClockAsync(default));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => it.Database.ReadClockAsync(new CancellationToken(canceled: true)));
+        await postgres.Server.StopAsync();
+        try
+        {
+            await Assert.ThrowsAsync<BackendDatabaseException>(() => it.Database.ReadClockAsync(default));
+        }
+        finally
+        {
+            await postgres.Server.StartAsync();
+        }
+
+        Assert.Equal(
+            ["service=database result=ok", "service=database result=cancelled", "service=database result=failed"], calls.Labels);
+    }
+
+    [PostgresFact]
     public async Task With_the_server_away_for_a_minute_nothing_is_lost_and_the_newest_wins()
     {
         await using var it = new DatabaseUnderTest(postgres.Server);

@@ -170,12 +170,14 @@ public sealed class WebserverTests : IDisposable
     {
         await using var server = await LoopbackServer.StartAsync(
             r => r.Path.EndsWith("/auth", StringComparison.Ordinal) ? Accept(r) : (401, ""));
+        using var calls = new RecordedMeasurements("host_service.backend.call.duration");
         using var webserver = Webserver(server.Url);
 
         await webserver.SendDyingHeartbeatAsync(default);
 
         Assert.Equal(2, server.Waiting);
         Assert.Contains("that it has only just given", Assert.Single(_log.Lines), StringComparison.Ordinal);
+        Assert.Equal(["service=webserver result=ok", "service=webserver result=failed"], calls.Labels);
     }
 
     [Fact]
@@ -183,6 +185,7 @@ public sealed class WebserverTests : IDisposable
     {
         using var silent = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
         silent.Start();
+        using var calls = new RecordedMeasurements("host_service.backend.call.duration");
         using var webserver = Webserver($"http://{silent.LocalEndpoint}/", new WebserverOptions().Timeout);
 
         var dying = webserver.SendDyingHeartbeatAsync(default);
@@ -193,6 +196,7 @@ public sealed class WebserverTests : IDisposable
         await dying;
 
         Assert.Contains("no answer within 10 s", Assert.Single(_log.Lines), StringComparison.Ordinal);
+        Assert.Equal(["service=webserver result=timeout"], calls.Labels);
     }
 
     public void Dispose() => _stop.Dispose();

@@ -30,14 +30,14 @@ internal sealed class FaultyHost : IAsyncDisposable
     private readonly ServiceSettings _settings;
     private readonly FakeUserConfigs _userConfigs = new();
 
-    public FaultyHost() => _settings = ServiceSettings.Local(new Uri($"unix://{_directory["engine.sock"]}"), _directory).With(
+    public FaultyHost(params (string Key, string Value)[] settings) => _settings = ServiceSettings.Local(new Uri($"unix://{_directory["engine.sock"]}"), _directory).With(
         ("APP_ENV", "LOCALDEVWITHDB"),
         ("Database__ConnectionString", "Host=nowhere"),
         ("Host__OnLeftovers", "reattach"),
         ("Dashboard__Enabled", "false"),
         ("Logging__LogLevel__Default", "None"),
         ("Logging__LogLevel__Orleans", "None"),
-        ("Logging__LogLevel__Polly", "None"));
+        ("Logging__LogLevel__Polly", "None")).With(settings);
 
     public FakeContainerEngine Engine { get; } = new();
 

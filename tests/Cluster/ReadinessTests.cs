@@ -1,5 +1,6 @@
 using HostService.Infrastructure.Backend.Webserver;
 using HostService.Silo.Lifecycle;
+using HostService.Tests.Support;
 
 namespace HostService.Tests.Cluster;
 
@@ -25,11 +26,34 @@ public sealed class ReadinessTests
         Assert.Equal(0, run.ExitCode);
     }
 
-    private static async Task UntilNotReadyIsAsync(HostContext host, params string[] reasons)
+    [Fact]
+    public async Task A_host_whose_stream_of_events_hangs_is_not_ready_until_it_goes_on()
+    {
+        const string Hangs = "the container engine's events have made no progress for ";
+        await using var host = new FaultyHost(
+            ("Docker__KeepAlive", "00:00:00.2"), ("Docker__MaxReconnectDelay", "00:00:00.2"), ("Docker__CallTimeout", "00:00:00.5"));
+
+        var run = await host.RunAsync(whenReady: async running =>
+        {
+            using (host.Engine.Hold(EngineCall.Ping))
+            {
+                await UntilAsync(running, notReady => notReady is [var why] && why.StartsWith(Hangs, StringComparison.Ordinal));
+            }
+
+            await UntilNotReadyIsAsync(running);
+        });
+
+        Assert.Equal(0, run.ExitCode);
+    }
+
+    private static Task UntilNotReadyIsAsync(HostContext host, params string[] reasons) =>
+        UntilAsync(host, notReady => notReady.SequenceEqual(reasons));
+
+    private static async Task UntilAsync(HostContext host, Func<IReadOnlyList<string>, bool> holds)
     {
         using var late = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
-        while (!(await host.Grain.Describe()).NotReady.SequenceEqual(reasons))
+        while (!holds((await host.Grain.Describe()).NotReady))
         {
             await pace.WaitForNextTickAsync(late.Token);
         }

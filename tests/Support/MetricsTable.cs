@@ -44,7 +44,9 @@ public static partial class MetricsTable
     private static partial Regex Label();
 
     [GeneratedRegex(
-        @"^(?<name>[a-z]\w*)(\{(?<labels>.*)\})? [^ ]+$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 5000)]
+        @"^(?<name>[a-z]\w*)(\{(?<labels>.*)\})? [^ ]+$",
+        RegexOptions.Multiline | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 5000)]
     private static partial Regex Sample();
 
     [GeneratedRegex(@"(?<name>\w+)=""([^""\\]|\\.)*""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -53,7 +53,8 @@ public sealed class MetricsTests
         var lines = await ScrapeAsync(host);
 
         Assert.Contains(lines, line => line.StartsWith("dotnet_process_cpu_current ", StringComparison.Ordinal));
-        Assert.DoesNotContain(lines, line => line.StartsWith("dotnet_", StringComparison.Ordinal) && line.Contains("_count", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            lines, line => line.StartsWith("dotnet_", StringComparison.Ordinal) && line.Contains("_count", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -26,10 +26,12 @@ public sealed class FailureTests(S3Server server) : S3TestBase(server)
     [NeedsFact("node", Needs.S3Server)]
     public async Task A_wrong_token_fails_and_changes_nothing()
     {
+        using var calls = new RecordedMeasurements("host_service.backend.call.duration");
         var stored = await StoredArchiveAsync();
         var answer = await FetchAsync("not the token");
         Assert.Equal(FetchOutcome.Failed, answer.Outcome);
         Assert.DoesNotContain("not the token", answer.Reason, StringComparison.Ordinal);
+        Assert.Equal(["service=s3 result=ok", "service=s3 result=failed"], calls.Labels);
         await AssertUnharmedAsync(stored);
     }
 

@@ -88,8 +88,8 @@ public sealed class FirewallMonitorTests
 
         await monitor.LoadAsync(CancellationToken.None);
 
-        const string Gone = "clients may not reach mandelboxes: the engine's rule nat PREROUTING -j DOCKER is gone; restart the engine once no "
-            + "mandelbox runs";
+        const string Gone = "clients may not reach mandelboxes: the engine's rule nat PREROUTING -j DOCKER is gone; restart the engine "
+            + "once no mandelbox runs";
         Assert.Equal([null, Gone, Gone, null], await ChecksAsync(monitor, 4));
         Assert.Equal(
             [

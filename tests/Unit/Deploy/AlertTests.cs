@@ -80,26 +80,31 @@ public sealed partial class AlertTests
         foreach (var expression in expressions)
         {
             var metrics = Metric().Matches(expression).Select(metric => metric.Value).ToList();
-            var known = metrics.Select(name => documented.GetValueOrDefault(name) ?? documented.GetValueOrDefault(MetricsTable.Family(name)));
-            faults.AddRange(metrics.Zip(known).Where(pair => pair.Second is null).Select(pair => $"{pair.First} is no metric: {expression}"));
+            var known = metrics.Select(Find).ToList();
+            faults.AddRange(metrics.Where(name => Find(name) is null).Select(name => $"{name} is no metric: {expression}"));
             var labels = known.OfType<DocumentedMetric>().SelectMany(metric => metric.Labels).Concat(AnyMetrics).ToHashSet();
-            faults.AddRange(LabelsIn(expression).Where(label => !labels.Contains(label)).Select(label => $"{label} is no label: {expression}"));
+            faults.AddRange(LabelsIn(expression)
+                .Where(label => !labels.Contains(label))
+                .Select(label => $"{label} is no label: {expression}"));
             foreach (Match matched in MetricWithLabels().Matches(expression))
             {
-                var name = MetricsTable.Family(matched.Groups["metric"].Value);
-                var own = documented.GetValueOrDefault(matched.Groups["metric"].Value) ?? documented.GetValueOrDefault(name);
+                var name = matched.Groups["metric"].Value;
                 faults.AddRange(LabelInBraces().Matches(matched.Groups["labels"].Value)
                     .Select(label => label.Groups["label"].Value)
-                    .Where(label => own?.Labels.Contains(label) != true && !AnyMetrics.Contains(label))
+                    .Where(label => Find(name)?.Labels.Contains(label) != true && !AnyMetrics.Contains(label))
                     .Select(label => $"{name} has no label {label}: {expression}"));
             }
         }
 
         Assert.Equal([], faults);
+
+        DocumentedMetric? Find(string name) =>
+            documented.GetValueOrDefault(name) ?? documented.GetValueOrDefault(MetricsTable.Family(name));
     }
 
     private static IEnumerable<string> LabelsIn(string expression) => Grouping().Matches(expression)
-        .SelectMany(grouping => grouping.Groups["labels"].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+        .SelectMany(grouping => grouping.Groups["labels"].Value.Split(',', StringSplitOptions.RemoveEmptyEntries))
+        .Select(label => label.Trim());
 
     /// <summary>The expressions of the rules, each on one or more lines.</summary>
     private static List<string> Expressions() =>
@@ -144,11 +149,15 @@ public sealed partial class AlertTests
     private static partial Regex AlertName();
 
     [GeneratedRegex(
-        @"^        expr: (?<expression>.+(\n {10}.+)*)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+        @"^        expr: (?<expression>.+(\n {10}.+)*)$",
+        RegexOptions.Multiline | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex Expression();
 
     [GeneratedRegex(
-        @"^ +runbook: docs/runbook\.md#(?<anchor>[\w-]+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+        @"^ +runbook: docs/runbook\.md#(?<anchor>[\w-]+)$",
+        RegexOptions.Multiline | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex Runbook();
 
     [GeneratedRegex(@"\bhost_service_\w+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]

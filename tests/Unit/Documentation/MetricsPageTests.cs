@@ -12,7 +12,9 @@ using Microsoft.Extensions.Logging;
 
 namespace HostService.Tests.Unit.Documentation;
 
-/// <summary>docs/metrics.md lists the instruments of the service, and no others. Their labels are compared with those of a running service.</summary>
+/// <summary>
+/// docs/metrics.md lists the instruments of the service, and no others. Their labels are compared with those of a running service.
+/// </summary>
 public sealed class MetricsPageTests
 {
     private static readonly Assembly[] Assemblies =
@@ -39,7 +41,7 @@ public sealed class MetricsPageTests
         .Where(field => field.FieldType.IsAssignableTo(typeof(Instrument)))
         .Select(field => (Instrument)field.GetValue(null)!);
 
-    /// <summary>Of the service as a whole, which is built and not run: whatever takes a factory of meters makes its instruments then.</summary>
+    /// <summary>Of the whole service, which is built and not run: whatever takes a factory of meters makes its instruments then.</summary>
     private static async Task<IReadOnlyList<Instrument>> OfAServiceAsync()
     {
         var configuration = new ConfigurationBuilder()
@@ -52,7 +54,8 @@ public sealed class MetricsPageTests
         {
             InstrumentPublished = (instrument, _) =>
             {
-                if (ReferenceEquals(instrument.Meter.Scope, factory) && instrument.Meter.Name.StartsWith("HostService", StringComparison.Ordinal))
+                if (ReferenceEquals(instrument.Meter.Scope, factory)
+                    && instrument.Name.StartsWith("host_service.", StringComparison.Ordinal))
                 {
                     instruments.Add(instrument);
                 }

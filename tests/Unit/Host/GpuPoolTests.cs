@@ -37,7 +37,8 @@ public sealed class GpuPoolTests
 
         Assert.Equal("all 2 GPUs are out of service: GPU 0: XID 79; GPU 1: too hot", pool.WhyNone);
 
-        static GpuDescription Unhealthy(int index, string? why) => new() { Index = index, Name = "T4", Uuid = $"GPU-{index}", Unhealthy = why };
+        static GpuDescription Unhealthy(int index, string? why) =>
+            new() { Index = index, Name = "T4", Uuid = $"GPU-{index}", Unhealthy = why };
     }
 
     [Fact]
