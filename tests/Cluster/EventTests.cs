@@ -163,19 +163,4 @@ public sealed class EventTests
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading.WaitAsync(TimeSpan.FromSeconds(10)));
     }
-
-    [Fact]
-    public async Task A_wait_in_which_nothing_happens_ends_with_nothing_after_its_time()
-    {
-        var clock = new ManualClock();
-        await using var cluster = await new HostCluster { Replace = services => services.AddSingleton<TimeProvider>(clock) }.StartAsync();
-        var known = (await cluster.Host.ListEvents(1))[^1].Sequence;
-        var waits = clock.TimerSetAsync(HostEvents.LongestRead);
-        var reading = cluster.Host.ReadEvents(known, 10);
-        await waits;
-
-        clock.Advance(HostEvents.LongestRead);
-
-        Assert.Empty(await reading.WaitAsync(TimeSpan.FromSeconds(10)));
-    }
 }

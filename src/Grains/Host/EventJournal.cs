@@ -7,8 +7,7 @@ public sealed class EventJournal(TimeProvider timeProvider)
     private TaskCompletionSource? _added;
     private long _last;
 
-    /// <summary>Completes with the next event.</summary>
-    public Task Added => (_added ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+    private Task Added => (_added ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
     public void Add(
         HostEventKind kind,
@@ -40,6 +39,21 @@ public sealed class EventJournal(TimeProvider timeProvider)
 
     /// <summary>The first ones after a sequence number (<see cref="HostEvents.After"/>), the oldest first.</summary>
     public IReadOnlyList<HostEvent> After(long sequence, int limit) => HostEvents.After(_events, sequence).Take(limit).ToArray();
+
+    /// <summary>As <see cref="After"/>, but waits where there are none: <see cref="HostEvents.LongestRead"/> at most.</summary>
+    public async Task<IReadOnlyList<HostEvent>> ReadAsync(long sequence, int limit, CancellationToken cancellationToken)
+    {
+        if (After(sequence, limit) is { Count: > 0 } found)
+        {
+            return found;
+        }
+
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await Task.WhenAny(Added, Task.Delay(HostEvents.LongestRead, timeProvider, over.Token));
+        cancellationToken.ThrowIfCancellationRequested();
+        await over.CancelAsync();
+        return After(sequence, limit);
+    }
 
     /// <summary>The last ones, of one mandelbox or of all, the oldest first.</summary>
     public IReadOnlyList<HostEvent> Last(int limit, string? mandelboxId = null) =>

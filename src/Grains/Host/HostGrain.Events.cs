@@ -12,17 +12,9 @@ public sealed partial class HostGrain
 
     public async Task<IReadOnlyList<HostEvent>> ReadEvents(long after, int limit, CancellationToken cancellationToken = default)
     {
-        if (_journal.After(after, limit) is { Count: > 0 } found)
-        {
-            return found;
-        }
-
         // A deactivation waits for the calls that run.
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
-        await Task.WhenAny(_journal.Added, Task.Delay(HostEvents.LongestRead, timeProvider, over.Token));
-        over.Token.ThrowIfCancellationRequested();
-        await over.CancelAsync();
-        return _journal.After(after, limit);
+        return await _journal.ReadAsync(after, limit, over.Token);
     }
 
     private void TellMove(MandelboxDescription mandelbox)

@@ -80,16 +80,40 @@ public sealed class EventJournalTests
     public void Nothing_is_after_any_number_in_an_empty_one() => Assert.Empty(_journal.After(7, 10));
 
     [Fact]
-    public void Whoever_waits_is_woken_by_the_next_event_only()
+    public async Task Whoever_waits_gets_the_next_event()
     {
         Add("before");
-        var added = _journal.Added;
-        Assert.False(added.IsCompleted);
+        var reading = _journal.ReadAsync(1, 10, CancellationToken.None);
+        Assert.False(reading.IsCompleted);
 
         Add("next");
 
-        Assert.True(added.IsCompletedSuccessfully);
-        Assert.False(_journal.Added.IsCompleted);
+        Assert.Equal(["next"], (await reading).Select(e => e.Text));
+        Assert.Equal(0, _clock.PendingTimers);
+    }
+
+    [Fact]
+    public async Task A_wait_in_which_nothing_happens_ends_with_nothing_after_its_time()
+    {
+        Add("before");
+        var reading = _journal.ReadAsync(1, 10, CancellationToken.None);
+        _clock.Advance(HostEvents.LongestRead - TimeSpan.FromSeconds(1));
+        Assert.False(reading.IsCompleted);
+
+        _clock.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.Empty(await reading);
+    }
+
+    [Fact]
+    public async Task A_wait_ends_when_it_is_cancelled()
+    {
+        using var cancel = new CancellationTokenSource();
+        var reading = _journal.ReadAsync(0, 10, cancel.Token);
+
+        await cancel.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
     }
 
     private void Add(string text) => _journal.Add(HostEventKind.Host, EventSeverity.Information, text);
