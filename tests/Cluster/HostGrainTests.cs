@@ -49,7 +49,7 @@ public sealed class HostGrainTests
         await using var cluster = await new HostCluster { Gpus = [gpu] }.StartAsync();
 
         await cluster.Host.ReportGpus(new[] { gpu with { Unhealthy = "XID 79" } });
-        Assert.Equal(["all 1 GPUs are out of service: GPU 0: XID 79"], (await cluster.Host.Describe()).NotReady);
+        Assert.Equal(["every GPU is out of service: GPU 0: XID 79"], (await cluster.Host.Describe()).NotReady);
 
         await cluster.Host.ReportGpus(new[] { gpu });
         Assert.Empty((await cluster.Host.Describe()).NotReady);

@@ -42,7 +42,7 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
 
     /// <summary>Why no GPU takes a mandelbox although the host has some; null while one is healthy, and on a host without any.</summary>
     public string? WhyNone => _gpus.Count > 0 && _gpus.Values.All(g => !g.Healthy)
-        ? $"all {_gpus.Count} GPUs are out of service: {string.Join("; ", _gpus.Values.Select(g => $"GPU {g.Index}: {g.Gpu.Unhealthy}"))}"
+        ? $"every GPU is out of service: {string.Join("; ", _gpus.Values.Select(g => $"GPU {g.Index}: {g.Gpu.Unhealthy}"))}"
         : null;
 
     /// <summary>Gives a slot to <paramref name="owner"/>, or the one that it already holds.</summary>

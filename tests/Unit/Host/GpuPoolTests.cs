@@ -35,7 +35,7 @@ public sealed class GpuPoolTests
 
         pool.Update([Unhealthy(0, "XID 79"), Unhealthy(1, "too hot")]);
 
-        Assert.Equal("all 2 GPUs are out of service: GPU 0: XID 79; GPU 1: too hot", pool.WhyNone);
+        Assert.Equal("every GPU is out of service: GPU 0: XID 79; GPU 1: too hot", pool.WhyNone);
 
         static GpuDescription Unhealthy(int index, string? why) =>
             new() { Index = index, Name = "T4", Uuid = $"GPU-{index}", Unhealthy = why };
