@@ -40,6 +40,11 @@ internal sealed class EventStream(EventFeed.Viewer viewer) : IResult
         var timeProvider = services.GetRequiredService<TimeProvider>();
         response.ContentType = ContentType;
         response.Headers.CacheControl = "no-store";
+        if (HeadRequests.IsHead(httpContext))
+        {
+            return;
+        }
+
         try
         {
             await WriteAsync(response, ": the host's events\n\n", over);

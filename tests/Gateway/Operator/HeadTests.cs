@@ -53,6 +53,22 @@ public sealed class HeadTests
         Assert.Equal(HttpStatusCode.Unauthorized, head.StatusCode);
     }
 
+    [Theory]
+    [InlineData("HEAD")]
+    [InlineData("GET")]
+    public async Task The_head_of_an_answer_without_an_end_is_there_at_once(string method)
+    {
+        await using var server = await GatewayServer.StartAsync();
+        using var client = server.Client(GatewayServer.Operator);
+        using var request = new HttpRequestMessage(new HttpMethod(method), "/v1/events");
+        request.Headers.Add("Accept", "text/event-stream");
+
+        using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(TimeSpan.FromSeconds(10));
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal("text/event-stream", answer.Content.Headers.ContentType?.MediaType);
+    }
+
     private static Task<HttpResponseMessage> SendAsync(HttpClient client, HttpMethod method, string path, Version version) =>
         client.SendAsync(new HttpRequestMessage(method, path) { Version = version, VersionPolicy = HttpVersionPolicy.RequestVersionExact });
 }
