@@ -60,13 +60,22 @@ public sealed partial class ContainerEventStream(
     {
         get
         {
-            var incompleteSince = Interlocked.Read(ref _incompleteSince);
-            return !_running ? null
-                : SinceProgress is var idle && idle > LongestPause
-                    ? $"the container engine's events have made no progress for {idle.TotalSeconds:0} s"
-                : incompleteSince != Never && timeProvider.GetElapsedTime(incompleteSince) is var missing && missing > LongestPause
-                    ? $"the container engine's events have been incomplete for {missing.TotalSeconds:0} s: the comparison with its "
-                        + "containers fails"
+            if (!_running)
+            {
+                return null;
+            }
+
+            var idle = SinceProgress;
+            if (idle > LongestPause)
+            {
+                return $"the container engine's events have made no progress for {idle.TotalSeconds:0} s";
+            }
+
+            var since = Interlocked.Read(ref _incompleteSince);
+            var incomplete = since == Never ? TimeSpan.Zero : timeProvider.GetElapsedTime(since);
+            return incomplete > LongestPause
+                ? $"the container engine's events have been incomplete for {incomplete.TotalSeconds:0} s: the comparison with its "
+                    + "containers fails"
                 : null;
         }
     }

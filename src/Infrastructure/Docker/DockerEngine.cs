@@ -174,10 +174,9 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
             yield break;
         }
 
-        // Not every stream ends a read when its token is cancelled; each does when it is closed.
-        await using var closing = cancellationToken.UnsafeRegister(static stream => ((MultiplexedStream)stream!).Dispose(), output);
         var buffer = new byte[PieceOfOutput];
-        while (await ReadOutputAsync(what, output, buffer, cancellationToken) is var length and > 0)
+        var timeout = follow ? Timeout.InfiniteTimeSpan : _options.CallTimeout;
+        while (await ReadOutputAsync(what, output, buffer, timeout, cancellationToken) is var length and > 0)
         {
             yield return buffer[..length];
         }
@@ -220,16 +219,26 @@ internal sealed class DockerEngine(IOptions<DockerOptions> options, TimeProvider
         }
     }
 
-    private static async Task<int> ReadOutputAsync(
-        string what, MultiplexedStream output, byte[] buffer, CancellationToken cancellationToken)
+    /// <param name="timeout">For this piece: the engine has it already, unless the output is followed.</param>
+    private async Task<int> ReadOutputAsync(
+        string what, MultiplexedStream output, byte[] buffer, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        using var limit = new CancellationTokenSource(timeout, timeProvider);
+        using var cancelled = cancellationToken.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), limit);
+
+        // Not every stream ends a read when its token is cancelled; each does when it is closed.
+        await using var closing = limit.Token.UnsafeRegister(static stream => ((MultiplexedStream)stream!).Dispose(), output);
         try
         {
-            return (await output.ReadOutputAsync(buffer, 0, buffer.Length, cancellationToken)).Count;
+            return (await output.ReadOutputAsync(buffer, 0, buffer.Length, limit.Token)).Count;
         }
         catch (Exception exception) when (cancellationToken.IsCancellationRequested)
         {
             throw new OperationCanceledException($"Cancelled: {what}.", exception, cancellationToken);
+        }
+        catch (Exception exception) when (limit.IsCancellationRequested)
+        {
+            throw EngineErrors.TimedOut(what, timeout, exception);
         }
         catch (Exception exception)
         {
