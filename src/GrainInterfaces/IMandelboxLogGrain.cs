@@ -16,7 +16,7 @@ public interface IMandelboxLogGrain : IGrainWithStringKey
     IAsyncEnumerable<byte[]> Read(int lines, bool follow, CancellationToken cancellationToken = default);
 }
 
-/// <summary>How much is read of what a mandelbox has written.</summary>
+/// <summary>Limits of reading what a mandelbox has written.</summary>
 public static class MandelboxLogs
 {
     /// <summary>Lines, unless told otherwise.</summary>

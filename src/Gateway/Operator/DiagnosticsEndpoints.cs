@@ -8,18 +8,18 @@ namespace HostService.Gateway.Operator;
 /// <param name="Mandelbox">As it is, or was at the end.</param>
 /// <param name="Steps">Of its spin-up and its end so far.</param>
 /// <param name="Events">As far as they are kept, the oldest first.</param>
-public sealed record MandelboxStory(
+public sealed record MandelboxDiagnostics(
     MandelboxDescription Mandelbox, IReadOnlyList<TimelineStep> Steps, IReadOnlyList<HostEvent> Events);
 
 /// <summary><c>/v1/mandelboxes/{id}/timeline</c> and <c>/logs</c>: what happened to one mandelbox, and what it has written.</summary>
-internal static class StoryEndpoints
+internal static class DiagnosticsEndpoints
 {
     public static RouteHandlerBuilder MapTimeline(this IEndpointRouteBuilder v1) => v1
         .MapGet("/mandelboxes/{id}/timeline", async (string id, GrainCalls grains) =>
         {
             if (!IsKnown(id))
             {
-                return Problems.BadRequest(MandelboxIds.Fault(id, "id")!);
+                return Problems.BadId(id);
             }
 
             if (await FindAsync(id, grains) is not { } found)
@@ -28,19 +28,19 @@ internal static class StoryEndpoints
             }
 
             var events = await grains.WithTimeout(grains.Host.ListEvents(HostEvents.Kept, id));
-            return Results.Ok(new MandelboxStory(
+            return Results.Ok(new MandelboxDiagnostics(
                 found.Mandelbox, found.Steps, OfLastLife(events, hasGone: found.Mandelbox.State == MandelboxState.Gone)));
         })
         .WithName("timeline")
         .WithSummary("A mandelbox, or the last one of this id that has gone, with the steps of its spin-up and its end, and its events.")
-        .Produces<MandelboxStory>();
+        .Produces<MandelboxDiagnostics>();
 
     public static RouteHandlerBuilder MapLogs(this IEndpointRouteBuilder v1) => v1
         .MapGet("/mandelboxes/{id}/logs", async (string id, string? tail, string? follow, GrainCalls grains, HttpContext context) =>
         {
             if (!IsKnown(id))
             {
-                return Problems.BadRequest(MandelboxIds.Fault(id, "id")!);
+                return Problems.BadId(id);
             }
 
             if (!OperatorEndpoints.TryParse(tail, MandelboxLogs.UsualLines, MandelboxLogs.MostLines, out var lines))
@@ -48,7 +48,7 @@ internal static class StoryEndpoints
                 return Problems.BadRequest($"tail must be a number of lines from 1 to {MandelboxLogs.MostLines}");
             }
 
-            if (!bool.TryParse(follow ?? bool.FalseString, out var follows))
+            if (!OperatorEndpoints.TryParse(follow, out var follows))
             {
                 return Problems.BadRequest("value of follow must be true or false");
             }
@@ -58,7 +58,8 @@ internal static class StoryEndpoints
                 return Problems.NoMandelbox();
             }
 
-            return await LogText.BeginAsync(grains.Logs(id).Read(lines, follows), StreamEnd.Of(context));
+            return await LogText.BeginAsync(
+                grains.Logs(id).Read(lines, follows && !HeadRequests.IsHead(context)), StreamEnd.Of(context));
         })
         .WithName("logs")
         .WithSummary(

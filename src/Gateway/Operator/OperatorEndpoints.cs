@@ -47,7 +47,7 @@ internal static partial class OperatorEndpoints
             {
                 if (!MandelboxIds.IsOurs(id))
                 {
-                    return Problems.BadRequest(MandelboxIds.Fault(id, "id")!);
+                    return Problems.BadId(id);
                 }
 
                 return await grains.WithTimeout(grains.Mandelbox(id).Describe()) is { } mandelbox
@@ -61,7 +61,7 @@ internal static partial class OperatorEndpoints
             {
                 if (!MandelboxIds.IsOurs(id))
                 {
-                    return Problems.BadRequest(MandelboxIds.Fault(id, "id")!);
+                    return Problems.BadId(id);
                 }
 
                 return await grains.WithMandelboxTimeout(grains.Mandelbox(id).Stop("an operator asked for it"))
@@ -108,19 +108,17 @@ internal static partial class OperatorEndpoints
             || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out count) && count >= 1 && count <= most);
     }
 
+    /// <summary>Reads a switch, which is off where it is not given.</summary>
+    internal static bool TryParse(string? text, out bool isOn) => bool.TryParse(text ?? bool.FalseString, out isOn);
+
     private static IResult Drain(string? force, HttpContext context, IShutdownSignal shutdown)
     {
-        if (!bool.TryParse(force ?? "false", out var isForced))
+        if (!TryParse(force, out var isForced))
         {
             return Problems.BadRequest("value of force must be true or false");
         }
 
-        // After the answer is sent: the shutdown closes the server.
-        context.Response.OnCompleted(() =>
-        {
-            shutdown.Request(isForced ? "an operator asked for a stop" : "an operator asked for a drain", isForced);
-            return Task.CompletedTask;
-        });
+        shutdown.RequestAfterAnswer(context, isForced ? "an operator asked for a stop" : "an operator asked for a drain", isForced);
         return Results.Accepted();
     }
 

@@ -7,6 +7,9 @@ internal static class Problems
 {
     public static IResult BadRequest(string fault) => Results.Problem($"The {fault}.", statusCode: StatusCodes.Status400BadRequest);
 
+    /// <param name="id">One that no mandelbox of this host can have.</param>
+    public static IResult BadId(string id) => BadRequest(MandelboxIds.Fault(id, "id")!);
+
     public static IResult OtherOrigin(string refusal) => Results.Problem(refusal, statusCode: StatusCodes.Status403Forbidden);
 
     public static IResult NoMandelbox() =>

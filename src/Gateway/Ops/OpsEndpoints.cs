@@ -59,7 +59,7 @@ internal static partial class OpsEndpoints
 
     private static async Task<IResult> MandelboxAsync(HttpContext context, string id, GrainCalls grains, OpsPage page)
     {
-        if (!StoryEndpoints.IsKnown(id))
+        if (!DiagnosticsEndpoints.IsKnown(id))
         {
             return Page(page.OfNoMandelbox(id), StatusCodes.Status404NotFound);
         }

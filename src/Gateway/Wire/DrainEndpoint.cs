@@ -11,13 +11,8 @@ internal static class DrainEndpoint
 
     private static WireResult Drain(WireRequest<DrainBody> request, HttpContext context, IShutdownSignal shutdown)
     {
-        // After the answer is sent (B32): the shutdown closes the server.
-        context.Response.OnCompleted(() =>
-        {
-            var force = request.Body.Force == true;
-            shutdown.Request(force ? "drain_and_shutdown was called with force" : "drain_and_shutdown was called", force);
-            return Task.CompletedTask;
-        });
+        var force = request.Body.Force == true;
+        shutdown.RequestAfterAnswer(context, force ? "drain_and_shutdown was called with force" : "drain_and_shutdown was called", force);
         return WireResult.Result("request successful");
     }
 }

@@ -1,9 +1,9 @@
 namespace HostService.Grains.Host;
 
-/// <summary>The journal of what happened on the host.</summary>
+/// <summary>What the host enters in its <see cref="EventJournal"/>, and who reads it.</summary>
 public sealed partial class HostGrain
 {
-    /// <summary>Mandelboxes whose refusal has been told, until they end.</summary>
+    /// <summary>Mandelboxes with an event that says why they were refused, until they end.</summary>
     private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
     private readonly EventJournal _journal = new(timeProvider);
 
@@ -17,7 +17,7 @@ public sealed partial class HostGrain
         return await _journal.ReadAsync(after, limit, over.Token);
     }
 
-    private void TellMove(MandelboxDescription mandelbox)
+    private void RecordMove(MandelboxDescription mandelbox)
     {
         var isReasonTold = mandelbox is { State: MandelboxState.Dying, FailedStep: not null } && _refused.Contains(mandelbox.MandelboxId);
         _journal.Add(
@@ -33,7 +33,7 @@ public sealed partial class HostGrain
         }
     }
 
-    private void TellRefusal(string mandelboxId, string refusal)
+    private void RecordRefusal(string mandelboxId, string refusal)
     {
         _journal.Add(HostEventKind.Refused, EventSeverity.Warning, $"no lease: {refusal}", mandelboxId);
         if (_mandelboxes.ContainsKey(mandelboxId))
@@ -42,7 +42,7 @@ public sealed partial class HostGrain
         }
     }
 
-    private void TellStatus(HostStatus from, string? reason)
+    private void RecordStatus(HostStatus from, string? reason)
     {
         var text = (from, _status) switch
         {
@@ -54,7 +54,7 @@ public sealed partial class HostGrain
         _journal.Add(HostEventKind.Host, EventSeverity.Information, reason is null ? text : $"{text} ({reason})");
     }
 
-    private void TellGpus(IReadOnlyList<GpuDescription> before)
+    private void RecordGpus(IReadOnlyList<GpuDescription> before)
     {
         foreach (var gpu in _leases.Gpus.Describe())
         {
@@ -71,7 +71,7 @@ public sealed partial class HostGrain
         }
     }
 
-    private void TellDifferences(IReadOnlyList<Difference> before, IReadOnlyList<Difference> now)
+    private void RecordDifferences(IReadOnlyList<Difference> before, IReadOnlyList<Difference> now)
     {
         foreach (var found in now.ExceptBy(before.Select(ThingOf), ThingOf))
         {

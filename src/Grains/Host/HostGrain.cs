@@ -87,7 +87,7 @@ public sealed partial class HostGrain(
 
         if (answer.Refusal is { } refusal)
         {
-            TellRefusal(request.MandelboxId, refusal);
+            RecordRefusal(request.MandelboxId, refusal);
         }
 
         return answer;
@@ -102,7 +102,7 @@ public sealed partial class HostGrain(
             : _leases.Adopt(leaseId, mandelboxId, ports);
         if (answer.Refusal is { } refusal)
         {
-            TellRefusal(mandelboxId, refusal);
+            RecordRefusal(mandelboxId, refusal);
         }
 
         return Task.FromResult(answer);
@@ -190,7 +190,7 @@ public sealed partial class HostGrain(
             // Once, however often it is reported.
             if (_mandelboxes.Remove(mandelbox.MandelboxId))
             {
-                TellMove(mandelbox);
+                RecordMove(mandelbox);
                 if (mandelbox.EndCause != EndCause.Adopted)
                 {
                     _ended.Enqueue(new MandelboxTimeline(mandelbox, steps ?? []));
@@ -213,7 +213,7 @@ public sealed partial class HostGrain(
             _mandelboxes[mandelbox.MandelboxId] = mandelbox;
             if (before?.State != mandelbox.State)
             {
-                TellMove(mandelbox);
+                RecordMove(mandelbox);
             }
         }
 
@@ -286,7 +286,7 @@ public sealed partial class HostGrain(
             LogStatus(_status, status);
             var before = _status;
             _status = status;
-            TellStatus(before, reason);
+            RecordStatus(before, reason);
 
             // Belongs to one drain: another one begins with a grace again.
             _refusesAssigned = false;
@@ -371,7 +371,7 @@ public sealed partial class HostGrain(
 
     public Task ReportDifferences(IReadOnlyList<Difference> differences)
     {
-        TellDifferences(_differences, differences);
+        RecordDifferences(_differences, differences);
         _differences = differences;
         return Task.CompletedTask;
     }
@@ -380,7 +380,7 @@ public sealed partial class HostGrain(
     {
         var before = _leases.Gpus.Describe();
         _leases.Gpus.Update(gpus);
-        TellGpus(before);
+        RecordGpus(before);
         ServeQueue();
         return SetNotReady("gpus", _leases.Gpus.WhyNone);
     }

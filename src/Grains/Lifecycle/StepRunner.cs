@@ -12,7 +12,7 @@ namespace HostService.Grains.Lifecycle;
 /// <param name="timeout">The longest that a step without a timeout of its own may take.</param>
 /// <param name="undoTimeout">The longest that one undo without a timeout of its own may take.</param>
 /// <param name="onStep">Called before each step and each undo, with <see langword="true"/> for an undo.</param>
-/// <param name="timeline">Gets each step and each undo, which are also measured; null where nobody asks for them.</param>
+/// <param name="timeline">Where given, each step and each undo is recorded in it, and measured.</param>
 public sealed class StepRunner<TContext>(
     TContext context,
     TimeProvider timeProvider,

@@ -64,6 +64,9 @@ public sealed class MandelboxContext
     /// <summary>The steps so far, for operators.</summary>
     public StepTimeline Timeline { get; }
 
+    /// <summary>All steps, once it has gone; null before.</summary>
+    public IReadOnlyList<TimelineStep>? FinalSteps => State.Current == MandelboxState.Gone ? Timeline.Steps : null;
+
     /// <summary>The grain's own: the tasks of this life.</summary>
     public MandelboxTasks Tasks { get; } = new();
 

@@ -318,7 +318,7 @@ public sealed partial class MandelboxGrain
         {
             try
             {
-                await Host.Report(description, description.State == MandelboxState.Gone ? context.Timeline.Steps : null);
+                await Host.Report(description, context.FinalSteps);
                 return;
             }
             catch (Exception exception)

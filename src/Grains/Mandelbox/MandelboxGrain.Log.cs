@@ -1,6 +1,6 @@
 namespace HostService.Grains.Mandelbox;
 
-/// <summary>Log messages. What a mandelbox's life comes to is logged by <see cref="MandelboxLog"/>.</summary>
+/// <summary>Log messages. That a mandelbox runs, or has gone, is logged by <see cref="MandelboxLog"/>.</summary>
 public sealed partial class MandelboxGrain
 {
     [LoggerMessage(LogLevel.Information, "Mandelbox {MandelboxId} of the last run goes on, with container {ContainerId}")]

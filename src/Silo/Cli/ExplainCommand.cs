@@ -25,9 +25,9 @@ internal static class ExplainCommand
             var whole = await client.FindIdAsync(parsed.GetValue(id)!, alsoGone: true, cancellationToken);
             var text = await client.GetAsync($"/v1/mandelboxes/{whole}/timeline", cancellationToken);
             var log = await LogAsync(client, whole, cancellationToken);
-            var story = ServiceClient.Read<MandelboxStory>(text);
+            var diagnostics = ServiceClient.Read<MandelboxDiagnostics>(text);
             var now = TimeProvider.System.GetUtcNow();
-            var sentence = Explanation.Of(story.Mandelbox, now);
+            var sentence = Explanation.Of(diagnostics.Mandelbox, now);
             if (parsed.GetValue(service.Json))
             {
                 var all = JsonNode.Parse(text)!.AsObject();
@@ -36,7 +36,7 @@ internal static class ExplainCommand
             }
             else
             {
-                Print(story, sentence, log, now);
+                Print(diagnostics, sentence, log, now);
             }
 
             return ExitCodes.Ended;
@@ -57,16 +57,16 @@ internal static class ExplainCommand
         }
     }
 
-    private static void Print(MandelboxStory story, string sentence, string log, DateTimeOffset now)
+    private static void Print(MandelboxDiagnostics diagnostics, string sentence, string log, DateTimeOffset now)
     {
         Screen.Write(sentence);
-        foreach (var warning in story.Mandelbox.Warnings)
+        foreach (var warning in diagnostics.Mandelbox.Warnings)
         {
             Screen.Write($"warning: {warning}");
         }
 
         var facts = new TextTable(new TextColumn(""), new TextColumn("", ColumnFit.Text));
-        foreach (var (name, value) in FactsOf(story.Mandelbox))
+        foreach (var (name, value) in FactsOf(diagnostics.Mandelbox))
         {
             facts.Add(new TextCell(name, Tone.Faint), value);
         }
@@ -74,9 +74,9 @@ internal static class ExplainCommand
         Console.WriteLine();
         Screen.Write(facts, hasHeader: false);
         Console.WriteLine();
-        Screen.Write(MandelboxTables.Steps(new MandelboxTimeline(story.Mandelbox, story.Steps)));
+        Screen.Write(MandelboxTables.Steps(new MandelboxTimeline(diagnostics.Mandelbox, diagnostics.Steps)));
         Console.WriteLine();
-        Screen.Write(MandelboxTables.Events(story.Events, now, ofOne: true));
+        Screen.Write(MandelboxTables.Events(diagnostics.Events, now, ofOne: true));
         Console.WriteLine();
         Console.WriteLine(log.Length == 0 ? "It has written nothing." : "The last lines that it has written:");
         foreach (var line in log.Split('\n').Select(line => line.TrimEnd()).Where(line => line.Length > 0))

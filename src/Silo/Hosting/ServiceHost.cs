@@ -124,6 +124,8 @@ public static class ServiceHost
             silo.Configure<GrainDirectoryOptions>(o =>
             {
                 o.CachingStrategy = GrainDirectoryOptions.CachingStrategyType.None;
+
+                // Orleans reserves the memory all the same, by default for a million grains.
                 o.CacheSize = 1000;
             });
             if (dashboard.EnabledIn(environment))

@@ -55,7 +55,7 @@ public sealed partial class ThrowAwayMandelbox(
         context.State.Moved = () =>
         {
             MandelboxLog.OnMoved(logger, context);
-            return host.Report(context.Describe(), context.State.Current == MandelboxState.Gone ? context.Timeline.Steps : null);
+            return host.Report(context.Describe(), context.FinalSteps);
         };
         await context.State.Moved();
         StepFailure? failure = null;

@@ -7,7 +7,7 @@ using HostService.Tests.Gateway.Fakes;
 namespace HostService.Tests.Gateway.Operator;
 
 /// <summary>The life of one mandelbox, for operators.</summary>
-public sealed class StoryTests
+public sealed class DiagnosticsTests
 {
     private const string Loopback = "127.0.0.1";
 
@@ -24,10 +24,10 @@ public sealed class StoryTests
         await using var host = await GatewayHost.LocalAsync(Grains(
             living: new MandelboxTimeline(Samples.Mandelbox(), Steps), events: [Event(4, MandelboxState.Running)]));
 
-        using var story = await StoryAsync(host, "box-1");
+        using var diagnostics = await StoryAsync(host, "box-1");
 
-        Assert.Equal("box-1", story.RootElement.GetProperty("mandelbox").GetProperty("mandelboxId").GetString());
-        var steps = story.RootElement.GetProperty("steps");
+        Assert.Equal("box-1", diagnostics.RootElement.GetProperty("mandelbox").GetProperty("mandelboxId").GetString());
+        var steps = diagnostics.RootElement.GetProperty("steps");
         Assert.Equal(["lease", "create", "create"], steps.EnumerateArray().Select(s => s.GetProperty("name").GetString()));
         Assert.Equal((0.4, JsonValueKind.Null), (steps[0].GetProperty("milliseconds").GetDouble(), steps[0].GetProperty("failure").ValueKind));
         Assert.Equal("the name is taken", steps[1].GetProperty("failure").GetString());
@@ -35,7 +35,7 @@ public sealed class StoryTests
             (true, JsonValueKind.Null, Samples.Now.AddSeconds(2)),
             (steps[2].GetProperty("undo").GetBoolean(), steps[2].GetProperty("milliseconds").ValueKind,
                 steps[2].GetProperty("startedAt").GetDateTimeOffset()));
-        Assert.Equal([4], Sequences(story));
+        Assert.Equal([4], Sequences(diagnostics));
         Assert.Empty(host.Grains.CallsOf(nameof(IHostGrain.FindEnded)));
     }
 
@@ -46,10 +46,10 @@ public sealed class StoryTests
             gone: new MandelboxTimeline(Samples.Mandelbox(state: MandelboxState.Gone), Steps),
             events: [Event(1, MandelboxState.Running), Event(2, MandelboxState.Gone), Event(3), Event(4, MandelboxState.Gone)]));
 
-        using var story = await StoryAsync(host, "box-1");
+        using var diagnostics = await StoryAsync(host, "box-1");
 
-        Assert.Equal("Gone", story.RootElement.GetProperty("mandelbox").GetProperty("state").GetString());
-        Assert.Equal([3, 4], Sequences(story));
+        Assert.Equal("Gone", diagnostics.RootElement.GetProperty("mandelbox").GetProperty("state").GetString());
+        Assert.Equal([3, 4], Sequences(diagnostics));
     }
 
     [Fact]
@@ -59,9 +59,9 @@ public sealed class StoryTests
             living: new MandelboxTimeline(Samples.Mandelbox(), Steps),
             events: [Event(1, MandelboxState.Running), Event(2, MandelboxState.Gone), Event(3, MandelboxState.Allocated)]));
 
-        using var story = await StoryAsync(host, "box-1");
+        using var diagnostics = await StoryAsync(host, "box-1");
 
-        Assert.Equal([3], Sequences(story));
+        Assert.Equal([3], Sequences(diagnostics));
     }
 
     [Theory]
@@ -157,8 +157,8 @@ public sealed class StoryTests
         .Host(nameof(IHostGrain.FindEnded), gone)
         .Host(nameof(IHostGrain.ListEvents), events ?? []);
 
-    private static IEnumerable<long> Sequences(JsonDocument story) =>
-        story.RootElement.GetProperty("events").EnumerateArray().Select(e => e.GetProperty("sequence").GetInt64());
+    private static IEnumerable<long> Sequences(JsonDocument diagnostics) =>
+        diagnostics.RootElement.GetProperty("events").EnumerateArray().Select(e => e.GetProperty("sequence").GetInt64());
 
     private static async Task<JsonDocument> StoryAsync(GatewayHost host, string id)
     {
