@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Grains.Mandelbox;
@@ -82,6 +83,7 @@ internal sealed class FaultyHost : IAsyncDisposable
         var run = new HostRun();
         var context = new HostContext(configuration, new ShutdownOptions(), shutdown) { Power = run, IsEc2 = false };
         var (starts, stops, saved) = (0, 0, _userConfigs.Saved.Count);
+        ExceptionDispatchInfo? failure = null;
         List<Stage<HostContext>> stages =
         [
             .. Table().Select(stage => new Stage<HostContext>(
@@ -104,6 +106,7 @@ internal sealed class FaultyHost : IAsyncDisposable
         // A process ends here, whatever its last rows did.
         await context.DisposeApplicationAsync();
         await Engine.Until(engine => engine.Watchers == 0);
+        failure?.Throw();
         return run;
 
         HostStep Wrap(HostStep step, int number)
@@ -167,7 +170,16 @@ internal sealed class FaultyHost : IAsyncDisposable
         {
             if (whenReady is not null)
             {
-                await whenReady(host);
+                try
+                {
+                    await whenReady(host);
+                }
+                catch (Exception e)
+                {
+                    // The service would only tell that it failed.
+                    failure = ExceptionDispatchInfo.Capture(e);
+                    throw;
+                }
             }
 
             if (!shutdown.Requested.IsCompleted)

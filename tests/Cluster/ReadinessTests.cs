@@ -35,6 +35,8 @@ public sealed class ReadinessTests
 
         var run = await host.RunAsync(whenReady: async running =>
         {
+            // A stream that has not been connected yet is not the one that hangs.
+            await host.Engine.Until(engine => engine.Watchers == 1);
             using (host.Engine.Hold(EngineCall.Ping))
             {
                 await UntilAsync(running, notReady => notReady is [var why] && why.StartsWith(Hangs, StringComparison.Ordinal));

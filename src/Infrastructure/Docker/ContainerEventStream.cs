@@ -38,7 +38,8 @@ public sealed partial class ContainerEventStream(
     private volatile bool _running;
     private volatile bool _connected;
     private volatile bool _startingEngine;
-    private bool _hasBeenConnected;
+    private volatile bool _hasBeenConnected;
+    private long _beganAt;
     private long _incompleteSince = Never;
 
     /// <summary>Whether events arrive now.</summary>
@@ -53,16 +54,18 @@ public sealed partial class ContainerEventStream(
         + (_startingEngine ? systemdOptions.Value.StartTimeout : Longer(_options.KeepAlive, _options.MaxReconnectDelay));
 
     /// <summary>
-    /// Why what the grains know may be out of date although the stream is connected: no event, ping or comparison has come to its end for
-    /// longer than <see cref="LongestPause"/>, or a missed event has not been made up for. Null while it is up to date.
+    /// Why what the grains know may be out of date: there is no connection, no event, ping or comparison has come to its end for longer than
+    /// <see cref="LongestPause"/>, or a missed event has not been made up for. Null while it is up to date. The first connection may take as
+    /// long as that pause: until then the answer counts that the start got.
     /// </summary>
     public string? WhyBehind
     {
         get
         {
-            if (!_running)
+            if (!_connected)
             {
-                return null;
+                var isLate = _running && timeProvider.GetElapsedTime(Interlocked.Read(ref _beganAt)) > LongestPause;
+                return _hasBeenConnected || isLate ? "the container engine does not answer" : null;
             }
 
             var idle = SinceProgress;
@@ -93,6 +96,7 @@ public sealed partial class ContainerEventStream(
         var delay = _options.ReconnectDelay;
         long? lostAt = null;
         var startedUnit = false;
+        Interlocked.Exchange(ref _beganAt, timeProvider.GetTimestamp());
         _running = true;
         try
         {
@@ -149,6 +153,7 @@ public sealed partial class ContainerEventStream(
             // Subscribe before reconciling: a change between the two is seen at least once.
             await using var events = await engine.WatchAsync(since, cancellationToken);
             await ReconcileAsync(handler, cancellationToken);
+            Progress();
             _connected = true;
             if (_hasBeenConnected)
             {

@@ -30,7 +30,6 @@ public sealed class HostReporter(
     private static readonly TimeSpan StatusInterval = TimeSpan.FromSeconds(1);
 
     private readonly StreamConsumer _consumer = new(timeProvider, logger);
-    private bool _engineSeen;
 
     private IHostGrain Host => grains.GetGrain<IHostGrain>(HostKeys.Host(info.Current.Identity.InstanceName));
 
@@ -58,20 +57,10 @@ public sealed class HostReporter(
     {
         while (!cancellationToken.IsCancellationRequested)
         {
-            await _consumer.TryAsync("engine", ReportEngineAsync, cancellationToken);
+            await _consumer.TryAsync("engine", () => Host.SetNotReady("engine", events.WhyBehind), cancellationToken);
             await _consumer.TryAsync("heartbeats", () => Host.SetNotReady("heartbeat", heartbeats.WhyOld()), cancellationToken);
             await _consumer.TryAsync("status", ReportToSystemdAsync, cancellationToken);
             await Task.WhenAny(Task.Delay(StatusInterval, timeProvider, cancellationToken));
-        }
-    }
-
-    /// <summary>A host without its engine takes no work. Until the first connection the answer that start-up got counts.</summary>
-    private async Task ReportEngineAsync()
-    {
-        _engineSeen |= events.IsConnected;
-        if (_engineSeen)
-        {
-            await Host.SetNotReady("engine", events.IsConnected ? events.WhyBehind : "the container engine does not answer");
         }
     }
 

@@ -272,6 +272,33 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_stream_is_behind_when_its_first_connection_takes_too_long()
+    {
+        using (var held = _engine.Hold(EngineCall.Ping))
+        {
+            await StartAsync();
+            await held.Entered;
+            _clock.Advance(_stream!.LongestPause);
+            Assert.Null(_stream.WhyBehind);
+            _clock.Advance(TimeSpan.FromSeconds(1));
+            Assert.Equal("the container engine does not answer", _stream.WhyBehind);
+        }
+
+        await _clock.TimerSetAsync(_options.KeepAlive).WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Null(_stream.WhyBehind);
+    }
+
+    [Fact]
+    public async Task A_stream_is_behind_while_it_is_broken()
+    {
+        await RunAsync();
+        _engine.BreakStreams();
+        await _clock.TimerSetAsync(_options.ReconnectDelay).WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.Equal("the container engine does not answer", _stream!.WhyBehind);
+    }
+
+    [Fact]
     public async Task A_stream_is_behind_while_a_lost_event_has_not_been_made_up_for()
     {
         await RunAsync();

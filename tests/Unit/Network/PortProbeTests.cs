@@ -4,6 +4,9 @@ using HostService.Infrastructure.Linux.Network;
 
 namespace HostService.Tests.Unit.Network;
 
+/// <summary>Not beside other tests: a process that one of them starts holds a copy of the socket until it has become another program.</summary>
+[CollectionDefinition(nameof(PortProbeTests), DisableParallelization = true)]
+[Collection(nameof(PortProbeTests))]
 public sealed class PortProbeTests
 {
     public static TheoryData<string, ProtocolType> Binds() => new()
