@@ -81,7 +81,7 @@ public interface IHostGrain : IGrainWithStringKey
     [ReadOnly]
     Task<IReadOnlyList<MandelboxDescription>> ListMandelboxes();
 
-    /// <summary>The last mandelboxes that have gone, the newest first; see <see cref="MandelboxHistory"/>.</summary>
+    /// <summary>The last mandelboxes that have gone, also in earlier runs, the newest first; see <see cref="MandelboxHistory"/>.</summary>
     [ReadOnly]
     Task<IReadOnlyList<MandelboxDescription>> ListEnded(int limit);
 

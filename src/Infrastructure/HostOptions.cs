@@ -21,8 +21,9 @@ public sealed class HostOptions : IValidatedOptions
     public string CloudStorageRoot { get; set; } = "/fractalCloudStorage";
 
     /// <summary>
-    /// The records of running mandelboxes are below it. They hold keys, so it must be in memory, as <c>/run</c> is. When empty, root has
-    /// <c>/run/host-service</c>, and others <c>host-service</c> below <c>$XDG_RUNTIME_DIR</c> or <c>/dev/shm</c>.
+    /// The records of running mandelboxes, and the history of those that have gone, are below it. The records hold keys, so it must be in
+    /// memory, as <c>/run</c> is. When empty, root has <c>/run/host-service</c>, and others <c>host-service</c> below
+    /// <c>$XDG_RUNTIME_DIR</c> or <c>/dev/shm</c>.
     /// </summary>
     public string RuntimeRoot { get; set; } = "";
 
@@ -37,6 +38,9 @@ public sealed class HostOptions : IValidatedOptions
                 Environment.IsPrivilegedProcess ? "/run" : Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") ?? "/dev/shm",
                 "host-service"),
         Uri.EscapeDataString(Root.Trim('/')));
+
+    /// <summary>The mandelboxes that have gone; see <see cref="Storage.Records.EndedMandelboxes"/>.</summary>
+    public string EndedFile => $"{RecordsDirectory}.ended.jsonl";
 
     /// <summary>False: runs without root, and without systemctl, AppArmor, firewall, chown and shutdown.</summary>
     public bool ManageSystem { get; set; } = true;

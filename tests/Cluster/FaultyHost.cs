@@ -242,7 +242,8 @@ internal sealed class FaultyHost : IAsyncDisposable
 
     private static IReadOnlyList<Stage<HostContext>> Table() => HostLifecycle.Stages(new ShutdownOptions());
 
-    private bool IsHeld(string path) => path != _settings.CloudStorageRoot && path != _settings.Environment["Host__RuntimeRoot"];
+    private bool IsHeld(string path) => path != _settings.CloudStorageRoot && path != _settings.Environment["Host__RuntimeRoot"]
+        && path != _settings.EndedFile;
 
     private Func<HostContext, CancellationToken, Task> Build(HostRun run, ShutdownSignal shutdown) => (host, token) => Task.Run(
         () => host.Use(ServiceHost.Build(host.Configuration, shutdown, services =>

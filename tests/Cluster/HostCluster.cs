@@ -151,7 +151,9 @@ public sealed class HostCluster : IAsyncDisposable
         Assert.Empty(CloudStorage.Prepared);
         Assert.Empty(Database.Rows);
         Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(Root, "*", SearchOption.AllDirectories), path => !IsShared(path));
-        Assert.Empty(Directory.Exists(RuntimeRoot) ? Directory.EnumerateFiles(RuntimeRoot, "*", SearchOption.AllDirectories) : []);
+        Assert.DoesNotContain(
+            Directory.Exists(RuntimeRoot) ? Directory.EnumerateFiles(RuntimeRoot, "*", SearchOption.AllDirectories) : [],
+            path => path != new HostOptions { Root = Root, RuntimeRoot = RuntimeRoot }.EndedFile);
     }
 
     /// <summary>

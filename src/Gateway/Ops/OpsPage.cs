@@ -272,7 +272,7 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
             </tr></thead>
             <tbody></tbody>
           </table>
-          <p id="gone-empty" class="empty" hidden>None has gone since the service started.</p>
+          <p id="gone-empty" class="empty" hidden>None has gone.</p>
           <p><button type="button" id="gone-more" hidden></button></p>
         </section>
         """);

@@ -908,7 +908,7 @@ function hostPage() {
     (row, mandelbox) => setText(row.cells[3], `${span(now() - Date.parse(mandelbox.since))} ago`));
     byId('gone').hidden = shown.length === 0;
     byId('gone-empty').hidden = shown.length > 0;
-    setText(byId('gone-empty'), gone.length === 0 ? 'None has gone since the service started.' : `None of the last ${gone.length} is found by “${query}”.`);
+    setText(byId('gone-empty'), gone.length === 0 ? 'None has gone.' : `None of the last ${gone.length} is found by “${query}”.`);
     setText(byId('gone-title'), gone.length === 0 ? 'Gone' : `Gone (last ${gone.length})`);
     byId('gone-more').hidden = wantsAllGone || gone.length <= shownGone;
     setText(byId('gone-more'), 'Show up to 1,000');

@@ -2,13 +2,14 @@ using HostService.Grains.Mandelbox;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Linux.Network;
+using HostService.Infrastructure.Storage.Records;
 using IHostApplicationLifetime = Microsoft.Extensions.Hosting.IHostApplicationLifetime;
 
 namespace HostService.Grains.Host;
 
 /// <summary>
 /// The authority on leases, identity and status. Its turns are synchronous and touch memory only, so that no mandelbox waits here for
-/// another. The one system call, whether a port is bound, takes microseconds.
+/// another. The two exceptions take microseconds: whether a port is bound, and a line in a file that is in memory.
 /// </summary>
 [KeepAlive]
 public sealed partial class HostGrain(
@@ -32,7 +33,7 @@ public sealed partial class HostGrain(
 
     private readonly Dictionary<string, MandelboxDescription> _mandelboxes = new(StringComparer.Ordinal);
     private readonly HashSet<string> _spinningUp = new(StringComparer.Ordinal);
-    private readonly Queue<MandelboxTimeline> _ended = new();
+    private readonly EndedMandelboxes _ended = new(options.Value.EndedFile, logger);
     private readonly Dictionary<string, string> _registered = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, string> _notReady = new(StringComparer.Ordinal);
     private readonly Queue<Guid> _givenUp = new();
@@ -65,6 +66,18 @@ public sealed partial class HostGrain(
         var udpPorts = new PortPool([], ports.IsUdpFree, Random.Shared);
         _leases = new LeaseAllocator(
             new TtyPool(), tcpPorts, udpPorts, gpus, new SandboxPool(tcpPorts, udpPorts, docker.Value.SandboxesIn(info.Environment)));
+        _ended.Load();
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Those whose end the service does not see through, because the engine is lost for example, are told of in the file only.</summary>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        foreach (var ending in _mandelboxes.Values.Where(m => m.EndCause is not null))
+        {
+            _ended.Add(new MandelboxTimeline(ending, []));
+        }
+
         return Task.CompletedTask;
     }
 
@@ -193,13 +206,8 @@ public sealed partial class HostGrain(
                 RecordMove(mandelbox);
                 if (mandelbox.EndCause != EndCause.Adopted)
                 {
-                    _ended.Enqueue(new MandelboxTimeline(mandelbox, steps ?? []));
+                    _ended.Add(new MandelboxTimeline(mandelbox, steps ?? []));
                 }
-            }
-
-            if (_ended.Count > MandelboxHistory.Length)
-            {
-                _ended.Dequeue();
             }
 
             foreach (var container in _registered.Where(r => r.Value == mandelbox.MandelboxId).Select(r => r.Key).ToList())
@@ -241,10 +249,10 @@ public sealed partial class HostGrain(
             _mandelboxes.Values.OrderBy(m => m.CreatedAt).ThenBy(m => m.MandelboxId, StringComparer.Ordinal).Select(WithPlace).ToArray());
 
     public Task<IReadOnlyList<MandelboxDescription>> ListEnded(int limit) =>
-        Task.FromResult<IReadOnlyList<MandelboxDescription>>(_ended.Reverse().Take(limit).Select(ended => ended.Mandelbox).ToArray());
+        Task.FromResult<IReadOnlyList<MandelboxDescription>>(_ended.Newest.Take(limit).Select(ended => ended.Mandelbox).ToArray());
 
     public Task<MandelboxTimeline?> FindEnded(string mandelboxId) =>
-        Task.FromResult(_ended.LastOrDefault(ended => ended.Mandelbox.MandelboxId == mandelboxId));
+        Task.FromResult(_ended.Newest.FirstOrDefault(ended => ended.Mandelbox.MandelboxId == mandelboxId));
 
     public Task<string?> FindByHostPort(int hostPort, Transport transport) => Task.FromResult(_leases.FindByHostPort(hostPort, transport));
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using HostService.Gateway.Operator;
 using HostService.Silo.Hosting;
@@ -15,16 +16,14 @@ internal static class ExplainCommand
         var command = new Command(
             "explain",
             "Say what a mandelbox is doing, or why it ended: in a sentence, then what it holds, each step of its spin-up and its end, its "
-            + "events, and the last lines that it has written.");
+            + "events, and the last lines that it has written. Where the service does not run: what its last run has left of it.");
         var id = new Argument<string>("id") { Description = "The mandelbox, living or gone; its id may be shortened." };
         command.Arguments.Add(id);
         var service = new ServiceOptions().AddTo(command);
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
             using var client = service.Client(parsed);
-            var whole = await client.FindIdAsync(parsed.GetValue(id)!, alsoGone: true, cancellationToken);
-            var text = await client.GetAsync($"/v1/mandelboxes/{whole}/timeline", cancellationToken);
-            var log = await LogAsync(client, whole, cancellationToken);
+            var (text, log) = await ReadAsync(client, service, parsed, parsed.GetValue(id)!, cancellationToken);
             var diagnostics = ServiceClient.Read<MandelboxDiagnostics>(text);
             var now = TimeProvider.System.GetUtcNow();
             var sentence = Explanation.Of(diagnostics.Mandelbox, now);
@@ -44,6 +43,24 @@ internal static class ExplainCommand
         return command;
     }
 
+    /// <summary>A mandelbox as JSON, and the end of its log; that is null where no service runs.</summary>
+    private static async Task<(string Text, string? Log)> ReadAsync(
+        ServiceClient client, ServiceOptions service, ParseResult parsed, string id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var whole = await client.FindIdAsync(id, alsoGone: true, cancellationToken);
+            var text = await client.GetAsync($"/v1/mandelboxes/{whole}/timeline", cancellationToken);
+            return (text, await LogAsync(client, whole, cancellationToken));
+        }
+        catch (ServiceAwayException) when (service.EndedHere(parsed) is { Count: > 0 } ended
+            && ServiceClient.FindId(id, ended.Select(e => e.Mandelbox.MandelboxId)) is { } whole)
+        {
+            var found = ended.First(e => e.Mandelbox.MandelboxId == whole);
+            return (JsonSerializer.Serialize(new MandelboxDiagnostics(found.Mandelbox, found.Steps, []), ServiceClient.Json), null);
+        }
+    }
+
     /// <summary>An engine that does not answer must not keep the rest from whoever asks why.</summary>
     private static async Task<string> LogAsync(ServiceClient client, string id, CancellationToken cancellationToken)
     {
@@ -57,7 +74,7 @@ internal static class ExplainCommand
         }
     }
 
-    private static void Print(MandelboxDiagnostics diagnostics, string sentence, string log, DateTimeOffset now)
+    private static void Print(MandelboxDiagnostics diagnostics, string sentence, string? log, DateTimeOffset now)
     {
         Screen.Write(sentence);
         foreach (var warning in diagnostics.Mandelbox.Warnings)
@@ -76,6 +93,12 @@ internal static class ExplainCommand
         Console.WriteLine();
         Screen.Write(MandelboxTables.Steps(new MandelboxTimeline(diagnostics.Mandelbox, diagnostics.Steps)));
         Console.WriteLine();
+        if (log is null)
+        {
+            Console.WriteLine("The service does not run. Its log has the rest; what the mandelbox wrote is in temp/logs below Host:Root.");
+            return;
+        }
+
         Screen.Write(MandelboxTables.Events(diagnostics.Events, now, ofOne: true));
         Console.WriteLine();
         Console.WriteLine(log.Length == 0 ? "It has written nothing." : "The last lines that it has written:");

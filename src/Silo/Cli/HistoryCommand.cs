@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
@@ -8,14 +9,17 @@ internal static class HistoryCommand
 {
     public static Command Create()
     {
-        var command = new Command("history", "List the mandelboxes that have gone since the service started, and why; the newest first.");
+        var command = new Command(
+            "history",
+            "List the mandelboxes that have gone since the machine started, and why; the newest first. Where the service does not run: "
+            + "those of its last run.");
         var limit = new Option<int>("--limit") { Description = "How many, 1 to 1000.", DefaultValueFactory = _ => 20 };
         command.Options.Add(limit);
         var service = new ServiceOptions().AddTo(command);
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
             using var client = service.Client(parsed);
-            var text = await client.GetAsync($"/v1/history?limit={parsed.GetValue(limit)}", cancellationToken);
+            var text = await ReadAsync(client, service, parsed, parsed.GetValue(limit), cancellationToken);
             if (parsed.GetValue(service.Json))
             {
                 Console.WriteLine(text);
@@ -25,7 +29,7 @@ internal static class HistoryCommand
             var gone = ServiceClient.Read<IReadOnlyList<MandelboxDescription>>(text);
             if (gone.Count == 0)
             {
-                Console.WriteLine("no mandelbox has gone since the service started");
+                Console.WriteLine("no mandelbox has gone since the machine started");
                 return ExitCodes.Ended;
             }
 
@@ -33,5 +37,18 @@ internal static class HistoryCommand
             return ExitCodes.Ended;
         }));
         return command;
+    }
+
+    private static async Task<string> ReadAsync(
+        ServiceClient client, ServiceOptions service, ParseResult parsed, int limit, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await client.GetAsync($"/v1/history?limit={limit}", cancellationToken);
+        }
+        catch (ServiceAwayException) when (service.EndedHere(parsed) is { Count: > 0 } ended)
+        {
+            return JsonSerializer.Serialize(ended.Take(limit).Select(e => e.Mandelbox), ServiceClient.Json);
+        }
     }
 }

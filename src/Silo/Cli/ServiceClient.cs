@@ -95,18 +95,23 @@ internal sealed class ServiceClient : IDisposable
         foreach (var path in alsoGone ? new[] { "/v1/mandelboxes", "/v1/history" } : ["/v1/mandelboxes"])
         {
             var ids = (await GetAsync<IReadOnlyList<MandelboxDescription>>(path, cancellationToken)).Select(m => m.MandelboxId);
-            switch (ShortIds.Matches(text, ids))
+            if (FindId(text, ids) is { } id)
             {
-                case [var only]:
-                    return only;
-                case { Count: > 1 } several:
-                    throw new ServiceClientException(
-                        $"{text} may be {string.Join(", ", several.Take(5))}{(several.Count > 5 ? ", …" : "")}: give more of the id");
+                return id;
             }
         }
 
         throw new ServiceClientException($"there is no mandelbox {text}");
     }
+
+    /// <summary>That one of these ids which a text means; null where it means none.</summary>
+    public static string? FindId(string text, IEnumerable<string> ids) => ShortIds.Matches(text, ids) switch
+    {
+        [] => null,
+        [var only] => only,
+        var several => throw new ServiceClientException(
+            $"{text} may be {string.Join(", ", several.Take(5))}{(several.Count > 5 ? ", …" : "")}: give more of the id"),
+    };
 
     private async Task<HttpResponseMessage> SendAsync(
         HttpRequestMessage request, HttpCompletionOption completion, CancellationToken cancellationToken)
@@ -124,7 +129,7 @@ internal sealed class ServiceClient : IDisposable
         }
         catch (HttpRequestException exception)
         {
-            throw new ServiceClientException(
+            throw new ServiceAwayException(
                 $"No host service answers at {_address}: {exception.Message.TrimEnd('.')}. Is it running ('host-service run')? "
                 + "Name another one with --address.",
                 exception);
@@ -198,4 +203,7 @@ internal sealed class ServiceClient : IDisposable
 }
 
 /// <summary>The running service could not be reached, or cannot do what was asked; the message is for the user.</summary>
-internal sealed class ServiceClientException(string message, Exception? inner = null) : Exception(message, inner);
+internal class ServiceClientException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>No service listens there.</summary>
+internal sealed class ServiceAwayException(string message, Exception inner) : ServiceClientException(message, inner);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net;
 using HostService.Gateway;
+using HostService.Infrastructure.Storage.Records;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
@@ -74,6 +75,28 @@ internal sealed class ServiceOptions
         // The service's own certificate is self-signed and new at each start.
         var acceptAnyCertificate = parsed.GetValue(Insecure) || address.IsLoopback;
         return new ServiceClient(address, parsed.GetValue(Token), parsed.GetValue(CaCert), acceptAnyCertificate);
+    }
+
+    /// <summary>
+    /// What the last run of the service of this machine has left of the mandelboxes that have gone, the newest first; nothing where another
+    /// service is named, or the caller may not read it.
+    /// </summary>
+    public IReadOnlyList<MandelboxTimeline> EndedHere(ParseResult parsed)
+    {
+        if (parsed.GetValue(Address) is not null)
+        {
+            return [];
+        }
+
+        try
+        {
+            var host = ServiceConfigurationReader.Read(parsed.UnmatchedTokens).ReadValid<HostOptions>(HostOptions.Section);
+            return [.. EndedMandelboxes.Read(host.EndedFile).Reverse()];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
     }
 
     private static Uri AddressOf(GatewayOptions gateway)

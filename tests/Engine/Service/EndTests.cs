@@ -142,6 +142,10 @@ public sealed class EndTests(EngineFixture engine)
         Assert.Matches(
             $"Mandelbox cut has gone after .*: {(how == "limit" ? "DrainLimit" : "HostStopped")} \\(.*, exit code 0; app mandelboxes/demo, TTY ",
             service.Process.Log.Text);
+        Assert.Contains(
+            how == "limit" ? ": the host drained, and the drain had lasted as long as it may. " : ": the host was stopped. ",
+            await service.ExplainAfterItsEndAsync("cut"),
+            StringComparison.Ordinal);
         await AssertCleanAsync(service);
     }
 

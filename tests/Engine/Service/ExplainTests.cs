@@ -6,7 +6,7 @@ namespace HostService.Tests.Engine.Service;
 
 /// <summary>
 /// <c>host-service explain</c> names the cause of each way in which a mandelbox ends. A killed shim is in
-/// <see cref="StuckEngineTests"/>; what ends with the service, in its log: <see cref="EndTests"/> and <see cref="LostEngineTests"/>.
+/// <see cref="StuckEngineTests"/>; what ends with the service is in <see cref="EndTests"/> and <see cref="LostEngineTests"/>.
 /// </summary>
 [Collection(EngineCollection.Name)]
 public sealed class ExplainTests(EngineFixture engine) : IAsyncLifetime

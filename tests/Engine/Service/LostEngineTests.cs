@@ -23,6 +23,9 @@ public sealed class LostEngineTests
 
         Assert.Contains("Mandelbox abandoned (EngineLost): the service ended before the undo", service.Process.Log.Text, StringComparison.Ordinal);
 
+        Assert.StartsWith("abandoned (", await service.ExplainAfterItsEndAsync("abandoned"), StringComparison.Ordinal);
+        Assert.Contains(": the container engine was lost. ", await service.ExplainAfterItsEndAsync("abandoned"), StringComparison.Ordinal);
+
         // containerd may keep the container alive: what it uses stays, and the log names it.
         Assert.Contains("may still run, and use it: abandoned", service.Process.Log.Text, StringComparison.Ordinal);
         Assert.True(Directory.Exists(Path.Combine(service.Settings.Root, "abandoned", "userConfigs")), service.Process.Log.Text);

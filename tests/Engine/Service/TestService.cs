@@ -118,6 +118,16 @@ public sealed class TestService : IAsyncDisposable
     /// <summary>The log tells that a mandelbox has gone, with all that it held.</summary>
     public Task GoneAsync(string id) => Process.Log.LineAsync($"Mandelbox {id} has gone after ").WaitAsync(TimeSpan.FromSeconds(60));
 
+    /// <summary>What <c>host-service explain</c> says of a mandelbox when the service has ended too.</summary>
+    public async Task<string> ExplainAfterItsEndAsync(string id)
+    {
+        // A port on which nobody listens: that of a service that chose its own is not known to the command.
+        var settings = new Dictionary<string, string>(Settings.Environment) { ["Gateway__Port"] = $"{TestPorts.Reserve()}" };
+        var (code, output, errors) = await ServiceProcess.CommandAsync(settings, "explain", id, "--json");
+        Assert.True(code == 0, errors);
+        return (string)JsonNode.Parse(output)!["explanation"]!;
+    }
+
     /// <summary>Why a mandelbox ended, as <c>host-service explain</c> says it.</summary>
     public async Task<string> CauseAsync(string id)
     {

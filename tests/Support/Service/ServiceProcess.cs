@@ -227,6 +227,9 @@ public sealed record ServiceSettings(IReadOnlyDictionary<string, string> Environ
     /// <summary>Where the records of running mandelboxes are.</summary>
     public string Records => Path.Combine(Environment["Host__RuntimeRoot"], Uri.EscapeDataString(Root.Trim('/')));
 
+    /// <summary>Those that have gone, for the next run.</summary>
+    public string EndedFile => $"{Records}.ended.jsonl";
+
     /// <summary>Also the host label of its containers.</summary>
     public string InstanceName => Environment["Host__InstanceName"];
 
