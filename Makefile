@@ -107,7 +107,7 @@ check: ## Clean, build, format, lint, test, docs
 	@for target in clean build format lint test docs; do $(MAKE) --no-print-directory $$target; done
 
 .PHONY: docs
-docs: build ## docs/command-line.md from the binary, docs/configuration.md from the options classes
+docs: build ## docs/command-line.md from the binary, docs/configuration.md from the options classes, and build/site, all pages and the API as a static site
 	@eng/docs.sh
 
 .PHONY: bench

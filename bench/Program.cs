@@ -6,6 +6,7 @@ var benchmarks = new Dictionary<string, Func<Report, Task>>(StringComparer.Ordin
     ["spin-up"] = SpinUp.RunAsync,
     ["arrivals"] = Arrivals.RunAsync,
     ["footprint"] = Footprint.RunAsync,
+    ["ops-page"] = OpsPage.RunAsync,
     ["control-plane"] = ControlPlane.RunAsync,
     ["grain-calls"] = GrainCalls.RunAsync,
 };

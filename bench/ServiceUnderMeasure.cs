@@ -105,6 +105,38 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
         response.EnsureSuccessStatusCode();
     }
 
+    /// <summary>
+    /// A viewer of the ops page: it reads the events, and asks for the rest when it comes and every 10 seconds, as <c>ops.js</c> does.
+    /// Until cancelled, then returns.
+    /// </summary>
+    public async Task WatchOpsPageAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(10));
+        try
+        {
+            await _http.GetStringAsync("/ops", cancellationToken);
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/events");
+            request.Headers.Accept.ParseAdd("text/event-stream");
+            using var events = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            await using var stream = await events.EnsureSuccessStatusCode().Content.ReadAsStreamAsync(cancellationToken);
+            await Task.WhenAll(stream.CopyToAsync(Stream.Null, cancellationToken), AskAsync());
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // It has left.
+        }
+
+        async Task AskAsync()
+        {
+            do
+            {
+                await Task.WhenAll(
+                    new[] { "/v1/host", "/v1/mandelboxes", "/v1/leases" }.Select(path => _http.GetStringAsync(path, cancellationToken)));
+            }
+            while (await timer.WaitForNextTickAsync(cancellationToken));
+        }
+    }
+
     /// <summary>Both pools are full, as far as there are any.</summary>
     public async Task UntilPoolsAreFullAsync()
     {

@@ -54,9 +54,9 @@ public sealed partial class ContainerEventStream(
         + (_startingEngine ? systemdOptions.Value.StartTimeout : Longer(_options.KeepAlive, _options.MaxReconnectDelay));
 
     /// <summary>
-    /// Why what the grains know may be out of date: there is no connection, no event, ping or comparison has come to its end for longer than
-    /// <see cref="LongestPause"/>, or a missed event has not been made up for. Null while it is up to date. The first connection may take as
-    /// long as that pause: until then the answer counts that the start got.
+    /// Why what the grains know may be out of date: there is no connection, no event, ping or comparison has come to its end for longer
+    /// than <see cref="LongestPause"/>, or a missed event has not been made up for. Null while it is up to date. The first connection may
+    /// take as long as that pause: until then the answer counts that the start got.
     /// </summary>
     public string? WhyBehind
     {

@@ -10,18 +10,10 @@ public static partial class CommandLine
     /// <summary>Runs what the arguments ask for and returns the exit code (<see cref="ExitCodes"/>).</summary>
     public static async Task<int> InvokeAsync(string[] arguments)
     {
-        // Settings first: behind a command that takes an argument, the parser would take one for that.
-        var result = Root().Parse([.. arguments.OrderBy(argument => ServiceConfiguration.Fault(argument) is not null)]);
-        List<string> faults = [.. result.Errors.Select(e => InPlainWords(e.Message))];
-        if (result.CommandResult.Command.TreatUnmatchedTokensAsErrors)
-        {
-            // The parser checks unmatched tokens of the root command only, and that one allows them.
-            faults.AddRange(result.UnmatchedTokens.Select(token => $"'{token}' is not known here."));
-        }
-
+        var (result, faults) = Parse(arguments);
         if (faults.Count > 0)
         {
-            foreach (var fault in faults.Distinct(StringComparer.Ordinal))
+            foreach (var fault in faults)
             {
                 await Console.Error.WriteLineAsync($"host-service: {fault}");
             }
@@ -40,6 +32,23 @@ public static partial class CommandLine
             await Console.Error.WriteLineAsync($"host-service: {refusal.Message}");
             return refusal.ExitCode;
         }
+    }
+
+    /// <summary>What is wrong with these arguments, a sentence each; nothing where they could be run.</summary>
+    public static IReadOnlyList<string> Check(string[] arguments) => Parse(arguments).Faults;
+
+    private static (ParseResult Result, IReadOnlyList<string> Faults) Parse(string[] arguments)
+    {
+        // Settings first: behind a command that takes an argument, the parser would take one for that.
+        var result = Root().Parse([.. arguments.OrderBy(argument => ServiceConfiguration.Fault(argument) is not null)]);
+        List<string> faults = [.. result.Errors.Select(e => InPlainWords(e.Message))];
+        if (result.CommandResult.Command.TreatUnmatchedTokensAsErrors)
+        {
+            // The parser checks unmatched tokens of the root command only, and that one allows them.
+            faults.AddRange(result.UnmatchedTokens.Select(token => $"'{token}' is not known here."));
+        }
+
+        return (result, [.. faults.Distinct(StringComparer.Ordinal)]);
     }
 
     /// <summary>The parser names types of .NET.</summary>

@@ -1,13 +1,14 @@
 using System.Collections.Concurrent;
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
+using HostService.Tests.Support;
 using Microsoft.Playwright;
 
 namespace HostService.Tests.EndToEnd.Ops;
 
 /// <summary>Tests with a browser, which say how fast a page is: nothing else runs beside them.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
-public sealed class BrowserCollection : ICollectionFixture<Browser>
+public sealed class BrowserCollection : ICollectionFixture<Browser>, ICollectionFixture<EngineFixture>
 {
     public const string Name = "browser";
 }

@@ -22,9 +22,9 @@ public sealed class LinkTests
     {
         var (path, anchor) = link.Split('#') is [var before, var after] ? (before, after) : (link, null);
         var target = path.Length == 0 ? page : Path.Combine(Path.GetDirectoryName(page)!, path);
-        if (!File.Exists(target) && !Directory.Exists(target))
+        if (!File.Exists(target))
         {
-            return "does not exist";
+            return "is no file";
         }
 
         return anchor is null || Pages.Anchors(target).Contains(anchor) ? null : "has no such heading";

@@ -46,6 +46,13 @@ internal static partial class Pages
     public static IEnumerable<string> Links(string page) =>
         Link().Matches(InlineCode().Replace(WithoutCodeBlocks(page), "")).Select(match => match.Groups["target"].Value);
 
+    /// <summary>What a page has in code blocks, a line each, and in its text as code.</summary>
+    public static IEnumerable<string> Code(string page) =>
+    [
+        .. CodeLines().Matches(File.ReadAllText(page)).SelectMany(match => match.Value.Split('\n')).Select(line => line.Trim()),
+        .. InlineCode().Matches(WithoutCodeBlocks(page)).Select(match => match.Value.Trim('`')),
+    ];
+
     // A script's comments look like headings.
     private static string WithoutCodeBlocks(string page) => CodeBlock().Replace(File.ReadAllText(page), "");
 
@@ -54,6 +61,9 @@ internal static partial class Pages
 
     [GeneratedRegex(@"(?m)^```(?s:.*?)^```", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex CodeBlock();
+
+    [GeneratedRegex(@"(?m)^```(?s:.*?)^```|^    \S.*$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex CodeLines();
 
     [GeneratedRegex(@"`[^`\n]*`", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex InlineCode();

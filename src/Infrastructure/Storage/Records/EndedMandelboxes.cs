@@ -5,9 +5,9 @@ using HostService.Infrastructure.Files;
 namespace HostService.Infrastructure.Storage.Records;
 
 /// <summary>
-/// The last mandelboxes that have gone, with their steps. They are also in a file, a line of JSON each: for the next run, and for an operator
-/// who asks why one ended when the service has ended too. Like the records it is in memory, readable by root only, and gone after a reboot.
-/// For one caller at a time.
+/// The last mandelboxes that have gone, with their steps. They are also in a file, a line of JSON each: for the next run, and for an
+/// operator who asks why one ended when the service has ended too. Like the records it is in memory, readable by root only, and gone after
+/// a reboot. For one caller at a time.
 /// </summary>
 public sealed partial class EndedMandelboxes(string path, ILogger logger)
 {
@@ -27,8 +27,8 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
     public IEnumerable<MandelboxTimeline> Newest => _ended.Reverse();
 
     /// <summary>
-    /// Those in a file, the newest last; none where it is missing. A line that cannot be read, such as one that a crash has cut off, is left
-    /// out.
+    /// Those in a file, the newest last; none where it is missing. A line that cannot be read, such as one that a crash has cut off, is
+    /// left out.
     /// </summary>
     /// <exception cref="UnauthorizedAccessException">The caller may not read it.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
