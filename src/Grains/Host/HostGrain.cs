@@ -70,7 +70,7 @@ public sealed partial class HostGrain(
         return Task.CompletedTask;
     }
 
-    /// <summary>The end of some is not seen by the service, because the engine is lost for example: the file tells of them all the same.</summary>
+    /// <summary>The service does not see the end of some, because the engine is lost for example: the file tells of them too.</summary>
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         foreach (var ending in _mandelboxes.Values.Where(m => m.EndCause is not null))

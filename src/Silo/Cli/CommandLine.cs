@@ -80,6 +80,7 @@ public static partial class CommandLine
         root.Subcommands.Add(SpinUpCommand.Create());
         root.Subcommands.Add(StopCommand.Create());
         root.Subcommands.Add(DrainCommand.Create());
+        root.Subcommands.Add(BenchCommand.Create());
         root.Subcommands.Add(ReclaimCommand.Create());
         root.Subcommands.Add(UpgradeCommand.Create());
         root.Subcommands.Add(LastWordsCommand.Create());

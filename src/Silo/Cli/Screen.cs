@@ -23,6 +23,15 @@ internal static class Screen
         }
     }
 
+    /// <summary>How far a long work is, in one line that the next call writes over; only where a person sees it.</summary>
+    public static void Progress(string text)
+    {
+        if (!Console.IsErrorRedirected)
+        {
+            Console.Error.Write($"\r{text}\e[K");
+        }
+    }
+
     /// <summary>Sentences, in lines as wide as the terminal.</summary>
     public static void Write(string text)
     {

@@ -12,7 +12,7 @@ internal static class SpinUpCommand
     public static Command Create()
     {
         var command = new Command("spin-up", "Spin a mandelbox up on a running service.");
-        var app = new Option<string>("--app") { Description = "The app.", DefaultValueFactory = _ => "mandelboxes/demo" };
+        var app = App();
         var id = new Option<string>("--id")
         {
             Description = "The mandelbox's id; made up when not given.",
@@ -26,11 +26,7 @@ internal static class SpinUpCommand
                 + "Better given as HOST_SERVICE_CONFIG_TOKEN.",
             DefaultValueFactory = _ => Environment.GetEnvironmentVariable("HOST_SERVICE_CONFIG_TOKEN"),
         };
-        var userToken = new Option<string?>("--user-token")
-        {
-            Description = "The user's JWT; not looked at in local environments. Better given as HOST_SERVICE_USER_TOKEN.",
-            DefaultValueFactory = _ => Environment.GetEnvironmentVariable("HOST_SERVICE_USER_TOKEN"),
-        };
+        var userToken = UserToken();
         foreach (var option in new Option[] { app, id, session, dpi, configToken, userToken })
         {
             command.Options.Add(option);
@@ -39,14 +35,12 @@ internal static class SpinUpCommand
         var service = new ServiceOptions().AddTo(command);
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
-            var body = new JsonObject
-            {
-                ["app_name"] = parsed.GetValue(app),
-                ["mandelbox_id"] = parsed.GetValue(id),
-                ["session_id"] = parsed.GetValue(session),
-                ["config_encryption_token"] = parsed.GetValue(configToken) ?? RandomNumberGenerator.GetHexString(32, lowercase: true),
-                ["jwt_access_token"] = parsed.GetValue(userToken) ?? "",
-            };
+            var body = Body(
+                parsed.GetValue(app)!,
+                parsed.GetValue(id)!,
+                parsed.GetValue(session),
+                parsed.GetValue(configToken),
+                parsed.GetValue(userToken));
             if (parsed.GetValue(dpi) is { } dots)
             {
                 body["dpi"] = dots;
@@ -70,7 +64,27 @@ internal static class SpinUpCommand
         return command;
     }
 
-    private static string Reason(string body)
+    public static Option<string> App() => new("--app") { Description = "The app.", DefaultValueFactory = _ => "mandelboxes/demo" };
+
+    public static Option<string?> UserToken() => new("--user-token")
+    {
+        Description = "The user's JWT; not looked at in local environments. Better given as HOST_SERVICE_USER_TOKEN.",
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("HOST_SERVICE_USER_TOKEN"),
+    };
+
+    /// <summary>The wire's request.</summary>
+    /// <param name="configToken">Made up when null.</param>
+    public static JsonObject Body(string app, string id, ulong session, string? configToken, string? userToken) => new()
+    {
+        ["app_name"] = app,
+        ["mandelbox_id"] = id,
+        ["session_id"] = session,
+        ["config_encryption_token"] = configToken ?? RandomNumberGenerator.GetHexString(32, lowercase: true),
+        ["jwt_access_token"] = userToken ?? "",
+    };
+
+    /// <summary>Why the wire refused.</summary>
+    public static string Reason(string body)
     {
         try
         {

@@ -60,6 +60,43 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
     }
 
     [EngineFact]
+    public async Task A_bench_says_how_long_each_step_took_and_leaves_nothing()
+    {
+        var (code, output, errors) = await AskAsync("bench", "--count", "4", "--at-once", "2", "--json");
+        Assert.True(code == 0, errors);
+        var figures = JsonNode.Parse(output)!.AsArray();
+        Assert.Equal(["spin-up", "stop"], figures.Take(2).Select(figure => (string)figure!["what"]!));
+        foreach (var what in new[] { "spin-up", "stop", "create", "undo create" })
+        {
+            var figure = figures.Single(f => (string)f!["what"]! == what)!;
+            Assert.Equal(4, (int)figure["times"]!);
+            Assert.InRange((double)figure["p50"]!, double.Epsilon, (double)figure["longest"]!);
+        }
+
+        var table = (await AskAsync("bench", "--count", "1")).Output.Split('\n');
+        Assert.Matches(@"^\s+TIMES  50 % +95 % +99 % +LONGEST$", table[0]);
+        Assert.Matches(@"^spin-up +1  ", table[1]);
+
+        var (failed, _, why) = await AskAsync("bench", "--app", "mandelboxes/nowhere");
+        Assert.Equal(1, failed);
+        Assert.Matches(@"host-service: bench-\w{6}-1 was not spun up \(406\): .*mandelboxes/nowhere", why);
+        await Service.AssertNothingIsLeftAsync();
+    }
+
+    [EngineFact]
+    public async Task A_bench_that_is_interrupted_stops_what_it_has_begun()
+    {
+        await using var bench = await ServiceProcess.BeginCommandAsync(
+            Nothing, "bench", "--count", "10000", "--address", Service.Process.Address.ToString());
+        await Service.Process.Log.LineAsync("Mandelbox bench-").WaitAsync(TimeSpan.FromSeconds(60));
+
+        Assert.Equal(1, await bench.EndAsync());
+
+        Assert.Contains("LONGEST", bench.Output.Text, StringComparison.Ordinal);
+        await Service.AssertNothingIsLeftAsync();
+    }
+
+    [EngineFact]
     public async Task An_id_may_be_shortened_where_it_is_unambiguous()
     {
         await Service.UpAsync("short-1");
@@ -178,7 +215,7 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
             new[]
             {
                 "run", "status", "doctor", "ps", "history", "explain", "events", "logs", "spin-up", "stop", "drain", "gpus", "gateway",
-                "completion", "version",
+                "bench", "completion", "version",
             },
             command => Assert.Matches($@"(?m)^  {command}\b", output));
     }
@@ -201,6 +238,8 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
     [InlineData("drain", "one")]
     [InlineData("doctor", "one")]
     [InlineData("run", "--not-a-setting")]
+    [InlineData("bench", "--count", "0")]
+    [InlineData("bench", "--at-once", "55")]
     [InlineData("nonsense")]
     public async Task Bad_usage_ends_with_2_and_points_at_the_help(params string[] arguments)
     {

@@ -109,12 +109,18 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         return new ServiceProcess(settings, keeper, pid);
     }
 
+    /// <summary>Begins a command of <c>host-service</c>.</summary>
+    public static async Task<ServiceProcess> BeginCommandAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    {
+        var (keeper, pid) = await LaunchAsync(arguments, environment);
+        return new ServiceProcess(new ServiceSettings(environment), keeper, pid);
+    }
+
     /// <summary>Runs a command of <c>host-service</c> to its end.</summary>
     public static async Task<(int ExitCode, string Output, string Errors)> CommandAsync(
         IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        var (keeper, pid) = await LaunchAsync(arguments, environment);
-        await using var command = new ServiceProcess(new ServiceSettings(environment), keeper, pid);
+        await using var command = await BeginCommandAsync(environment, arguments);
         var code = await command.Exited.WaitAsync(WaitTimeout);
         return (code, command.Output.Text, command.Log.Text);
     }
