@@ -108,7 +108,8 @@ public sealed class TelemetryTests
 
     private static async Task<HttpStatusCode> SetDpiAsync(ServiceProcess service, string secret)
     {
-        using var content = new StringContent(new JsonObject { ["auth_secret"] = secret, ["host_port"] = 1025, ["dpi"] = 96 }.ToJsonString());
+        var body = new JsonObject { ["auth_secret"] = secret, ["host_port"] = 1025, ["dpi"] = 96 };
+        using var content = new StringContent(body.ToJsonString());
         using var response = await service.Http.PutAsync("/set_container_dpi", content);
         return response.StatusCode;
     }
