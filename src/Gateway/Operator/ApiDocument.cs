@@ -100,8 +100,8 @@ internal static class ApiDocument
             + "local environments where neither Auth:SharedSecret nor Auth:Issuer is set.");
         AddScheme(
             document, Backend,
-            "A token whose scope holds backend, or the shared secret, in the header Authorization. Not needed from loopback, nor for health "
-            + "and metrics from Gateway:MonitoringNetworks.");
+            "A token whose scope holds backend, or the shared secret, in the header Authorization. Not needed from loopback, nor for "
+            + "health and metrics from Gateway:MonitoringNetworks.");
         foreach (var operation in document.Paths.SelectMany(path => path.Value.Operations!.Values))
         {
             // The wire has said it.
