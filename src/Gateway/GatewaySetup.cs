@@ -43,7 +43,13 @@ public static class GatewaySetup
         services.AddSingleton<WireReader>();
         services.AddSingleton<OpsPage>();
         services.AddProblemDetails();
-        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new JsonStringEnumConverter()));
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            json.SerializerOptions.Converters.Add(new JsonStringEnumConverter());
+
+            // ASP.NET's default would read numbers from strings too, and the OpenAPI document would say so of every number.
+            json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+        });
         services.AddGatewayOpenApi();
         return services;
     }
@@ -51,9 +57,10 @@ public static class GatewaySetup
     /// <summary>Maps every endpoint. The host's own operator pages need <see cref="OperatorAccess.RequireOperator"/>.</summary>
     public static void MapGateway(this IEndpointRouteBuilder routes)
     {
-        routes.MapWire();
-        routes.MapMonitoring();
-        routes.MapOperator();
+        var described = routes.MapGroup("").WithGroupName(ApiDocument.Name);
+        described.MapWire();
+        described.MapMonitoring();
+        described.MapOperator();
         routes.MapOps();
         routes.MapOpenApi("/openapi/{documentName}.json");
     }

@@ -55,7 +55,7 @@ public sealed record HostEvent
     [Id(4)] public string? MandelboxId { get; init; }
     [Id(5)] public required string Text { get; init; }
 
-    /// <summary>The state that the mandelbox has reached; null for other kinds than <see cref="HostEventKind.Mandelbox"/>.</summary>
+    /// <summary>The state that the mandelbox has reached; null for other kinds than Mandelbox.</summary>
     [Id(6)] public MandelboxState? State { get; init; }
 
     /// <summary>Why the mandelbox ends; null while it does not.</summary>

@@ -238,7 +238,7 @@ public sealed record GpuDescription
     [Id(8)] public int? MemoryUtilisationPercent { get; init; }
     [Id(9)] public int? EncoderSessions { get; init; }
 
-    /// <summary>NVML's current index, which mandelboxes get, where it differs from <see cref="Index"/>: a GPU before it vanished.</summary>
+    /// <summary>NVML's current index, which mandelboxes get, where it differs from the host's: a GPU before it vanished.</summary>
     [Id(10)] public int? NvmlIndex { get; init; }
 }
 
@@ -262,7 +262,7 @@ public sealed record HostDescription
     /// <summary>Why the host takes no work now, apart from its status: one sentence per cause.</summary>
     [Id(12)] public IReadOnlyList<string> NotReady { get; init; } = [];
 
-    /// <summary>The <see cref="Difference"/>s that the last comparison found: 0 unless something is wrong.</summary>
+    /// <summary>The differences that the last comparison found: 0 unless something is wrong.</summary>
     [Id(13)] public int Leaks { get; init; }
 
     /// <summary>Spin-ups that failed in a row through this host or its engine.</summary>
@@ -279,7 +279,7 @@ public sealed record HostDescription
     /// </summary>
     [Id(17)] public PoolFigures? Waiting { get; init; }
 
-    /// <summary>How many spin-ups may wait in <see cref="Queue"/>; 0: none.</summary>
+    /// <summary>How many spin-ups may wait in the queue; 0: none.</summary>
     [Id(18)] public int QueueCapacity { get; init; }
 
     /// <summary>For example <c>1.0.0</c>.</summary>

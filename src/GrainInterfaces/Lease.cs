@@ -41,7 +41,7 @@ public static class MandelboxPorts
 /// <param name="Tty">TTY number within [10, 64).</param>
 /// <param name="GpuIndex">NVML's index of the GPU at that time, or −1 for a CPU-only slot.</param>
 /// <param name="Ports">The three port bindings; in ECS mode those that the container publishes.</param>
-/// <param name="Sandbox">The <see cref="NetworkSandbox"/> that publishes the ports; null where the mandelbox's own container does.</param>
+/// <param name="Sandbox">The network sandbox that publishes the ports; null where the mandelbox's own container does.</param>
 [GenerateSerializer, Immutable]
 public sealed record Lease(
     [property: Id(0)] Guid Id,

@@ -63,8 +63,10 @@ internal static class DiagnosticsEndpoints
         })
         .WithName("logs")
         .WithSummary(
-            "The last lines that a mandelbox has written (tail, 1 to 5000): its container's output, or what one that has gone has left in "
+            "The last lines that a mandelbox has written: its container's output, or what one that has gone has left in "
             + "its directory of logs. With follow=true it goes on with what a living one writes, until it ends.")
+        .DescribeNumber("tail", MandelboxLogs.UsualLines, MandelboxLogs.MostLines, "How many lines; of one that has gone, of each file.")
+        .DescribeSwitch("follow", "Whether to go on with what a living mandelbox writes.")
         .Produces<string>(StatusCodes.Status200OK, "text/plain");
 
     /// <summary>Whether there may be one in the history: also the host's own.</summary>

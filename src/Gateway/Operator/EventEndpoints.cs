@@ -1,7 +1,9 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.OpenApi;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.OpenApi;
 
 namespace HostService.Gateway.Operator;
 
@@ -26,7 +28,27 @@ internal static class EventEndpoints
         .WithSummary(
             "What happened on the host, the newest last; 1,000 events are kept. With Accept: text/event-stream, the events after "
             + "Last-Event-ID, or the last 100, and then each one as it happens.")
-        .Produces<IReadOnlyList<HostEvent>>(StatusCodes.Status200OK, "application/json", "text/event-stream");
+        .DescribeNumber("limit", HostEvents.Kept, HostEvents.Kept, "At most as many of the list, the newest ones.")
+        .Produces<IReadOnlyList<HostEvent>>(StatusCodes.Status200OK, "application/json", EventStream.ContentType)
+        .AddOpenApiOperationTransformer(DescribeStream);
+
+    private static Task DescribeStream(
+        OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        operation.Parameters!.Add(new OpenApiParameter
+        {
+            Name = LastEventId,
+            In = ParameterLocation.Header,
+            Description = "The sequence of the last event that the caller of a stream knows.",
+            Schema = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Minimum = "0" },
+        });
+        operation.Responses!["200"].Content![EventStream.ContentType].Schema = new OpenApiSchema
+        {
+            Type = JsonSchemaType.String,
+            Description = "Server-sent events: id is the sequence, event the kind, data a HostEvent in one line.",
+        };
+        return Task.CompletedTask;
+    }
 
     private static IResult Stream(string lastEventId, EventFeed feed)
     {

@@ -13,7 +13,7 @@ namespace HostService.Gateway.Operator;
 /// </summary>
 internal sealed class EventStream(EventFeed.Viewer viewer) : IResult
 {
-    private const string ContentType = "text/event-stream";
+    public const string ContentType = "text/event-stream";
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
 
     /// <summary>Whether a request asks for a stream.</summary>

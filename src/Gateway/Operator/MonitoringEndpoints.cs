@@ -17,17 +17,21 @@ internal static partial class MonitoringEndpoints
         // Local and cheap: says that this process answers, and nothing more.
         group.MapGet("/healthz", () => Results.Ok(new Liveness("alive")))
             .WithName("healthz").WithSummary("Whether the service is alive.")
-            .Produces<Liveness>().ProducesProblem(StatusCodes.Status401Unauthorized);
+            .Produces<Liveness>().DocumentProblems();
 
         group.MapGet("/readyz", ReadyAsync)
             .WithName("readyz").WithSummary("Whether work can be taken: registered, engine reachable, not draining.")
-            .Produces<Liveness>().ProducesProblem(StatusCodes.Status401Unauthorized).ProducesProblem(
-                StatusCodes.Status503ServiceUnavailable);
+            .Produces<Liveness>().DocumentProblems();
 
         group.MapMetrics()
             .WithName("metrics").WithSummary("Figures in Prometheus' text format.")
-            .Produces<string>(StatusCodes.Status200OK, "text/plain").ProducesProblem(StatusCodes.Status401Unauthorized);
+            .Produces<string>(StatusCodes.Status200OK, "text/plain").DocumentProblems();
     }
+
+    private static void DocumentProblems(this RouteHandlerBuilder builder) => builder
+        .ProducesProblem(StatusCodes.Status401Unauthorized)
+        .ProducesProblem(StatusCodes.Status403Forbidden)
+        .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
     private static async Task<IResult> ReadyAsync(GrainCalls grains, ILoggerFactory loggers)
     {

@@ -20,6 +20,7 @@ internal static partial class OperatorEndpoints
         v1.MapPost("/host/drain", Drain)
             .WithName("drain")
             .WithSummary("Drains the host, cleans up and shuts down; answers at once. With force, mandelboxes are ended at once.")
+            .DescribeSwitch("force", "Whether mandelboxes are ended at once.")
             .Produces(StatusCodes.Status202Accepted).DocumentProblems(StatusCodes.Status400BadRequest);
 
         v1.MapDelete("/host/drain", async (GrainCalls grains) => await grains.WithTimeout(grains.Host.CancelDrain()) is { } reason
@@ -80,9 +81,10 @@ internal static partial class OperatorEndpoints
                     ? Results.Ok(await grains.WithTimeout(grains.Host.ListEnded(count)))
                     : Problems.BadRequest($"limit must be a number from 1 to {MandelboxHistory.Length}"))
             .WithName("history").WithSummary("Mandelboxes that have gone, the newest first, with the cause of their end; 1,000 are kept.")
+            .DescribeNumber("limit", MandelboxHistory.Length, MandelboxHistory.Length, "At most as many.")
             .Produces<IReadOnlyList<MandelboxDescription>>().DocumentProblems(StatusCodes.Status400BadRequest);
 
-        v1.MapEvents().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status503ServiceUnavailable);
+        v1.MapEvents().DocumentProblems(StatusCodes.Status400BadRequest);
         v1.MapTimeline().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
         v1.MapLogs().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
 
@@ -141,7 +143,9 @@ internal static partial class OperatorEndpoints
         }
 
         builder.ProducesProblem(StatusCodes.Status401Unauthorized)
+            .ProducesProblem(StatusCodes.Status403Forbidden)
             .ProducesProblem(StatusCodes.Status500InternalServerError)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable)
             .ProducesProblem(StatusCodes.Status504GatewayTimeout);
     }
 

@@ -6,7 +6,7 @@ namespace HostService.Gateway.Wire;
 /// <summary>The backend's call that ends the host.</summary>
 internal static class DrainEndpoint
 {
-    public static void MapDrain(this IEndpointRouteBuilder routes) => routes.MapWire<DrainBody, string>(
+    public static void MapDrain(this IEndpointRouteBuilder routes) => routes.MapWire<DrainBody, TextAnswer>(
         "POST", "/drain_and_shutdown", "Drains the host, cleans up and shuts down; answers at once.", Drain);
 
     private static WireResult Drain(WireRequest<DrainBody> request, HttpContext context, IShutdownSignal shutdown)

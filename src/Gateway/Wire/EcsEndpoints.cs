@@ -9,9 +9,9 @@ internal static class EcsEndpoints
 
     public static void MapEcs(this IEndpointRouteBuilder routes)
     {
-        routes.MapWire<RegisterDockerContainerIdBody, string>(
+        routes.MapWire<RegisterDockerContainerIdBody, TextAnswer>(
             "POST", "/register_docker_container_id", "ECS mode: which container belongs to which mandelbox.", RegisterAsync);
-        routes.MapWire<CreateUinputDevicesBody, string>(
+        routes.MapWire<CreateUinputDevicesBody, TextAnswer>(
             "POST", "/create_uinput_devices", "ECS mode: input devices for a container to come; the result is a JSON text.",
             CreateDevicesAsync);
     }

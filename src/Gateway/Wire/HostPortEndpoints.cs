@@ -7,9 +7,9 @@ internal static class HostPortEndpoints
 {
     public static void MapHostPortCalls(this IEndpointRouteBuilder routes)
     {
-        routes.MapWire<SetContainerDpiBody, string>(
+        routes.MapWire<SetContainerDpiBody, TextAnswer>(
             "PUT", "/set_container_dpi", "Sets the dots per inch of the mandelbox behind a host port.", SetDpiAsync);
-        routes.MapWire<MountCloudStorageBody, string>(
+        routes.MapWire<MountCloudStorageBody, TextAnswer>(
             "POST", "/mount_cloud_storage", "Mounts a cloud drive into the mandelbox behind a host port.", MountAsync);
     }
 

@@ -5,7 +5,7 @@ namespace HostService.Gateway.Wire;
 internal static class SpinUpEndpoint
 {
     public static void MapSpinUp(this IEndpointRouteBuilder routes) =>
-        routes.MapWire<SpinUpBody, SpinUpResult>("PUT", "/spin_up_mandelbox", "Brings a mandelbox up for a user.", SpinUpAsync);
+        routes.MapWire<SpinUpBody, SpinUpAnswer>("PUT", "/spin_up_mandelbox", "Brings a mandelbox up for a user.", SpinUpAsync);
 
     private static async Task<WireResult> SpinUpAsync(
         WireRequest<SpinUpBody> request, GrainCalls grains, RunningEnvironment environment, CancellationToken aborted)

@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 namespace HostService.Gateway.Wire;
 
 // Every property is nullable: a missing or null field is a bad value (406 or 401), not a malformed body. [Required] is for the OpenAPI
-// document only.
+// document only: there such a field is never null.
 
 /// <summary>A call of the backend's.</summary>
 internal class BackendBody
@@ -112,7 +112,9 @@ internal sealed record WireDevice(
     [property: JsonPropertyName("path_in_container")] string PathInContainer,
     [property: JsonPropertyName("cgroup_permissions")] string CgroupPermissions);
 
-internal sealed record WireResult<T>([property: JsonPropertyName("result")] T Result);
+internal sealed record SpinUpAnswer([property: JsonPropertyName("result")] SpinUpResult Result);
+
+internal sealed record TextAnswer([property: JsonPropertyName("result")] string Result);
 
 internal sealed record WireRefusal(
     [property: JsonPropertyName("result")] string Result, [property: JsonPropertyName("error")] string Error);

@@ -16,20 +16,21 @@ internal static class WireEndpoints
     }
 
     /// <summary>Maps a path. The handler's first parameter is a <see cref="WireRequest{TBody}"/>.</summary>
-    public static void MapWire<TBody, TResult>(
+    public static void MapWire<TBody, TAnswer>(
         this IEndpointRouteBuilder routes, string method, string path, string summary, Delegate handler)
         where TBody : class
     {
         routes.MapMethods(path, [method], handler)
             .AddEndpointFilter<RouteHandlerBuilder, WireFilter<TBody>>()
             .WithTags("Wire").WithName(path[1..]).WithSummary(summary)
-            .Produces<WireResult<TResult>>()
+            .Produces<TAnswer>()
             .Produces<string>(StatusCodes.Status400BadRequest, "text/plain")
             .Produces<string>(StatusCodes.Status401Unauthorized, "text/plain")
+            .ProducesProblem(StatusCodes.Status403Forbidden)
             .Produces<WireRefusal>(StatusCodes.Status406NotAcceptable)
             .Produces(StatusCodes.Status413PayloadTooLarge)
             .Produces(StatusCodes.Status503ServiceUnavailable)
-            .AddOpenApiOperationTransformer(RequestBodies.Describe<TBody>);
+            .AddOpenApiOperationTransformer(WireDescription.Describe<TBody>);
 
         routes.Map(
             path, (HttpContext context) => IsExact(context) ? WireResult.OtherMethod(method, context.Request.Method) : Results.NotFound())

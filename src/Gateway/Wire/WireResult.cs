@@ -31,14 +31,18 @@ internal sealed class WireResult(int status, string contentType, byte[] body, Ti
     public static WireResult Refused(string reason) =>
         new(StatusCodes.Status406NotAcceptable, Json, JsonSerializer.SerializeToUtf8Bytes(new WireRefusal("", reason), Plain));
 
-    public static WireResult Result<T>(T result) =>
-        new(StatusCodes.Status200OK, Json, JsonSerializer.SerializeToUtf8Bytes(new WireResult<T>(result), Plain));
+    public static WireResult Result(SpinUpResult result) => Answer(new SpinUpAnswer(result));
+
+    public static WireResult Result(string result) => Answer(new TextAnswer(result));
 
     /// <summary>The empty result, or reason there is none.</summary>
     public static WireResult Outcome(string? refusal) => refusal is null ? Result("") : Refused(refusal);
 
     /// <summary>A value as a JSON text within the result.</summary>
     public static WireResult ResultText<T>(T value) => Result(JsonSerializer.Serialize(value, Plain));
+
+    private static WireResult Answer<T>(T answer) =>
+        new(StatusCodes.Status200OK, Json, JsonSerializer.SerializeToUtf8Bytes(answer, Plain));
 
     public async Task ExecuteAsync(HttpContext httpContext)
     {

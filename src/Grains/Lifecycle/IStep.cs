@@ -10,7 +10,7 @@ public interface IStep<in TContext>
     /// <summary>Stable, lower case: callers, operators and metrics see it as the phase of a failure.</summary>
     string Name { get; }
 
-    /// <summary>Whether the timeline and the metrics have it; false for a step that only records what other steps have done.</summary>
+    /// <summary>Whether timeline, traces and metrics have it; false for a step that only records what other steps have done.</summary>
     bool IsShown => true;
 
     /// <summary>The longest that <see cref="DoAsync"/> may take; null for the runner's default.</summary>

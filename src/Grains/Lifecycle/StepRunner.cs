@@ -98,7 +98,7 @@ public sealed class StepRunner<TContext>(
         foreach (var step in steps.Reverse())
         {
             onStep?.Invoke(step, true);
-            using var activity = LifecycleActivity.Source.StartActivity($"undo {step.Name}");
+            using var activity = step.IsShown ? LifecycleActivity.StartStep($"undo {step.Name}") : null;
             var limit = step.UndoTimeout ?? undoTimeout;
             using var late = new CancellationTokenSource(limit, timeProvider);
             var began = Begin(step, undo: true);
@@ -136,7 +136,7 @@ public sealed class StepRunner<TContext>(
 
         onStep?.Invoke(step, false);
         var limit = step.Timeout ?? timeout;
-        using var activity = LifecycleActivity.Source.StartActivity(step.Name);
+        using var activity = step.IsShown ? LifecycleActivity.StartStep(step.Name) : null;
         using var late = new CancellationTokenSource(limit, timeProvider);
         using var cancelled = cancellationToken.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), late);
         var began = Begin(step, undo: false);

@@ -70,6 +70,7 @@ internal static partial class GatewayCommand
             var port = ReadyLine.PortOf(app.Urls.First());
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"host-service gateway ready on https://localhost:{port}"));
             await app.WaitForShutdownAsync(cancellationToken);
+            await Telemetry.FlushAsync(app.Services);
             return ExitCodes.Ended;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

@@ -7,6 +7,7 @@ using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Linux.Power;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
+using HostService.Silo.Reporting;
 using HostService.Silo.Startup;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -91,12 +92,13 @@ public sealed partial class HostContext(IConfigurationRoot configuration, Shutdo
         _logger = Get<ILoggerFactory>().CreateLogger("HostService.Silo.Lifecycle");
     }
 
-    /// <summary>Also flushes the log.</summary>
+    /// <summary>Also flushes the log, and what is queued for a collector.</summary>
     public async Task DisposeApplicationAsync()
     {
         if (Application is { } application)
         {
             Application = null;
+            await Telemetry.FlushAsync(application.Services);
             await ((IAsyncDisposable)application).DisposeAsync();
         }
     }

@@ -3,13 +3,19 @@ using HostService.Grains.Lifecycle;
 using HostService.Silo.Hosting;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
+using OpenTelemetry.Logs;
+using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
 
 namespace HostService.Silo.Reporting;
 
 /// <summary>Sends metrics, logs and traces to an OpenTelemetry collector. A trace is a spin-up or a clean-up, a span a step.</summary>
 public static class Telemetry
 {
+    /// <summary>How long a collector that does not answer holds up the end of the service.</summary>
+    private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(5);
+
     public static void AddTelemetry(this WebApplicationBuilder builder)
     {
         builder.Services.AddValidatedOptions<TelemetryOptions>(TelemetryOptions.Section);
@@ -25,6 +31,19 @@ public static class Telemetry
             .WithLogging(configureBuilder: null, logging => logging.IncludeFormattedMessage = true)
             .UseOtlpExporter(OtlpExportProtocol.HttpProtobuf, new Uri(options.OtlpEndpoint));
         builder.Services.AddHostMetricsRefresh();
+    }
+
+    /// <summary>
+    /// Sends what is queued, and the metrics a last time, as far as <see cref="FlushTimeout"/> allows. The disposal of the providers would
+    /// do that too, but one after the other: with a timeout for each.
+    /// </summary>
+    public static Task FlushAsync(IServiceProvider services)
+    {
+        var timeout = (int)FlushTimeout.TotalMilliseconds;
+        return Task.WhenAll(
+            Task.Run(() => services.GetService<TracerProvider>()?.Shutdown(timeout)),
+            Task.Run(() => services.GetService<MeterProvider>()?.Shutdown(timeout)),
+            Task.Run(() => services.GetService<LoggerProvider>()?.Shutdown(timeout)));
     }
 }
 

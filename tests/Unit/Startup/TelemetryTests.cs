@@ -1,11 +1,10 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Reflection;
-using System.Text;
 using HostService.Gateway;
 using HostService.GrainInterfaces;
 using HostService.Grains.Lifecycle;
 using HostService.Silo.Reporting;
+using HostService.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -19,19 +18,18 @@ public sealed class TelemetryTests
     [Fact]
     public async Task A_collector_gets_metrics_logs_and_traces()
     {
-        var received = new ConcurrentDictionary<string, string>();
-        await using var collector = await CollectorAsync(received);
-        await using (var app = await ServiceAsync(collector.Urls.Single()))
+        await using var collector = await OtlpCollector.StartAsync();
+        await using (var app = await ServiceAsync(collector.Endpoint))
         {
             app.Logger.LogWarning("A line for the collector");
             LifecycleActivity.StartTrace("spin up", "box-1")!.Dispose();
         }
 
-        Assert.Equal(["/v1/logs", "/v1/metrics", "/v1/traces"], received.Keys.Order(StringComparer.Ordinal));
-        Assert.Contains("A line for the collector", received["/v1/logs"], StringComparison.Ordinal);
-        Assert.Contains("host_service.up", received["/v1/metrics"], StringComparison.Ordinal);
-        Assert.Contains("spin up", received["/v1/traces"], StringComparison.Ordinal);
-        Assert.All(received.Values, body => Assert.Contains("host-service", body, StringComparison.Ordinal));
+        Assert.Contains(collector.Lines, line => line is { Severity: "Warning", Text: "A line for the collector" });
+        Assert.Contains(collector.Metrics, metric => metric.Name == "host_service.up");
+        Assert.Contains(collector.Spans, span => span.Name == "spin up" && span.Attributes["mandelbox.id"] == "box-1");
+        Assert.Equal(3, collector.Resources.Count);
+        Assert.All(collector.Resources, resource => Assert.Equal("host-service", resource["service.name"]));
     }
 
     [Theory]
@@ -57,25 +55,6 @@ public sealed class TelemetryTests
         await app.StartAsync();
         return app;
     }
-
-    private static async Task<WebApplication> CollectorAsync(ConcurrentDictionary<string, string> received)
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
-        var app = builder.Build();
-        app.Run(async context =>
-        {
-            using var body = new MemoryStream();
-            await context.Request.Body.CopyToAsync(body);
-            // Protobuf has strings as they are; Latin-1 keeps every byte.
-            received.AddOrUpdate(context.Request.Path, _ => Text(body), (_, before) => before + Text(body));
-        });
-        await app.StartAsync();
-        return app;
-    }
-
-    private static string Text(MemoryStream body) => Encoding.Latin1.GetString(body.ToArray());
 
     /// <summary>No grain answers.</summary>
     public class NoGrains : DispatchProxy
