@@ -10,6 +10,7 @@ using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Linux.AppArmor;
 using HostService.Infrastructure.Linux.Firewall;
 using HostService.Infrastructure.Storage.UserConfigs;
+using HostService.Silo.Reporting;
 
 namespace HostService.Silo.Doctor;
 
@@ -26,6 +27,7 @@ public sealed class MachineChecks(
     IBackendDatabase database,
     IUserConfigStore userConfigs,
     IssuerProbe issuer,
+    TelemetryCollector collector,
     DiskQuotas disk,
     HostDirectories directories,
     IOptions<HostOptions> host,
@@ -64,6 +66,7 @@ public sealed class MachineChecks(
             ("clock", OtherTimeout, CheckClockAsync, "see database and issuer, whose clocks are needed"),
             ("database", OtherTimeout, CheckDatabaseAsync, "check DATABASE_URL, and the way to the database"),
             ("issuer", OtherTimeout, CheckIssuerAsync, IssuerAdvice),
+            ("telemetry", OtherTimeout, CheckTelemetryAsync, "check Telemetry:OtlpEndpoint, and the way to the collector"),
             ("s3", OtherTimeout, CheckUserConfigsAsync, "check section UserConfigs, and the instance profile"),
         ];
         return await Task.WhenAll(checks.Select(c => RunAsync(c.Name, c.Timeout, c.Check, c.Advice, cancellationToken)));
@@ -255,6 +258,17 @@ public sealed class MachineChecks(
         return keys > 0
             ? new Found(CheckOutcome.Ok, $"{keys} keys at {issuer.Url}")
             : new Found(CheckOutcome.Failed, $"no keys at {issuer.Url}", IssuerAdvice);
+    }
+
+    private async Task<Found> CheckTelemetryAsync(CancellationToken cancellationToken)
+    {
+        if (collector.Endpoint is not { } endpoint)
+        {
+            return new Found(CheckOutcome.Ok, Off);
+        }
+
+        await collector.TestAsync(cancellationToken);
+        return new Found(CheckOutcome.Ok, $"{endpoint} takes what is sent");
     }
 
     private async Task<Found> CheckUserConfigsAsync(CancellationToken cancellationToken) =>

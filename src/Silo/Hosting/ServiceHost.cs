@@ -168,6 +168,7 @@ public static class ServiceHost
         services.AddSingleton<DiskMonitor>();
         services.AddSingleton<HeartbeatMonitor>();
         services.AddSingleton<ConsistencyMonitor>();
+        services.AddSingleton<TelemetryCollector>();
         services.AddSingleton<MachineChecks>();
         services.AddSingleton<IDoctor, HostDoctor>();
         services.AddSingleton<HostReporter>();

@@ -9,6 +9,7 @@ using HostService.Infrastructure.Gpu;
 using HostService.Infrastructure.Linux.AppArmor;
 using HostService.Infrastructure.Linux.Firewall;
 using HostService.Silo.Doctor;
+using HostService.Silo.Reporting;
 using HostService.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -26,7 +27,9 @@ public sealed class MachineChecksTests : IDisposable
     private readonly FakeInputDevices _input = new();
     private readonly FakeUserConfigs _userConfigs = new();
     private readonly Firewall _firewall = new();
-    private readonly Issuer _issuer = new();
+    private readonly HttpAnswer _issuer = new();
+    private readonly HttpAnswer _collector = new();
+    private readonly TelemetryOptions _telemetry = new();
     private readonly ManualClock _clock = new(Now);
     private readonly HostOptions _host;
     private readonly DiskOptions _disk = new() { MinFreeBytes = 0 };
@@ -170,6 +173,22 @@ public sealed class MachineChecksTests : IDisposable
         Assert.Equal(CheckOutcome.Failed, (await RunAsync(HostEnvironment.Dev))["issuer"].Outcome);
     }
 
+    [Theory]
+    [InlineData("", HttpStatusCode.OK, CheckOutcome.Ok, "not used here")]
+    [InlineData("http://127.0.0.1:4318", HttpStatusCode.OK, CheckOutcome.Ok, "http://127.0.0.1:4318 takes what is sent")]
+    [InlineData("http://127.0.0.1:4318/", HttpStatusCode.NotFound, CheckOutcome.Failed, "404")]
+    public async Task A_collector_that_does_not_take_what_is_sent_fails(
+        string endpoint, HttpStatusCode status, CheckOutcome outcome, string detail)
+    {
+        _telemetry.OtlpEndpoint = endpoint;
+        _collector.Status = status;
+
+        var check = (await RunAsync(HostEnvironment.Dev))["telemetry"];
+
+        Assert.Equal(outcome, check.Outcome);
+        Assert.Contains(detail, check.Detail, StringComparison.Ordinal);
+    }
+
     private async Task<Dictionary<string, DoctorCheck>> RunAsync(HostEnvironment environment)
     {
         var (running, host, auth) = (new RunningEnvironment(environment), Options.Create(_host), Options.Create(new AuthOptions()));
@@ -177,7 +196,8 @@ public sealed class MachineChecksTests : IDisposable
             host, Options.Create(_disk), new MandelboxFiles(TimeProvider.System), TimeProvider.System, NullLogger<DiskQuotas>.Instance);
         using var directories = new HostDirectories(host, NullLogger<HostDirectories>.Instance);
         var checks = new MachineChecks(
-            running, _engine, _firewall, _appArmor, _input, _database, _userConfigs, new IssuerProbe(_issuer, auth, running), disk,
+            running, _engine, _firewall, _appArmor, _input, _database, _userConfigs, new IssuerProbe(_issuer, auth, running),
+            new TelemetryCollector(_collector, Options.Create(_telemetry)), disk,
             directories, host, Options.Create(new GpuOptions { NvmlLibrary = "/nonexistent" }), auth, _clock);
         return (await checks.RunAsync(CancellationToken.None)).ToDictionary(check => check.Name);
     }
@@ -200,7 +220,7 @@ public sealed class MachineChecksTests : IDisposable
         public Task LoadAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
     }
 
-    private sealed class Issuer : HttpMessageHandler, IHttpClientFactory
+    private sealed class HttpAnswer : HttpMessageHandler, IHttpClientFactory
     {
         public HttpStatusCode Status { get; set; } = HttpStatusCode.OK;
 

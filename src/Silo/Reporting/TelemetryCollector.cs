@@ -1,0 +1,20 @@
+using System.Net.Http.Headers;
+
+namespace HostService.Silo.Reporting;
+
+/// <summary>Asks the collector whether it takes what the service sends. The exporters themselves drop what they cannot send, silently.</summary>
+public sealed class TelemetryCollector(IHttpClientFactory clients, IOptions<TelemetryOptions> options)
+{
+    /// <summary>Null where nothing is sent.</summary>
+    public string? Endpoint => options.Value.OtlpEndpoint is { Length: > 0 } endpoint ? endpoint.TrimEnd('/') : null;
+
+    /// <summary>Sends a request without a span.</summary>
+    /// <exception cref="HttpRequestException">The collector does not answer, or with an error.</exception>
+    public async Task TestAsync(CancellationToken cancellationToken)
+    {
+        using var client = clients.CreateClient(nameof(TelemetryCollector));
+        using var nothing = new ByteArrayContent([]) { Headers = { ContentType = new MediaTypeHeaderValue("application/x-protobuf") } };
+        using var response = await client.PostAsync(new Uri($"{Endpoint}/v1/traces"), nothing, cancellationToken);
+        response.EnsureSuccessStatusCode();
+    }
+}
