@@ -75,8 +75,8 @@ internal static class BenchCommand
     }
 
     /// <summary>
-    /// The first failure ends it, and so does an interrupt, after which the figures so far are printed. What was spun up is stopped in every
-    /// case.
+    /// The first failure ends it, and so does an interrupt, after which the figures so far are printed. What was spun up is stopped in
+    /// every case.
     /// </summary>
     private static async Task MeasureAsync(
         ServiceClient client, Func<string, object> body, int count, int atOnce, bool asJson, CancellationToken interrupted)

@@ -15,8 +15,8 @@ internal static class DoctorCommand
         var command = new Command(
             "doctor",
             "Check a running service and its machine: engine, firewall, AppArmor, uinput, GPUs, disk, directories, clock, database, "
-            + "issuer, S3, and whether anything belongs to no mandelbox or is missing of one. Exit code 1 where a check failed. "
-            + "Without a running service: this machine, with the settings that run would take here.");
+            + "issuer, telemetry collector, S3, and whether anything belongs to no mandelbox or is missing of one. Exit code 1 where a "
+            + "check failed. Without a running service: this machine, with the settings that run would take here.");
         var service = new ServiceOptions().AddTo(command);
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {

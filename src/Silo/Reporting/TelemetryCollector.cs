@@ -2,7 +2,7 @@ using System.Net.Http.Headers;
 
 namespace HostService.Silo.Reporting;
 
-/// <summary>Asks the collector whether it takes what the service sends. The exporters themselves drop what they cannot send, silently.</summary>
+/// <summary>Asks the collector whether it takes what the service sends. The exporters silently drop what they cannot send.</summary>
 public sealed class TelemetryCollector(IHttpClientFactory clients, IOptions<TelemetryOptions> options)
 {
     /// <summary>Null where nothing is sent.</summary>
