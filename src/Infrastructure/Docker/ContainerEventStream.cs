@@ -23,13 +23,8 @@ public sealed partial class ContainerEventStream(
 
     private static readonly Meter Meter = new("HostService");
 
-    private static long _reconnects;
-
-    /// <summary>Observed: a counter that begins with its first reconnect would hide that one from an alert.</summary>
-    private static readonly ObservableCounter<long> Reconnects = Meter.CreateObservableCounter(
-        "host_service.engine.reconnects",
-        static () => Interlocked.Read(ref _reconnects),
-        description: "How often the stream of the engine's events was connected again after a break.");
+    private static readonly CounterFromZero Reconnects = new(
+        Meter, "host_service.engine.reconnects", "How often the stream of the engine's events was connected again after a break.");
 
     private readonly DockerOptions _options = options.Value;
     private readonly EventDeduplicator _duplicates = new(Overlap);
@@ -157,7 +152,7 @@ public sealed partial class ContainerEventStream(
             _connected = true;
             if (_hasBeenConnected)
             {
-                Interlocked.Increment(ref _reconnects);
+                Reconnects.Add();
             }
 
             _hasBeenConnected = true;
