@@ -170,6 +170,7 @@ public static class ServiceHost
         services.AddSingleton<ConsistencyMonitor>();
         services.AddSingleton<MachineChecks>();
         services.AddSingleton<IDoctor, HostDoctor>();
+        services.AddSingleton<LagMeter>();
         services.AddSingleton<HostReporter>();
         services.AddSingleton<NoticeMonitor>();
         services.AddSingleton<EngineEventLoop>();

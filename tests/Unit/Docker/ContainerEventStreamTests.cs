@@ -347,6 +347,21 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task How_late_an_event_is_handled_is_measured_by_the_engines_time_and_is_never_negative()
+    {
+        using var delays = new RecordedMeasurements("host_service.engine.event.delay");
+        await RunAsync();
+
+        foreach (var (id, seconds) in new[] { ("late", -3), ("early", 2), ("last", 0) })
+        {
+            _engine.Emit(Happening("die", id) with { At = _clock.GetUtcNow() + TimeSpan.FromSeconds(seconds) });
+        }
+
+        await _handler.Until(h => h.Told.Count == 3);
+        Assert.Equal([3, 0], delays.Values.Take(2));
+    }
+
+    [Fact]
     public async Task An_engine_that_takes_as_long_to_start_as_systemctl_allows_is_no_standstill_and_one_that_takes_longer_is()
     {
         var starting = new TaskCompletionSource();
