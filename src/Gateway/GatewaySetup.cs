@@ -57,6 +57,8 @@ public static class GatewaySetup
     /// <summary>Maps every endpoint. The host's own operator pages need <see cref="OperatorAccess.RequireOperator"/>.</summary>
     public static void MapGateway(this IEndpointRouteBuilder routes)
     {
+        // Its counter begins at 0 with the service, not with the first credential.
+        _ = routes.ServiceProvider.GetRequiredService<Authenticator>();
         var described = routes.MapGroup("").WithGroupName(ApiDocument.Name);
         described.MapWire();
         described.MapMonitoring();

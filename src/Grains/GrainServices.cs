@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using HostService.Grains.Host;
 using HostService.Grains.Host.Consistency;
 using HostService.Grains.Mandelbox;
@@ -13,6 +14,8 @@ public static class GrainServices
 {
     public static IServiceCollection AddMandelboxes(this IServiceCollection services)
     {
+        // Its counters begin at 0 with the service, not with the first mandelbox.
+        RuntimeHelpers.RunClassConstructor(typeof(MandelboxMeter).TypeHandle);
         services.AddValidatedOptions<MandelboxOptions>("Mandelbox");
         services.AddValidatedOptions<WarmUpOptions>("WarmUp");
         services.AddValidatedOptions<QueueOptions>(QueueOptions.Section);

@@ -44,6 +44,9 @@ internal sealed class FaultyHost : IAsyncDisposable
 
     public FakeDatabase Database { get; private set; } = new();
 
+    /// <summary>Replaces or adds services, also some of the fakes.</summary>
+    public Action<IServiceCollection> Replace { get; init; } = _ => { };
+
     /// <summary>The rows of the start, or those of the shutdown, as the table lists them.</summary>
     public static IReadOnlyList<HostStep> Rows(bool isStop) =>
         [.. Table().SelectMany(stage => stage.Steps).Cast<HostStep>().Where(step => step.IsStop == isStop)];
@@ -256,6 +259,7 @@ internal sealed class FaultyHost : IAsyncDisposable
             services.AddSingleton<ICloudStorage>(new FakeCloudStorage());
             services.AddSingleton<IWebserver>(run);
             services.AddSingleton<ISystemd>(run.Systemd);
+            Replace(services);
         })),
         token);
 }

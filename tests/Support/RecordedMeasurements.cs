@@ -3,8 +3,8 @@ using System.Diagnostics.Metrics;
 namespace HostService.Tests.Support;
 
 /// <summary>
-/// What the test that made this has measured by one histogram: the labels of each measurement, as <c>name=value</c>. The instrument is the
-/// whole process's; what other tests measure meanwhile is left out.
+/// What the test that made this has measured by one histogram. The instrument is the whole process's; what other tests measure meanwhile is
+/// left out.
 /// </summary>
 public sealed class RecordedMeasurements : IDisposable
 {
@@ -12,7 +12,7 @@ public sealed class RecordedMeasurements : IDisposable
     private static readonly AsyncLocal<RecordedMeasurements?> OfThisTest = new();
 
     private readonly MeterListener _listener = new();
-    private readonly List<string> _labels = [];
+    private readonly List<(string Labels, double Value)> _measurements = [];
 
     public RecordedMeasurements(string instrument)
     {
@@ -24,30 +24,32 @@ public sealed class RecordedMeasurements : IDisposable
                 listener.EnableMeasurementEvents(published);
             }
         };
-        _listener.SetMeasurementEventCallback<double>((_, _, tags, _) =>
+        _listener.SetMeasurementEventCallback<double>((_, value, tags, _) =>
         {
             if (OfThisTest.Value == this)
             {
                 var labels = string.Join(' ', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}"));
-                lock (_labels)
+                lock (_measurements)
                 {
-                    _labels.Add(labels);
+                    _measurements.Add((labels, value));
                 }
             }
         });
         _listener.Start();
     }
 
-    public IReadOnlyList<string> Labels
-    {
-        get
-        {
-            lock (_labels)
-            {
-                return [.. _labels];
-            }
-        }
-    }
+    /// <summary>The labels of each measurement, as <c>name=value</c>.</summary>
+    public IReadOnlyList<string> Labels => [.. Measurements().Select(measurement => measurement.Labels)];
+
+    public IReadOnlyList<double> Values => [.. Measurements().Select(measurement => measurement.Value)];
 
     public void Dispose() => _listener.Dispose();
+
+    private (string Labels, double Value)[] Measurements()
+    {
+        lock (_measurements)
+        {
+            return [.. _measurements];
+        }
+    }
 }

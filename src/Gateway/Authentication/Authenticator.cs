@@ -32,8 +32,12 @@ internal sealed partial class Authenticator(
     private readonly byte[]? _secretHash = options.Value.SharedSecret is { Length: > 0 } secret ? Hash(secret) : null;
     private readonly bool _checksBackend = options.Value.BackendIsChecked(environment.Value);
     private readonly LogLineLimit _lines = new(LinesPerMinute, timeProvider);
-    private readonly Counter<long> _failures = meters.Create("HostService.Gateway").CreateCounter<long>(
-        "host_service.authentication.failures", description: "Credentials that were refused, by kind.");
+    private readonly CounterFromZero<CredentialKind> _failures = new(
+        meters.Create("HostService.Gateway"),
+        "host_service.authentication.failures",
+        "Credentials that were refused, by kind.",
+        Enum.GetValues<CredentialKind>(),
+        kind => [new("kind", MetricLabels.Of(kind))]);
 
     /// <summary>The user whom this token names.</summary>
     public async ValueTask<Caller> UserAsync(IPAddress? from, string? token, CancellationToken cancellationToken)
@@ -112,7 +116,7 @@ internal sealed partial class Authenticator(
 
     private Caller Refuse(IPAddress? from, CredentialKind kind, string reason)
     {
-        _failures.Add(1, new KeyValuePair<string, object?>("kind", kind == CredentialKind.User ? "user" : "backend"));
+        _failures.Add(kind);
         var isLimited = limiter.Failed(from, kind);
         if (_lines.TryTake(out var leftOut))
         {

@@ -8,7 +8,7 @@ internal sealed partial class GatewayQuotas
 {
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<GatewayQuotas> _logger;
-    private readonly Counter<long> _refusals;
+    private readonly CounterFromZero<string> _refusals;
 
     public GatewayQuotas(
         IOptions<GatewayOptions> options,
@@ -19,12 +19,16 @@ internal sealed partial class GatewayQuotas
     {
         _timeProvider = timeProvider;
         _logger = logger;
-        _refusals = meters.Create("HostService.Gateway").CreateCounter<long>(
-            "host_service.gateway.refusals", description: "Connections and requests that were refused at a limit, by limit.");
+        _refusals = new(
+            meters.Create("HostService.Gateway"),
+            "host_service.gateway.refusals",
+            "Connections and requests that were refused at a limit, by limit.",
+            ["connections", "requests", "body_bytes"],
+            limit => [new("limit", limit)]);
         var limits = options.Value;
         Connections = new(limits.MaxConnections, limits.MaxConnectionsPerAddress, trusted, Refusing("connections"));
         Requests = new(limits.MaxRequests, limits.MaxRequestsPerAddress, trusted, Refusing("requests"));
-        BodyBytes = new(limits.MaxBodyBytes, limits.MaxBodyBytesPerAddress, trusted, Refusing("body bytes", "body_bytes"));
+        BodyBytes = new(limits.MaxBodyBytes, limits.MaxBodyBytesPerAddress, trusted, Refusing("body_bytes"));
     }
 
     /// <summary>Open connections, from before their TLS handshake on.</summary>
@@ -36,16 +40,15 @@ internal sealed partial class GatewayQuotas
     /// <summary>Bytes of memory for request bodies, beyond the small buffer that every request has.</summary>
     public ClientQuota BodyBytes { get; }
 
-    /// <param name="label">In metrics, where it is not the same.</param>
-    private Action<IPAddress?> Refusing(string limit, string? label = null)
+    private Action<IPAddress?> Refusing(string limit)
     {
         var lines = new LogLineLimit(1, _timeProvider);
         return address =>
         {
-            _refusals.Add(1, new KeyValuePair<string, object?>("limit", label ?? limit));
+            _refusals.Add(limit);
             if (lines.TryTake(out var leftOut))
             {
-                Refused(_logger, address, limit, leftOut);
+                Refused(_logger, address, limit.Replace('_', ' '), leftOut);
             }
         };
     }

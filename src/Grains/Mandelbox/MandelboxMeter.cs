@@ -10,8 +10,15 @@ internal static class MandelboxMeter
     private static readonly Counter<long> Transitions = Meter.CreateCounter<long>(
         "host_service.mandelbox.transitions", description: "Transitions of mandelboxes, by the states left and reached.");
 
-    private static readonly Counter<long> RefusedTransitions = Meter.CreateCounter<long>(
-        "host_service.mandelbox.refused_transitions", description: "Transitions that the state machine refused.");
+    private static readonly CounterFromZero<(MandelboxState From, MandelboxState To)> RefusedTransitions = new(
+        Meter,
+        "host_service.mandelbox.refused_transitions",
+        "Transitions that the state machine refused.",
+        from one in Enum.GetValues<MandelboxState>()
+        from other in Enum.GetValues<MandelboxState>()
+        where !one.CanBecome(other)
+        select (one, other),
+        move => [Tag("from", move.From), Tag("to", move.To)]);
 
     /// <summary>The states of a start take milliseconds, a session hours.</summary>
     private static readonly Histogram<double> Durations = Meter.CreateHistogram(
@@ -24,8 +31,12 @@ internal static class MandelboxMeter
             HistogramBucketBoundaries = [0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400],
         });
 
-    private static readonly Counter<long> Ends = Meter.CreateCounter<long>(
-        "host_service.mandelbox.ends", description: "Mandelboxes that have gone, by the cause of their end.");
+    private static readonly CounterFromZero<EndCause> Ends = new(
+        Meter,
+        "host_service.mandelbox.ends",
+        "Mandelboxes that have gone, by the cause of their end.",
+        Enum.GetValues<EndCause>(),
+        cause => [new("cause", MetricLabels.Of(cause))]);
 
     /// <summary>Dense where spin-ups usually end, so that a percentile is exact to about a quarter.</summary>
     private static readonly Histogram<double> SpinUps = Meter.CreateHistogram(
@@ -38,7 +49,7 @@ internal static class MandelboxMeter
             HistogramBucketBoundaries = [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60, 120, 300],
         });
 
-    public static void Ended(EndCause cause) => Ends.Add(1, new KeyValuePair<string, object?>("cause", MetricLabels.Of(cause)));
+    public static void Ended(EndCause cause) => Ends.Add(cause);
 
     public static void Moved(MandelboxState from, MandelboxState to, TimeSpan spent)
     {
@@ -46,7 +57,7 @@ internal static class MandelboxMeter
         Durations.Record(spent.TotalSeconds, Tag("state", from));
     }
 
-    public static void Refused(MandelboxState from, MandelboxState to) => RefusedTransitions.Add(1, Tag("from", from), Tag("to", to));
+    public static void Refused(MandelboxState from, MandelboxState to) => RefusedTransitions.Add((from, to));
 
     public static void SpunUp(SpinUpResult result, SpinUpWay way, TimeSpan took) => SpinUps.Record(
         took.TotalSeconds,

@@ -23,13 +23,18 @@ public sealed partial class ContainerEventStream(
 
     private static readonly Meter Meter = new("HostService");
 
-    private static long _reconnects;
+    private static readonly CounterFromZero Reconnects = new(
+        Meter, "host_service.engine.reconnects", "How often the stream of the engine's events was connected again after a break.");
 
-    /// <summary>Observed: a counter that begins with its first reconnect would hide that one from an alert.</summary>
-    private static readonly ObservableCounter<long> Reconnects = Meter.CreateObservableCounter(
-        "host_service.engine.reconnects",
-        static () => Interlocked.Read(ref _reconnects),
-        description: "How often the stream of the engine's events was connected again after a break.");
+    private static readonly Histogram<double> Delays = Meter.CreateHistogram(
+        "host_service.engine.event.delay",
+        "s",
+        "Time from an event of the engine, by the engine's clock, until the service has handled it.",
+        tags: null,
+        new InstrumentAdvice<double>
+        {
+            HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120],
+        });
 
     private readonly DockerOptions _options = options.Value;
     private readonly EventDeduplicator _duplicates = new(Overlap);
@@ -157,7 +162,7 @@ public sealed partial class ContainerEventStream(
             _connected = true;
             if (_hasBeenConnected)
             {
-                Interlocked.Increment(ref _reconnects);
+                Reconnects.Add();
             }
 
             _hasBeenConnected = true;
@@ -212,6 +217,9 @@ public sealed partial class ContainerEventStream(
                 if (_duplicates.IsNew(containerEvent))
                 {
                     await HandleAsync(handler, containerEvent, cancellationToken);
+
+                    // The engine may be on another machine, with a clock of its own.
+                    Delays.Record(Math.Max(0, (timeProvider.GetUtcNow() - containerEvent.At).TotalSeconds));
                 }
 
                 next = events.NextAsync(reading.Token);

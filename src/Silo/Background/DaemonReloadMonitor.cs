@@ -15,12 +15,13 @@ public sealed partial class DaemonReloadMonitor(
     HostCapabilities capabilities,
     IOptions<HostOptions> host,
     ReloadWatch watch,
+    IMeterFactory meters,
     ILogger<DaemonReloadMonitor> logger)
 {
-    private static readonly Meter Meter = new("HostService");
-
-    private static readonly Counter<long> Reloads = Meter.CreateCounter<long>(
-        "host_service.gpu.reloads", description: "Reloads of systemd that may have taken the GPUs from mandelboxes.");
+    private readonly CounterFromZero _reloads = new(
+        meters.Create("HostService.Gpu"),
+        "host_service.gpu.reloads",
+        "Reloads of systemd that may have taken the GPUs from mandelboxes.");
 
     /// <summary>Runs until cancelled; returns at once where reloads do no harm or Host:ManageSystem is false.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -52,7 +53,7 @@ public sealed partial class DaemonReloadMonitor(
             .ToList();
         if (affected.Count > 0)
         {
-            Reloads.Add(1);
+            _reloads.Add();
             LogReloaded((long)Math.Ceiling(interval.TotalSeconds), string.Join(", ", affected));
         }
     }

@@ -24,6 +24,7 @@ public sealed class HostReporter(
     HeartbeatMonitor heartbeats,
     ConsistencyMonitor consistency,
     StatusLine statusLine,
+    LagMeter lag,
     TimeProvider timeProvider,
     ILogger<HostReporter> logger) : BackgroundService
 {
@@ -60,7 +61,7 @@ public sealed class HostReporter(
             await _consumer.TryAsync("engine", () => Host.SetNotReady("engine", events.WhyBehind), cancellationToken);
             await _consumer.TryAsync("heartbeats", () => Host.SetNotReady("heartbeat", heartbeats.WhyOld()), cancellationToken);
             await _consumer.TryAsync("status", ReportToSystemdAsync, cancellationToken);
-            await Task.WhenAny(Task.Delay(StatusInterval, timeProvider, cancellationToken));
+            await lag.DelayAsync(StatusInterval, cancellationToken);
         }
     }
 

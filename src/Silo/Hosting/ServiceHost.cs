@@ -171,6 +171,7 @@ public static class ServiceHost
         services.AddSingleton<TelemetryCollector>();
         services.AddSingleton<MachineChecks>();
         services.AddSingleton<IDoctor, HostDoctor>();
+        services.AddSingleton<LagMeter>();
         services.AddSingleton<HostReporter>();
         services.AddSingleton<NoticeMonitor>();
         services.AddSingleton<EngineEventLoop>();

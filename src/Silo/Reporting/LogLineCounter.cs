@@ -4,17 +4,14 @@ namespace HostService.Silo.Reporting;
 
 /// <summary>Counts the lines of the log by level, so that an alert can ask for errors.</summary>
 [ProviderAlias("Counter")]
-internal sealed class LogLineCounter : ILoggerProvider, ILogger
+internal sealed class LogLineCounter(IMeterFactory meters) : ILoggerProvider, ILogger
 {
-    private static readonly LogLevel[] Counted = [LogLevel.Warning, LogLevel.Error, LogLevel.Critical];
-
-    private readonly long[] _lines = new long[(int)LogLevel.None];
-
-    public LogLineCounter(IMeterFactory meters) => meters.Create("HostService.Log").CreateObservableCounter(
+    private readonly CounterFromZero<LogLevel> _lines = new(
+        meters.Create("HostService.Log"),
         "host_service.log.lines",
-        () => Counted.Select(level => new Measurement<long>(
-            Interlocked.Read(ref _lines[(int)level]), new KeyValuePair<string, object?>("level", MetricLabels.Of(level)))),
-        description: "Lines of the log since the start, by level.");
+        "Lines of the log since the start, by level.",
+        [LogLevel.Warning, LogLevel.Error, LogLevel.Critical],
+        level => [new("level", MetricLabels.Of(level))]);
 
     public ILogger CreateLogger(string categoryName) => this;
 
@@ -25,7 +22,7 @@ internal sealed class LogLineCounter : ILoggerProvider, ILogger
     {
         if (IsEnabled(logLevel))
         {
-            Interlocked.Increment(ref _lines[(int)logLevel]);
+            _lines.Add(logLevel);
         }
     }
 

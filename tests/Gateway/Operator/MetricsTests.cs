@@ -35,6 +35,20 @@ public sealed class MetricsTests
     }
 
     [Fact]
+    public async Task What_an_alert_counts_is_there_before_it_happens()
+    {
+        await using var host = await GatewayHost.LocalAsync(Answering());
+
+        var lines = await ScrapeAsync(host);
+
+        Assert.Contains("host_service_authentication_failures_total{kind=\"user\"} 0", lines);
+        Assert.Contains("host_service_authentication_failures_total{kind=\"backend\"} 0", lines);
+        Assert.Contains("host_service_gateway_refusals_total{limit=\"connections\"} 0", lines);
+        Assert.Contains("host_service_gateway_refusals_total{limit=\"requests\"} 0", lines);
+        Assert.Contains("host_service_gateway_refusals_total{limit=\"body_bytes\"} 0", lines);
+    }
+
+    [Fact]
     public async Task The_identity_of_the_host_has_short_labels()
     {
         await using var host = await GatewayHost.LocalAsync(Answering());
@@ -53,6 +67,7 @@ public sealed class MetricsTests
         var lines = await ScrapeAsync(host);
 
         Assert.Contains(lines, line => line.StartsWith("dotnet_process_cpu_current ", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("dotnet_thread_pool_queue_length_total ", StringComparison.Ordinal));
         Assert.DoesNotContain(
             lines, line => line.StartsWith("dotnet_", StringComparison.Ordinal) && line.Contains("_count", StringComparison.Ordinal));
     }
@@ -97,7 +112,6 @@ public sealed class MetricsTests
         };
         await using var gateway = await GatewayHost.StartAsync(
             HostEnvironment.Prod, Answering().Host(nameof(IHostGrain.Describe), host));
-        await gateway.SendAsync("GET", "/v1/host", bearer: "no token");
 
         var lines = await ScrapeAsync(gateway);
 
@@ -105,6 +119,7 @@ public sealed class MetricsTests
         [
             "host_service_authentication_failures_total counter",
             "host_service_failed_spin_ups gauge",
+            "host_service_gateway_refusals_total counter",
             "host_service_gpu_encoder_sessions gauge",
             "host_service_gpu_healthy gauge",
             "host_service_gpu_mandelboxes gauge",

@@ -8,31 +8,35 @@ using HostService.Silo.Background;
 using HostService.Silo.Startup;
 using HostService.Tests.Gateway.Fakes;
 using HostService.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace HostService.Tests.Unit.Background;
 
 /// <summary>Reloads of systemd on a host where they take GPUs from mandelboxes.</summary>
-public sealed class DaemonReloadMonitorTests
+public sealed class DaemonReloadMonitorTests : IDisposable
 {
+    private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly ManualClock _clock = new();
     private readonly RecordingLogger<DaemonReloadMonitor> _log = new();
     private readonly FakeSystemd _systemd = new();
     private readonly FakeGrains _grains = new();
 
+    private IMeterFactory Meters => _services.GetRequiredService<IMeterFactory>();
+
+    public void Dispose() => _services.Dispose();
+
     [Fact]
     public async Task A_reload_names_the_mandelboxes_with_a_gpu_and_is_counted()
     {
-        var counted = 0L;
-        using var meter = Listen(by => Interlocked.Add(ref counted, by));
         Lists(() => [Mandelbox("b", 1), Mandelbox("a", 0), Mandelbox("cpu", -1), Mandelbox("not yet", 0, container: null)]);
 
         await ReloadAsync("may have lost their GPU");
 
         Assert.Equal("Warning: systemd was reloaded within the last 30 s: these mandelboxes may have lost their GPU: a, b", Assert.Single(
             _log.Lines));
-        Assert.Equal(1, counted);
+        Assert.Equal(1, ObservedCounts.Read("host_service.gpu.reloads", Meters)[""]);
     }
 
     [Fact]
@@ -63,23 +67,6 @@ public sealed class DaemonReloadMonitorTests
         ContainerId = container,
         Lease = new Lease(Guid.NewGuid(), id, 10, gpu, []),
     };
-
-    private static MeterListener Listen(Action<long> count)
-    {
-        var listener = new MeterListener
-        {
-            InstrumentPublished = (instrument, listener) =>
-            {
-                if (instrument.Name == "host_service.gpu.reloads")
-                {
-                    listener.EnableMeasurementEvents(instrument);
-                }
-            },
-        };
-        listener.SetMeasurementEventCallback<long>((_, by, _, _) => count(by));
-        listener.Start();
-        return listener;
-    }
 
     /// <summary>A reload for each of these lines, which must come.</summary>
     private async Task ReloadAsync(params string[] lines)
@@ -113,6 +100,6 @@ public sealed class DaemonReloadMonitorTests
             new ContainerCapabilitiesSource(),
             NullLogger<HostCapabilities>.Instance);
         capabilities.Detect(new EngineInfo("28.2.2", "1.50", ["nvidia"], []) { CgroupDriver = takeGpus ? "systemd" : "cgroupfs" }, gpus: 1);
-        return new DaemonReloadMonitor(_grains.Factory, info, capabilities, options, watch, _log);
+        return new DaemonReloadMonitor(_grains.Factory, info, capabilities, options, watch, Meters, _log);
     }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Docker;
 using HostService.Infrastructure.Linux.Systemd;
@@ -348,6 +347,21 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task How_late_an_event_is_handled_is_measured_by_the_engines_time_and_is_never_negative()
+    {
+        using var delays = new RecordedMeasurements("host_service.engine.event.delay");
+        await RunAsync();
+
+        foreach (var (id, seconds) in new[] { ("late", -3), ("early", 2), ("last", 0) })
+        {
+            _engine.Emit(Happening("die", id) with { At = _clock.GetUtcNow() + TimeSpan.FromSeconds(seconds) });
+        }
+
+        await _handler.Until(h => h.Told.Count == 3);
+        Assert.Equal([3, 0], delays.Values.Take(2));
+    }
+
+    [Fact]
     public async Task An_engine_that_takes_as_long_to_start_as_systemctl_allows_is_no_standstill_and_one_that_takes_longer_is()
     {
         var starting = new TaskCompletionSource();
@@ -377,24 +391,7 @@ public sealed class ContainerEventStreamTests : IAsyncDisposable
     }
 
     /// <summary>The counter is the process's, but no test of another class connects again.</summary>
-    private static long Reconnects()
-    {
-        long reconnects = 0;
-        using var listener = new MeterListener
-        {
-            InstrumentPublished = (instrument, listener) =>
-            {
-                if (instrument.Name == "host_service.engine.reconnects")
-                {
-                    listener.EnableMeasurementEvents(instrument);
-                }
-            },
-        };
-        listener.SetMeasurementEventCallback<long>((_, count, _, _) => reconnects = count);
-        listener.Start();
-        listener.RecordObservableInstruments();
-        return reconnects;
-    }
+    private static long Reconnects() => ObservedCounts.Read("host_service.engine.reconnects")[""];
 
     private static ContainerEvent Happening(string action, string id) =>
         new(action, id, new Dictionary<string, string>(), null, new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero));

@@ -34,12 +34,19 @@ public sealed class MetricsPageTests
     public void Labels_are_in_alphabetical_order() => Assert.All(
         MetricsTable.Read().Values, metric => Assert.Equal(metric.Labels.Order(StringComparer.Ordinal), metric.Labels));
 
-    private static IEnumerable<Instrument> Static() => Assemblies
-        .SelectMany(assembly => assembly.GetTypes())
-        .Where(type => !type.ContainsGenericParameters)
-        .SelectMany(type => type.GetFields(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public | BindingFlags.DeclaredOnly))
-        .Where(field => field.FieldType.IsAssignableTo(typeof(Instrument)))
-        .Select(field => (Instrument)field.GetValue(null)!);
+    /// <summary>Of the whole process: static classes make them.</summary>
+    private static List<Instrument> Static()
+    {
+        const BindingFlags Fields = BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public | BindingFlags.DeclaredOnly;
+        var meters = Assemblies
+            .SelectMany(assembly => assembly.GetTypes())
+            .Where(type => !type.ContainsGenericParameters)
+            .SelectMany(type => type.GetFields(Fields))
+            .Where(field => field.FieldType == typeof(Meter))
+            .Select(field => (Meter)field.GetValue(null)!)
+            .ToHashSet();
+        return Published(instrument => meters.Contains(instrument.Meter));
+    }
 
     /// <summary>Of the whole service, which is built and not run: whatever takes a factory of meters makes its instruments then.</summary>
     private static async Task<IReadOnlyList<Instrument>> OfAServiceAsync()
@@ -49,19 +56,6 @@ public sealed class MetricsPageTests
             .Build();
         await using var service = ServiceHost.Build(configuration, new ShutdownSignal(TimeProvider.System));
         var factory = service.Services.GetRequiredService<IMeterFactory>();
-        var instruments = new List<Instrument>();
-        using var listener = new MeterListener
-        {
-            InstrumentPublished = (instrument, _) =>
-            {
-                if (ReferenceEquals(instrument.Meter.Scope, factory)
-                    && instrument.Name.StartsWith("host_service.", StringComparison.Ordinal))
-                {
-                    instruments.Add(instrument);
-                }
-            },
-        };
-        listener.Start();
         var makers = Assemblies.SelectMany(assembly => assembly.GetTypes()).Where(type => type.GetConstructors(
             BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).Any(TakesMeters));
         foreach (var maker in makers)
@@ -71,6 +65,24 @@ public sealed class MetricsPageTests
                 : service.Services.GetService(maker));
         }
 
+        return Published(instrument =>
+            ReferenceEquals(instrument.Meter.Scope, factory) && instrument.Name.StartsWith("host_service.", StringComparison.Ordinal));
+    }
+
+    private static List<Instrument> Published(Func<Instrument, bool> isWanted)
+    {
+        var instruments = new List<Instrument>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, _) =>
+            {
+                if (isWanted(instrument))
+                {
+                    instruments.Add(instrument);
+                }
+            },
+        };
+        listener.Start();
         return instruments;
     }
 
