@@ -183,6 +183,35 @@ public sealed class AdoptionFaultTests
         await EndAsync(cluster, container);
     }
 
+    [Theory]
+    [InlineData(true, "ended before its DPI was set")]
+    [InlineData(false, "has no running container yet: Inspect fails")]
+    public async Task A_DPI_that_waits_for_an_adoption_is_told_why_there_is_none(bool isStopped, string expected)
+    {
+        await using var cluster = await new HostCluster().StartAsync();
+        var container = await cluster.MakeForeignAsync("ecs-task", Control);
+        Assert.Null(await cluster.Mandelbox("m1").RegisterContainer(container));
+        cluster.Engine.FailNext(EngineCall.Inspect, EngineFailure.Unreachable, times: isStopped ? 0 : 1);
+        var held = cluster.Engine.Hold(EngineCall.Inspect);
+        var started = cluster.StartForeignAsync(container);
+        await held.Entered;
+        var dpi = cluster.Mandelbox("m1").SetDpi(96);
+
+        // Served after it: by now it waits.
+        await cluster.Mandelbox("m1").Describe();
+        var stopped = isStopped ? cluster.Mandelbox("m1").Stop("the test says so") : Task.FromResult(true);
+        if (!isStopped)
+        {
+            held.Release();
+        }
+
+        Assert.Contains(expected, await dpi.WaitAsync(TimeSpan.FromSeconds(30)), StringComparison.Ordinal);
+        held.Release();
+        await started;
+        await stopped;
+        await EndAsync(cluster, container);
+    }
+
     private static async Task EndAsync(HostCluster cluster, string container)
     {
         await cluster.DieForeignAsync(container);

@@ -297,7 +297,7 @@ public sealed partial class MandelboxGrain
         await context.State.MoveToAsync(MandelboxState.Gone);
         _context = null;
 
-        // Not DeactivateOnIdle: a concurrent SpinUp would land on a dying activation. It is collected when nobody has called for 2 minutes.
+        // Not DeactivateOnIdle: a concurrent SpinUp would land on a dying activation. It is collected when nobody has called for 10 s.
         if (!_isDeactivating)
         {
             DelayDeactivation(TimeSpan.Zero);

@@ -17,7 +17,6 @@ namespace HostService.Grains.Mandelbox;
 /// keeps its
 /// <see cref="MandelboxContext"/>, and at most one context has not gone.
 /// </summary>
-[CollectionAgeLimit(Minutes = 2)]
 public sealed partial class MandelboxGrain(
     HostInfoSource hostInfo,
     ProvisioningPlans plans,
@@ -239,13 +238,25 @@ public sealed partial class MandelboxGrain(
             return $"there is no mandelbox {Id}";
         }
 
-        if (context.Ecs is { } ecs && (ecs.Adoption is not { } adoption || await adoption is not null))
+        try
         {
-            return $"mandelbox {Id} has no running container yet";
+            if (context.Ecs is { } ecs && (ecs.Adoption is not { } adoption || await adoption is not null))
+            {
+                return $"mandelbox {Id} has no running container yet";
+            }
+
+            await files.WriteAsync(
+                context.Paths.ResourceMappings, "DPI", dpi.ToString(CultureInfo.InvariantCulture), context.Tasks.Ending.Token);
+        }
+        catch (ContainerEngineException exception)
+        {
+            return $"mandelbox {Id} has no running container yet: {exception.Message}";
+        }
+        catch (OperationCanceledException) when (context.Tasks.Ending.IsCancellationRequested)
+        {
+            return $"mandelbox {Id} ended before its DPI was set";
         }
 
-        await files.WriteAsync(
-            context.Paths.ResourceMappings, "DPI", dpi.ToString(CultureInfo.InvariantCulture), context.Tasks.Ending.Token);
         return context.Ecs is null ? null : await BecomeReadyAsync(context, context.Ecs);
     }
 

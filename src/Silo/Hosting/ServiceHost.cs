@@ -121,6 +121,12 @@ public static class ServiceHost
             silo.UseLocalhostClustering(orleans.SiloPort, orleans.ExternalClients ? orleans.GatewayPort : 0);
 
             // One silo knows its own activations; a cache would keep the ids of mandelboxes that ended long ago.
+            silo.Configure<GrainCollectionOptions>(o =>
+            {
+                // The grain of a mandelbox that has gone takes some KB until it is collected.
+                o.CollectionQuantum = TimeSpan.FromSeconds(5);
+                o.ClassSpecificCollectionAge[typeof(MandelboxGrain).FullName!] = TimeSpan.FromSeconds(10);
+            });
             silo.Configure<GrainDirectoryOptions>(o =>
             {
                 o.CachingStrategy = GrainDirectoryOptions.CachingStrategyType.None;

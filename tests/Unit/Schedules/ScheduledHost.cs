@@ -223,7 +223,8 @@ internal sealed class ScheduledHost
         }
 
         Drive(() => _actors.TrueForAll(a => a.IsCompleted));
-        Check(_actors.TrueForAll(a => a.IsCompletedSuccessfully), $"a caller got {_actors.Find(a => a.IsFaulted)?.Exception?.InnerException}");
+        var failed = _actors.Find(a => !a.IsCompletedSuccessfully);
+        Check(failed is null, $"a caller got {failed?.Status} {failed?.Exception?.InnerException}");
         Settle();
         CheckNothingIsHeld();
     }
