@@ -39,6 +39,7 @@ hints() { # passes the service's output on; after the ready line, prints command
         body+='"mandelbox_id":"demo1","session_id":1}'
         echo "  curl -k -X PUT https://localhost:$port/spin_up_mandelbox -d '$body'"
         echo "  $PWD/build/host-service spin-up --app mandelboxes/demo"
+        echo 'It answers on its ports: nc localhost <port_32262>, echo | nc -u -w1 localhost <port_32263>'
         echo
         ;;
     esac
