@@ -16,6 +16,9 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
+    private static readonly FileStreamOptions Append =
+        new() { Mode = FileMode.Append, Access = FileAccess.Write, UnixCreateMode = OwnerOnly, BufferSize = 0 };
+
     private static readonly JsonSerializerOptions Json =
         new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter() } };
 
@@ -68,7 +71,8 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
             }
             else
             {
-                File.AppendAllBytes(path, LineOf(ended));
+                using var file = new FileStream(path, Append);
+                file.Write(LineOf(ended));
                 _lines++;
             }
         });
@@ -92,7 +96,13 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
     private void Rewrite()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!, OwnerOnly | UnixFileMode.UserExecute);
-        AtomicFile.Write(path, [.. _ended.SelectMany(LineOf)], OwnerOnly);
+        using var lines = new MemoryStream();
+        foreach (var ended in _ended)
+        {
+            lines.Write(LineOf(ended));
+        }
+
+        AtomicFile.Write(path, lines.GetBuffer().AsSpan(0, (int)lines.Length), OwnerOnly);
         _lines = _ended.Count;
     }
 
