@@ -62,7 +62,7 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
             ["Host__InstanceName"] = $"bench-{Environment.ProcessId}-{sandboxes}-{waiting}",
             ["Host__Root"] = Path.Combine(directory, "fractal"),
             // In memory, as /run is on a host.
-            ["Host__RuntimeRoot"] = $"/dev/shm/host-service-bench-{sandboxes}-{waiting}",
+            ["Host__RuntimeRoot"] = RuntimeRootOf(directory),
             ["Dashboard__Enabled"] = "false",
             ["Host__PrivateRoot"] = Path.Combine(directory, "private"),
             ["Host__CloudStorageRoot"] = Path.Combine(directory, "cloud"),
@@ -168,6 +168,8 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
         return double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
     }
 
+    private static string RuntimeRootOf(string directory) => $"/dev/shm/{Path.GetFileName(directory)}-run";
+
     private static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
@@ -186,5 +188,6 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
         await _process.WaitForExitAsync();
         _process.Dispose();
         Directory.Delete(_directory, recursive: true);
+        Directory.Delete(RuntimeRootOf(_directory), recursive: true);
     }
 }

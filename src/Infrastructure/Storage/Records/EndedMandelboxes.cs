@@ -1,19 +1,16 @@
+using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using HostService.Infrastructure.Files;
 
 namespace HostService.Infrastructure.Storage.Records;
 
 /// <summary>
 /// The last mandelboxes that have gone, with their steps. They are also in a file, a line of JSON each: for the next run, and for an
 /// operator who asks why one ended when the service has ended too. Like the records it is in memory, readable by root only, and gone after
-/// a reboot. For one caller at a time.
+/// a reboot. A full file becomes the older one of two. For one caller at a time.
 /// </summary>
 public sealed partial class EndedMandelboxes(string path, ILogger logger)
 {
-    /// <summary>As many lines more than are kept are in the file before it is written anew.</summary>
-    private const int Slack = MandelboxHistory.Length;
-
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private static readonly FileStreamOptions Append =
@@ -23,6 +20,7 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
         new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter() } };
 
     private readonly Queue<MandelboxTimeline> _ended = new();
+    private readonly ArrayBufferWriter<byte> _line = new();
     private int _lines;
     private bool _isBroken;
 
@@ -30,13 +28,13 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
     public IEnumerable<MandelboxTimeline> Newest => _ended.Reverse();
 
     /// <summary>
-    /// Those in a file, the newest last; none where it is missing. A line that cannot be read, such as one that a crash has cut off, is
-    /// left out.
+    /// Those in the file and the older one, the newest last; none where both are missing. A line that cannot be read, such as one that a
+    /// crash has cut off, is left out.
     /// </summary>
     /// <exception cref="UnauthorizedAccessException">The caller may not read it.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     public static IReadOnlyList<MandelboxTimeline> Read(string path) =>
-        File.Exists(path) ? [.. File.ReadLines(path).Select(Parse).OfType<MandelboxTimeline>().TakeLast(MandelboxHistory.Length)] : [];
+        [.. ReadOne(Older(path)).Concat(ReadOne(path)).TakeLast(MandelboxHistory.Length)];
 
     /// <summary>
     /// Takes over what the last run left, without those whose end it did not see. A file that cannot be read costs its history, never the
@@ -49,10 +47,7 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
             _ended.Enqueue(ended);
         }
 
-        if (_ended.Count > 0)
-        {
-            Rewrite();
-        }
+        _lines = ReadOne(path).Count();
     });
 
     public void Add(MandelboxTimeline ended)
@@ -65,20 +60,27 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
 
         Try(() =>
         {
-            if (_lines == 0 || _lines >= MandelboxHistory.Length + Slack)
+            if (_lines >= MandelboxHistory.Length)
             {
-                Rewrite();
+                File.Move(path, Older(path), overwrite: true);
+                _lines = 0;
             }
-            else
+
+            if (_lines == 0)
             {
-                using var file = new FileStream(path, Append);
-                file.Write(LineOf(ended));
-                _lines++;
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!, OwnerOnly | UnixFileMode.UserExecute);
             }
+
+            using var file = new FileStream(path, Append);
+            file.Write(LineOf(ended));
+            _lines++;
         });
     }
 
-    private static byte[] LineOf(MandelboxTimeline ended) => [.. JsonSerializer.SerializeToUtf8Bytes(ended, Json), (byte)'\n'];
+    private static string Older(string path) => $"{path}.1";
+
+    private static IEnumerable<MandelboxTimeline> ReadOne(string path) =>
+        File.Exists(path) ? File.ReadLines(path).Select(Parse).OfType<MandelboxTimeline>() : [];
 
     private static MandelboxTimeline? Parse(string line)
     {
@@ -93,17 +95,17 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
         }
     }
 
-    private void Rewrite()
+    /// <summary>The line feed is before the line: the last one may have been cut off.</summary>
+    private ReadOnlySpan<byte> LineOf(MandelboxTimeline ended)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!, OwnerOnly | UnixFileMode.UserExecute);
-        using var lines = new MemoryStream();
-        foreach (var ended in _ended)
+        _line.ResetWrittenCount();
+        _line.Write("\n"u8);
+        using (var json = new Utf8JsonWriter(_line))
         {
-            lines.Write(LineOf(ended));
+            JsonSerializer.Serialize(json, ended, Json);
         }
 
-        AtomicFile.Write(path, lines.GetBuffer().AsSpan(0, (int)lines.Length), OwnerOnly);
-        _lines = _ended.Count;
+        return _line.WrittenSpan;
     }
 
     private void Try(Action work)
@@ -115,7 +117,6 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // The next one writes all of them.
             _lines = 0;
             if (!_isBroken)
             {
