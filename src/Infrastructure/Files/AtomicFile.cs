@@ -38,4 +38,14 @@ public static class AtomicFile
             throw;
         }
     }
+
+    /// <summary>Removes what is left of writes of this file whose process was killed before the rename.</summary>
+    public static void RemoveUnfinished(string path)
+    {
+        var directory = Path.GetDirectoryName(path)!;
+        foreach (var left in Directory.Exists(directory) ? Directory.GetFiles(directory, $".{Path.GetFileName(path)}.*") : [])
+        {
+            File.Delete(left);
+        }
+    }
 }

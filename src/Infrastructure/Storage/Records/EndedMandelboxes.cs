@@ -14,10 +14,13 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
     /// <summary>As many lines more than are kept are in the file before it is written anew.</summary>
     private const int Slack = MandelboxHistory.Length;
 
+    /// <summary>Far more than those lines take.</summary>
+    private const long MostBytes = 64 << 20;
+
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private static readonly JsonSerializerOptions Json =
-        new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter() } };
+        new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter() }, RespectNullableAnnotations = true };
 
     private readonly Queue<MandelboxTimeline> _ended = new();
     private int _lines;
@@ -31,9 +34,14 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
     /// left out.
     /// </summary>
     /// <exception cref="UnauthorizedAccessException">The caller may not read it.</exception>
-    /// <exception cref="IOException">It cannot be read.</exception>
-    public static IReadOnlyList<MandelboxTimeline> Read(string path) =>
-        File.Exists(path) ? [.. File.ReadLines(path).Select(Parse).OfType<MandelboxTimeline>().TakeLast(MandelboxHistory.Length)] : [];
+    /// <exception cref="IOException">It cannot be read, or is longer than 64 MiB.</exception>
+    public static IReadOnlyList<MandelboxTimeline> Read(string path) => new FileInfo(path) switch
+    {
+        // A pipe or a device, which could keep the reader for ever, has no length. We make no links.
+        { Exists: false } or { Length: 0 } or { LinkTarget: not null } => [],
+        { Length: > MostBytes } => throw new IOException($"it is longer than {MostBytes >> 20} MiB"),
+        _ => [.. File.ReadLines(path).Select(Parse).OfType<MandelboxTimeline>().TakeLast(MandelboxHistory.Length)],
+    };
 
     /// <summary>
     /// Takes over what the last run left, without those whose end it did not see. A file that cannot be read costs its history, never the
@@ -41,12 +49,14 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
     /// </summary>
     public void Load() => Try(() =>
     {
-        foreach (var ended in Read(path).Where(e => e.Mandelbox.State == MandelboxState.Gone))
+        AtomicFile.RemoveUnfinished(path);
+        var found = Read(path);
+        foreach (var ended in found.Where(e => e.Mandelbox.State == MandelboxState.Gone))
         {
             _ended.Enqueue(ended);
         }
 
-        if (_ended.Count > 0)
+        if (found.Count > 0)
         {
             Rewrite();
         }
