@@ -20,5 +20,5 @@ internal sealed class Samples
     public void Add(double milliseconds) => _values.Add(milliseconds);
 
     /// <param name="part">0.5 for the median.</param>
-    public double At(double part) => _values.Order().ElementAt((int)(_values.Count * part));
+    public double At(double part) => _values.Order().ElementAt((int)Math.Ceiling(_values.Count * part) - 1);
 }

@@ -28,8 +28,8 @@ internal static class BenchCommand
             + "They need places: a host in use has fewer for its users meanwhile.");
         var app = SpinUpCommand.App();
         var userToken = SpinUpCommand.UserToken();
-        var count = Number("--count", "How many mandelboxes", 20, MostMandelboxes);
-        var atOnce = Number("--at-once", "How many callers at once", 1, MostAtOnce);
+        var count = NumberOption.Create("--count", "How many mandelboxes", 20, MostMandelboxes);
+        var atOnce = NumberOption.Create("--at-once", "How many callers at once", 1, MostAtOnce);
         foreach (var option in new Option[] { app, userToken, count, atOnce })
         {
             command.Options.Add(option);
@@ -61,27 +61,17 @@ internal static class BenchCommand
         return command;
     }
 
-    private static Option<int> Number(string name, string what, int usual, int most)
-    {
-        var option = new Option<int>(name) { Description = $"{what}, 1 to {most}.", DefaultValueFactory = _ => usual };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is var value && (value < 1 || value > most))
-            {
-                result.AddError($"{name} is {value}; it must be from 1 to {most}.");
-            }
-        });
-        return option;
-    }
-
     /// <summary>
     /// The first failure ends it, and so does an interrupt, after which the figures so far are printed. What was spun up is stopped in
-    /// every case.
+    /// every case; what could not be is named.
     /// </summary>
     private static async Task MeasureAsync(
         ServiceClient client, Func<string, object> body, int count, int atOnce, bool asJson, CancellationToken interrupted)
     {
+        // Who may not stop them must not begin: the wire wants another credential.
+        await client.GetAsync("/v1/host", interrupted);
         var durations = new ConcurrentDictionary<string, ConcurrentBag<double>>(StringComparer.Ordinal);
+        var begun = new ConcurrentDictionary<string, bool>(StringComparer.Ordinal);
         var run = RandomNumberGenerator.GetHexString(6, lowercase: true);
         var done = 0;
         var work = Parallel.ForEachAsync(
@@ -90,6 +80,7 @@ internal static class BenchCommand
             async (number, token) =>
             {
                 var id = $"bench-{run}-{number}";
+                begun[id] = true;
                 try
                 {
                     var began = Stopwatch.GetTimestamp();
@@ -104,8 +95,17 @@ internal static class BenchCommand
                 {
                     // Also when the caller has given up: its answer may have been on the way.
                     var began = Stopwatch.GetTimestamp();
-                    await client.SendAsync(HttpMethod.Delete, $"/v1/mandelboxes/{id}", null, CancellationToken.None);
-                    Add(Stop, Stopwatch.GetElapsedTime(began));
+                    var (status, _) = await client.SendAsync(HttpMethod.Delete, $"/v1/mandelboxes/{id}", null, CancellationToken.None);
+                    if (status == HttpStatusCode.NoContent)
+                    {
+                        Add(Stop, Stopwatch.GetElapsedTime(began));
+                    }
+
+                    // Not found: it was refused.
+                    if (status is HttpStatusCode.NoContent or HttpStatusCode.NotFound)
+                    {
+                        begun.TryRemove(id, out var _);
+                    }
                 }
 
                 var life = await client.GetAsync<MandelboxDiagnostics>($"/v1/mandelboxes/{id}/timeline", token);
@@ -118,6 +118,11 @@ internal static class BenchCommand
             });
         await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Screen.Progress("");
+        if (!begun.IsEmpty)
+        {
+            await Console.Error.WriteLineAsync($"host-service: not stopped: {string.Join(", ", begun.Keys.Order())}");
+        }
+
         if (!interrupted.IsCancellationRequested)
         {
             await work;
@@ -157,7 +162,7 @@ internal static class BenchCommand
     private static double At(IEnumerable<double> values, double part)
     {
         var sorted = values.Order().ToList();
-        return sorted[Math.Min(sorted.Count - 1, (int)(sorted.Count * part))];
+        return sorted[(int)Math.Ceiling(sorted.Count * part) - 1];
     }
 
     /// <summary>In milliseconds.</summary>

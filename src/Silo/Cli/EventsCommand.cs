@@ -14,7 +14,7 @@ internal static class EventsCommand
     public static Command Create()
     {
         var command = new Command("events", "List what happened on the host, the newest last; 1,000 events are kept.");
-        var limit = new Option<int>("--limit") { Description = "How many, 1 to 1000.", DefaultValueFactory = _ => 50 };
+        var limit = NumberOption.Create("--limit", "How many", 50, HostEvents.Kept);
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on with each event as it happens, until interrupted." };
         command.Options.Add(limit);
         command.Options.Add(follow);

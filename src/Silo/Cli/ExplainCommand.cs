@@ -53,9 +53,10 @@ internal static class ExplainCommand
             var text = await client.GetAsync($"/v1/mandelboxes/{whole}/timeline", cancellationToken);
             return (text, await LogAsync(client, whole, cancellationToken));
         }
-        catch (ServiceAwayException) when (service.EndedHere(parsed) is { Count: > 0 } ended
-            && ServiceClient.FindId(id, ended.Select(e => e.Mandelbox.MandelboxId)) is { } whole)
+        catch (ServiceAwayException) when (service.EndedHere(parsed) is { Count: > 0 } ended)
         {
+            var whole = ServiceClient.FindId(id, ended.Select(e => e.Mandelbox.MandelboxId))
+                ?? throw new ServiceClientException($"the service does not run, and its last run has not left the end of a mandelbox {id}");
             var found = ended.First(e => e.Mandelbox.MandelboxId == whole);
             return (JsonSerializer.Serialize(new MandelboxDiagnostics(found.Mandelbox, found.Steps, []), ServiceClient.Json), null);
         }
@@ -101,7 +102,9 @@ internal static class ExplainCommand
 
         Screen.Write(MandelboxTables.Events(diagnostics.Events, now, ofOne: true));
         Console.WriteLine();
-        Console.WriteLine(log.Length == 0 ? "It has written nothing." : "The last lines that it has written:");
+        Console.WriteLine(log.Length > 0 ? "The last lines that it has written:"
+            : diagnostics.Mandelbox.State == MandelboxState.Gone ? "Nothing is left of what it may have written."
+            : "It has written nothing.");
         foreach (var line in log.Split('\n').Select(line => line.TrimEnd()).Where(line => line.Length > 0))
         {
             Console.WriteLine($"  {TextTable.Clean(line)}");

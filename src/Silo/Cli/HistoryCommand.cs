@@ -13,7 +13,7 @@ internal static class HistoryCommand
             "history",
             "List the mandelboxes that have gone since the machine started, and why; the newest first. Where the service does not run: "
             + "those of its last run.");
-        var limit = new Option<int>("--limit") { Description = "How many, 1 to 1000.", DefaultValueFactory = _ => 20 };
+        var limit = NumberOption.Create("--limit", "How many", 20, MandelboxHistory.Length);
         command.Options.Add(limit);
         var service = new ServiceOptions().AddTo(command);
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
@@ -48,6 +48,7 @@ internal static class HistoryCommand
         }
         catch (ServiceAwayException) when (service.EndedHere(parsed) is { Count: > 0 } ended)
         {
+            await Console.Error.WriteLineAsync("host-service: the service does not run; this is what its last run has left");
             return JsonSerializer.Serialize(ended.Take(limit).Select(e => e.Mandelbox), ServiceClient.Json);
         }
     }

@@ -15,11 +15,7 @@ internal static class LogsCommand
             "Print the last lines that a mandelbox has written: its container's output, or what one that has gone has left in its "
             + "directory of logs.");
         var id = new Argument<string>("id") { Description = "The mandelbox, living or gone; its id may be shortened." };
-        var tail = new Option<int>("--tail")
-        {
-            Description = $"How many lines, 1 to {MandelboxLogs.MostLines}.",
-            DefaultValueFactory = _ => MandelboxLogs.UsualLines,
-        };
+        var tail = NumberOption.Create("--tail", "How many lines", MandelboxLogs.UsualLines, MandelboxLogs.MostLines);
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on with what a living one writes, until it ends." };
         command.Arguments.Add(id);
         command.Options.Add(tail);

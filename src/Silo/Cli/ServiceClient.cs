@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
@@ -129,10 +130,11 @@ internal sealed class ServiceClient : IDisposable
         }
         catch (HttpRequestException exception)
         {
-            throw new ServiceAwayException(
-                $"No host service answers at {_address}: {exception.Message.TrimEnd('.')}. Is it running ('host-service run')? "
-                + "Name another one with --address.",
-                exception);
+            var message = $"No host service answers at {_address}: {exception.Message.TrimEnd('.')}. Is it running ('host-service run')? "
+                + "Name another one with --address.";
+            throw exception.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused }
+                ? new ServiceAwayException(message, exception)
+                : new ServiceClientException(message, exception);
         }
         catch (TaskCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {

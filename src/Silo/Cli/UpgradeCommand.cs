@@ -24,18 +24,7 @@ internal static class UpgradeCommand
             Description = "The service's unit.",
             DefaultValueFactory = _ => "host-service.service",
         };
-        var timeout = new Option<int>("--timeout")
-        {
-            Description = "How many seconds the new one may take to be ready.",
-            DefaultValueFactory = _ => 120,
-        };
-        timeout.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() < 1)
-            {
-                result.AddError("--timeout must be at least 1 second.");
-            }
-        });
+        var timeout = NumberOption.Create("--timeout", "How many seconds the new one may take to be ready", 120, 3600);
         command.Options.Add(to);
         command.Options.Add(unit);
         command.Options.Add(timeout);

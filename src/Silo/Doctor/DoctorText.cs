@@ -1,3 +1,5 @@
+using HostService.Silo.Cli;
+
 namespace HostService.Silo.Doctor;
 
 /// <summary>A report as a table for a terminal.</summary>
@@ -64,7 +66,8 @@ public static class DoctorText
     /// <summary>At blanks, and within words that are longer than a line.</summary>
     private static IEnumerable<string> Wrap(string text, int width)
     {
-        var rest = text.ReplaceLineEndings(" ");
+        // A check that failed has words of what it asked.
+        var rest = TextTable.Clean(text.ReplaceLineEndings(" "));
         while (rest.Length > width)
         {
             var blank = rest.LastIndexOf(' ', width);

@@ -19,6 +19,9 @@ public static class ServiceLogging
         SetDefaultLevel(builder, "Polly", LogLevel.Warning);
         SetDefaultLevel(builder, "Microsoft", LogLevel.Warning);
 
+        // Four lines a request, and a stack for one that failed, which whoever sent it reports.
+        SetDefaultLevel(builder, "System.Net.Http.HttpClient", LogLevel.Warning);
+
         // Logs the stack of a failed start, which is reported in one line.
         SetDefaultLevel(builder, "Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         logging.AddConsole(o =>

@@ -14,7 +14,10 @@ public sealed class TelemetryCollector(IHttpClientFactory clients, IOptions<Tele
     {
         using var client = clients.CreateClient(nameof(TelemetryCollector));
         using var nothing = new ByteArrayContent([]) { Headers = { ContentType = new MediaTypeHeaderValue("application/x-protobuf") } };
-        using var response = await client.PostAsync(new Uri($"{Endpoint}/v1/traces"), nothing, cancellationToken);
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri($"{Endpoint}/v1/traces")) { Content = nothing };
+
+        // The body is not read: nobody needs it, and what is no collector may send one without an end.
+        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         response.EnsureSuccessStatusCode();
     }
 }

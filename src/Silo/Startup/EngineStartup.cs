@@ -48,7 +48,7 @@ public sealed partial class EngineStartup(
         {
             throw new StartRefusedException(
                 ExitCodes.EngineLost,
-                $"The container engine does not answer at {options.Value.Endpoint}: {exception.Message} "
+                $"The container engine does not answer at {options.Value.Endpoint}: {exception.Message.TrimEnd('.')}. "
                 + "Start it (systemctl start docker), or name another one with Docker__Endpoint.",
                 exception);
         }

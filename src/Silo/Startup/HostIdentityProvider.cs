@@ -44,7 +44,7 @@ public sealed class HostIdentityProvider(
             throw new StartRefusedException(
                 ExitCodes.Refused,
                 $"In environment {running.Value.Name} the host service runs on EC2 only, and this machine's instance metadata "
-                + $"cannot be read: {exception.Message} For a developer's machine set APP_ENV=LOCALDEV.",
+                + $"cannot be read: {exception.Message.TrimEnd('.')}. For a developer's machine set APP_ENV=LOCALDEV.",
                 exception);
         }
     }

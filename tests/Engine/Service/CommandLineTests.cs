@@ -1,6 +1,10 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using HostService.GrainInterfaces;
+using HostService.Infrastructure;
+using HostService.Infrastructure.Storage.Records;
 using HostService.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace HostService.Tests.Engine.Service;
 
@@ -73,6 +77,9 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
             Assert.InRange((double)figure["p50"]!, double.Epsilon, (double)figure["longest"]!);
         }
 
+        var ofTwo = JsonNode.Parse((await AskAsync("bench", "--count", "2", "--json")).Output)![0]!;
+        Assert.InRange((double)ofTwo["p50"]!, double.Epsilon, Math.BitDecrement((double)ofTwo["longest"]!));
+
         var table = (await AskAsync("bench", "--count", "1")).Output.Split('\n');
         Assert.Matches(@"^\s+TIMES  50 % +95 % +99 % +LONGEST$", table[0]);
         Assert.Matches(@"^spin-up +1  ", table[1]);
@@ -94,6 +101,22 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
 
         Assert.Contains("LONGEST", bench.Output.Text, StringComparison.Ordinal);
         await Service.AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task A_bench_whose_service_is_killed_names_what_it_could_not_stop()
+    {
+        await using var instant = await InstantEngine.StartAsync(seed: 1);
+        using var directory = new ScratchDirectory();
+        await using var killed = await ServiceProcess.StartAsync(ServiceSettings.Local(instant.Endpoint, directory));
+        await using var bench = await ServiceProcess.BeginCommandAsync(
+            Nothing, "bench", "--count", "10000", "--at-once", "20", "--address", killed.Address.ToString());
+        await killed.Log.LineAsync("Mandelbox bench-").WaitAsync(TimeSpan.FromSeconds(60));
+
+        await killed.KillAsync();
+
+        Assert.Equal(1, await bench.Exited);
+        await bench.Log.LineAsync("host-service: not stopped: bench-").WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     [EngineFact]
@@ -221,6 +244,43 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
     }
 
     [Fact]
+    public async Task Without_a_service_an_id_is_looked_for_in_what_the_last_run_has_left_and_that_is_said()
+    {
+        using var scratch = new ScratchDirectory();
+        var host = new HostOptions { Root = scratch["fractal"], RuntimeRoot = scratch["run"] };
+        var left = new EndedMandelboxes(host.EndedFile, NullLogger.Instance);
+        foreach (var id in new[] { "left-1", "left-2" })
+        {
+            left.Add(new MandelboxTimeline(
+                new MandelboxDescription
+                {
+                    MandelboxId = id,
+                    State = MandelboxState.Gone,
+                    Since = DateTimeOffset.UtcNow,
+                    CreatedAt = DateTimeOffset.UtcNow,
+                },
+                []));
+        }
+
+        var settings = new Dictionary<string, string>
+        {
+            ["Host__Root"] = host.Root,
+            ["Host__RuntimeRoot"] = host.RuntimeRoot,
+            ["Gateway__Port"] = $"{TestPorts.Reserve()}",
+        };
+        var history = await ServiceProcess.CommandAsync(settings, "history");
+
+        Assert.Equal(
+            (1, "", "host-service: left may be left-2, left-1: give more of the id"),
+            await ServiceProcess.CommandAsync(settings, "explain", "left"));
+        Assert.Equal(
+            (1, "", "host-service: the service does not run, and its last run has not left the end of a mandelbox right"),
+            await ServiceProcess.CommandAsync(settings, "explain", "right"));
+        Assert.Equal((0, "host-service: the service does not run; this is what its last run has left"), (history.ExitCode, history.Errors));
+        Assert.Equal(3, history.Output.Split('\n').Length);
+    }
+
+    [Fact]
     public async Task A_machine_without_gpus_is_no_error()
     {
         var (code, output, errors) = await ServiceProcess.CommandAsync(
@@ -240,6 +300,9 @@ public sealed class CommandLineTests(ServiceFixture fixture) : IClassFixture<Ser
     [InlineData("run", "--not-a-setting")]
     [InlineData("bench", "--count", "0")]
     [InlineData("bench", "--at-once", "55")]
+    [InlineData("bench", "--count", "many")]
+    [InlineData("upgrade", "--timeout", "long")]
+    [InlineData("history", "--limit", "0")]
     [InlineData("nonsense")]
     public async Task Bad_usage_ends_with_2_and_points_at_the_help(params string[] arguments)
     {

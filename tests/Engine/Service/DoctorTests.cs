@@ -83,9 +83,11 @@ public sealed class DoctorTests(EngineFixture engine)
         await using var service = await TestService.StartAsync(engine.Endpoint, ("Gateway__Port", $"{TestPorts.Reserve()}"));
         await service.Process.KillAsync();
 
-        var (code, output, errors) = await ServiceProcess.CommandAsync(service.Settings.Environment, "doctor");
+        var settings = new Dictionary<string, string>(service.Settings.Environment) { ["Telemetry__OtlpEndpoint"] = "http://127.0.0.1:1" };
+        var (code, output, errors) = await ServiceProcess.CommandAsync(settings, "doctor");
 
         Assert.Equal((1, ""), (code, errors));
+        Assert.Matches(@"(?m)^telemetry +FAILED +Connection refused", output);
         Assert.Matches(@"(?m)^service +FAILED +No host service answers at ", output);
         Assert.Matches(@"(?m)^engine +ok +answers in ", output);
         Assert.Matches(@"(?m)^directories +FAILED .* was left by a run that did not end cleanly$", output);

@@ -24,6 +24,12 @@ public sealed class DoctorTextTests
     }
 
     [Fact]
+    public void What_others_have_said_gives_the_terminal_no_commands() => Assert.Equal(
+        ["telemetry    FAILED   an invalid status line: ' [2J '"],
+        DoctorText.Lines(
+            new([new("telemetry", CheckOutcome.Failed, "an invalid status line: '\e[2J\0'")], []), int.MaxValue));
+
+    [Fact]
     public void A_wide_one_has_a_line_for_each_check_advice_where_it_is_needed_and_the_differences() => Assert.Equal(
         [
             "engine       ok       answers in 3 ms",

@@ -189,6 +189,15 @@ public sealed class MachineChecksTests : IDisposable
         Assert.Contains(detail, check.Detail, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task What_a_collector_answers_is_not_read()
+    {
+        _telemetry.OtlpEndpoint = "http://127.0.0.1:4318";
+        _collector.Content = () => new StreamContent(File.OpenRead("/dev/zero"));
+
+        Assert.Equal(CheckOutcome.Ok, (await RunAsync(HostEnvironment.Dev))["telemetry"].Outcome);
+    }
+
     private async Task<Dictionary<string, DoctorCheck>> RunAsync(HostEnvironment environment)
     {
         var (running, host, auth) = (new RunningEnvironment(environment), Options.Create(_host), Options.Create(new AuthOptions()));
@@ -226,13 +235,15 @@ public sealed class MachineChecksTests : IDisposable
 
         public string Body { get; set; } = "{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"1\"},{\"kty\":\"RSA\",\"kid\":\"2\"}]}";
 
+        public Func<HttpContent>? Content { get; set; }
+
         public DateTimeOffset? Date { get; set; }
 
         public HttpClient CreateClient(string name) => new(this, disposeHandler: false);
 
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            var response = new HttpResponseMessage(Status) { Content = new StringContent(Body) };
+            var response = new HttpResponseMessage(Status) { Content = Content?.Invoke() ?? new StringContent(Body) };
             response.Headers.Date = Date;
             return Task.FromResult(response);
         }

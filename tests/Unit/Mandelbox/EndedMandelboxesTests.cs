@@ -36,6 +36,26 @@ public sealed class EndedMandelboxesTests : IDisposable
 
         Assert.Single(EndedMandelboxes.Read(FilePath));
         Assert.Empty(Load().Newest);
+        Assert.Empty(EndedMandelboxes.Read(FilePath));
+    }
+
+    [Fact]
+    public void What_is_no_file_of_a_possible_length_holds_nothing_and_is_replaced()
+    {
+        Directory.CreateDirectory(_scratch["run"]);
+        File.CreateSymbolicLink(FilePath, "/dev/zero");
+        Assert.Empty(EndedMandelboxes.Read(FilePath));
+        Load().Add(Timeline("m1"));
+        Assert.Single(Load().Newest);
+
+        using (var file = File.OpenWrite(FilePath))
+        {
+            file.SetLength(1L << 40);
+        }
+
+        Assert.Throws<IOException>(() => EndedMandelboxes.Read(FilePath));
+        Load().Add(Timeline("m2"));
+        Assert.Equal(["m2"], Load().Newest.Select(e => e.Mandelbox.MandelboxId));
     }
 
     [Fact]
@@ -68,6 +88,9 @@ public sealed class EndedMandelboxesTests : IDisposable
     [InlineData("""{"mandelbox":{"mandelboxId":"m9","state":"Go""")]
     [InlineData("{}")]
     [InlineData("null")]
+    [InlineData("""
+        {"mandelbox":{"mandelboxId":null,"state":"Gone","since":"2026-01-02T03:04:05Z","createdAt":"2026-01-02T03:04:05Z"},"steps":[]}
+        """)]
     [InlineData("")]
     public void A_line_that_cannot_be_read_costs_no_other(string line)
     {

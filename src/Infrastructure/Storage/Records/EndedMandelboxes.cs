@@ -11,13 +11,16 @@ namespace HostService.Infrastructure.Storage.Records;
 /// </summary>
 public sealed partial class EndedMandelboxes(string path, ILogger logger)
 {
+    /// <summary>Far more than a full file takes.</summary>
+    private const long MostBytes = 64 << 20;
+
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private static readonly FileStreamOptions Append =
         new() { Mode = FileMode.Append, Access = FileAccess.Write, UnixCreateMode = OwnerOnly, BufferSize = 0 };
 
     private static readonly JsonSerializerOptions Json =
-        new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter() } };
+        new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter() }, RespectNullableAnnotations = true };
 
     private readonly Queue<MandelboxTimeline> _ended = new();
     private readonly ArrayBufferWriter<byte> _line = new();
@@ -32,22 +35,33 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
     /// crash has cut off, is left out.
     /// </summary>
     /// <exception cref="UnauthorizedAccessException">The caller may not read it.</exception>
-    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="IOException">It cannot be read, or is longer than 64 MiB.</exception>
     public static IReadOnlyList<MandelboxTimeline> Read(string path) =>
         [.. ReadOne(Older(path)).Concat(ReadOne(path)).TakeLast(MandelboxHistory.Length)];
 
     /// <summary>
-    /// Takes over what the last run left, without those whose end it did not see. A file that cannot be read costs its history, never the
-    /// start.
+    /// Takes over what the last run left, without those whose end it did not see: they may go on in this run. Files that cannot be read
+    /// cost their history, never the start.
     /// </summary>
     public void Load() => Try(() =>
     {
-        foreach (var ended in Read(path).Where(e => e.Mandelbox.State == MandelboxState.Gone))
+        IReadOnlyList<MandelboxTimeline> found;
+        try
         {
-            _ended.Enqueue(ended);
+            found = Read(path);
+        }
+        finally
+        {
+            foreach (var file in new[] { Older(path), path }.Where(Path.Exists))
+            {
+                File.Delete(file);
+            }
         }
 
-        _lines = ReadOne(path).Count();
+        foreach (var ended in found.Where(e => e.Mandelbox.State == MandelboxState.Gone))
+        {
+            Add(ended);
+        }
     });
 
     public void Add(MandelboxTimeline ended)
@@ -79,8 +93,13 @@ public sealed partial class EndedMandelboxes(string path, ILogger logger)
 
     private static string Older(string path) => $"{path}.1";
 
-    private static IEnumerable<MandelboxTimeline> ReadOne(string path) =>
-        File.Exists(path) ? File.ReadLines(path).Select(Parse).OfType<MandelboxTimeline>() : [];
+    private static IEnumerable<MandelboxTimeline> ReadOne(string path) => new FileInfo(path) switch
+    {
+        // A pipe or a device, which could keep the reader for ever, has no length. We make no links.
+        { Exists: false } or { Length: 0 } or { LinkTarget: not null } => [],
+        { Length: > MostBytes } => throw new IOException($"it is longer than {MostBytes >> 20} MiB"),
+        _ => File.ReadLines(path).Select(Parse).OfType<MandelboxTimeline>(),
+    };
 
     private static MandelboxTimeline? Parse(string line)
     {
