@@ -16,7 +16,7 @@ internal static class BenchCommand
     private const int MostMandelboxes = 10_000;
     private const int MostAtOnce = 54;
 
-    /// <summary>The step names of a mandelbox come from the service; these are what the caller waits for.</summary>
+    // The figures of what the caller waits for; the others have the names of steps.
     private const string SpinUp = "spin-up";
     private const string Stop = "stop";
 

@@ -120,13 +120,13 @@ public static class ServiceHost
             // Listens on loopback only; a gateway port of 0 is not opened.
             silo.UseLocalhostClustering(orleans.SiloPort, orleans.ExternalClients ? orleans.GatewayPort : 0);
 
-            // One silo knows its own activations; a cache would keep the ids of mandelboxes that ended long ago.
             silo.Configure<GrainCollectionOptions>(o =>
             {
                 // The grain of a mandelbox that has gone takes some KB until it is collected.
                 o.CollectionQuantum = TimeSpan.FromSeconds(5);
                 o.ClassSpecificCollectionAge[typeof(MandelboxGrain).FullName!] = TimeSpan.FromSeconds(10);
             });
+            // One silo knows its own activations; a cache would keep the ids of mandelboxes that ended long ago.
             silo.Configure<GrainDirectoryOptions>(o =>
             {
                 o.CachingStrategy = GrainDirectoryOptions.CachingStrategyType.None;
