@@ -51,12 +51,20 @@ public sealed class Browser : IAsyncLifetime
         _playwright?.Dispose();
     }
 
-    /// <summary>A tab of a browser that has never been here.</summary>
+    /// <summary>A tab of a browser that has never been here. Its page and all that belongs to it are loaded.</summary>
     public async Task<Tab> OpenAsync(Uri address, string path = "/ops", int width = 1280, bool isDark = false, bool hasScript = true)
     {
-        var tab = await NewTabAsync(address, width, isDark, hasScript);
-        await tab.Page.GotoAsync(path);
-        return tab;
+        for (var loads = 1; ; loads++)
+        {
+            var tab = await NewTabAsync(address, width, isDark, hasScript);
+            if (await tab.LoadAsync(path))
+            {
+                return tab;
+            }
+
+            await tab.DisposeAsync();
+            Assert.True(loads < 50, "the machine's network changes all the time");
+        }
     }
 
     /// <summary>As <see cref="OpenAsync"/>, before it goes anywhere.</summary>
@@ -78,13 +86,20 @@ public sealed class Browser : IAsyncLifetime
 /// <summary>A page, and what the browser complains of.</summary>
 public sealed class Tab : IAsyncDisposable
 {
+    /// <summary>
+    /// How Chromium ends all requests when the machine gets or loses an address, as containers make it do. The page asks again for what
+    /// its script has asked for; nobody asks again for the page, or for its script.
+    /// </summary>
+    private const string NetworkChanged = "net::ERR_NETWORK_CHANGED";
+
     private readonly ConcurrentQueue<string> _complaints = new();
     private readonly ConcurrentQueue<string> _requests = new();
 
     public Tab(Uri address, IPage page)
     {
         Page = page;
-        page.Console += (_, message) => Complain(message.Type == "error", $"console: {message.Text}");
+        page.Console += (_, message) => Complain(
+            message.Type == "error" && !message.Text.Contains(NetworkChanged, StringComparison.Ordinal), $"console: {message.Text}");
         page.PageError += (_, error) => Complain(true, $"exception: {error}");
         page.Dialog += (_, dialog) => Complain(true, $"dialog: {dialog.Message}");
         page.Request += (_, request) =>
@@ -106,6 +121,22 @@ public sealed class Tab : IAsyncDisposable
     public ILocator GoneRow(string id) => Page.Locator($"#gone tbody tr[data-key^='{id} ']");
 
     public ILocator Button(string name) => Page.GetByRole(AriaRole.Button, new() { Name = name, Exact = true });
+
+    /// <summary>Returns false where the machine's network changed meanwhile: something may be missing.</summary>
+    public async Task<bool> LoadAsync(string path)
+    {
+        var isWhole = true;
+        Page.RequestFailed += (_, request) => isWhole &= request.Failure != NetworkChanged;
+        try
+        {
+            await Page.GotoAsync(path);
+            return isWhole;
+        }
+        catch (PlaywrightException exception) when (exception.Message.Contains(NetworkChanged, StringComparison.Ordinal))
+        {
+            return false;
+        }
+    }
 
     /// <summary>Errors on the console, exceptions, requests to other origins.</summary>
     /// <param name="except">What is expected, as a part of its text.</param>
