@@ -468,6 +468,33 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         await using var next = await SpinUpAsync("next");
     }
 
+    [VmFact]
+    public async Task A_clock_that_is_set_back_an_hour_and_forward_again_ends_no_session_and_hides_no_end()
+    {
+        await ServiceAsync();
+        await using var stays = await SpinUpAsync("stays");
+        await SpinUpAsync("ends");
+        var process = await RunningAsync(stays);
+
+        await machine.MustAsync("date -s '1 hour ago'");
+        try
+        {
+            await machine.MustAsync("docker kill mandelboxes-demo-ends && " + UntilGone("ends"), SlowTimeout);
+            await SpinUpAsync("later");
+            Assert.Equal(process, await RunningAsync(stays));
+            await machine.MustAsync(
+                "until curl -fsSko /dev/null https://127.0.0.1:4678/readyz; do sleep 1; done; host-service ps; host-service explain stays",
+                SlowTimeout);
+        }
+        finally
+        {
+            await machine.MustAsync("date -s '1 hour'");
+        }
+
+        await machine.MustAsync("docker kill mandelboxes-demo-later && " + UntilGone("later"), SlowTimeout);
+        Assert.Equal(process, await RunningAsync(stays));
+    }
+
     private const string ContainersButSandboxes = "docker ps -a --format '{{.Names}}' | grep -v '^host-service-sandbox-' || true";
 
     private const string Devices = "cat /sys/class/input/event*/device/name | grep -c '^Fractal Virtual' || true";

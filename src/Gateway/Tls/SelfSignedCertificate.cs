@@ -10,8 +10,8 @@ internal static class SelfSignedCertificate
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(365);
 
-    // Callers' clocks may be a little behind ours.
-    private static readonly TimeSpan Backdated = TimeSpan.FromMinutes(5);
+    // Callers' clocks may be behind ours, and ours may be set back.
+    private static readonly TimeSpan Backdated = TimeSpan.FromDays(1);
 
     public static X509Certificate2 Create(DateTimeOffset now, IEnumerable<string> moreNames)
     {
