@@ -188,6 +188,10 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
         await _process.WaitForExitAsync();
         _process.Dispose();
         Directory.Delete(_directory, recursive: true);
-        Directory.Delete(RuntimeRootOf(_directory), recursive: true);
+        if (RuntimeRootOf(_directory) is var runtimeRoot && Directory.Exists(runtimeRoot))
+        {
+            // A service that has had no mandelbox makes none.
+            Directory.Delete(runtimeRoot, recursive: true);
+        }
     }
 }
