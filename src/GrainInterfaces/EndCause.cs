@@ -54,6 +54,9 @@ public enum EndCause
 
     /// <summary>It had gone, but not everything that it held; the rest was given back.</summary>
     Remains,
+
+    /// <summary>The service crashed or was killed, and the next run, or <c>reclaim</c>, removed what was left of it.</summary>
+    HostCrashed,
 }
 
 /// <summary>The mandelboxes that have gone.</summary>

@@ -15,6 +15,10 @@ public sealed class ReattachTests
 {
     private const string Key = "00112233445566778899aabbccddeeff";
 
+    private static readonly DateTimeOffset Began = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+    private static readonly DateTimeOffset Ran = Began.AddSeconds(2);
+    private static readonly MandelboxPhase[] Phases = [new(MandelboxState.Allocated, Began), new(MandelboxState.Running, Ran)];
+
     [Fact]
     public async Task One_that_is_taken_over_has_its_lease_and_its_key_and_ends_like_any_other()
     {
@@ -26,6 +30,10 @@ public sealed class ReattachTests
 
         var described = (await cluster.Mandelbox("m1").Describe())!;
         Assert.Equal((MandelboxState.Running, left.ContainerId), (described.State, described.ContainerId));
+
+        // Its age goes on.
+        Assert.Equal((Began, Ran), (described.CreatedAt, described.Since));
+        Assert.Equal(Phases, described.Phases);
         Assert.Equal(left.Lease.Id, described.Lease!.Id);
         Assert.Equal(1, (await cluster.Host.Describe()).Ttys.Used);
         await cluster.Events.ReconcileAsync(CancellationToken.None);
@@ -125,6 +133,7 @@ public sealed class ReattachTests
             AesKey = Key,
             Fetched = fetched,
             ArchiveKey = ArchiveKey.New("0123456789abcdef").ToSecret(),
+            Phases = Phases,
         });
 
     /// <summary>A running container, and its mandelbox's directory, as a crash leaves them.</summary>

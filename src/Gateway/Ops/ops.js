@@ -443,6 +443,7 @@ const causes = {
   UserLeft: 'user left',
   AppExited: 'app exited',
   Killed: 'killed',
+  Removed: 'container removed',
   OutOfMemory: 'out of memory',
   StartFailed: 'start failed',
   Probe: 'trial',
@@ -456,11 +457,14 @@ const causes = {
   Adopted: 'adopted',
   Replaced: 'no longer wanted',
   Remains: 'remains removed',
+  HostCrashed: 'host crashed',
 };
 
 /** Causes that nobody wanted. */
-const faults = new Set(
-  ['AppExited', 'Killed', 'OutOfMemory', 'StartFailed', 'QuotaExceeded', 'NetworkLost', 'EngineLost', 'LeaseRevoked', 'Remains']);
+const faults = new Set([
+  'AppExited', 'Killed', 'Removed', 'OutOfMemory', 'StartFailed', 'QuotaExceeded', 'NetworkLost', 'EngineLost', 'LeaseRevoked', 'Remains',
+  'HostCrashed',
+]);
 
 const reached = (mandelbox, state) => mandelbox.phases.find(phase => phase.state === state);
 const at = phase => Date.parse(phase.since);

@@ -9,7 +9,7 @@ internal static class MandelboxMove
             EndCause.EngineLost => EventSeverity.Error,
             EndCause.AppExited or EndCause.Killed or EndCause.Removed or EndCause.OutOfMemory or EndCause.StartFailed
                 or EndCause.QuotaExceeded or EndCause.DrainLimit or EndCause.NetworkLost or EndCause.LeaseRevoked
-                or EndCause.Remains => EventSeverity.Warning,
+                or EndCause.Remains or EndCause.HostCrashed => EventSeverity.Warning,
             _ => EventSeverity.Information,
         }
         : EventSeverity.Information;

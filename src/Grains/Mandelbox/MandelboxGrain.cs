@@ -96,7 +96,7 @@ public sealed partial class MandelboxGrain(
         }
 
         context.Tasks.SpinUp = record is null ? null : Task.FromResult(SpinUpAnswer.Ready(context.Access));
-        await context.State.MoveToAsync(MandelboxState.Running);
+        await context.State.MoveToAsync(MandelboxState.Running, record?.Phases);
         LogReattached(Id, request.ContainerId);
         return null;
     }

@@ -35,9 +35,16 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
         EndReason ??= reason;
     }
 
+    /// <summary>The states reached so far, and one that it is about to reach.</summary>
+    public IReadOnlyList<MandelboxPhase> PhasesWith(MandelboxState next) => [.. _phases, new(next, timeProvider.GetUtcNow())];
+
     /// <summary>Moves on. A mandelbox that is ending drops moves that keep it alive: a step that was running may still succeed.</summary>
+    /// <param name="next">The state to move to.</param>
+    /// <param name="earlier">
+    /// The states that it reached in an earlier run, and when: instead of those of this run, if they end with <paramref name="next"/>.
+    /// </param>
     /// <exception cref="InvalidOperationException"><see cref="MandelboxStates"/> forbids the move.</exception>
-    public Task MoveToAsync(MandelboxState next)
+    public Task MoveToAsync(MandelboxState next, IReadOnlyList<MandelboxPhase>? earlier = null)
     {
         if (EndReason is not null && next.IsAlive)
         {
@@ -53,7 +60,16 @@ public sealed partial class MandelboxStateMachine(string mandelboxId, TimeProvid
         }
 
         var spent = timeProvider.GetElapsedTime(_movedAt);
-        _phases.Add(new MandelboxPhase(next, timeProvider.GetUtcNow()));
+        if (earlier is [.., { State: var last }] && last == next)
+        {
+            _phases.Clear();
+            _phases.AddRange(earlier);
+        }
+        else
+        {
+            _phases.Add(new MandelboxPhase(next, timeProvider.GetUtcNow()));
+        }
+
         _movedAt = timeProvider.GetTimestamp();
         LogMoved(mandelboxId, previous, next, (long)spent.TotalMilliseconds);
         MandelboxMeter.Moved(previous, next, spent);

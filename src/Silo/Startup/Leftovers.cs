@@ -28,6 +28,7 @@ public sealed partial class Leftovers(
     ICloudStorage cloudStorage,
     IUserConfigStore userConfigs,
     IDescriptorStore descriptors,
+    TimeProvider timeProvider,
     ILogger<Leftovers> logger)
 {
     /// <summary>Mandelboxes that go on in this run.</summary>
@@ -90,9 +91,9 @@ public sealed partial class Leftovers(
             ChooseReattached(containers);
         }
 
-        await Task.WhenAll(containers
-            .ExceptBy(Reattached.Select(request => request.ContainerId), container => container.Id)
-            .Select(container => EndAsync(container, cancellationToken)));
+        var lost = containers.ExceptBy(Reattached.Select(request => request.ContainerId), container => container.Id).ToList();
+        await Task.WhenAll(lost.Select(container => EndAsync(container, cancellationToken)));
+        AddToHistory(lost);
         await sandboxes.RemoveLeftAsync(cancellationToken);
         await cloudStorage.ReclaimAsync(ReattachedIds, cancellationToken);
         await SaveUserConfigsAsync(discardUnsaved, cancellationToken);
@@ -160,8 +161,7 @@ public sealed partial class Leftovers(
     private void ChooseReattached(IReadOnlyList<ContainerDescription> containers)
     {
         var run = containers
-            .Where(c => c.Running && ContainerLabels.Read(c.Labels, c.Name) is { } lease
-                && lease.MandelboxId != MandelboxIds.WarmUp && !MandelboxIds.IsWaiting(lease.MandelboxId))
+            .Where(container => container.Running && IsOfUser(container))
             .GroupBy(c => c.Labels.GetValueOrDefault(ContainerLabels.Run, ""))
             .MaxBy(group => group.Count());
         if (run is { Key.Length: > 0 })
@@ -182,6 +182,41 @@ public sealed partial class Leftovers(
 
         await engine.RemoveAsync(container.Id, cancellationToken);
     }
+
+    /// <summary>The last run did not see their end.</summary>
+    private void AddToHistory(IEnumerable<ContainerDescription> lost)
+    {
+        var ended = new EndedMandelboxes(options.Value.EndedFile, logger);
+        foreach (var container in lost.Where(IsOfUser))
+        {
+            var request = ContainerLabels.ReadReattachRequest(container);
+            var record = records.Find(request.Lease.MandelboxId);
+            var now = timeProvider.GetUtcNow();
+            IReadOnlyList<MandelboxPhase> phases = [.. record?.Phases ?? [], new MandelboxPhase(MandelboxState.Gone, now)];
+            ended.Add(new MandelboxTimeline(
+                new MandelboxDescription
+                {
+                    MandelboxId = request.Lease.MandelboxId,
+                    State = MandelboxState.Gone,
+                    Since = now,
+                    CreatedAt = phases[0].Since,
+                    AppName = request.AppName,
+                    UserId = record?.UserId ?? request.UserId,
+                    SessionId = record?.SessionId ?? request.SessionId,
+                    ContainerId = container.Id,
+                    Lease = request.Lease,
+                    EndCause = EndCause.HostCrashed,
+                    EndReason = "the service had crashed or was killed; its container "
+                        + (container.Running ? "still ran, and was ended" : $"({container.Status}) was removed"),
+                    ExitCode = container.Running ? null : container.ExitCode,
+                    Phases = phases,
+                },
+                Steps: []));
+        }
+    }
+
+    private static bool IsOfUser(ContainerDescription container) => ContainerLabels.Read(container.Labels, container.Name) is { } lease
+        && lease.MandelboxId != MandelboxIds.WarmUp && !MandelboxIds.IsWaiting(lease.MandelboxId);
 
     private IEnumerable<MandelboxRecord> RecordsOfEnded() => records.ReadAll().ExceptBy(ReattachedIds, record => record.MandelboxId);
 

@@ -146,6 +146,12 @@ public sealed class ReattachTests(EngineFixture engine, ITestOutputHelper output
         Assert.Empty(await killed.ContainersAsync());
         Assert.False(Directory.Exists(killed.Settings.Root));
         Assert.Empty(Directory.EnumerateFileSystemEntries(killed.Settings.Records));
+        var explained = await ServiceProcess.CommandAsync(
+            killed.Settings.With(("Gateway__Port", $"{TestPorts.Reserve()}")).Environment, "explain", "orphan");
+        Assert.Contains(
+            ": the service had crashed or was killed; its container still ran, and was ended. It lived for ",
+            explained.Output.ReplaceLineEndings(" "),
+            StringComparison.Ordinal);
 
         var again = await ServiceProcess.CommandAsync(killed.Settings.Environment, "reclaim");
         Assert.Equal((0, "nothing is left of an earlier run"), (again.ExitCode, again.Output));

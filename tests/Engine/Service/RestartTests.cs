@@ -16,6 +16,7 @@ public sealed class RestartTests(EngineFixture engine)
         var access = await service.UpAsync("user-1");
         using var connection = await DemoConnection.OpenAsync((int)access["port_32262"]!);
         var before = await service.ContainerAsync("user-1");
+        var began = (string?)(await service.GetAsync("/v1/mandelboxes/user-1"))["createdAt"];
         var spinUp = service.SpinUpAsync(TestService.Body("user-2"));
         await service.Process.Log.LineAsync("Mandelbox user-2: Leased");
 
@@ -29,6 +30,7 @@ public sealed class RestartTests(EngineFixture engine)
         await using (var next = await ServiceProcess.StartAsync(service.Settings))
         {
             Assert.StartsWith("mandelbox=user-1 ", await connection.SayAsync("again"), StringComparison.Ordinal);
+            Assert.Equal(began, (string?)JsonNode.Parse(await next.Http.GetStringAsync("/v1/mandelboxes/user-1"))!["createdAt"]);
             var host = JsonNode.Parse(await next.Http.GetStringAsync("/v1/host"))!;
             Assert.Equal((2, 2, 0), ((int)host["mandelboxes"]!, (int)host["ttys"]!["used"]!, (int)host["leaks"]!));
             Assert.Equal(0, await next.EndAsync());

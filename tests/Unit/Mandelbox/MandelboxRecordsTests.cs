@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.Infrastructure;
 using HostService.Infrastructure.Storage.Records;
 using HostService.Infrastructure.Storage.UserConfigs;
@@ -18,6 +19,7 @@ public sealed class MandelboxRecordsTests : IDisposable
         AesKey = "00112233445566778899aabbccddeeff",
         Fetched = FetchOutcome.Restored,
         ArchiveKey = ArchiveKey.New("the user's token").ToSecret(),
+        Phases = [new MandelboxPhase(MandelboxState.Running, DateTimeOffset.UnixEpoch)],
     };
 
     private readonly ScratchDirectory _scratch = new();
@@ -38,8 +40,8 @@ public sealed class MandelboxRecordsTests : IDisposable
     {
         _records.Write(Record);
 
-        Assert.Equal(Record, _records.Find("m1"));
-        Assert.Equal([Record], _records.ReadAll());
+        Assert.Equivalent(Record, _records.Find("m1"), strict: true);
+        Assert.Equivalent(Record, Assert.Single(_records.ReadAll()), strict: true);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(FileOf("m1")));
         const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
         Assert.Equal(Owner, File.GetUnixFileMode(_options.RecordsDirectory));

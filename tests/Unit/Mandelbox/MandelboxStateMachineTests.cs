@@ -31,6 +31,18 @@ public sealed class MandelboxStateMachineTests
     }
 
     [Fact]
+    public async Task What_an_earlier_run_has_seen_of_it_counts_from_then_on_if_it_ends_with_the_same_state()
+    {
+        MandelboxPhase[] earlier =
+            [new(MandelboxState.Allocated, _clock.GetUtcNow().AddHours(-2)), new(MandelboxState.Running, _clock.GetUtcNow().AddHours(-1))];
+
+        await _state.MoveToAsync(MandelboxState.Running, earlier);
+        await _state.MoveToAsync(MandelboxState.Dying, earlier);
+
+        Assert.Equal([.. earlier, new(MandelboxState.Dying, _clock.GetUtcNow())], _state.Phases);
+    }
+
+    [Fact]
     public async Task A_clock_that_is_set_back_does_not_make_a_state_shorter()
     {
         _clock.Advance(TimeSpan.FromSeconds(5));

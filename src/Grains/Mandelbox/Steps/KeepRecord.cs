@@ -26,6 +26,7 @@ public sealed partial class KeepRecord(MandelboxRecords records, ILogger logger)
                 AesKey = context.AesKey,
                 Fetched = context.UserConfigs,
                 ArchiveKey = context.ArchiveKey?.ToSecret(),
+                Phases = context.State.PhasesWith(MandelboxState.Running),
             });
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)

@@ -20,6 +20,9 @@ public sealed record MandelboxRecord
     /// <summary><see cref="UserConfigs.ArchiveKey.ToSecret"/> of the archive that the end makes; null where none is made.</summary>
     public string? ArchiveKey { get; init; }
 
+    /// <summary>When it reached each state; the last one is <see cref="MandelboxState.Running"/>. Empty where that is not known.</summary>
+    public IReadOnlyList<MandelboxPhase> Phases { get; init; } = [];
+
     /// <summary>Without the secrets and the user: this text may be logged.</summary>
     public override string ToString() => $"{MandelboxId}: {AppName}, session {SessionId}";
 }
