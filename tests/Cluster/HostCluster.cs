@@ -1,3 +1,4 @@
+using HostService.Silo.Hosting;
 using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Host;
@@ -89,6 +90,7 @@ public sealed class HostCluster : IAsyncDisposable
         var builder = new InProcessTestClusterBuilder(1);
         builder.ConfigureSilo((_, silo) =>
         {
+            silo.UseSteadyClock();
             var services = silo.Services;
             services.AddSingleton<IContainerEngine>(Engine);
             services.AddSingleton<IPortProbe>(Ports);

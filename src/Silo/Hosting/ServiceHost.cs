@@ -120,6 +120,7 @@ public static class ServiceHost
             // Listens on loopback only; a gateway port of 0 is not opened.
             silo.UseLocalhostClustering(orleans.SiloPort, orleans.ExternalClients ? orleans.GatewayPort : 0);
 
+            silo.UseSteadyClock();
             silo.Configure<GrainCollectionOptions>(o =>
             {
                 // The grain of a mandelbox that has gone takes some KB until it is collected.
