@@ -5,6 +5,6 @@ public interface IHostName
 {
     string InstanceName { get; }
 
-    /// <summary>Addresses for the self-signed certificate that no interface of the machine has, such as EC2's public one.</summary>
+    /// <summary>Addresses for the self-signed certificate: those of the machine, and EC2's public one, which no interface has.</summary>
     IReadOnlyList<string> Addresses => [];
 }

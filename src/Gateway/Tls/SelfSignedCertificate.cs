@@ -1,11 +1,10 @@
 using System.Net;
-using System.Net.NetworkInformation;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
 namespace HostService.Gateway.Tls;
 
-/// <summary>Makes a server certificate: ECDSA P-256, 365 days, for loopback and the machine's own addresses and name.</summary>
+/// <summary>Makes a server certificate: ECDSA P-256, 365 days, for loopback, the machine's name, and what else it is called.</summary>
 internal static class SelfSignedCertificate
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(365);
@@ -27,8 +26,7 @@ internal static class SelfSignedCertificate
     private static X509Extension Names(IEnumerable<string> moreNames)
     {
         var names = new SubjectAlternativeNameBuilder();
-        string[] all =
-            ["localhost", Environment.MachineName, "127.0.0.1", "::1", .. OwnAddresses().Select(a => a.ToString()), .. moreNames];
+        string[] all = ["localhost", Environment.MachineName, "127.0.0.1", "::1", .. moreNames];
         foreach (var name in all.Distinct(StringComparer.OrdinalIgnoreCase))
         {
             if (IPAddress.TryParse(name, out var address))
@@ -43,10 +41,4 @@ internal static class SelfSignedCertificate
 
         return names.Build();
     }
-
-    private static IEnumerable<IPAddress> OwnAddresses() => NetworkInterface.GetAllNetworkInterfaces()
-        .Where(i => i.OperationalStatus == OperationalStatus.Up)
-        .SelectMany(i => i.GetIPProperties().UnicastAddresses)
-        .Select(a => a.Address)
-        .Where(a => !a.IsIPv6LinkLocal);
 }

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Net;
-using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using Docker.DotNet.Models;
+using HostService.Infrastructure.Linux;
 using PortBinding = HostService.GrainInterfaces.PortBinding;
 using Wire = Docker.DotNet.Models;
 
@@ -87,10 +87,8 @@ internal static class DockerRequests
 
     private static string Key(PortBinding port) => $"{port.MandelboxPort}/{(port.Transport == Transport.Udp ? "udp" : "tcp")}";
 
-    private static bool HasIpv6() => Socket.OSSupportsIPv6 && NetworkInterface.GetAllNetworkInterfaces()
-        .SelectMany(network => network.GetIPProperties().UnicastAddresses)
-        .Select(address => address.Address)
-        .Any(ip => ip is { AddressFamily: AddressFamily.InterNetworkV6, IsIPv6LinkLocal: false } && !IPAddress.IsLoopback(ip));
+    private static bool HasIpv6() => Socket.OSSupportsIPv6
+        && MachineAddresses.Read().Any(ip => ip.AddressFamily == AddressFamily.InterNetworkV6 && !IPAddress.IsLoopback(ip));
 
     private static Dictionary<string, IDictionary<string, bool>> Filter(params (string Name, IEnumerable<string> Values)[] filters) =>
         filters.ToDictionary(f => f.Name, f => (IDictionary<string, bool>)f.Values.Distinct().ToDictionary(v => v, _ => true));

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using HostService.Gateway;
 using HostService.Gateway.Tls;
+using HostService.Infrastructure.Linux;
 using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
 using HostService.Silo.Reporting;
@@ -120,6 +121,8 @@ internal static partial class GatewayCommand
     private sealed class ConfiguredHostName(IOptions<HostOptions> host) : IHostName
     {
         public string InstanceName { get; } = host.Value.LocalName;
+
+        public IReadOnlyList<string> Addresses => [.. MachineAddresses.Read().Select(address => address.ToString())];
     }
 
     /// <summary>Asks the silo's process to shut down, through the host's grain.</summary>

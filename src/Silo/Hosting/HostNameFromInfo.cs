@@ -1,5 +1,6 @@
 using HostService.Gateway;
 using HostService.Grains;
+using HostService.Infrastructure.Linux;
 
 namespace HostService.Silo.Hosting;
 
@@ -8,5 +9,6 @@ internal sealed class HostNameFromInfo(HostInfoSource facts) : IHostName
 {
     public string InstanceName => facts.Current.Identity.InstanceName;
 
-    public IReadOnlyList<string> Addresses => [facts.Current.Identity.PublicIpv4];
+    public IReadOnlyList<string> Addresses =>
+        [facts.Current.Identity.PublicIpv4, .. MachineAddresses.Read().Select(a => a.ToString())];
 }
