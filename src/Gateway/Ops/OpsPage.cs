@@ -258,7 +258,7 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
               <th scope="col" data-sort="start" class="start wide">Start</th>
               <th scope="col" class="action"><span class="hide">Actions</span></th>
             </tr></thead>
-            <tbody>{Html.Join((mandelboxes ?? []).OrderBy(m => m.CreatedAt), Row)}</tbody>
+            <tbody>{Html.Join(InOrder(mandelboxes ?? []), Row)}</tbody>
           </table>
           <p id="mandelboxes-empty" class="empty"{Hidden(mandelboxes is null or { Count: > 0 })}>No mandelboxes: nobody is on this host.</p>
         </section>
@@ -277,16 +277,31 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
         </section>
         """);
 
+    private static string ShortApp(string? app) => app is { Length: > 0 } ? app.Split('/')[^1] : "-";
+
+    private static string ShortId(string id)
+    {
+        // Those that wait for users all begin alike.
+        const string Common = "host-service-";
+        var own = id.StartsWith(Common, StringComparison.Ordinal) ? id[Common.Length..] : id;
+        return own.Length > 16 ? $"{own[..8]}…{own[^4..]}" : own;
+    }
+
+    /// <summary>The youngest first, as the script shows them at first.</summary>
+    private static IEnumerable<MandelboxDescription> InOrder(IEnumerable<MandelboxDescription> mandelboxes) =>
+        mandelboxes.OrderByDescending(m => m.CreatedAt).ThenBy(m => m.MandelboxId, StringComparer.Ordinal);
+
     private IHtmlContent Row(MandelboxDescription mandelbox) => Html.Of($"""
-        <tr>
-          <th scope="row"><a href="{Link(mandelbox.MandelboxId)}" title="{mandelbox.MandelboxId}">{mandelbox.MandelboxId}</a></th>
-          <td class="wide" title="{mandelbox.AppName}">{mandelbox.AppName?.Split('/')[^1] ?? "-"}</td>
-          <td class="wide" title="{mandelbox.UserId}">{ShortUser(mandelbox.UserId)}</td>
-          <td>{State(mandelbox)}</td>
+        <tr data-key="{mandelbox.MandelboxId}">
+          <th scope="row"><a href="{Link(mandelbox.MandelboxId)}" title="{mandelbox.MandelboxId}">{ShortId(mandelbox.MandelboxId)}</a>
+            <span class="narrow quiet">{ShortApp(mandelbox.AppName)} · {ShortUser(mandelbox.UserId)}</span></th>
+          <td class="wide app" title="{mandelbox.AppName}">{ShortApp(mandelbox.AppName)}</td>
+          <td class="wide user" title="{mandelbox.UserId}">{ShortUser(mandelbox.UserId)}</td>
+          <td class="state">{State(mandelbox)}</td>
           <td class="number">{Age(mandelbox.CreatedAt)}</td>
           <td class="number wide">{mandelbox.Lease?.Tty.ToString(CultureInfo.InvariantCulture) ?? "-"}</td>
-          <td class="wide">{mandelbox.Step}</td>
-          <td></td>
+          <td class="wide start">{mandelbox.Step}</td>
+          <td class="action"></td>
         </tr>
 
         """);

@@ -141,8 +141,8 @@ public sealed class OpsPageTests(Browser browser)
         await Expect(tab.Page.Locator("button:visible, input:visible")).ToHaveCountAsync(0);
         await tab.TakePictureAsync("without-script");
 
-        // The oldest is the first.
-        await tab.Rows.First.GetByRole(AriaRole.Link).ClickAsync();
+        // The youngest is the first.
+        await tab.Rows.Last.GetByRole(AriaRole.Link).ClickAsync();
         await Expect(tab.Page.Locator("#facts")).ToContainTextAsync("user19@example.org");
     }
 
@@ -202,6 +202,26 @@ public sealed class OpsPageTests(Browser browser)
         await Expect(tab.Page.Locator("#state")).ToContainTextAsync("dying for");
         await tab.Page.Keyboard.PressAsync("Escape");
         await Expect(tab.Rows).ToHaveCountAsync(3);
+    }
+
+    [NeedsFact(Browser.Program)]
+    public async Task A_row_that_has_the_focus_keeps_it_when_the_script_takes_over_what_the_server_rendered()
+    {
+        await using var host = await ScriptedHost.StartAsync();
+        host.Fill(3);
+        await using var tab = await browser.NewTabAsync(host.Address);
+        var asked = new TaskCompletionSource<IRoute>();
+        await tab.Page.RouteAsync("**/v1/mandelboxes", route => asked.TrySetResult(route) ? Task.CompletedTask : route.ContinueAsync());
+        await tab.Page.GotoAsync("/ops");
+        await tab.Page.Keyboard.PressAsync("ArrowDown");
+        var first = tab.Rows.First.GetByRole(AriaRole.Link);
+        await Expect(first).ToBeFocusedAsync();
+
+        await (await asked.Task.WaitAsync(TimeSpan.FromSeconds(30))).ContinueAsync();
+
+        // Only the script makes buttons.
+        await Expect(tab.Rows.First.GetByRole(AriaRole.Button)).ToBeVisibleAsync();
+        await Expect(first).ToBeFocusedAsync();
     }
 
     [NeedsFact(Browser.Program)]
