@@ -254,8 +254,10 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
 
         await machine.MustAsync(
             """
+            loads() { journalctl -u host-service --no-pager -o cat | grep -c 'Firewall rules were missing and are loaded again'; }
+            before=$(loads)
             iptables -w -t raw -F
-            until journalctl -u host-service --no-pager -o cat | grep 'Firewall rules were missing and are loaded again' >/dev/null; do sleep 1; done
+            until [ "$(loads)" -gt "$before" ]; do sleep 1; done
             """,
             SlowTimeout);
 
