@@ -1,4 +1,3 @@
-using HostService.Silo.Hosting;
 using HostService.GrainInterfaces;
 using HostService.Grains;
 using HostService.Grains.Host;
@@ -11,6 +10,7 @@ using HostService.Infrastructure.Input;
 using HostService.Infrastructure.Linux.Network;
 using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.UserConfigs;
+using HostService.Silo.Hosting;
 using HostService.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.TestingHost;

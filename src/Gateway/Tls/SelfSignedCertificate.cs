@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace HostService.Gateway.Tls;
 
-/// <summary>Makes a server certificate: ECDSA P-256, 365 days, for loopback, the machine's name, and what else it is called.</summary>
+/// <summary>Makes a server certificate: ECDSA P-256, 365 days, for loopback, the machine's name, and the names it is given.</summary>
 internal static class SelfSignedCertificate
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(365);

@@ -190,7 +190,7 @@ public sealed partial class Leftovers(
         foreach (var container in lost.Where(IsOfUser))
         {
             var request = ContainerLabels.ReadReattachRequest(container);
-            var record = records.Find(request.Lease.MandelboxId);
+            var record = records.Find(request.Lease.MandelboxId) is { } found && found.ContainerId == container.Id ? found : null;
             var now = timeProvider.GetUtcNow();
             IReadOnlyList<MandelboxPhase> phases = [.. record?.Phases ?? [], new MandelboxPhase(MandelboxState.Gone, now)];
             ended.Add(new MandelboxTimeline(

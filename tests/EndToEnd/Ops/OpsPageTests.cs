@@ -141,7 +141,7 @@ public sealed class OpsPageTests(Browser browser)
         await Expect(tab.Page.Locator("button:visible, input:visible")).ToHaveCountAsync(0);
         await tab.TakePictureAsync("without-script");
 
-        // The youngest is the first.
+        // The oldest is the last.
         await tab.Rows.Last.GetByRole(AriaRole.Link).ClickAsync();
         await Expect(tab.Page.Locator("#facts")).ToContainTextAsync("user19@example.org");
     }
