@@ -15,7 +15,7 @@ public sealed class PackageScriptTests : IDisposable
         Put("run/systemd/system/now");
         Put("usr/bin/host-service");
         Directory.CreateDirectory(InRoot("usr/libexec/host-service"));
-        foreach (var program in new[] { "udevadm", "sysctl", "modprobe", "apparmor_parser", "deb-systemd-helper", "docker", "systemd-run" })
+        foreach (var program in new[] { "udevadm", "sysctl", "modprobe", "apparmor_parser", "deb-systemd-helper", "docker", "systemd-run", "sleep" })
         {
             _script.Program(program);
         }
@@ -162,6 +162,24 @@ public sealed class PackageScriptTests : IDisposable
     }
 
     [Fact]
+    public void A_mandelbox_that_has_just_ended_does_not_keep_the_package()
+    {
+        ServiceIs(active: true, "1 mandelboxes, 3 of 4 slots free");
+        _script.Program("sleep", $"echo '0 mandelboxes, 4 of 4 slots free' > {_script["status"]}");
+
+        Assert.Equal((0, ""), _script.Run("deb/prerm", "remove"));
+        Assert.Equal(["sleep 1"], Calls("sleep"));
+    }
+
+    [Fact]
+    public void What_a_service_said_before_it_crashed_does_not_keep_the_package()
+    {
+        ServiceIs(active: false, "1 mandelboxes, 3 of 4 slots free");
+
+        Assert.Equal((0, ""), _script.Run("deb/prerm", "remove"));
+    }
+
+    [Fact]
     public void Removal_stops_a_service_without_mandelboxes_and_takes_away_what_starts_and_upgrades_have_made()
     {
         Put("sys/kernel/security/apparmor/profiles", "mandelbox-apparmor-profile (enforce)\n");
@@ -207,8 +225,11 @@ public sealed class PackageScriptTests : IDisposable
         Assert.True(File.Exists(InRoot("fractalCloudStorage/.cache/file")));
     }
 
-    private void ServiceIs(bool active, string status = "") => _script.Program(
-        "systemctl", $"case $1 in is-active) {(active ? "" : "exit 3")};; show) echo '{status}';; esac");
+    private void ServiceIs(bool active, string status = "")
+    {
+        File.WriteAllText(_script["status"], status);
+        _script.Program("systemctl", $"case $1 in is-active) {(active ? "" : "exit 3")};; show) cat {_script["status"]};; esac");
+    }
 
     private void Docker(string mandelboxes, string cgroupDriver) =>
         _script.Program("docker", $"case $1 in ps) echo {mandelboxes};; info) echo {cgroupDriver};; esac");
