@@ -21,6 +21,15 @@ public interface IHostGrain : IGrainWithStringKey
     [ReadOnly]
     Task<int?> QueuePlace(string mandelboxId);
 
+    /// <summary>
+    /// Keeps room for a mandelbox that the fleet is about to place here, for <see cref="HostReservations.Lasting"/>. Null on success, else
+    /// why not. Repeated, it lasts from then on. <see cref="AcquireLease"/> of that mandelbox uses it up.
+    /// </summary>
+    Task<string?> Reserve(string mandelboxId);
+
+    /// <summary>Gives reserved room back. Does nothing where none is reserved.</summary>
+    Task CancelReservation(string mandelboxId);
+
     /// <summary>ECS mode: gives a TTY and a GPU slot to the agent's container, which publishes these host ports already.</summary>
     Task<LeaseAnswer> AdoptLease(Guid leaseId, string mandelboxId, IReadOnlyList<PortBinding> ports);
 
@@ -149,6 +158,13 @@ public interface IHostGrain : IGrainWithStringKey
 
     /// <summary>Takes the latest state of the GPUs; an unhealthy GPU gets no new mandelbox.</summary>
     Task ReportGpus(IReadOnlyList<GpuDescription> gpus);
+}
+
+/// <summary>Room that the fleet has reserved on a host.</summary>
+public static class HostReservations
+{
+    /// <summary>Longer than a spin-up takes to ask for its lease: the fleet's call, and a grain call of 30 s at most.</summary>
+    public static TimeSpan Lasting { get; } = TimeSpan.FromMinutes(1);
 }
 
 /// <summary>Keys of the grains that exist once per host.</summary>
@@ -287,6 +303,16 @@ public sealed record HostDescription
 
     /// <summary>The git commit of the build, 40 hexadecimal digits; empty outside a repository.</summary>
     [Id(20)] public string Commit { get; init; } = "";
+
+    /// <summary>
+    /// For how many mandelboxes the fleet has reserved room: they have no lease yet, and nobody else gets what they need.
+    /// </summary>
+    [Id(21)] public int Reserved { get; init; }
+
+    /// <summary>
+    /// How many more mandelboxes it would take now: what is free or held by mandelboxes that wait for users, less what is reserved.
+    /// </summary>
+    [Id(22)] public int Free { get; init; }
 }
 
 /// <summary>The machine's figures (B33). A figure that could not be read is null.</summary>

@@ -4,10 +4,10 @@ using HostService.Gateway.Operator;
 namespace HostService.Gateway.Metrics;
 
 /// <summary>
-/// Gauges of what the host's grain knows. Instruments are read synchronously and grains are not, so the gauges show the last refresh.
+/// Gauges of what the host's grain knows.
 /// Sizes are in bytes and shares from 0 to 1; the grain's are in KB and percent.
 /// </summary>
-internal sealed partial class HostMetrics
+internal sealed partial class HostMetrics : IRefreshedMetrics
 {
     private const double Kb = 1024;
 
@@ -58,6 +58,9 @@ internal sealed partial class HostMetrics
             .Select(state => new Measurement<double>(s.Mandelboxes.Count(m => m.State == state), Tag("state", MetricLabels.Of(state)))));
         Add("host_service.queued_spin_ups", null, "Spin-ups that wait because nothing is free.", h => h.Queue.Count);
         Add("host_service.queue_capacity", null, "Spin-ups that may wait at a time; further ones are refused.", h => h.QueueCapacity);
+        Add(
+            "host_service.reserved_slots", null, "Mandelboxes for which the fleet has reserved room, and which have no lease yet.",
+            h => h.Reserved);
         Add(
             "host_service.failed_spin_ups", null, "Spin-ups that failed in a row through this host or its engine.",
             h => h.FailedSpinUps);

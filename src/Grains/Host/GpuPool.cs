@@ -70,7 +70,7 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
         }
         else
         {
-            refusal = Refusal();
+            refusal = ExplainFull();
             return false;
         }
 
@@ -149,29 +149,8 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
     /// <summary>Whether mandelboxes are placed on this GPU; a slot without a GPU is always healthy.</summary>
     public bool IsHealthy(int gpuIndex) => gpuIndex == CpuOnly || (_gpus.TryGetValue(gpuIndex, out var slot) && slot.Healthy);
 
-    /// <summary>All GPUs by index, with the number of mandelboxes on each.</summary>
-    public IReadOnlyList<GpuDescription> Describe() => [.. _gpus.Values.Select(g => g.Gpu with { Used = g.Used })];
-
-    private static GpuDescription Unknown(int index) => new() { Index = index, Name = "unknown", Uuid = "unknown" };
-
-    private void Take(string owner, Placement placement)
-    {
-        _gpuByOwner.Add(owner, placement);
-        if (placement.Index == CpuOnly)
-        {
-            _cpuOnlyUsed++;
-        }
-        else
-        {
-            _gpus[placement.Index].Used++;
-        }
-    }
-
-    private bool CanTakeOneMore(Slot gpu) => gpu.Healthy && gpu.Used < _perGpu && HasMemory(gpu);
-
-    private bool HasMemory(Slot gpu) => gpu.Gpu.FreeMemoryKb is not { } free || free >= minimumFreeMemoryKb;
-
-    private string Refusal()
+    /// <summary>Why no slot can be given, where none can.</summary>
+    public string ExplainFull()
     {
         if (_gpus.Count == 0)
         {
@@ -196,6 +175,28 @@ public sealed class GpuPool(IEnumerable<int> gpuIndexes, int perGpu, int cpuOnly
         var also = unhealthy.Count == 0 ? "" : $"; unhealthy: {List(unhealthy, g => g.Gpu.Unhealthy!)}";
         return $"all GPU slots are in use ({_gpus.Count - unhealthy.Count} GPUs, {_perGpu} mandelboxes each){also}";
     }
+
+    /// <summary>All GPUs by index, with the number of mandelboxes on each.</summary>
+    public IReadOnlyList<GpuDescription> Describe() => [.. _gpus.Values.Select(g => g.Gpu with { Used = g.Used })];
+
+    private static GpuDescription Unknown(int index) => new() { Index = index, Name = "unknown", Uuid = "unknown" };
+
+    private void Take(string owner, Placement placement)
+    {
+        _gpuByOwner.Add(owner, placement);
+        if (placement.Index == CpuOnly)
+        {
+            _cpuOnlyUsed++;
+        }
+        else
+        {
+            _gpus[placement.Index].Used++;
+        }
+    }
+
+    private bool CanTakeOneMore(Slot gpu) => gpu.Healthy && gpu.Used < _perGpu && HasMemory(gpu);
+
+    private bool HasMemory(Slot gpu) => gpu.Gpu.FreeMemoryKb is not { } free || free >= minimumFreeMemoryKb;
 
     private static string List(IEnumerable<Slot> gpus, Func<Slot, string> describe) =>
         string.Join(", ", gpus.Select(g => $"GPU {g.Index}: {describe(g)}"));

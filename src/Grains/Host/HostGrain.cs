@@ -83,24 +83,24 @@ public sealed partial class HostGrain(
 
     public async Task<LeaseAnswer> AcquireLease(LeaseRequest request)
     {
+        var id = request.MandelboxId;
         var answer = _givenUp.Contains(request.LeaseId) ? LeaseAnswer.Refused("it was given up before it was given")
-            : ReasonClosed(request.MandelboxId) is { } closed ? LeaseAnswer.Refused(closed)
-            : _queue.Next is { } first && _leases.Find(request.MandelboxId) is null ? LeaseAnswer.Full(first.Missing)
-            : HandOver(request) ?? _leases.Acquire(request);
-        var isOfUser = request.MandelboxId != MandelboxIds.WarmUp && !MandelboxIds.IsWaiting(request.MandelboxId);
-        if (answer.IsFull && isOfUser && request.CanEndWaiting && WaitingWithLease().MinBy(m => m.State.IsAlive ? 0 : 1) is { } waiting)
+            : ReasonClosed(id) is { } closed ? LeaseAnswer.Refused(closed)
+            : _queue.Next is { } first && _leases.Find(id) is null && !_reservations.Has(id) ? LeaseAnswer.Full(first.Missing)
+            : Give(request, mayAdopt: true);
+        if (answer.IsFull && WhoMakesRoom(request) is { } waiting)
         {
-            return answer with { Waiting = waiting.MandelboxId };
+            return answer with { Waiting = waiting };
         }
 
-        if (answer.IsFull && isOfUser && _queue.TryAdd(request, answer.Refusal!) is { } queued)
+        if (answer.IsFull && IsOfUser(id) && _queue.TryAdd(request, answer.Refusal!) is { } queued)
         {
             answer = await WaitAsync(queued);
         }
 
-        if (answer.Refusal is { } refusal)
+        if (answer is { Refusal: { } refusal, Waiting: null })
         {
-            RecordRefusal(request.MandelboxId, refusal);
+            RecordRefusal(id, refusal);
         }
 
         return answer;
@@ -116,6 +116,10 @@ public sealed partial class HostGrain(
         if (answer.Refusal is { } refusal)
         {
             RecordRefusal(mandelboxId, refusal);
+        }
+        else
+        {
+            _reservations.Remove(mandelboxId);
         }
 
         return Task.FromResult(answer);
@@ -177,8 +181,7 @@ public sealed partial class HostGrain(
         Task.FromResult<IReadOnlyList<NetworkSandbox>>(_leases.Sandboxes.Sandboxes.ToArray());
 
     public Task<bool> MayStartWaiting() => Task.FromResult(
-        _status == HostStatus.Active && _spinningUp.Count == 0 && _queue.Count == 0
-            && _leases.Ttys.Free > 0 && _leases.Gpus.Figures.Free > 0);
+        _status == HostStatus.Active && _spinningUp.Count == 0 && _queue.Count == 0 && FreeNow > _reservations.Count);
 
     public Task<IReadOnlyList<Lease>> ListLeases() =>
         Task.FromResult<IReadOnlyList<Lease>>(_leases.Leases.Concat(_leases.HandedOver).ToArray());
@@ -284,6 +287,8 @@ public sealed partial class HostGrain(
             Waiting = warmPool.Value.Size is > 0 and var size
                 ? new PoolFigures(size, size - Math.Min(size, WaitingWithLease().Count(m => m.State == MandelboxState.Waiting)))
                 : null,
+            Reserved = _reservations.Count,
+            Free = Math.Max(0, Room - _reservations.Count),
         });
     }
 
@@ -423,15 +428,28 @@ public sealed partial class HostGrain(
         return await waiting.Answer;
     }
 
-    /// <summary>Gives to those that wait what is free now. Once the host takes no spin-ups, none waits.</summary>
-    private void ServeQueue()
+    /// <summary>
+    /// Gives to those that wait what is free now; first to those for which room is reserved. Once the host takes no spin-ups, none waits.
+    /// </summary>
+    /// <param name="isUnreserved">
+    /// A reservation has ended. What it kept may be in the hands of mandelboxes that wait for users: one is adopted, or is to be ended.
+    /// </param>
+    private void ServeQueue(bool isUnreserved = false)
     {
-        while (_queue.Next is { } next)
+        while ((_queue.FirstOf(_reservations.Has) ?? _queue.Next) is { } next)
         {
-            var answer = ReasonClosed(next.Request.MandelboxId) is { } closed ? LeaseAnswer.Refused(closed) : _leases.Acquire(next.Request);
+            var id = next.Request.MandelboxId;
+            var answer = ReasonClosed(id) is { } closed ? LeaseAnswer.Refused(closed) : Give(next.Request, mayAdopt: isUnreserved);
             if (answer.IsFull)
             {
-                return;
+                if (!isUnreserved || WhoMakesRoom(next.Request) is not { } waiting)
+                {
+                    return;
+                }
+
+                // It asks again after that end. Until then nobody who waited behind it may have the room.
+                Keep(id);
+                answer = answer with { Waiting = waiting };
             }
 
             _queue.Answer(next, answer);
@@ -444,8 +462,7 @@ public sealed partial class HostGrain(
     private string? ReasonClosed(string mandelboxId) => _status switch
     {
         HostStatus.Starting when mandelboxId != MandelboxIds.WarmUp => "this host is not ready yet",
-        HostStatus.Draining when _refusesAssigned || hostInfo.Current.Environment.IsLocal =>
-            "this host is draining: it takes no new mandelboxes",
+        HostStatus.Draining when _refusesAssigned || hostInfo.Current.Environment.IsLocal => Drains,
         HostStatus.Closed => "this host is shutting down",
         _ => null,
     };

@@ -47,7 +47,7 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
 
         if (!ttys.TryAcquire(owner, out var tty))
         {
-            return LeaseAnswer.Full($"no TTY is free: all {TtyPool.Capacity} are in use; try again when a mandelbox has ended");
+            return LeaseAnswer.Full(ExplainFull());
         }
 
         if (!gpus.TryPlace(owner, out var gpuIndex, out var refusal))
@@ -87,6 +87,11 @@ public sealed class LeaseAllocator(TtyPool ttys, PortPool tcpPorts, PortPool udp
         var inOrder = MandelboxPorts.All.Select(p => ports.First(b => b.MandelboxPort == p.Port && b.Transport == p.Transport)).ToList();
         return Enter(new Lease(request.LeaseId, owner, tty, gpuIndex, inOrder));
     }
+
+    /// <summary>Why there is no lease, where no TTY or no slot is free.</summary>
+    public string ExplainFull() => Ttys.Free == 0
+        ? $"no TTY is free: all {TtyPool.Capacity} are in use; try again when a mandelbox has ended"
+        : gpus.ExplainFull();
 
     /// <summary>Passes the lease of a mandelbox that waits on to the one that adopts it; null when it has none.</summary>
     public Lease? HandOver(string waiting, LeaseRequest request)

@@ -35,6 +35,10 @@ public sealed class LeaseQueue(int capacity)
 
     public WaitingRequest? Find(Guid leaseId) => _waiting.FirstOrDefault(waiting => waiting.Request.LeaseId == leaseId);
 
+    /// <summary>The first of these mandelboxes; null when none of them waits.</summary>
+    public WaitingRequest? FirstOf(Func<string, bool> isWanted) =>
+        _waiting.FirstOrDefault(waiting => isWanted(waiting.Request.MandelboxId));
+
     /// <summary>1 for the next one; null for a mandelbox that does not wait.</summary>
     public int? PlaceOf(string mandelboxId)
     {

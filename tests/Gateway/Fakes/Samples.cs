@@ -35,6 +35,7 @@ internal static class Samples
         Slots = new PoolFigures(4, 2),
         Sandboxes = new PoolFigures(4, 1),
         Waiting = new PoolFigures(3, 2),
+        Reserved = 3,
         Mandelboxes = 2,
         Gpus =
         [

@@ -25,6 +25,7 @@ public sealed class MetricsTests
         Assert.Contains("host_service_mandelboxes{state=\"running\"} 2", lines);
         Assert.Contains("host_service_mandelboxes{state=\"dying\"} 0", lines);
         Assert.Contains("host_service_leaks 0", lines);
+        Assert.Contains("host_service_reserved_slots 3", lines);
         Assert.Contains("host_service_gpu_healthy{gpu=\"0\",name=\"Tesla \\\"T4\\\"\",uuid=\"GPU-a\"} 1", lines);
         Assert.Contains("host_service_gpu_healthy{gpu=\"1\",name=\"Tesla T4\",uuid=\"GPU-b\"} 0", lines);
         Assert.Contains("host_service_gpu_memory_total_bytes{gpu=\"0\",name=\"Tesla \\\"T4\\\"\",uuid=\"GPU-a\"} 15728640000", lines);
@@ -156,6 +157,7 @@ public sealed class MetricsTests
             "host_service_queue_capacity gauge",
             "host_service_queued_spin_ups gauge",
             "host_service_ready gauge",
+            "host_service_reserved_slots gauge",
             "host_service_start_time_seconds gauge",
             "host_service_status gauge",
             "host_service_up gauge",

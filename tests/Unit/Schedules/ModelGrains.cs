@@ -45,7 +45,7 @@ public class ModelGrains : DispatchProxy
     }
 
     /// <summary>What a silo gives a grain: its id, and the way to others.</summary>
-    private static void Attach(Grain grain, string key, IGrainFactory factory)
+    internal static void Attach(Grain grain, string key, IGrainFactory factory)
     {
         var context = Create<IGrainContext, Answers>();
         ((Answers)(object)context).Values["get_GrainId"] = GrainId.Create("modelled", key);
