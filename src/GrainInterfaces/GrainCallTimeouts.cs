@@ -13,4 +13,10 @@ public static class GrainCallTimeouts
 
     /// <summary>For every other call: Orleans' default.</summary>
     public static TimeSpan OtherCall { get; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>For what the fleet asks of a host, where that answers from memory.</summary>
+    public const string Host = "00:00:05";
+
+    /// <summary><see cref="Host"/> as a <see cref="TimeSpan"/>.</summary>
+    public static TimeSpan HostCall { get; } = TimeSpan.Parse(Host, CultureInfo.InvariantCulture);
 }

@@ -26,6 +26,9 @@ public static partial class Names
     /// <summary>The engine's container id: 12 to 64 hexadecimal digits in lower case.</summary>
     public static bool IsContainerId([NotNullWhen(true)] string? value) => value is not null && ContainerIdForm().IsMatch(value);
 
+    /// <summary>The name of a host in a fleet, such as a DNS name; at most 253 characters, as that.</summary>
+    public static bool IsHostName([NotNullWhen(true)] string? value) => value is not null && HostNameForm().IsMatch(value);
+
     // \z, not $, which would allow a line feed at the end.
     [GeneratedRegex(
         @"\A[a-z0-9]+([._/-][a-z0-9]+)*\z",
@@ -41,4 +44,7 @@ public static partial class Names
 
     [GeneratedRegex(@"\A[0-9a-f]{12,64}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ContainerIdForm();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,252}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex HostNameForm();
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using HostService.Grains.Fleet;
 using HostService.Grains.Host;
 using HostService.Grains.Host.Consistency;
 using HostService.Grains.Mandelbox;
@@ -7,6 +8,7 @@ using HostService.Infrastructure.Files;
 using HostService.Infrastructure.Linux.Processes;
 using HostService.Infrastructure.Storage.Records;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace HostService.Grains;
 
@@ -36,6 +38,14 @@ public static class GrainServices
         services.AddSingleton(_ => new ContainerProcesses());
         services.AddSingleton<InventoryTaker>();
         services.AddSingleton<ConsistencyCheck>();
+        return services;
+    }
+
+    /// <summary>What the grains of a fleet need in its silos, beside a grain storage named <c>FleetStorage.Name</c>.</summary>
+    public static IServiceCollection AddFleetGrains(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddValidatedOptions<FleetOptions>(FleetOptions.Section);
         return services;
     }
 }

@@ -1,0 +1,33 @@
+using HostService.GrainInterfaces.Fleet;
+
+namespace HostService.Grains.Fleet;
+
+/// <summary>Section <c>Fleet</c>: how the fleet chooses hosts.</summary>
+public sealed class FleetOptions : IValidatedOptions
+{
+    public const string Section = "Fleet";
+
+    /// <summary>
+    /// Which hosts are tried first: <c>Spread</c>, the emptiest, so that a lost host costs few sessions; <c>Pack</c>, the fullest, so that
+    /// hosts become empty and can be given back.
+    /// </summary>
+    public PlacementOrder Order { get; set; } = PlacementOrder.Spread;
+
+    /// <summary>A host that has not reported for so long gets no mandelboxes until it does. Hosts report every 2 s.</summary>
+    public TimeSpan AwayAfter { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How many spin-ups may wait when all hosts are full; 0: such a spin-up is refused at once.</summary>
+    public int QueueCapacity { get; set; }
+
+    /// <summary>How long one waits before it is refused.</summary>
+    public TimeSpan QueueTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    public IEnumerable<string> Validate() => ValidatedOptions.Faults(
+        (Enum.IsDefined(Order), $"Fleet:Order is {Order}; it must be Spread or Pack."),
+        (AwayAfter >= TimeSpan.FromSeconds(5),
+            $"Fleet:AwayAfter is {AwayAfter}; it must be at least 00:00:05: a report that is late must not take a host out."),
+        (QueueCapacity is >= 0 and <= 1000, $"Fleet:QueueCapacity is {QueueCapacity}; it must be from 0 (no queue) to 1000."),
+        (QueueTimeout >= TimeSpan.FromSeconds(5) && QueueTimeout <= TimeSpan.FromMinutes(1),
+            $"Fleet:QueueTimeout is {QueueTimeout}; it must be from 00:00:05 to 00:01:00: a host may take 5 s to answer, and the "
+                + "spin-up after it needs the rest of its time."));
+}

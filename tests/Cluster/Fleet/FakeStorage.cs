@@ -1,0 +1,90 @@
+using System.Collections.Concurrent;
+using HostService.Grains.Fleet;
+using Orleans.Storage;
+
+namespace HostService.Tests.Cluster.Fleet;
+
+/// <summary>Where mandelboxes are, in memory; the next writes can fail.</summary>
+public sealed class FakeStorage : IGrainStorage
+{
+    private readonly ConcurrentDictionary<string, (FleetPlace Place, string ETag)> _places = new(StringComparer.Ordinal);
+    private readonly ConcurrentQueue<(Exception Fault, bool IsDone)> _faults = new();
+    private int _etags;
+
+    /// <summary>When set, the next write waits here.</summary>
+    public TaskCompletionSource? Hold { get; set; }
+
+    /// <summary>Completed when a write is held.</summary>
+    public TaskCompletionSource Held { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Null where none is stored.</summary>
+    public string? HostOf(string id) => _places.TryGetValue(id, out var stored) ? stored.Place.Host : null;
+
+    /// <summary>Enters a place, as an earlier activation did.</summary>
+    public void Put(string id, string host) =>
+        _places[id] = (new FleetPlace { Host = host, Address = $"address of {host}" }, NewETag());
+
+    /// <summary>Fails the next write.</summary>
+    /// <param name="isDone">Whether only the answer is lost.</param>
+    public void FailNext(Exception fault, bool isDone = false) => _faults.Enqueue((fault, isDone));
+
+    public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        if (_places.TryGetValue(grainId.Key.ToString()!, out var stored))
+        {
+            (grainState.State, grainState.ETag, grainState.RecordExists) = ((T)(object)stored.Place, stored.ETag, true);
+        }
+        else
+        {
+            (grainState.State, grainState.ETag, grainState.RecordExists) = (Activator.CreateInstance<T>(), null!, false);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        await ChangeAsync(grainId, grainState.ETag, () =>
+        {
+            grainState.ETag = NewETag();
+            _places[grainId.Key.ToString()!] = ((FleetPlace)(object)grainState.State!, grainState.ETag);
+        });
+        grainState.RecordExists = true;
+    }
+
+    public async Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        await ChangeAsync(grainId, grainState.ETag, () => _places.TryRemove(grainId.Key.ToString()!, out _));
+        (grainState.State, grainState.ETag, grainState.RecordExists) = (Activator.CreateInstance<T>(), null!, false);
+    }
+
+    private async Task ChangeAsync(GrainId grainId, string? etag, Action change)
+    {
+        if (Hold is { } hold)
+        {
+            Hold = null;
+            Held.SetResult();
+            await hold.Task;
+        }
+
+        var isFailing = _faults.TryDequeue(out var fault);
+        if (isFailing && !fault.IsDone)
+        {
+            throw fault.Fault;
+        }
+
+        var stored = _places.TryGetValue(grainId.Key.ToString()!, out var found) ? found.ETag : null;
+        if (stored != etag)
+        {
+            throw new InconsistentStateException("somebody else has written", stored, etag);
+        }
+
+        change();
+        if (isFailing)
+        {
+            throw fault.Fault;
+        }
+    }
+
+    private string NewETag() => $"{Interlocked.Increment(ref _etags)}";
+}
