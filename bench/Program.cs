@@ -8,6 +8,7 @@ var benchmarks = new Dictionary<string, Func<Report, Task>>(StringComparer.Ordin
     ["footprint"] = Footprint.RunAsync,
     ["ops-page"] = OpsPage.RunAsync,
     ["control-plane"] = ControlPlane.RunAsync,
+    ["fleet"] = Fleet.RunAsync,
     ["grain-calls"] = GrainCalls.RunAsync,
 };
 

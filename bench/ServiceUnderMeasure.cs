@@ -39,12 +39,22 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
     /// Whether the mandelboxes' files are in memory, for what the service itself costs. On an old, full ext4 a new file took 700 µs of CPU
     /// time, on a new one 20.
     /// </param>
-    public static async Task<ServiceUnderMeasure> StartAsync(Uri engine, int sandboxes, int waiting = 0, bool isInMemory = false)
+    public static Task<ServiceUnderMeasure> StartAsync(Uri engine, int sandboxes, int waiting = 0, bool isInMemory = false) =>
+        StartAsync("run", isInMemory, [
+            ("Docker__Endpoint", engine.ToString()),
+            ("Docker__SandboxPool", $"{sandboxes}"),
+            ("WarmPool__Apps__mandelboxes__demo", $"{waiting}"),
+            ("Host__InstanceName", $"bench-{Environment.ProcessId}-{sandboxes}-{waiting}"),
+        ]);
+
+    /// <param name="command">Of <c>host-service</c>: one that goes on, and tells in a line that it is ready.</param>
+    /// <param name="more">Settings; they come before those of every service.</param>
+    public static async Task<ServiceUnderMeasure> StartAsync(string command, bool isInMemory, IEnumerable<(string Key, string Value)> more)
     {
         var directory = isInMemory
             ? Directory.CreateDirectory($"/dev/shm/hs-bench-{Guid.NewGuid():N}").FullName
             : Directory.CreateTempSubdirectory("hs-bench-").FullName;
-        var start = new ProcessStartInfo(Program, "run")
+        var start = new ProcessStartInfo(Program, command)
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
@@ -53,13 +63,9 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
         var settings = new Dictionary<string, string>
         {
             ["APP_ENV"] = "LOCALDEV",
-            ["Docker__Endpoint"] = engine.ToString(),
-            ["Docker__SandboxPool"] = $"{sandboxes}",
-            ["WarmPool__Apps__mandelboxes__demo"] = $"{waiting}",
             ["Gateway__Port"] = "0",
             ["Orleans__SiloPort"] = $"{FreePort()}",
             ["Host__ManageSystem"] = "false",
-            ["Host__InstanceName"] = $"bench-{Environment.ProcessId}-{sandboxes}-{waiting}",
             ["Host__Root"] = Path.Combine(directory, "fractal"),
             // In memory, as /run is on a host.
             ["Host__RuntimeRoot"] = RuntimeRootOf(directory),
@@ -67,7 +73,7 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
             ["Host__PrivateRoot"] = Path.Combine(directory, "private"),
             ["Host__CloudStorageRoot"] = Path.Combine(directory, "cloud"),
         };
-        foreach (var (key, value) in settings)
+        foreach (var (key, value) in settings.Select(setting => (setting.Key, setting.Value)).Concat(more))
         {
             start.Environment[key] = value;
         }
@@ -83,25 +89,33 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
             throw new InvalidOperationException($"the service did not start:\n{log}");
         }
 
-        // host-service ready on https://<address>:<port> (…)
-        var port = ready.Split(' ')[3].Split(':')[^1];
+        // host-service [fleet] ready on https://<address>:<port> (…); a relay's line names the fleet.
+        var port = ready.Split(' ').First(word => word.StartsWith("https://", StringComparison.Ordinal)).Split(':')[^1];
         return new ServiceUnderMeasure(process, directory, new Uri($"https://127.0.0.1:{port}"));
     }
 
-    public async Task SpinUpAsync(string id)
+    public Uri Address => _http.BaseAddress!;
+
+    public Task SpinUpAsync(string id) => SpinUpAsync(HttpMethod.Put, "/spin_up_mandelbox", id);
+
+    /// <summary>By the fleet that this is.</summary>
+    public Task PlaceAsync(string id) => SpinUpAsync(HttpMethod.Post, "/v1/fleet/mandelboxes", id);
+
+    private async Task SpinUpAsync(HttpMethod method, string path, string id)
     {
         using var content = new StringContent(
             $$"""{"app_name":"mandelboxes/demo","config_encryption_token":"0123456789","jwt_access_token":"","mandelbox_id":"{{id}}","session_id":1}""");
-        using var response = await _http.PutAsync("/spin_up_mandelbox", content);
+        using var request = new HttpRequestMessage(method, path) { Content = content };
+        using var response = await _http.SendAsync(request);
         if (response.StatusCode != HttpStatusCode.OK)
         {
             throw new InvalidOperationException($"{id}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
         }
     }
 
-    public async Task StopAsync(string id)
+    public async Task StopAsync(string id, string path = "/v1/mandelboxes")
     {
-        using var response = await _http.DeleteAsync($"/v1/mandelboxes/{id}");
+        using var response = await _http.DeleteAsync($"{path}/{id}");
         response.EnsureSuccessStatusCode();
     }
 
@@ -170,7 +184,7 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
 
     private static string RuntimeRootOf(string directory) => $"/dev/shm/{Path.GetFileName(directory)}-run";
 
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
