@@ -37,6 +37,12 @@ run: ## Everything that a mandelbox needs, then the service in LOCALDEV
 	@$(MAKE) --no-print-directory build
 	@eng/run.sh LOCALDEV
 
+.PHONY: runfleet
+runfleet: ## A fleet of HOSTS hosts (2) on this machine, in LOCALDEV
+	@eng/prerequisites.sh run
+	@$(MAKE) --no-print-directory build
+	@eng/fleet.sh
+
 .PHONY: runlocaldevwithdb
 runlocaldevwithdb: build ## The service in LOCALDEVWITHDB; set DATABASE_URL
 	@eng/run.sh LOCALDEVWITHDB

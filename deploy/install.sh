@@ -14,7 +14,8 @@ bin=$prefix/bin libexec=$prefix/libexec share=$prefix/share/host-service
 units=$prefix/lib/systemd/system udev=$prefix/lib/udev/rules.d sysctl=$prefix/lib/sysctl.d modules=$prefix/lib/modules-load.d
 installed=(
   "$bin/host-service" "$bin/host-service.old" "$libexec/host-service/host-service" "$libexec/host-service/firewall.sh" "$libexec/host-service/nvidia-devices.sh" "$share/README.md"
-  "$units/host-service.service" "$units/host-service-firewall.service" "$units/host-service-gpu.service" "$units/docker.service.d/host-service.conf"
+  "$units/host-service.service" "$units/host-service-firewall.service" "$units/host-service-gpu.service"
+  "$units/host-service-relay.service" "$units/host-service-fleet.service" "$units/docker.service.d/host-service.conf"
   "$udev/90-fractal-input.rules" "$sysctl/60-host-service.conf" "$modules/host-service.conf" "$sysconfdir/apparmor.d/mandelbox-apparmor-profile"
 )
 
@@ -66,6 +67,8 @@ do_install() {
   put_unit host-service.service
   put_unit host-service-firewall.service
   put_unit host-service-gpu.service
+  put_unit host-service-relay.service
+  put_unit host-service-fleet.service
   put 644 systemd/docker-host-service.conf "$units/docker.service.d/host-service.conf"
   put 644 udev/90-fractal-input.rules "$udev/90-fractal-input.rules"
   put 644 sysctl/60-host-service.conf "$sysctl/60-host-service.conf"
@@ -88,7 +91,7 @@ do_uninstall() {
     systemctl -q stop host-service.service 2>/dev/null || true
     ! systemctl -q is-active host-service.service || fail 'host-service.service did not stop; see: systemctl status host-service'
     ! reload_takes_gpus || echo 'note: mandelboxes of a service that crashed still run, and lose their GPUs now'
-    systemctl -q disable --now host-service.service host-service-firewall.service 2>/dev/null || true
+    systemctl -q disable --now host-service.service host-service-firewall.service host-service-relay.service host-service-fleet.service 2>/dev/null || true
   fi
   if [ -z "$dest" ] && [ -e /sys/kernel/security/apparmor/profiles ] && grep -q '^mandelbox-apparmor-profile ' /sys/kernel/security/apparmor/profiles; then
     apparmor_parser -R "$sysconfdir/apparmor.d/mandelbox-apparmor-profile" || echo 'note: the AppArmor profile stays loaded until the next boot'
@@ -96,7 +99,7 @@ do_uninstall() {
   for file in "${installed[@]}"; do rm -f "$dest$file"; done
   for directory in "$libexec/host-service" "$share" "$units/docker.service.d"; do [ ! -d "$dest$directory" ] || rmdir --ignore-fail-on-non-empty "$dest$directory"; done
   live || return 0
-  rm -rf /var/cache/host-service
+  rm -rf /var/cache/host-service /var/cache/host-service-relay /var/cache/host-service-fleet
   reload
   echo "uninstalled; $sysconfdir/host-service and /fractalCloudStorage are kept: the first is yours, the second may hold users' files"
 }

@@ -17,9 +17,9 @@ section() { # [command]
   echo
   echo 'Written by `make docs` from the binary.'
   section
-  commands | while read -r command; do
-    printf '\n## %s\n' "$command"
-    section "$command"
+  commands | while read -ra command; do
+    printf '\n## %s\n' "${command[*]}"
+    section "${command[@]}"
   done
 } >"$page.new"
 mv "$page.new" "$page"

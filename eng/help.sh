@@ -7,4 +7,14 @@ help_of() { # [command]
 }
 
 # The names below "Commands:", first word of each line.
-commands() { build/host-service --help | sed -n '/^Commands:/,$p' | awk '/^  [a-z]/ { print $1 }'; }
+names_of() { # [command]
+  build/host-service "$@" --help | sed -n '/^Commands:/,$p' | awk '/^  [a-z]/ { print $1 }'
+}
+
+# Every command, each followed by those below it, as in "fleet hosts".
+commands() {
+  names_of | while read -r command; do
+    echo "$command"
+    names_of "$command" | sed "s/^/$command /"
+  done
+}

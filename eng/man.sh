@@ -28,9 +28,10 @@ echo '.RI [ command ] " " [ options ]'
 echo '.SH DESCRIPTION'
 help_of | to_roff
 echo '.SH COMMANDS'
-commands | while read -r command; do
-  echo ".SS ${command//-/\\-}"
-  help_of "$command" | to_roff
+commands | while read -ra command; do
+  name=${command[*]}
+  echo ".SS ${name//-/\\-}"
+  help_of "${command[@]}" | to_roff
 done
 echo '.SH EXIT STATUS'
 awk -F ' *[|] *' '/^\| exit code / { on = 1; next } on && !/^\|/ { exit } on && $2 ~ /^[0-9]/ { gsub(/`/, "", $3); gsub(/-/, "\\-", $3); print ".TP\n.B " $2 "\n" $3 }' README.md

@@ -1,12 +1,14 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using System.Text.Json.Serialization;
 using HostService.Gateway.Authentication;
+using HostService.Gateway.Fleet;
 using HostService.Gateway.Limits;
 using HostService.Gateway.Metrics;
 using HostService.Gateway.Operator;
 using HostService.Gateway.Ops;
 using HostService.Gateway.Tls;
 using HostService.Gateway.Wire;
+using HostService.GrainInterfaces.Fleet;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
@@ -17,17 +19,55 @@ namespace HostService.Gateway;
 /// <summary>Needs <see cref="IGrainFactory"/>, <see cref="IShutdownSignal"/> and <see cref="IHostName"/> from its host.</summary>
 public static class GatewaySetup
 {
-    /// <summary>Binds the sections Gateway, Auth and Ecs.</summary>
+    /// <summary>Of a host. Binds the sections Gateway, Auth and Ecs.</summary>
     public static IServiceCollection AddGateway(this IServiceCollection services, HostEnvironment environment)
+    {
+        services.AddCommon(environment);
+        services.AddValidatedOptions<EcsOptions>(EcsOptions.Section);
+        services.AddSingleton<HostMetrics>().AddSingleton<IRefreshedMetrics>(provider => provider.GetRequiredService<HostMetrics>());
+        services.AddSingleton<EventFeed>();
+        services.AddSingleton<OpsPage>();
+        return services;
+    }
+
+    /// <summary>Of a fleet. Binds the sections Gateway, Auth and FleetGateway.</summary>
+    public static IServiceCollection AddFleetGateway(this IServiceCollection services, HostEnvironment environment)
+    {
+        services.AddCommon(environment);
+        services.AddValidatedOptions<FleetGatewayOptions>(FleetGatewayOptions.Section);
+        services.AddSingleton<HostCertificates>();
+        services.AddSingleton<FleetMetrics>().AddSingleton<IRefreshedMetrics>(provider => provider.GetRequiredService<FleetMetrics>());
+        services.AddSignalR(signalR =>
+            {
+                // A host that is cut off is known to be away after this time, and its own relay looks for another way.
+                signalR.KeepAliveInterval = RelayProtocol.KeepAlive;
+                signalR.ClientTimeoutInterval = RelayProtocol.Silence;
+                signalR.MaximumReceiveMessageSize = RelayProtocol.LargestMessage;
+            })
+            .AddJsonProtocol(json => RelayProtocol.Configure(json.PayloadSerializerOptions));
+        return services;
+    }
+
+    /// <summary>Maps every endpoint of a fleet.</summary>
+    public static void MapFleetGateway(this IEndpointRouteBuilder routes)
+    {
+        _ = routes.ServiceProvider.GetRequiredService<Authenticator>();
+        var described = routes.MapGroup("").WithGroupName(ApiDocument.Name);
+        described.MapFleetSpinUp();
+        described.MapFleetOperator();
+        described.MapFleetMonitoring();
+        routes.MapHub<HostHub>(RelayProtocol.Path).RequireHost();
+        routes.MapOpenApi("/openapi/{documentName}.json");
+    }
+
+    private static void AddCommon(this IServiceCollection services, HostEnvironment environment)
     {
         services.AddValidatedOptions<GatewayOptions>(GatewayOptions.Section);
         services.AddSingleton<IValidateOptions<GatewayOptions>, CertificateCheck>();
         services.AddValidatedOptions<AuthOptions>(AuthOptions.Section);
-        services.AddValidatedOptions<EcsOptions>(EcsOptions.Section);
 
         services.TryAddSingleton(new RunningEnvironment(environment));
         services.AddSingleton<GrainCalls>();
-        services.AddSingleton<EventFeed>();
         services.AddSingleton<MonitoringNetworks>();
         services.AddSingleton<TrustedNetworks>().AddSingleton<GatewayQuotas>().AddSingleton<IStartupFilter, RequestLimit>();
         services.AddSingleton<IStartupFilter, HeadRequests>();
@@ -41,7 +81,6 @@ public static class GatewaySetup
         services.AddRouting();
         services.AddGatewayMetrics();
         services.AddSingleton<WireReader>();
-        services.AddSingleton<OpsPage>();
         services.AddProblemDetails();
         services.ConfigureHttpJsonOptions(json =>
         {
@@ -51,7 +90,6 @@ public static class GatewaySetup
             json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
         });
         services.AddGatewayOpenApi();
-        return services;
     }
 
     /// <summary>Maps every endpoint. The host's own operator pages need <see cref="OperatorAccess.RequireOperator"/>.</summary>

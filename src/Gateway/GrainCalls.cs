@@ -1,3 +1,5 @@
+using HostService.GrainInterfaces.Fleet;
+
 namespace HostService.Gateway;
 
 /// <summary>Calls grains, each call with a timeout. A call that fails after its timeout is only logged.</summary>
@@ -11,6 +13,13 @@ internal sealed partial class GrainCalls(
     /// <param name="mandelboxId">A valid id: the caller has checked it.</param>
     public IMandelboxGrain Mandelbox(string mandelboxId) => grains.GetGrain<IMandelboxGrain>(mandelboxId);
 
+    public IFleetGrain Fleet => grains.GetGrain<IFleetGrain>(FleetKeys.Fleet);
+
+    public IFleetHostGrain FleetHost(string name) => grains.GetGrain<IFleetHostGrain>(name);
+
+    /// <param name="mandelboxId">A valid id: the caller has checked it.</param>
+    public IFleetMandelboxGrain FleetMandelbox(string mandelboxId) => grains.GetGrain<IFleetMandelboxGrain>(mandelboxId);
+
     /// <param name="mandelboxId">A valid id: the caller has checked it.</param>
     public IMandelboxLogGrain Logs(string mandelboxId) => grains.GetGrain<IMandelboxLogGrain>(mandelboxId);
 
@@ -20,7 +29,16 @@ internal sealed partial class GrainCalls(
     /// <summary>For calls that start, change or stop a container.</summary>
     public Task<T> WithMandelboxTimeout<T>(Task<T> call) => WithTimeout(call, options.Value.MandelboxTimeout);
 
+    /// <inheritdoc cref="WithTimeout{T}(Task{T})"/>
+    public async Task WithTimeout(Task call) => await WithTimeout(Finished(call));
+
     public Task<T> WithProbeTimeout<T>(Task<T> call) => WithTimeout(call, options.Value.ProbeTimeout);
+
+    private static async Task<bool> Finished(Task call)
+    {
+        await call;
+        return true;
+    }
 
     private async Task<T> WithTimeout<T>(Task<T> call, TimeSpan timeout)
     {

@@ -1,6 +1,6 @@
 namespace HostService.Infrastructure;
 
-/// <summary>Files of <c>deploy</c> that this assembly contains.</summary>
+/// <summary>Files that this assembly contains.</summary>
 internal static class EmbeddedFile
 {
     public static string Read(string name)

@@ -30,7 +30,6 @@ public static class GatewayMetrics
 
     internal static void AddGatewayMetrics(this IServiceCollection services)
     {
-        services.AddSingleton<HostMetrics>();
         services.AddOpenTelemetry().WithMetrics(metrics => metrics
             .AddMeter("HostService*", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime")
             .AddPrometheusExporter(prometheus =>
@@ -50,9 +49,9 @@ public static class GatewayMetrics
     internal static RouteHandlerBuilder MapMetrics(this IEndpointRouteBuilder routes)
     {
         var scrape = routes.CreateApplicationBuilder().UseOpenTelemetryPrometheusScrapingEndpoint(_ => true).Build();
-        return routes.MapGet("/metrics", async (HttpContext context, HostMetrics host) =>
+        return routes.MapGet("/metrics", async (HttpContext context, IRefreshedMetrics refreshed) =>
         {
-            await host.RefreshAsync();
+            await refreshed.RefreshAsync();
             await scrape(context);
         });
     }

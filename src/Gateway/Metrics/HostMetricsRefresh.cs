@@ -3,7 +3,7 @@ using Microsoft.Extensions.Hosting;
 namespace HostService.Gateway.Metrics;
 
 /// <summary>Refreshes <see cref="HostMetrics"/> twice in each of OpenTelemetry's export periods of a minute.</summary>
-internal sealed class HostMetricsRefresh(HostMetrics metrics, TimeProvider timeProvider) : BackgroundService
+internal sealed class HostMetricsRefresh(IRefreshedMetrics metrics, TimeProvider timeProvider) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
 

@@ -4,13 +4,6 @@ using Microsoft.AspNetCore.Routing;
 
 namespace HostService.Gateway.Operator;
 
-/// <summary>A mandelbox's life, while it lives and after it.</summary>
-/// <param name="Mandelbox">As it is, or was at the end.</param>
-/// <param name="Steps">Of its spin-up and its end so far.</param>
-/// <param name="Events">As far as they are kept, the oldest first.</param>
-public sealed record MandelboxDiagnostics(
-    MandelboxDescription Mandelbox, IReadOnlyList<TimelineStep> Steps, IReadOnlyList<HostEvent> Events);
-
 /// <summary><c>/v1/mandelboxes/{id}/timeline</c> and <c>/logs</c>: what happened to one mandelbox, and what it has written.</summary>
 internal static class DiagnosticsEndpoints
 {
@@ -28,8 +21,7 @@ internal static class DiagnosticsEndpoints
             }
 
             var events = await grains.WithTimeout(grains.Host.ListEvents(HostEvents.Kept, id));
-            return Results.Ok(new MandelboxDiagnostics(
-                found.Mandelbox, found.Steps, OfLastLife(events, hasGone: found.Mandelbox.State == MandelboxState.Gone)));
+            return Results.Ok(MandelboxDiagnostics.Of(found, events));
         })
         .WithName("timeline")
         .WithSummary("A mandelbox, or the last one of this id that has gone, with the steps of its spin-up and its end, and its events.")
@@ -71,13 +63,6 @@ internal static class DiagnosticsEndpoints
 
     /// <summary>Whether there may be one in the history: also the host's own.</summary>
     internal static bool IsKnown(string id) => MandelboxIds.IsOurs(id) || id == MandelboxIds.WarmUp;
-
-    /// <summary>Without those of earlier mandelboxes that had the same id.</summary>
-    private static IReadOnlyList<HostEvent> OfLastLife(IReadOnlyList<HostEvent> events, bool hasGone)
-    {
-        var ends = events.Index().Where(e => e.Item.State == MandelboxState.Gone).Select(e => e.Index).ToList();
-        return ends.SkipLast(hasGone ? 1 : 0).ToList() is [.., var last] ? [.. events.Skip(last + 1)] : events;
-    }
 
     /// <summary>One that lives, or else the last of this id that has gone.</summary>
     private static async Task<MandelboxTimeline?> FindAsync(string id, GrainCalls grains) =>

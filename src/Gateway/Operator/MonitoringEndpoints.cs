@@ -8,27 +8,28 @@ namespace HostService.Gateway.Operator;
 /// <summary><c>/healthz</c>, <c>/readyz</c> and <c>/metrics</c>, for probes and for Prometheus.</summary>
 internal static partial class MonitoringEndpoints
 {
-    private sealed record Liveness(string Status);
-
     public static void MapMonitoring(this IEndpointRouteBuilder routes)
     {
         var group = routes.MapGroup("").WithTags("Monitoring").RequireMonitor();
 
-        // Local and cheap: says that this process answers, and nothing more.
-        group.MapGet("/healthz", () => Results.Ok(new Liveness("alive")))
-            .WithName("healthz").WithSummary("Whether the service is alive.")
-            .Produces<Liveness>().DocumentProblems();
+        group.MapLiveness();
 
         group.MapGet("/readyz", ReadyAsync)
             .WithName("readyz").WithSummary("Whether work can be taken: registered, engine reachable, not draining.")
-            .Produces<Liveness>().DocumentProblems();
+            .Produces<Liveness>().DocumentMonitoringProblems();
 
         group.MapMetrics()
             .WithName("metrics").WithSummary("Figures in Prometheus' text format.")
-            .Produces<string>(StatusCodes.Status200OK, "text/plain").DocumentProblems();
+            .Produces<string>(StatusCodes.Status200OK, "text/plain").DocumentMonitoringProblems();
     }
 
-    private static void DocumentProblems(this RouteHandlerBuilder builder) => builder
+    /// <summary>Local and cheap: says that this process answers, and nothing more.</summary>
+    internal static void MapLiveness(this IEndpointRouteBuilder routes) => routes
+        .MapGet("/healthz", () => Results.Ok(new Liveness("alive")))
+        .WithName("healthz").WithSummary("Whether the service is alive.")
+        .Produces<Liveness>().DocumentMonitoringProblems();
+
+    internal static void DocumentMonitoringProblems(this RouteHandlerBuilder builder) => builder
         .ProducesProblem(StatusCodes.Status401Unauthorized)
         .ProducesProblem(StatusCodes.Status403Forbidden)
         .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
@@ -51,3 +52,6 @@ internal static partial class MonitoringEndpoints
     [LoggerMessage(LogLevel.Warning, "Not ready: the host's grain does not answer")]
     private static partial void LogUnanswered(ILogger logger, Exception exception);
 }
+
+/// <summary>The answer to a probe that succeeds.</summary>
+internal sealed record Liveness(string Status);

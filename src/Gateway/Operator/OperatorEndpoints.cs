@@ -1,4 +1,5 @@
 using System.Globalization;
+using HostService.GrainInterfaces.Fleet;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -128,14 +129,14 @@ internal static partial class OperatorEndpoints
         (await grains.WithTimeout(grains.Host.ListMandelboxes())).OrderBy(m => m.CreatedAt).ThenBy(
             m => m.MandelboxId, StringComparer.Ordinal);
 
-    private static void MapOtherMethods(this IEndpointRouteBuilder routes, string path, string allow) =>
+    internal static void MapOtherMethods(this IEndpointRouteBuilder routes, string path, string allow) =>
         routes.Map(path, (HttpContext context) =>
         {
             context.Response.Headers.Allow = allow;
             return Results.Problem($"This path knows {allow}.", statusCode: StatusCodes.Status405MethodNotAllowed);
         }).ExcludeFromDescription();
 
-    private static void DocumentProblems(this RouteHandlerBuilder builder, params ReadOnlySpan<int> statuses)
+    internal static void DocumentProblems(this RouteHandlerBuilder builder, params ReadOnlySpan<int> statuses)
     {
         foreach (var status in statuses)
         {
@@ -150,7 +151,7 @@ internal static partial class OperatorEndpoints
     }
 
     /// <summary>The boundary: a grain that fails or does not answer becomes problem details, its cause a line in the log.</summary>
-    private static async ValueTask<object?> AnswerFailuresAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    internal static async ValueTask<object?> AnswerFailuresAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
         try
@@ -160,6 +161,10 @@ internal static partial class OperatorEndpoints
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
             return Results.StatusCode(StatusCodes.Status499ClientClosedRequest);
+        }
+        catch (HostAwayException exception)
+        {
+            return Results.Problem($"{exception.Message}.", statusCode: StatusCodes.Status503ServiceUnavailable);
         }
         catch (TimeoutException exception)
         {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using HostService.Gateway.Fleet;
 using HostService.Gateway.Limits;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -67,7 +68,15 @@ public static class GatewayTls
         private SslStreamCertificateContext? _context;
         private KeptCertificate? _kept;
 
-        public SslServerAuthenticationOptions Handshake => new() { ServerCertificateContext = _context };
+        public SslServerAuthenticationOptions Handshake
+        {
+            get
+            {
+                var options = new SslServerAuthenticationOptions { ServerCertificateContext = _context };
+                services.GetService<HostCertificates>()?.AskFor(options);
+                return options;
+            }
+        }
 
         public Task StartAsync(CancellationToken cancellationToken)
         {

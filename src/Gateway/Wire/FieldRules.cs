@@ -69,5 +69,9 @@ internal static class FieldRules
     public static string? OneLine(string? value, string field) =>
         value is not null && value.Any(char.IsControl) ? $"{field} must not hold control characters" : null;
 
+    /// <summary>For a wish of a host, which need not be known.</summary>
+    public static string? OptionalText(string? value, string field) =>
+        value is { Length: > 100 } ? $"{field} must be at most 100 characters" : OneLine(value, field);
+
     private static string Missing(string field) => $"{field} is missing";
 }

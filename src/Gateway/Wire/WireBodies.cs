@@ -21,7 +21,7 @@ internal sealed class DrainBody : BackendBody
 }
 
 /// <summary>A user's call: brings a mandelbox up.</summary>
-internal sealed class SpinUpBody
+internal class SpinUpBody
 {
     [JsonPropertyName("app_name"), Required]
     [Description("For example browsers/chrome. In a local environment :tag may follow; the whole is then the image.")]

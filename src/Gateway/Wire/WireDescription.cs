@@ -23,6 +23,6 @@ internal static class WireDescription
             },
         };
         operation.Security = [ApiDocument.Needs(
-            typeof(TBody) == typeof(SpinUpBody) ? ApiDocument.UserInBody : ApiDocument.BackendInBody, document)];
+            typeof(TBody).IsAssignableTo(typeof(SpinUpBody)) ? ApiDocument.UserInBody : ApiDocument.BackendInBody, document)];
     }
 }

@@ -41,7 +41,14 @@ internal sealed class WireResult(int status, string contentType, byte[] body, Ti
     /// <summary>A value as a JSON text within the result.</summary>
     public static WireResult ResultText<T>(T value) => Result(JsonSerializer.Serialize(value, Plain));
 
-    private static WireResult Answer<T>(T answer) =>
+    /// <summary>Refused for now: the same request may succeed later.</summary>
+    public static WireResult TryAgain(string reason) => new(
+        StatusCodes.Status503ServiceUnavailable,
+        Json,
+        JsonSerializer.SerializeToUtf8Bytes(new WireRefusal("", reason), Plain),
+        RequestLimit.RetryAfter);
+
+    public static WireResult Answer<T>(T answer) =>
         new(StatusCodes.Status200OK, Json, JsonSerializer.SerializeToUtf8Bytes(answer, Plain));
 
     public async Task ExecuteAsync(HttpContext httpContext)

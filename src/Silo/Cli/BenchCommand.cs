@@ -5,7 +5,6 @@ using System.Net;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
-using HostService.Gateway.Operator;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;

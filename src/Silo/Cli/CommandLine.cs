@@ -86,6 +86,8 @@ public static partial class CommandLine
         root.Subcommands.Add(LastWordsCommand.Create());
         root.Subcommands.Add(GpusCommand.Create());
         root.Subcommands.Add(GatewayCommand.Create());
+        root.Subcommands.Add(RelayCommand.Create());
+        root.Subcommands.Add(FleetCommand.Create());
         root.Subcommands.Add(CompletionCommand.Create());
         root.Subcommands.Add(VersionCommand.Create());
         return root;

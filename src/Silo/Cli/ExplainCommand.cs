@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using HostService.Gateway.Operator;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
@@ -35,7 +34,8 @@ internal static class ExplainCommand
             }
             else
             {
-                Print(diagnostics, sentence, log, now);
+                Print(diagnostics, sentence, hasEvents: log is not null, now);
+                PrintLog(diagnostics, log);
             }
 
             return ExitCodes.Ended;
@@ -75,7 +75,8 @@ internal static class ExplainCommand
         }
     }
 
-    private static void Print(MandelboxDiagnostics diagnostics, string sentence, string? log, DateTimeOffset now)
+    /// <summary>All but what it has written.</summary>
+    public static void Print(MandelboxDiagnostics diagnostics, string sentence, bool hasEvents, DateTimeOffset now)
     {
         Screen.Write(sentence);
         foreach (var warning in diagnostics.Mandelbox.Warnings)
@@ -94,14 +95,21 @@ internal static class ExplainCommand
         Console.WriteLine();
         Screen.Write(MandelboxTables.Steps(new MandelboxTimeline(diagnostics.Mandelbox, diagnostics.Steps)));
         Console.WriteLine();
+        if (hasEvents)
+        {
+            Screen.Write(MandelboxTables.Events(diagnostics.Events, now, ofOne: true));
+            Console.WriteLine();
+        }
+    }
+
+    private static void PrintLog(MandelboxDiagnostics diagnostics, string? log)
+    {
         if (log is null)
         {
             Console.WriteLine("The service does not run. Its log has the rest; what the mandelbox wrote is in temp/logs below Host:Root.");
             return;
         }
 
-        Screen.Write(MandelboxTables.Events(diagnostics.Events, now, ofOne: true));
-        Console.WriteLine();
         Console.WriteLine(log.Length > 0 ? "The last lines that it has written:"
             : diagnostics.Mandelbox.State == MandelboxState.Gone ? "Nothing is left of what it may have written."
             : "It has written nothing.");

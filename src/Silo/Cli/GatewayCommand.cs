@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using HostService.Gateway;
 using HostService.Gateway.Tls;
-using HostService.Infrastructure.Linux;
 using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
 using HostService.Silo.Reporting;
@@ -12,12 +11,6 @@ namespace HostService.Silo.Cli;
 /// <summary><c>host-service gateway</c>: the gateway alone, as a client of a silo in another process.</summary>
 internal static partial class GatewayCommand
 {
-    /// <summary>How long the silo may take before a line says so, and the pause between tries.</summary>
-    private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
-
-    private const string NoClients = "Orleans:ExternalClients is false, so 'host-service run' takes no clients from other processes; "
-        + "set it to true for both commands.";
-
     public static Command Create()
     {
         var command = new Command(
@@ -46,13 +39,10 @@ internal static partial class GatewayCommand
         builder.AddTelemetry();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<IHostLifetime, NoConsoleLifetime>();
-        builder.Services.AddValidatedOptions<OrleansOptions>("Orleans").Validate(o => o.ExternalClients, NoClients);
-        builder.Services.AddValidatedOptions<HostOptions>(HostOptions.Section);
-        builder.Services.AddSingleton<IHostName, ConfiguredHostName>();
         builder.Services.AddSingleton<IShutdownSignal, RemoteShutdown>();
         try
         {
-            builder.UseOrleansClient(client => client.UseLocalhostClustering(orleans.GatewayPort).UseConnectionRetryFilter(AgainAsync));
+            builder.AddLocalSilo();
             builder.AddServiceGateway(environment);
             StartRefusedException.ThrowIfAny(ServiceConfiguration.Validate(configuration, builder.Services));
             if (ServiceConfiguration.EnvironmentWarning(configuration) is { } warning)
@@ -62,7 +52,9 @@ internal static partial class GatewayCommand
 
             await using var app = builder.Build();
             app.MapGateway();
-            if (await StartAsync(app, orleans, cancellationToken) is { } why)
+            Task ExplainAsync(Task start) =>
+                ListenErrors.ExplainAsync(start, app.Services.GetRequiredService<IOptions<GatewayOptions>>().Value);
+            if (await LocalSilo.StartAsync(app, orleans, ExplainAsync, cancellationToken) is { } why)
             {
                 await Console.Error.WriteLineAsync($"host-service: {why}");
                 return ExitCodes.Failed;
@@ -83,46 +75,6 @@ internal static partial class GatewayCommand
         {
             throw new StartRefusedException(ExitCodes.Usage, exception.Message, exception);
         }
-    }
-
-    /// <summary>Null when it is ready, else why not.</summary>
-    private static async Task<string?> StartAsync(WebApplication app, OrleansOptions orleans, CancellationToken cancellationToken)
-    {
-        using var late = new CancellationTokenSource(orleans.WaitForSilo);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
-        var start = app.StartAsync(either.Token);
-        if (await Task.WhenAny(start, Task.Delay(RetryPause, CancellationToken.None)) != start)
-        {
-            await Console.Error.WriteLineAsync(
-                $"host-service: waiting for the silo on port {orleans.GatewayPort}, for {orleans.WaitForSilo.TotalSeconds:0.#} s at most");
-        }
-
-        try
-        {
-            await ListenErrors.ExplainAsync(start, app.Services.GetRequiredService<IOptions<GatewayOptions>>().Value);
-            return null;
-        }
-        catch (Exception exception)
-            when (exception is OrleansException || (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested))
-        {
-            return $"no silo answered on port {orleans.GatewayPort} of this machine within {orleans.WaitForSilo.TotalSeconds:0.#} s: "
-                + "is 'host-service run' up, with Orleans:ExternalClients=true and the same Orleans:GatewayPort?";
-        }
-    }
-
-    /// <summary>Tries again until the start is cancelled.</summary>
-    private static async Task<bool> AgainAsync(Exception exception, CancellationToken cancellationToken)
-    {
-        await Task.Delay(RetryPause, cancellationToken);
-        return true;
-    }
-
-    /// <summary>The name of the host whose silo this gateway is a client of.</summary>
-    private sealed class ConfiguredHostName(IOptions<HostOptions> host) : IHostName
-    {
-        public string InstanceName { get; } = host.Value.LocalName;
-
-        public IReadOnlyList<string> Addresses => [.. MachineAddresses.Read().Select(address => address.ToString())];
     }
 
     /// <summary>Asks the silo's process to shut down, through the host's grain.</summary>

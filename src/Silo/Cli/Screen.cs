@@ -23,6 +23,19 @@ internal static class Screen
         }
     }
 
+    /// <param name="whenEmpty">Instead of a table without rows.</param>
+    public static void Write(TextTable table, string whenEmpty)
+    {
+        if (table.Count == 0)
+        {
+            Write(whenEmpty);
+        }
+        else
+        {
+            Write(table);
+        }
+    }
+
     /// <summary>How far a long work is, in one line that the next call writes over; only where a person sees it.</summary>
     public static void Progress(string text)
     {

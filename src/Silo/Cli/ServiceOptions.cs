@@ -8,7 +8,8 @@ using HostService.Silo.Hosting;
 namespace HostService.Silo.Cli;
 
 /// <summary>The options of every command that talks to a running service.</summary>
-internal sealed class ServiceOptions
+/// <param name="defaultPort">Of the service on this machine, where <c>Gateway:Port</c> is not set; null for a host's.</param>
+internal sealed class ServiceOptions(int? defaultPort = null)
 {
     public Option<Uri?> Address { get; } = new("--address")
     {
@@ -71,7 +72,7 @@ internal sealed class ServiceOptions
     public ServiceClient Client(ParseResult parsed)
     {
         var configuration = ServiceConfigurationReader.Read(parsed.UnmatchedTokens);
-        var address = parsed.GetValue(Address) ?? AddressOf(configuration.ReadValid<GatewayOptions>(GatewayOptions.Section));
+        var address = parsed.GetValue(Address) ?? AddressOf(ReadGateway(configuration));
         // The service's own certificate is self-signed and new at each start.
         var acceptAnyCertificate = parsed.GetValue(Insecure) || address.IsLoopback;
         return new ServiceClient(address, parsed.GetValue(Token), parsed.GetValue(CaCert), acceptAnyCertificate);
@@ -97,6 +98,13 @@ internal sealed class ServiceOptions
         {
             return [];
         }
+    }
+
+    private GatewayOptions ReadGateway(IConfigurationRoot configuration)
+    {
+        var gateway = configuration.ReadValid<GatewayOptions>(GatewayOptions.Section);
+        gateway.Port = configuration["Gateway:Port"] is null && defaultPort is { } port ? port : gateway.Port;
+        return gateway;
     }
 
     private static Uri AddressOf(GatewayOptions gateway)

@@ -12,52 +12,23 @@ internal static class SpinUpCommand
     public static Command Create()
     {
         var command = new Command("spin-up", "Spin a mandelbox up on a running service.");
-        var app = App();
-        var id = new Option<string>("--id")
-        {
-            Description = "The mandelbox's id; made up when not given.",
-            DefaultValueFactory = _ => $"cli-{RandomNumberGenerator.GetHexString(8, lowercase: true)}",
-        };
-        var session = new Option<ulong>("--session") { Description = "The session's number.", DefaultValueFactory = _ => 1 };
-        var dpi = new Option<int?>("--dpi") { Description = "Dots per inch, 1 to 1000." };
-        var configToken = new Option<string?>("--config-token")
-        {
-            Description = "What the user's settings are encrypted with, at least 10 characters; made up when not given. "
-                + "Better given as HOST_SERVICE_CONFIG_TOKEN.",
-            DefaultValueFactory = _ => Environment.GetEnvironmentVariable("HOST_SERVICE_CONFIG_TOKEN"),
-        };
-        var userToken = UserToken();
-        foreach (var option in new Option[] { app, id, session, dpi, configToken, userToken })
-        {
-            command.Options.Add(option);
-        }
-
+        var spinUp = new SpinUpOptions().AddTo(command);
         var service = new ServiceOptions().AddTo(command);
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
-            var body = Body(
-                parsed.GetValue(app)!,
-                parsed.GetValue(id)!,
-                parsed.GetValue(session),
-                parsed.GetValue(configToken),
-                parsed.GetValue(userToken));
-            if (parsed.GetValue(dpi) is { } dots)
-            {
-                body["dpi"] = dots;
-            }
-
+            var (id, body) = spinUp.Request(parsed);
             using var client = service.Client(parsed);
             var (status, text) = await client.SendAsync(HttpMethod.Put, "/spin_up_mandelbox", body, cancellationToken);
             if (status != HttpStatusCode.OK)
             {
-                await Console.Error.WriteLineAsync($"host-service: {parsed.GetValue(id)} was not spun up ({(int)status}): {Reason(text)}");
+                await Console.Error.WriteLineAsync($"host-service: {id} was not spun up ({(int)status}): {Reason(text)}");
                 return ExitCodes.Failed;
             }
 
             var result = JsonNode.Parse(text)!["result"]!;
             Console.WriteLine(parsed.GetValue(service.Json)
-                ? new JsonObject { ["mandelbox_id"] = parsed.GetValue(id), ["result"] = result.DeepClone() }.ToJsonString()
-                : $"{parsed.GetValue(id)} is up: 32262/tcp on {result["port_32262"]}, 32263/udp on {result["port_32263"]}, "
+                ? new JsonObject { ["mandelbox_id"] = id, ["result"] = result.DeepClone() }.ToJsonString()
+                : $"{id} is up: 32262/tcp on {result["port_32262"]}, 32263/udp on {result["port_32263"]}, "
                     + $"32273/tcp on {result["port_32273"]}, AES key {result["aes_key"]}");
             return ExitCodes.Ended;
         }));

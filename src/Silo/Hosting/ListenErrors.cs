@@ -8,12 +8,13 @@ internal static class ListenErrors
     public static Task ExplainAsync(Task listening, Gateway.GatewayOptions options) =>
         ExplainAsync(listening, $"Gateway:Port is {options.Port}", $"Gateway:Address is {options.Address}");
 
-    /// <summary>The silo's, which listens on loopback.</summary>
-    public static Task ExplainAsync(Task listening, OrleansOptions options)
+    /// <summary>A silo's.</summary>
+    /// <param name="address">Which setting names its address.</param>
+    public static Task ExplainAsync(Task listening, OrleansOptions options, string address = "Orleans listens on 127.0.0.1")
     {
         var ports = $"Orleans:SiloPort is {options.SiloPort}"
             + (options.ExternalClients ? $" and Orleans:GatewayPort {options.GatewayPort}" : "");
-        return ExplainAsync(listening, ports, "Orleans listens on 127.0.0.1");
+        return ExplainAsync(listening, ports, address);
     }
 
     private static async Task ExplainAsync(Task listening, string port, string address)

@@ -18,6 +18,7 @@ using HostService.Infrastructure.Storage.CloudStorage;
 using HostService.Infrastructure.Storage.UserConfigs;
 using HostService.Silo.Background;
 using HostService.Silo.Doctor;
+using HostService.Silo.Fleet;
 using HostService.Silo.Lifecycle;
 using HostService.Silo.Reporting;
 using HostService.Silo.Startup;
@@ -120,6 +121,7 @@ public static class ServiceHost
             // Listens on loopback only; a gateway port of 0 is not opened.
             silo.UseLocalhostClustering(orleans.SiloPort, orleans.ExternalClients ? orleans.GatewayPort : 0);
 
+            silo.UseHostGrains();
             silo.UseSteadyClock();
             silo.Configure<GrainCollectionOptions>(o =>
             {

@@ -16,15 +16,23 @@ public sealed class ExclusiveUse(
     public void ClaimDirectoriesAndPorts()
     {
         var directories = host.Value;
-        List<(string Key, string Value, string Name)> all =
+        Claim(
         [
             Directory("Host:Root", directories.Root),
             Directory("Host:PrivateRoot", directories.PrivateRoot),
             Directory("Host:CloudStorageRoot", directories.CloudStorageRoot),
+            .. Ports(),
+        ]);
+    }
 
-            // Orleans binds its ports so that a second process can bind them, too; each would get some of the other's connections.
-            Port("Orleans:SiloPort", orleans.Value.SiloPort),
-        ];
+    /// <summary>For a process that has no mandelboxes.</summary>
+    /// <exception cref="StartRefusedException">A running service uses one of the ports.</exception>
+    public void ClaimPorts() => Claim(Ports());
+
+    private List<(string Key, string Value, string Name)> Ports()
+    {
+        // Orleans binds its ports so that a second process can bind them, too; each would get some of the other's connections.
+        List<(string Key, string Value, string Name)> all = [Port("Orleans:SiloPort", orleans.Value.SiloPort)];
         if (orleans.Value.ExternalClients)
         {
             all.Add(Port("Orleans:GatewayPort", orleans.Value.GatewayPort));
@@ -35,7 +43,7 @@ public sealed class ExclusiveUse(
             all.Add(Port("Gateway:Port", gateway.Value.Port));
         }
 
-        Claim(all);
+        return all;
     }
 
     /// <exception cref="StartRefusedException">A running service of this name uses this engine.</exception>

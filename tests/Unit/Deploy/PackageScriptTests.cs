@@ -59,7 +59,13 @@ public sealed class PackageScriptTests : IDisposable
 
         Assert.Equal((0, ""), _script.Run("deb/postinst", "configure", "1.0.0"));
         Assert.Equal([Restart], Calls("systemd-run"));
-        Assert.Equal(["systemctl daemon-reload", "systemctl is-active --quiet host-service.service"], Calls("systemctl"));
+        Assert.Equal(
+            [
+                "systemctl daemon-reload",
+                "systemctl try-restart host-service-relay.service host-service-fleet.service",
+                "systemctl is-active --quiet host-service.service",
+            ],
+            Calls("systemctl"));
         Assert.Equal("usr/libexec/host-service/host-service", File.ReadAllText(Running));
     }
 
@@ -188,7 +194,9 @@ public sealed class PackageScriptTests : IDisposable
         ServiceIs(active: true, "0 mandelboxes, 4 of 4 slots free");
 
         Assert.Equal((0, ""), _script.Run("deb/prerm", "remove"));
-        Assert.Contains("systemctl stop host-service.service host-service-firewall.service", _script.Calls);
+        Assert.Contains(
+            "systemctl stop host-service-relay.service host-service-fleet.service host-service.service host-service-firewall.service",
+            _script.Calls);
         Assert.Contains($"apparmor_parser -R {InRoot("etc/apparmor.d/mandelbox-apparmor-profile")}", _script.Calls);
         Assert.False(File.Exists(Running));
         Assert.False(File.Exists(InRoot("usr/bin/host-service.old")));
@@ -221,7 +229,7 @@ public sealed class PackageScriptTests : IDisposable
 
         Assert.Equal((0, ""), _script.Run("deb/postrm", "purge"));
         Assert.False(Directory.Exists(InRoot("etc/host-service")));
-        Assert.Contains("deb-systemd-helper purge host-service.service host-service-firewall.service", _script.Calls);
+        Assert.Contains("deb-systemd-helper purge host-service.service host-service-firewall.service host-service-relay.service host-service-fleet.service", _script.Calls);
         Assert.True(File.Exists(InRoot("fractalCloudStorage/.cache/file")));
     }
 

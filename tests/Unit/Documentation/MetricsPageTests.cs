@@ -3,6 +3,7 @@ using System.Reflection;
 using HostService.Gateway.Metrics;
 using HostService.Grains.Host;
 using HostService.Infrastructure;
+using HostService.Silo.Fleet;
 using HostService.Silo.Hosting;
 using HostService.Silo.Lifecycle;
 using HostService.Tests.Support;
@@ -48,25 +49,29 @@ public sealed class MetricsPageTests
         return Published(instrument => meters.Contains(instrument.Meter));
     }
 
-    /// <summary>Of the whole service, which is built and not run: whatever takes a factory of meters makes its instruments then.</summary>
+    /// <summary>Of the whole service and of a fleet, which are built and not run: whatever takes a factory of meters makes its instruments then.</summary>
     private static async Task<IReadOnlyList<Instrument>> OfAServiceAsync()
     {
         var configuration = new ConfigurationBuilder()
             .AddInMemoryCollection([new("APP_ENV", "LOCALDEV"), new("Host:ManageSystem", "false"), new("Logging:LogLevel:Default", "None")])
             .Build();
         await using var service = ServiceHost.Build(configuration, new ShutdownSignal(TimeProvider.System));
-        var factory = service.Services.GetRequiredService<IMeterFactory>();
+        await using var fleet = FleetRun.Build(configuration);
+        IServiceProvider[] services = [service.Services, fleet.Services];
+        var factories = services.Select(s => s.GetRequiredService<IMeterFactory>()).ToList();
         var makers = Assemblies.SelectMany(assembly => assembly.GetTypes()).Where(type => type.GetConstructors(
             BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).Any(TakesMeters));
         foreach (var maker in makers)
         {
+            // What both processes have, the first one makes.
             Assert.NotNull(maker.IsAssignableTo(typeof(ILoggerProvider))
                 ? service.Services.GetServices<ILoggerProvider>().Single(maker.IsInstanceOfType)
-                : service.Services.GetService(maker));
+                : services.Select(s => s.GetService(maker)).FirstOrDefault(made => made is not null));
         }
 
-        return Published(instrument =>
-            ReferenceEquals(instrument.Meter.Scope, factory) && instrument.Name.StartsWith("host_service.", StringComparison.Ordinal));
+        return Published(instrument => factories.Exists(factory => ReferenceEquals(instrument.Meter.Scope, factory))
+                && instrument.Name.StartsWith("host_service.", StringComparison.Ordinal))
+            .DistinctBy(instrument => instrument.Name).ToList();
     }
 
     private static List<Instrument> Published(Func<Instrument, bool> isWanted)

@@ -45,7 +45,7 @@ public sealed class SettingKeysTests
     [InlineData("Logging:Console:FormatterName")]
     [InlineData("Kestrel:Limits:MaxConcurrentConnections")]
     [InlineData("AllowedHosts")]
-    [InlineData("Fleet:Anything")]
+    [InlineData("Parcels:Anything")]
     [InlineData("Service:Name")]
     [InlineData("APP_ENV")]
     [InlineData("DATABASE_URL")]

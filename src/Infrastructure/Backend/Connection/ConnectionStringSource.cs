@@ -25,16 +25,16 @@ internal sealed partial class ConnectionStringSource(
 
         if (options.ConnectionString.Length > 0)
         {
-            return Read(options.ConnectionString, ConnectionStringName);
+            return Read(options.ConnectionString, ConnectionStringName, IsUrl(options));
         }
 
         if (options.Url.Length > 0)
         {
-            return Read(options.Url, UrlName);
+            return Read(options.Url, UrlName, isUrl: true);
         }
 
         var url = await configVars.ReadAsync(options.Heroku, UrlName, cancellationToken);
-        return Read(url, $"{UrlName} of the Heroku app {options.Heroku.App}");
+        return Read(url, $"{UrlName} of the Heroku app {options.Heroku.App}", isUrl: true);
     }
 
     /// <summary>What is wrong with the settings as far as it shows without a request to Heroku; null when nothing is.</summary>
@@ -42,12 +42,12 @@ internal sealed partial class ConnectionStringSource(
     {
         if (options.ConnectionString.Length > 0)
         {
-            return TryRead(options.ConnectionString, ConnectionStringName, out _, out _);
+            return TryRead(options.ConnectionString, ConnectionStringName, IsUrl(options), out _, out _);
         }
 
         if (options.Url.Length > 0)
         {
-            return TryRead(options.Url, UrlName, out _, out _);
+            return TryRead(options.Url, UrlName, isUrl: true, out _, out _);
         }
 
         return (options.Heroku.ApiKey.Length > 0, options.Heroku.App.Length > 0) switch
@@ -59,9 +59,16 @@ internal sealed partial class ConnectionStringSource(
         };
     }
 
-    private NpgsqlConnectionStringBuilder Read(string value, string name)
+    /// <summary>Also for another setting than this class's own, in either form.</summary>
+    /// <exception cref="BackendDatabaseException">It cannot be read; the message does not repeat it.</exception>
+    internal static NpgsqlConnectionStringBuilder Read(string value, string name) =>
+        TryRead(value, name, PostgresUrl.LooksLikeOne(value), out var result, out _) is { } fault
+            ? throw new BackendDatabaseException(fault)
+            : result!;
+
+    private NpgsqlConnectionStringBuilder Read(string value, string name, bool isUrl)
     {
-        if (TryRead(value, name, out var result, out var unused) is { } fault)
+        if (TryRead(value, name, isUrl, out var result, out var unused) is { } fault)
         {
             throw new BackendDatabaseException(fault);
         }
@@ -74,10 +81,12 @@ internal sealed partial class ConnectionStringSource(
         return result!;
     }
 
+    private static bool IsUrl(DatabaseOptions options) => PostgresUrl.LooksLikeOne(options.ConnectionString);
+
     private static string? TryRead(
-        string value, string name, out NpgsqlConnectionStringBuilder? result, out IReadOnlyList<string> unused)
+        string value, string name, bool isUrl, out NpgsqlConnectionStringBuilder? result, out IReadOnlyList<string> unused)
     {
-        if (PostgresUrl.LooksLikeOne(value) || name != ConnectionStringName)
+        if (isUrl)
         {
             return PostgresUrl.TryParse(value, out result, out unused) is { } fault ? $"{name} {fault}" : null;
         }

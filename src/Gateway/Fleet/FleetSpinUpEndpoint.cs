@@ -1,0 +1,61 @@
+using HostService.Gateway.Wire;
+using HostService.GrainInterfaces.Fleet;
+using Microsoft.AspNetCore.Routing;
+
+namespace HostService.Gateway.Fleet;
+
+internal static partial class FleetSpinUpEndpoint
+{
+    public const string Path = "/v1/fleet/mandelboxes";
+
+    public static void MapFleetSpinUp(this IEndpointRouteBuilder routes) => routes.MapWire<FleetSpinUpBody, FleetSpinUpResult>(
+        "POST", Path, "Brings a mandelbox up for a user, on a host that suits. Repeated, it goes to the same host.", SpinUpAsync);
+
+    private static async Task<WireResult> SpinUpAsync(
+        WireRequest<FleetSpinUpBody> request, GrainCalls grains, RunningEnvironment environment, IServiceProvider services)
+    {
+        var body = request.Body;
+        var fault = SpinUpEndpoint.FaultOf(body, environment.Value) ?? FieldRules.First(
+            FieldRules.OptionalText(body.Region, "region"),
+            FieldRules.OptionalText(body.Gpu, "gpu"),
+            body.Host is null or "" || Names.IsHostName(body.Host) ? null : "host must be the name of a host",
+            body.Order is null or "spread" or "pack" ? null : "order must be spread or pack");
+        if (fault is not null)
+        {
+            return WireResult.Refused(fault);
+        }
+
+        var wishes = new PlacementWishes(
+            NullIfEmpty(body.Region),
+            NullIfEmpty(body.Gpu),
+            NullIfEmpty(body.Host),
+            body.Order switch { "spread" => PlacementOrder.Spread, "pack" => PlacementOrder.Pack, _ => null });
+        var mandelbox = grains.FleetMandelbox(body.MandelboxId!);
+        FleetSpinUpAnswer answer;
+        try
+        {
+            answer = await grains.WithMandelboxTimeout(mandelbox.SpinUp(SpinUpEndpoint.RequestOf(body, request.CallerId), wishes));
+        }
+        catch (Exception exception)
+        {
+            // A control silo has died, or the database is away. The request may be repeated whatever has come of it.
+            LogFailed(FleetLog.Of(services), body.MandelboxId!, exception.Message);
+            return WireResult.TryAgain("a part of the fleet did not answer; repeat the request");
+        }
+
+        return answer switch
+        {
+            { Answer.Access: { } access, Host: { } host } => WireResult.Answer(new FleetSpinUpResult(
+                SpinUpEndpoint.ResultOf(access), host, answer.Address ?? "")),
+            { IsTemporary: true } => WireResult.TryAgain(ReasonOf(answer)),
+            _ => WireResult.Refused(ReasonOf(answer)),
+        };
+    }
+
+    private static string ReasonOf(FleetSpinUpAnswer answer) => answer.Answer.Failure?.Reason ?? "the mandelbox did not come up";
+
+    private static string? NullIfEmpty(string? value) => string.IsNullOrEmpty(value) ? null : value;
+
+    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId} was not placed: {Reason}")]
+    private static partial void LogFailed(ILogger logger, string mandelboxId, string reason);
+}

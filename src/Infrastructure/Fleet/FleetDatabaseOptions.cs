@@ -1,0 +1,45 @@
+using HostService.Infrastructure.Backend.Connection;
+
+namespace HostService.Infrastructure.Fleet;
+
+/// <summary>Section <c>FleetDatabase</c>: where a fleet keeps its list of silos and the places of mandelboxes.</summary>
+public sealed class FleetDatabaseOptions : IValidatedOptions
+{
+    public const string Section = "FleetDatabase";
+
+    /// <summary>
+    /// Npgsql's <c>keyword=value;…</c> form, or a <c>postgres://</c> URL. Empty: the fleet is one process that keeps nothing. A secret.
+    /// </summary>
+    public string ConnectionString { get; set; } = "";
+
+    /// <summary>For Npgsql; null where no database is configured.</summary>
+    /// <exception cref="BackendDatabaseException">It cannot be read; the message says why, without the secret.</exception>
+    public string? Npgsql()
+    {
+        if (ConnectionString.Length == 0)
+        {
+            return null;
+        }
+
+        var builder = ConnectionStringSource.Read(ConnectionString, $"{Section}:{nameof(ConnectionString)}");
+        builder.SearchPath = FleetSchema.Name;
+        builder.ApplicationName ??= "host-service-fleet";
+
+        // Orleans writes times without a zone, in UTC.
+        builder.Timezone = "UTC";
+        return builder.ToString();
+    }
+
+    public IEnumerable<string> Validate()
+    {
+        try
+        {
+            Npgsql();
+            return [];
+        }
+        catch (BackendDatabaseException exception)
+        {
+            return [exception.Message];
+        }
+    }
+}
