@@ -23,6 +23,7 @@ public static class GatewaySetup
     public static IServiceCollection AddGateway(this IServiceCollection services, HostEnvironment environment)
     {
         services.AddCommon(environment);
+        services.AddGatewayOpenApi("Host service", "Runs mandelboxes on this host.");
         services.AddValidatedOptions<EcsOptions>(EcsOptions.Section);
         services.AddSingleton<HostMetrics>().AddSingleton<IRefreshedMetrics>(provider => provider.GetRequiredService<HostMetrics>());
         services.AddSingleton<EventFeed>();
@@ -34,6 +35,7 @@ public static class GatewaySetup
     public static IServiceCollection AddFleetGateway(this IServiceCollection services, HostEnvironment environment)
     {
         services.AddCommon(environment);
+        services.AddGatewayOpenApi("Host service fleet", "Places mandelboxes on the hosts of a fleet.");
         services.AddValidatedOptions<FleetGatewayOptions>(FleetGatewayOptions.Section);
         services.AddSingleton<HostCertificates>();
         services.AddSingleton<FleetMetrics>().AddSingleton<IRefreshedMetrics>(provider => provider.GetRequiredService<FleetMetrics>());
@@ -89,7 +91,6 @@ public static class GatewaySetup
             // ASP.NET's default would read numbers from strings too, and the OpenAPI document would say so of every number.
             json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
         });
-        services.AddGatewayOpenApi();
     }
 
     /// <summary>Maps every endpoint. The host's own operator pages need <see cref="OperatorAccess.RequireOperator"/>.</summary>

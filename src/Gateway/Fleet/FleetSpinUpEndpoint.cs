@@ -19,7 +19,7 @@ internal static partial class FleetSpinUpEndpoint
             FieldRules.OptionalText(body.Region, "region"),
             FieldRules.OptionalText(body.Gpu, "gpu"),
             body.Host is null or "" || Names.IsHostName(body.Host) ? null : "host must be the name of a host",
-            body.Order is null or "spread" or "pack" ? null : "order must be spread or pack");
+            body.Order is null or "" or "spread" or "pack" ? null : "order must be spread or pack");
         if (fault is not null)
         {
             return WireResult.Refused(fault);

@@ -17,20 +17,24 @@ internal static class ApiDocument
     public const string BackendInBody = "backendInBody";
     private const string Backend = "backend";
 
-    public static void AddGatewayOpenApi(this IServiceCollection services) => services.AddOpenApi(Name, options =>
-    {
-        options.ShouldInclude = endpoint => endpoint.GroupName == Name;
-        options.AddSchemaTransformer((schema, context, _) =>
+    /// <param name="title">Of what it describes.</param>
+    /// <param name="purpose">What that does, in a sentence.</param>
+    public static void AddGatewayOpenApi(this IServiceCollection services, string title, string purpose) => services.AddOpenApi(
+        Name,
+        options =>
         {
-            DescribeSchema(schema, context.JsonTypeInfo, context.JsonPropertyInfo);
-            return Task.CompletedTask;
+            options.ShouldInclude = endpoint => endpoint.GroupName == Name;
+            options.AddSchemaTransformer((schema, context, _) =>
+            {
+                DescribeSchema(schema, context.JsonTypeInfo, context.JsonPropertyInfo);
+                return Task.CompletedTask;
+            });
+            options.AddDocumentTransformer((document, _, _) =>
+            {
+                DescribeDocument(document, title, purpose);
+                return Task.CompletedTask;
+            });
         });
-        options.AddDocumentTransformer((document, _, _) =>
-        {
-            DescribeDocument(document);
-            return Task.CompletedTask;
-        });
-    });
 
     /// <summary>That a request has the credential of one of the security schemes.</summary>
     public static OpenApiSecurityRequirement Needs(string scheme, OpenApiDocument document) =>
@@ -81,14 +85,14 @@ internal static class ApiDocument
         }
     }
 
-    private static void DescribeDocument(OpenApiDocument document)
+    private static void DescribeDocument(OpenApiDocument document, string title, string purpose)
     {
         document.Info = new OpenApiInfo
         {
-            Title = "Host service",
+            Title = title,
             Version = typeof(ApiDocument).Assembly.GetName().Version!.ToString(3),
             Description =
-                "Runs mandelboxes on this host. The operator's API (/v1) is open to loopback, and to the backend's credential as a "
+                $"{purpose} The operator's API (/v1) is open to loopback, and to the backend's credential as a "
                 + "bearer token; health and metrics are also open to Gateway:MonitoringNetworks. The callers of the wire send their "
                 + "credential as a field of the body. Where a limit on requests is reached, every path answers 503 without a body.",
         };

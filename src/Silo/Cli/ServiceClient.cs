@@ -130,7 +130,8 @@ internal sealed class ServiceClient : IDisposable
         }
         catch (HttpRequestException exception)
         {
-            var message = $"No host service answers at {_address}: {exception.Message.TrimEnd('.')}. Is it running ('host-service run')? "
+            var message = $"No host service answers at {_address}: {exception.Message.TrimEnd('.')}. "
+                + "Is it running ('host-service run', or 'host-service fleet')? "
                 + "Name another one with --address.";
             throw exception.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused }
                 ? new ServiceAwayException(message, exception)

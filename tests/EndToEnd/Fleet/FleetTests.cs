@@ -208,6 +208,7 @@ public sealed class FleetTests
         Assert.Contains("host_service_fleet_hosts{state=\"ready\"} 1", metrics, StringComparison.Ordinal);
         Assert.Matches(@"\nhost_service_fleet_capacity\S* 3\n", metrics);
         var document = JsonNode.Parse(await fleet.Http.GetStringAsync("/openapi/v1.json"))!;
+        Assert.Equal("Host service fleet", (string)document["info"]!["title"]!);
         Assert.NotNull(document["paths"]!["/v1/fleet/mandelboxes"]!["post"]);
         Assert.Null(document["paths"]!["/spin_up_mandelbox"]);
         using var missing = await fleet.Http.GetAsync("/v1/fleet/nothing");
