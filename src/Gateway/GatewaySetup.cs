@@ -57,7 +57,11 @@ public static class GatewaySetup
         var described = routes.MapGroup("").WithGroupName(ApiDocument.Name);
         described.MapFleetSpinUp();
         described.MapFleetOperator();
-        described.MapFleetMonitoring();
+        described.MapMonitoring("fleet", "Whether the fleet's grain answers.", async grains =>
+        {
+            await grains.WithProbeTimeout(grains.Fleet.ListHosts());
+            return [];
+        });
         routes.MapHub<HostHub>(RelayProtocol.Path).RequireHost();
         routes.MapOpenApi("/openapi/{documentName}.json");
     }
@@ -100,7 +104,10 @@ public static class GatewaySetup
         _ = routes.ServiceProvider.GetRequiredService<Authenticator>();
         var described = routes.MapGroup("").WithGroupName(ApiDocument.Name);
         described.MapWire();
-        described.MapMonitoring();
+        described.MapMonitoring(
+            "host",
+            "Whether work can be taken: registered, engine reachable, not draining.",
+            async grains => Readiness.Reasons(await grains.WithProbeTimeout(grains.Host.Describe())));
         described.MapOperator();
         routes.MapOps();
         routes.MapOpenApi("/openapi/{documentName}.json");

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Routing;
 namespace HostService.Gateway.Fleet;
 
 /// <summary><c>/v1/fleet</c>: the hosts of the fleet and what they have, for operators.</summary>
-internal static partial class FleetEndpoints
+internal static class FleetEndpoints
 {
     public static void MapFleetOperator(this IEndpointRouteBuilder routes)
     {
@@ -135,7 +135,7 @@ internal static partial class FleetEndpoints
         }
         catch (Exception exception) when (exception is not (HostAwayException or TimeoutException or OperationCanceledException))
         {
-            LogOutage(FleetLog.Of(context.HttpContext.RequestServices), context.HttpContext.Request.Path, exception.Message);
+            FleetLog.Outage(context.HttpContext.RequestServices, context.HttpContext.Request.Path, exception);
             return Results.Problem(
                 "A part of the fleet did not answer; repeat the request.", statusCode: StatusCodes.Status503ServiceUnavailable);
         }
@@ -184,7 +184,4 @@ internal static partial class FleetEndpoints
 
     private static IResult NoMandelbox() =>
         Results.Problem("There is no such mandelbox in this fleet.", statusCode: StatusCodes.Status404NotFound);
-
-    [LoggerMessage(LogLevel.Warning, "{Path} failed: {Reason}")]
-    private static partial void LogOutage(ILogger logger, PathString path, string reason);
 }

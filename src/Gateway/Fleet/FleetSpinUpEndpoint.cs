@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Routing;
 
 namespace HostService.Gateway.Fleet;
 
-internal static partial class FleetSpinUpEndpoint
+internal static class FleetSpinUpEndpoint
 {
     public const string Path = "/v1/fleet/mandelboxes";
 
@@ -38,8 +38,8 @@ internal static partial class FleetSpinUpEndpoint
         }
         catch (Exception exception)
         {
-            // A control silo has died, or the database is away. The request may be repeated whatever has come of it.
-            LogFailed(FleetLog.Of(services), body.MandelboxId!, exception.Message);
+            // A control silo has died, or the database is away. Repeating is safe: the place is kept.
+            FleetLog.Outage(services, $"the placement of mandelbox {body.MandelboxId}", exception);
             return WireResult.TryAgain("a part of the fleet did not answer; repeat the request");
         }
 
@@ -55,7 +55,4 @@ internal static partial class FleetSpinUpEndpoint
     private static string ReasonOf(FleetSpinUpAnswer answer) => answer.Answer.Failure?.Reason ?? "the mandelbox did not come up";
 
     private static string? NullIfEmpty(string? value) => string.IsNullOrEmpty(value) ? null : value;
-
-    [LoggerMessage(LogLevel.Warning, "Mandelbox {MandelboxId} was not placed: {Reason}")]
-    private static partial void LogFailed(ILogger logger, string mandelboxId, string reason);
 }

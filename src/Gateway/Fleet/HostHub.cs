@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.SignalR;
 namespace HostService.Gateway.Fleet;
 
 /// <summary>
-/// Where the hosts' relays connect. A connection speaks for the host that <see cref="HostAccess"/> has let in, and for no other: that is
-/// the whole of what a host can do in the fleet.
+/// Where the hosts' relays connect. A connection speaks for the host that <see cref="HostAccess"/> has let in, and for no other; a
+/// host can do nothing else in the fleet.
 /// </summary>
 internal sealed partial class HostHub(IGrainFactory grains, IHubContext<HostHub> hub, ILogger<HostHub> logger) : Hub
 {
@@ -19,7 +19,16 @@ internal sealed partial class HostHub(IGrainFactory grains, IHubContext<HostHub>
         var connection = new RelayConnection(host, hub.Clients.Client(Context.ConnectionId));
         var link = new HostLink(host, connection, grains.CreateObjectReference<IHostConnection>(connection));
         Context.Items[Link] = link;
-        await grains.GetGrain<IFleetHostGrain>(host).Connected(link.Reference);
+        try
+        {
+            await grains.GetGrain<IFleetHostGrain>(host).Connected(link.Reference);
+        }
+        catch
+        {
+            // SignalR closes the connection then, without calling OnDisconnectedAsync.
+            grains.DeleteObjectReference<IHostConnection>(link.Reference);
+            throw;
+        }
     }
 
     public override async Task OnDisconnectedAsync(Exception? exception)

@@ -8,50 +8,50 @@ namespace HostService.Gateway.Operator;
 /// <summary><c>/healthz</c>, <c>/readyz</c> and <c>/metrics</c>, for probes and for Prometheus.</summary>
 internal static partial class MonitoringEndpoints
 {
-    public static void MapMonitoring(this IEndpointRouteBuilder routes)
+    private sealed record Liveness(string Status);
+
+    /// <param name="owner">Whose grain is asked: <c>host</c> or <c>fleet</c>.</param>
+    /// <param name="readiness">What <c>/readyz</c> says, for the document.</param>
+    /// <param name="reasons">Why no work can be taken; empty when it can.</param>
+    public static void MapMonitoring(
+        this IEndpointRouteBuilder routes, string owner, string readiness, Func<GrainCalls, Task<IReadOnlyList<string>>> reasons)
     {
         var group = routes.MapGroup("").WithTags("Monitoring").RequireMonitor();
 
-        group.MapLiveness();
+        // Local and cheap: says that this process answers, and nothing more.
+        group.MapGet("/healthz", () => Results.Ok(new Liveness("alive")))
+            .WithName("healthz").WithSummary("Whether the service is alive.")
+            .Produces<Liveness>().DocumentProblems();
 
-        group.MapGet("/readyz", ReadyAsync)
-            .WithName("readyz").WithSummary("Whether work can be taken: registered, engine reachable, not draining.")
-            .Produces<Liveness>().DocumentMonitoringProblems();
+        group.MapGet("/readyz", (GrainCalls grains, ILoggerFactory loggers) => ReadyAsync(owner, () => reasons(grains), loggers))
+            .WithName("readyz").WithSummary(readiness)
+            .Produces<Liveness>().DocumentProblems();
 
         group.MapMetrics()
             .WithName("metrics").WithSummary("Figures in Prometheus' text format.")
-            .Produces<string>(StatusCodes.Status200OK, "text/plain").DocumentMonitoringProblems();
+            .Produces<string>(StatusCodes.Status200OK, "text/plain").DocumentProblems();
     }
 
-    /// <summary>Local and cheap: says that this process answers, and nothing more.</summary>
-    internal static void MapLiveness(this IEndpointRouteBuilder routes) => routes
-        .MapGet("/healthz", () => Results.Ok(new Liveness("alive")))
-        .WithName("healthz").WithSummary("Whether the service is alive.")
-        .Produces<Liveness>().DocumentMonitoringProblems();
-
-    internal static void DocumentMonitoringProblems(this RouteHandlerBuilder builder) => builder
+    private static void DocumentProblems(this RouteHandlerBuilder builder) => builder
         .ProducesProblem(StatusCodes.Status401Unauthorized)
         .ProducesProblem(StatusCodes.Status403Forbidden)
         .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
-    private static async Task<IResult> ReadyAsync(GrainCalls grains, ILoggerFactory loggers)
+    private static async Task<IResult> ReadyAsync(string owner, Func<Task<IReadOnlyList<string>>> ask, ILoggerFactory loggers)
     {
         try
         {
-            var reasons = Readiness.Reasons(await grains.WithProbeTimeout(grains.Host.Describe()));
+            var reasons = await ask();
             return reasons.Count == 0 ? Results.Ok(new Liveness("ready")) : Problems.NotReady(reasons);
         }
         catch (Exception exception)
         {
-            // A host that does not answer is not ready, whatever the cause.
-            LogUnanswered(loggers.CreateLogger("HostService.Gateway.Monitoring"), exception);
-            return Problems.NotReady(["The host's grain does not answer."]);
+            // Whoever does not answer is not ready, whatever the cause.
+            LogUnanswered(loggers.CreateLogger("HostService.Gateway.Monitoring"), owner, exception);
+            return Problems.NotReady([$"The {owner}'s grain does not answer."]);
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "Not ready: the host's grain does not answer")]
-    private static partial void LogUnanswered(ILogger logger, Exception exception);
+    [LoggerMessage(LogLevel.Warning, "Not ready: the {Owner}'s grain does not answer")]
+    private static partial void LogUnanswered(ILogger logger, string owner, Exception exception);
 }
-
-/// <summary>The answer to a probe that succeeds.</summary>
-internal sealed record Liveness(string Status);

@@ -24,7 +24,7 @@ public static class CertificateAuthority
 
         try
         {
-            using var checkedOne = new X509Certificate2(certificate);
+            using var presented = new X509Certificate2(certificate);
             using var chain = new X509Chain();
             chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
             chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
@@ -34,9 +34,9 @@ public static class CertificateAuthority
             }
 
             chain.ChainPolicy.CustomTrustStore.AddRange(Read(path));
-            return chain.Build(checkedOne)
+            return chain.Build(presented)
                 ? null
-                : $"{checkedOne.Subject}: {string.Join("; ", chain.ChainStatus.Select(TextOf))}";
+                : $"{presented.Subject}: {string.Join("; ", chain.ChainStatus.Select(TextOf))}";
         }
         catch (Exception exception) when (IsOfFile(exception))
         {

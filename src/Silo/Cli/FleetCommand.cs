@@ -7,7 +7,6 @@ using HostService.GrainInterfaces.Fleet;
 using HostService.Infrastructure.Fleet;
 using HostService.Silo.Fleet;
 using HostService.Silo.Hosting;
-using HostService.Silo.Lifecycle;
 
 namespace HostService.Silo.Cli;
 
@@ -19,15 +18,9 @@ internal static class FleetCommand
     public static Command Create()
     {
         var command = new Command(
-            "fleet", "Run the fleet: it knows the hosts whose relays connect, and places mandelboxes on them. With a command: ask a fleet.")
-        {
-            TreatUnmatchedTokensAsErrors = false,
-        };
-        command.SetAction(async (parsed, _) =>
-        {
-            var shutdown = ShutdownSignal.OfThisProcess();
-            return await FleetRun.RunAsync(ServiceConfigurationReader.Read(parsed.UnmatchedTokens), shutdown.Token);
-        });
+            "fleet",
+            "Run the fleet: it knows the hosts whose relays connect, and places mandelboxes on them. With a command: ask a fleet.");
+        command.SetProcess(FleetRun.RunAsync);
         command.Subcommands.Add(Init());
         command.Subcommands.Add(Hosts());
         command.Subcommands.Add(Ps());

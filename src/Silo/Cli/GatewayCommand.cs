@@ -16,16 +16,8 @@ internal static partial class GatewayCommand
         var command = new Command(
             "gateway",
             "Run the HTTPS gateway alone, as a client of the silo that listens on Orleans:GatewayPort of this machine. "
-            + "Needs Orleans:ExternalClients=true here and where the silo runs.")
-        {
-            TreatUnmatchedTokensAsErrors = false,
-        };
-        command.SetAction(async (parsed, _) =>
-        {
-            // As in 'run': from here on a signal is a request to end cleanly.
-            var shutdown = ShutdownSignal.OfThisProcess();
-            return await RunAsync(ServiceConfigurationReader.Read(parsed.UnmatchedTokens), shutdown.Token);
-        });
+            + "Needs Orleans:ExternalClients=true here and where the silo runs.");
+        command.SetProcess(RunAsync);
         return command;
     }
 

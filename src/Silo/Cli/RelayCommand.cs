@@ -1,7 +1,6 @@
 using System.CommandLine;
 using HostService.Silo.Fleet;
 using HostService.Silo.Hosting;
-using HostService.Silo.Lifecycle;
 using HostService.Silo.Reporting;
 
 namespace HostService.Silo.Cli;
@@ -14,15 +13,8 @@ internal static class RelayCommand
         var command = new Command(
             "relay",
             "Connect the host service of this machine to the fleet of Relay:Fleet. "
-            + "Needs Orleans:ExternalClients=true here and where the host service runs; sessions never depend on it.")
-        {
-            TreatUnmatchedTokensAsErrors = false,
-        };
-        command.SetAction(async (parsed, _) =>
-        {
-            var shutdown = ShutdownSignal.OfThisProcess();
-            return await RunAsync(ServiceConfigurationReader.Read(parsed.UnmatchedTokens), shutdown.Token);
-        });
+            + "Needs Orleans:ExternalClients=true here and where the host service runs; sessions never depend on it.");
+        command.SetProcess(RunAsync);
         return command;
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using HostService.Gateway.Tls;
 using HostService.GrainInterfaces.Fleet;
 using HostService.Grains.Host;
@@ -42,7 +43,7 @@ internal static class FleetSilo
             membership.DefunctSiloExpiration = TimeSpan.FromDays(1);
         })
 
-        // Grains are placed where they are called from first; nothing here is placed by load.
+        // Silos do not tell each other their load: what they do is too little to be placed by it.
         .Configure<DeploymentLoadPublisherOptions>(load => load.DeploymentLoadPublisherRefreshTime = TimeSpan.Zero);
 
     /// <summary>Where other silos reach this one, and by which certificates they know each other.</summary>
@@ -59,7 +60,7 @@ internal static class FleetSilo
         });
         return options.CertificatePath.Length == 0 ? silo : silo.UseTls(tls =>
         {
-            // Must be set all the same.
+            // Orleans refuses to build without it, although the selectors below choose.
             tls.LocalCertificate = Own();
             tls.LocalServerCertificateSelector = (_, _) => Own();
             tls.LocalClientCertificateSelector = (_, _, _, _, _) => Own();
@@ -70,7 +71,7 @@ internal static class FleetSilo
             tls.OnAuthenticateAsClient = (_, client) => client.TargetHost = "fleet";
         });
 
-        System.Security.Cryptography.X509Certificates.X509Certificate2 Own() =>
+        X509Certificate2 Own() =>
             CertificateAuthority.ReadOwn(options.CertificatePath, options.CertificateKeyPath);
     }
 

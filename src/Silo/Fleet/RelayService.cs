@@ -34,6 +34,11 @@ internal sealed partial class RelayService(
 
     private readonly TaskCompletionSource<Uri> _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Why each gateway is not connected, as far as the log has it; since the last connection.</summary>
+    private readonly Dictionary<Uri, string> _told = [];
+
+    private TimeSpan _pause = FirstPause;
+
     /// <summary>Why the last certificate was refused.</summary>
     private string? _refusal;
 
@@ -45,8 +50,6 @@ internal sealed partial class RelayService(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var addresses = options.Value.Addresses;
-        var told = new Dictionary<Uri, string>();
-        var pause = FirstPause;
         for (var turn = 0; !stoppingToken.IsCancellationRequested; turn++)
         {
             var address = addresses[turn % addresses.Count];
@@ -64,22 +67,20 @@ internal sealed partial class RelayService(
             catch (ConnectionLostException exception)
             {
                 LogLost(address, exception.Message);
-                told.Clear();
-                pause = FirstPause;
             }
             catch (Exception exception)
             {
                 // Once for each cause: the tries go on and on.
                 var why = ReasonOf(exception);
-                if (told.GetValueOrDefault(address) != why)
+                if (_told.GetValueOrDefault(address) != why)
                 {
-                    told[address] = why;
+                    _told[address] = why;
                     LogNotConnected(address, why);
                 }
             }
 
-            await Task.Delay(pause, timeProvider, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            pause = Backoff.Next(pause, LongestPause);
+            await Task.Delay(_pause, timeProvider, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _pause = Backoff.Next(_pause, LongestPause);
         }
     }
 
@@ -108,6 +109,8 @@ internal sealed partial class RelayService(
         await ConnectAsync(connection, stoppingToken);
         LogConnected(address, host.InstanceName);
         _connected.TrySetResult(address);
+        _told.Clear();
+        _pause = FirstPause;
         try
         {
             await ReportAsync(connection, first, lost.Token);
@@ -145,7 +148,7 @@ internal sealed partial class RelayService(
             try
             {
                 await Task.Delay(ShortestReportInterval, timeProvider, lost);
-                var events = await Host.ReadEvents(read, HostEvents.Kept, due.Token);
+                var events = await Host.ReadEvents(read, HostEvents.Kept, due.Token).WaitAsync(due.Token);
                 read = events.Count > 0 ? events[^1].Sequence : read;
             }
             catch (OperationCanceledException) when (!lost.IsCancellationRequested)

@@ -23,6 +23,14 @@ internal sealed class FleetAuthority
 
     public string Path { get; }
 
+    /// <summary>Of a control silo whose certificate this authority has signed.</summary>
+    public (string Key, string Value)[] SiloSettings(PostgresServer database) =>
+    [
+        ("FleetDatabase__ConnectionString", database.ConnectionString),
+        ("FleetSilo__CertificatePath", Sign("silo", isServer: true)),
+        ("FleetSilo__CaPath", Path),
+    ];
+
     /// <summary>A file with the certificate of a host, and its key.</summary>
     /// <param name="isServer">Whether it is good for a server, too, as a control silo's must be.</param>
     public string Sign(string host, bool isServer = false)

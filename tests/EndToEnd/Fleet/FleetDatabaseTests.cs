@@ -12,13 +12,7 @@ public sealed class FleetDatabaseTests
     {
         await using var database = await PostgresServer.StartNewAsync();
         using var directory = new ScratchDirectory();
-        var authority = new FleetAuthority(directory);
-        (string, string)[] settings =
-        [
-            ("FleetDatabase__ConnectionString", database.ConnectionString),
-            ("FleetSilo__CertificatePath", authority.Sign("silo", isServer: true)),
-            ("FleetSilo__CaPath", authority.Path),
-        ];
+        var settings = new FleetAuthority(directory).SiloSettings(database);
         await InitAsync(database);
         await using var first = await FleetUnderTest.StartAsync(settings);
         await using var second = await FleetUnderTest.StartAsync(settings);
@@ -77,10 +71,7 @@ public sealed class FleetDatabaseTests
         using var directory = new ScratchDirectory();
         var authority = new FleetAuthority(directory);
         await InitAsync(database);
-        await using var fleet = await FleetUnderTest.StartAsync(
-            ("FleetDatabase__ConnectionString", database.ConnectionString),
-            ("FleetSilo__CertificatePath", authority.Sign("silo", isServer: true)),
-            ("FleetSilo__CaPath", authority.Path));
+        await using var fleet = await FleetUnderTest.StartAsync(authority.SiloSettings(database));
         await fleet.AddHostAsync();
 
         // The certificate of a host is good for clients only.

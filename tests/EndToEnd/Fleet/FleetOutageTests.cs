@@ -22,13 +22,7 @@ public sealed class FleetOutageTests
     {
         await using var database = await PostgresServer.StartNewAsync();
         using var directory = new ScratchDirectory();
-        var authority = new FleetAuthority(directory);
-        (string, string)[] settings =
-        [
-            ("FleetDatabase__ConnectionString", database.ConnectionString),
-            ("FleetSilo__CertificatePath", authority.Sign("silo", isServer: true)),
-            ("FleetSilo__CaPath", authority.Path),
-        ];
+        var settings = new FleetAuthority(directory).SiloSettings(database);
         await FleetDatabaseTests.InitAsync(database);
         await using var first = await FleetUnderTest.StartAsync(settings);
         await using var second = await FleetUnderTest.StartAsync(settings);

@@ -1,0 +1,20 @@
+using System.CommandLine;
+using HostService.Silo.Lifecycle;
+
+namespace HostService.Silo.Cli;
+
+/// <summary>Commands that are a process of their own, beside the host service.</summary>
+internal static class ProcessCommand
+{
+    /// <summary>Takes settings, and runs until a signal asks for the end.</summary>
+    public static void SetProcess(this Command command, Func<IConfigurationRoot, CancellationToken, Task<int>> run)
+    {
+        command.TreatUnmatchedTokensAsErrors = false;
+        command.SetAction(async (parsed, _) =>
+        {
+            // As in 'run': from here on a signal is a request to end cleanly.
+            var shutdown = ShutdownSignal.OfThisProcess();
+            return await run(ServiceConfigurationReader.Read(parsed.UnmatchedTokens), shutdown.Token);
+        });
+    }
+}
