@@ -13,6 +13,9 @@ public sealed class Placement(PlacementRequest request, long since)
     /// <summary>The host that is being asked; null between two, and while it waits for room.</summary>
     public string? AskedHost { get; internal set; }
 
+    /// <summary>The number of that host's last report when it was asked.</summary>
+    public int AskedReport { get; internal set; }
+
     /// <summary>Whether it waits because the hosts that suit it are full.</summary>
     public bool IsQueued { get; internal set; }
 

@@ -17,6 +17,9 @@ public sealed class PlacementScheduler(FleetOptions options, TimeProvider timePr
     private readonly LinkedList<Placement> _placements = [];
     private readonly Dictionary<string, Placement> _byMandelbox = new(StringComparer.Ordinal);
 
+    /// <summary>How many reports have come.</summary>
+    private int _reports;
+
     /// <summary>How long a request may take to find a host; the last answer may come a little later.</summary>
     public TimeSpan Limit => options.QueueCapacity > 0 ? options.QueueTimeout : LimitWithoutQueue;
 
@@ -34,10 +37,10 @@ public sealed class PlacementScheduler(FleetOptions options, TimeProvider timePr
         var asked = _hosts.TryGetValue(report.Host, out var known) ? known.Room.Asked : [];
 
         // What the host has reserved so far is dropped: its report counts that. A report that was on its way meanwhile does not; then the
-        // host is asked once too often, and refuses. Calls that it has not answered stay: where its report counts one already, it is
-        // counted twice until the next report. That can only change the order, because a host with room by its report is asked at last.
+        // host is asked once too often, and refuses. Calls that it has not answered stay until it answers; what they reserve is not
+        // counted here then, because this report may count it.
         var host = new FleetHost(report, timeProvider.GetUtcNow(), Away: null);
-        _hosts[report.Host] = new KnownHost(new HostRoom(host) { Asked = asked }, timeProvider.GetTimestamp());
+        _hosts[report.Host] = new KnownHost(new HostRoom(host) { Asked = asked }, timeProvider.GetTimestamp(), ++_reports);
     }
 
     /// <summary>Nothing is placed there until it reports again.</summary>
@@ -107,7 +110,7 @@ public sealed class PlacementScheduler(FleetOptions options, TimeProvider timePr
 
             if (selection.Hosts is [var name, ..])
             {
-                placement.AskedHost = name;
+                (placement.AskedHost, placement.AskedReport) = (name, _hosts[name].Number);
                 _hosts[name].Room = _hosts[name].Room with { Asked = _hosts[name].Room.Asked.Add(request.AppName) };
                 rooms[name] = Look(_hosts[name]);
                 next.Add(placement);
@@ -154,7 +157,11 @@ public sealed class PlacementScheduler(FleetOptions options, TimeProvider timePr
             return false;
         }
 
-        host.Room = host.Room with { Reserved = host.Room.Reserved.Add(placement.Request.AppName) };
+        if (placement.AskedReport == host.Number)
+        {
+            host.Room = host.Room with { Reserved = host.Room.Reserved.Add(placement.Request.AppName) };
+        }
+
         Complete(placement, new PlacementAnswer(report.Host, null, Address: report.Address));
         return true;
     }
@@ -219,8 +226,11 @@ public sealed class PlacementScheduler(FleetOptions options, TimeProvider timePr
             : host.Room;
     }
 
-    private sealed class KnownHost(HostRoom room, long reportedAt)
+    private sealed class KnownHost(HostRoom room, long reportedAt, int number)
     {
+        /// <summary>Of its report.</summary>
+        public int Number => number;
+
         public HostRoom Room { get; set; } = room;
 
         /// <summary>As a timestamp, which a change of the clock does not touch.</summary>

@@ -63,6 +63,20 @@ public sealed class PlacementSchedulerTests
     }
 
     [Fact]
+    public void A_reservation_that_a_report_has_overtaken_is_not_counted_twice()
+    {
+        _options.Order = PlacementOrder.Pack;
+        Report("a", free: 2);
+        Report("b", free: 2);
+        var first = Place("m1");
+        Assert.Equal("a", Asked(first));
+        Report("a", free: 1);
+        Assert.True(_scheduler.Reserved(first));
+
+        Assert.Equal("a", Asked(Place("m2")));
+    }
+
+    [Fact]
     public async Task The_last_room_is_asked_for_by_one_at_a_time_and_a_refusal_refuses_all()
     {
         Report("a", free: 1);
