@@ -145,8 +145,7 @@ internal sealed class HostAndContainer : IAsyncDisposable
         }
 
         HostShell = _directory["host-shell"];
-        await File.WriteAllTextAsync(HostShell, $"#!/bin/sh\nPATH=$PATH:/usr/sbin:/sbin exec ip netns exec {_host} sh \"$@\"\n");
-        File.SetUnixFileMode(HostShell, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        ExecutableFile.WriteScript(HostShell, $"PATH=$PATH:/usr/sbin:/sbin exec ip netns exec {_host} sh \"$@\"");
     }
 
     /// <summary>The MAC of this end.</summary>

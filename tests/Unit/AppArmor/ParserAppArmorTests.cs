@@ -137,9 +137,5 @@ public sealed class ParserAppArmorTests : IDisposable
 
     private ParserAppArmor AppArmor() => new(Options.Create(_options), _clock);
 
-    private void Parser(string script)
-    {
-        File.WriteAllText(_options.Parser, $"#!/bin/sh\n{script}\n");
-        File.SetUnixFileMode(_options.Parser, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-    }
+    private void Parser(string script) => ExecutableFile.WriteScript(_options.Parser, script);
 }

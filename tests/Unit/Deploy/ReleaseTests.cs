@@ -26,7 +26,7 @@ public sealed class ReleaseTests : IDisposable
         foreach (var name in new[] { "version.sh", "upload.sh", "sbom.py" })
         {
             Directory.CreateDirectory(Path.Combine(_checkout, "eng"));
-            File.Copy(Script.Deploy($"../eng/{name}"), Path.Combine(_checkout, "eng", name));
+            ExecutableFile.Copy(Script.Deploy($"../eng/{name}"), Path.Combine(_checkout, "eng", name));
         }
 
         Git("init", "--quiet", "--initial-branch=main");
@@ -160,8 +160,9 @@ public sealed class ReleaseTests : IDisposable
 
     private void Built(string commit)
     {
-        Write("build/host-service", $"#!/bin/sh\necho 'host-service 1.2.0~git1 ({commit}) on .NET 10.0.1, Orleans 10'\n");
-        File.SetUnixFileMode(Path.Combine(_checkout, "build/host-service"), (UnixFileMode)0b111_101_101);
+        Directory.CreateDirectory(Path.Combine(_checkout, "build"));
+        ExecutableFile.WriteScript(
+            Path.Combine(_checkout, "build/host-service"), $"echo 'host-service 1.2.0~git1 ({commit}) on .NET 10.0.1, Orleans 10'");
     }
 
     private void Write(string path, string text)

@@ -27,8 +27,7 @@ internal sealed class Script : IDisposable
     public void Program(string name, string script = "")
     {
         var program = Path.Combine(_programs, name);
-        File.WriteAllText(program, $"#!/bin/sh\nline=\"{name} $*\"\n{script}\necho \"$line\" >>\"{this["calls"]}\"\n");
-        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        ExecutableFile.WriteScript(program, $"line=\"{name} $*\"\n{script}\necho \"$line\" >>\"{this["calls"]}\"");
     }
 
     public (int Code, string Output) Run(string path, params string[] arguments)

@@ -77,7 +77,6 @@ public sealed class ScriptFirewallTests : IDisposable
     private void Shell(string script)
     {
         _options.Shell = _directory["shell"];
-        File.WriteAllText(_options.Shell, $"#!/bin/sh\n{script}\n");
-        File.SetUnixFileMode(_options.Shell, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        ExecutableFile.WriteScript(_options.Shell, script);
     }
 }

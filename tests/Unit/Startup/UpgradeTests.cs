@@ -18,7 +18,6 @@ namespace HostService.Tests.Unit.Startup;
 /// </summary>
 public sealed class UpgradeTests : IAsyncLifetime
 {
-    private const UnixFileMode Executable = (UnixFileMode)0b111_101_101;
     private readonly ScratchDirectory _directory = new();
     private readonly CancellationTokenSource _interrupt = new();
     private Process _running = null!;
@@ -37,11 +36,11 @@ public sealed class UpgradeTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         // As the unit does: it runs from a second name of the installed file.
-        File.Copy("/bin/sleep", Installed);
+        ExecutableFile.Copy("/bin/sleep", Installed);
         await ProgramRunner.RunAsync("ln", [Installed, Running], "", TimeSpan.FromSeconds(30), TimeProvider.System, CancellationToken.None);
         _running = Process.Start(Running, "1000");
-        await WriteScriptAsync("new", "echo host-service 2.0");
-        await WriteScriptAsync("systemctl", $"case $2 in *MainPID) echo {_running.Id};; *Environment) echo A=b HOST_SERVICE_BINARY={Installed} C=d;; esac");
+        ExecutableFile.WriteScript(_directory["new"], "echo host-service 2.0");
+        ExecutableFile.WriteScript(_directory["systemctl"], $"case $2 in *MainPID) echo {_running.Id};; *Environment) echo A=b HOST_SERVICE_BINARY={Installed} C=d;; esac");
 
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -168,11 +167,5 @@ public sealed class UpgradeTests : IAsyncLifetime
     {
         var systemctl = new Systemctl(new SystemdOptions { Systemctl = _directory["systemctl"] }, TimeProvider.System);
         return new Upgrade(client, systemctl, "host-service.service", timeout, TimeProvider.System);
-    }
-
-    private async Task WriteScriptAsync(string name, string command)
-    {
-        await File.WriteAllTextAsync(_directory[name], $"#!/bin/sh\n{command}\n");
-        File.SetUnixFileMode(_directory[name], Executable);
     }
 }

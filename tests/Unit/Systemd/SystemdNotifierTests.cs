@@ -235,8 +235,7 @@ public sealed class SystemdNotifierTests : IDisposable
     private SystemdNotifier NotifierWith(string script)
     {
         var program = Path.Combine(_directory.FullName, "systemctl");
-        File.WriteAllText(program, $"#!/bin/sh\n{script}\n");
-        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        ExecutableFile.WriteScript(program, script);
         return new SystemdNotifier(
             Options.Create(new SystemdOptions { Systemctl = program }), _clock, NullLogger<SystemdNotifier>.Instance, _ => null);
     }
