@@ -15,6 +15,8 @@ internal sealed partial class GrainCalls(
 
     public IFleetGrain Fleet => grains.GetGrain<IFleetGrain>(FleetKeys.Fleet);
 
+    public IFleetRolloutGrain Rollout => grains.GetGrain<IFleetRolloutGrain>(FleetKeys.Fleet);
+
     public IFleetHostGrain FleetHost(string name) => grains.GetGrain<IFleetHostGrain>(name);
 
     /// <param name="mandelboxId">A valid id: the caller has checked it.</param>

@@ -58,6 +58,7 @@ internal static class FleetEndpoints
                     return Results.Problem($"{reason}.", statusCode: StatusCodes.Status409Conflict);
                 }
 
+                await grains.WithTimeout(grains.Rollout.Forget(host));
                 await Task.WhenAll(known.Report.Mandelboxes.Select(
                     mandelbox => grains.WithTimeout(grains.FleetMandelbox(mandelbox.MandelboxId).Gone(host))));
                 return Results.NoContent();
@@ -118,6 +119,7 @@ internal static class FleetEndpoints
             .WithName("fleet-stop").WithSummary("Ends a mandelbox on its host; answers once everything it held has been given back.")
             .Produces(StatusCodes.Status204NoContent).DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
 
+        fleet.MapFleetRollout();
         fleet.MapOtherMethods("/hosts", "GET, HEAD");
         fleet.MapOtherMethods("/hosts/{host}", "DELETE");
         fleet.MapOtherMethods("/hosts/{host}/drain", "POST, DELETE");

@@ -25,6 +25,9 @@ internal sealed class RelayConnection(string host, ISingleClientProxy relay) : I
 
     public Task<string?> CancelDrain() => CallAsync<string?>(GrainCallTimeouts.HostCall, nameof(CancelDrain));
 
+    public Task<string?> Upgrade(string version, string attempt) =>
+        CallAsync<string?>(GrainCallTimeouts.HostCall, nameof(Upgrade), version, attempt);
+
     /// <summary>The caller gives up before: this only ends calls that nobody answers.</summary>
     private async Task<T> CallAsync<T>(TimeSpan timeout, string method, params object?[] arguments)
     {

@@ -85,6 +85,9 @@ public sealed record HostReport
     /// <summary>Distinguishes the runs of the host service; a report of an earlier run says nothing.</summary>
     [Id(12)] public DateTimeOffset StartedAt { get; init; }
 
+    /// <summary>Null when none has been begun, or the last one has succeeded.</summary>
+    [Id(13)] public HostUpgrade? Upgrade { get; init; }
+
     /// <summary>
     /// Why it cannot be a report; null when it can. It comes from another machine: JSON has nulls where the types have none.
     /// </summary>
@@ -95,6 +98,7 @@ public sealed record HostReport
         : Mandelboxes?.All(mandelbox => mandelbox is not null && MandelboxIds.Fault(mandelbox.MandelboxId ?? "") is null) != true
             ? "the mandelboxes are missing, or have ids that are none"
         : Capacity < 0 || Free < 0 ? "its room is no room"
+        : Upgrade is not null && (Upgrade.Version is null || Upgrade.Attempt is null) ? "its upgrade is none"
         : !Enum.IsDefined(Status) ? "its status is none"
         : null;
 }

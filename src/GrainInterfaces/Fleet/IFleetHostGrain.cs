@@ -64,6 +64,15 @@ public interface IHostCalls
     [AlwaysInterleave]
     [ResponseTimeout(GrainCallTimeouts.Host)]
     Task<string?> CancelDrain();
+
+    /// <summary>
+    /// Begins to replace the host service by another version, under its mandelboxes. Returns at once; null when it has begun or is in
+    /// progress, else why not. The host's reports tell how it goes (<see cref="HostReport.Upgrade"/>).
+    /// </summary>
+    /// <param name="attempt">Distinguishes this attempt from others.</param>
+    [AlwaysInterleave]
+    [ResponseTimeout(GrainCallTimeouts.Host)]
+    Task<string?> Upgrade(string version, string attempt);
 }
 
 /// <summary>The host cannot be reached now.</summary>

@@ -109,6 +109,9 @@ public sealed partial class FleetHostGrain : Grain, IFleetHostGrain
 
     public Task<string?> CancelDrain() => CallAsync(connection => connection.CancelDrain(), FromMemory);
 
+    public Task<string?> Upgrade(string version, string attempt) =>
+        CallAsync(connection => connection.Upgrade(version, attempt), FromMemory);
+
     private void Adopt(IHostConnection connection)
     {
         (_connection, _lost) = (connection, null);

@@ -22,6 +22,9 @@ public sealed class FleetOptions : IValidatedOptions
     /// <summary>How long one waits before it is refused.</summary>
     public TimeSpan QueueTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a host may take in a rollout until it is ready with the new version; then the rollout halts.</summary>
+    public TimeSpan RolloutTimeout { get; set; } = TimeSpan.FromMinutes(10);
+
     public IEnumerable<string> Validate() => ValidatedOptions.Faults(
         (Enum.IsDefined(Order), $"Fleet:Order is {Order}; it must be Spread or Pack."),
         (AwayAfter >= TimeSpan.FromSeconds(5),
@@ -29,5 +32,7 @@ public sealed class FleetOptions : IValidatedOptions
         (QueueCapacity is >= 0 and <= 1000, $"Fleet:QueueCapacity is {QueueCapacity}; it must be from 0 (no queue) to 1000."),
         (QueueTimeout >= TimeSpan.FromSeconds(5) && QueueTimeout <= TimeSpan.FromMinutes(1),
             $"Fleet:QueueTimeout is {QueueTimeout}; it must be from 00:00:05 to 00:01:00: a host may take 5 s to answer, and the "
-                + "spin-up after it needs the rest of its time."));
+                + "spin-up after it needs the rest of its time."),
+        (RolloutTimeout >= TimeSpan.FromMinutes(1),
+            $"Fleet:RolloutTimeout is {RolloutTimeout}; it must be at least 00:01:00: a host needs some time to start."));
 }

@@ -29,6 +29,7 @@ internal static class FleetCommand
         command.Subcommands.Add(Stop());
         command.Subcommands.Add(Drain());
         command.Subcommands.Add(Forget());
+        command.Subcommands.Add(FleetRolloutCommand.Create());
         return command;
     }
 

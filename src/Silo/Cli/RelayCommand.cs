@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Fleet;
 using HostService.Silo.Hosting;
 using HostService.Silo.Reporting;
@@ -27,6 +28,8 @@ internal static class RelayCommand
         builder.Services.AddSingleton<IHostLifetime, NoConsoleLifetime>();
         builder.Services.AddValidatedOptions<RelayOptions>(RelayOptions.Section)
             .Validate(o => o.Fleet.Length > 0, "Relay:Fleet is empty; set it to the fleet's gateways, for example https://10.0.0.1:4680.");
+        builder.Services.AddValidatedOptions<SystemdOptions>(SystemdOptions.Section);
+        builder.Services.AddSingleton<HostUpgrades>();
         builder.AddLocalSilo();
         builder.Services.AddSingleton<RelayService>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<RelayService>());

@@ -26,16 +26,20 @@ internal sealed class Upgrade(
     /// <summary>Whether a binary has been replaced, or a restart requested.</summary>
     public bool HasChangedAnything { get; private set; }
 
+    /// <summary>Why it did not succeed, where that was printed and not thrown.</summary>
+    public string? Fault { get; private set; }
+
     /// <param name="file">The new binary; null: the installed one, which a package has replaced already.</param>
+    /// <param name="expected">The version that it must be; null: any.</param>
     /// <returns>The exit code.</returns>
     /// <exception cref="OperationCanceledException">It was interrupted; the message says what is installed now.</exception>
     /// <exception cref="IOException">The file is no host-service, or the installed one cannot be replaced: nothing has changed.</exception>
     /// <exception cref="SystemdException">systemd does not do what it is asked; the message says what is installed now.</exception>
-    public async Task<int> RunAsync(string? file, CancellationToken cancellationToken)
+    public async Task<int> RunAsync(string? file, string? expected, CancellationToken cancellationToken)
     {
         try
         {
-            return await ReplaceAsync(file, cancellationToken);
+            return await ReplaceAsync(file, expected, cancellationToken);
         }
         catch (OperationCanceledException exception) when (cancellationToken.IsCancellationRequested)
         {
@@ -47,7 +51,7 @@ internal sealed class Upgrade(
         }
     }
 
-    private async Task<int> ReplaceAsync(string? file, CancellationToken cancellationToken)
+    private async Task<int> ReplaceAsync(string? file, string? expected, CancellationToken cancellationToken)
     {
         var installed = await InstalledAsync(cancellationToken);
         if (file == installed)
@@ -60,6 +64,11 @@ internal sealed class Upgrade(
         if (!version.StartsWith("host-service ", StringComparison.Ordinal))
         {
             throw new IOException($"{newOne} is no host-service: 'version' says '{version}'.");
+        }
+
+        if (expected is not null && version.Split(' ')[1] != expected)
+        {
+            throw new IOException($"{newOne} is not {expected}: 'version' says '{version}'.");
         }
 
         if (await LookAsync(cancellationToken) is { } unready)
@@ -103,7 +112,7 @@ internal sealed class Upgrade(
                 Replace(installed, old);
             }
 
-            await ServiceClient.FailedAsync(status, body);
+            await TellAsync(ServiceClient.Explain(status, body));
             return ExitCodes.Refused;
         }
 
@@ -116,17 +125,23 @@ internal sealed class Upgrade(
             return ExitCodes.Ended;
         }
 
-        await Console.Error.WriteLineAsync($"host-service: the new version is not ready: {fault}. Putting the old one back.");
+        await TellAsync($"the new version is not ready: {fault}. Putting the old one back.");
         Replace(installed, old);
         _state = $"the old version is installed again, but may not run yet: systemctl restart {unit}";
         await RestartByKillAsync(cancellationToken);
 
         // Waits for that start: before it, systemd still calls the unit failed.
         await systemctl.StartAsync(unit, cancellationToken);
-        await Console.Error.WriteLineAsync(await WaitAsync(cancellationToken) is { } failure
-            ? $"host-service: the old version is not ready either: {failure}. See: journalctl -u {unit}"
-            : $"host-service: the old version is ready again. See: journalctl -u {unit}");
+        await TellAsync(await WaitAsync(cancellationToken) is { } failure
+            ? $"the old version is not ready either: {failure}. See: journalctl -u {unit}"
+            : $"the old version is ready again. See: journalctl -u {unit}");
         return ExitCodes.Failed;
+    }
+
+    private Task TellAsync(string what)
+    {
+        Fault = $"{Fault} {what}".TrimStart();
+        return Console.Error.WriteLineAsync($"host-service: {what}");
     }
 
     /// <summary>The binary that the unit's next start takes.</summary>

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Reflection;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace HostService.Silo.Cli;
 
@@ -19,6 +20,7 @@ internal static class UpgradeCommand
         {
             Description = "The new binary. Without it: the installed one, where a package has replaced that already.",
         };
+        var expect = new Option<string?>("--expect") { Description = "Refuse another version than this, for example 1.2.0." };
         var unit = new Option<string>("--unit")
         {
             Description = "The service's unit.",
@@ -26,6 +28,7 @@ internal static class UpgradeCommand
         };
         var timeout = NumberOption.Create("--timeout", "How many seconds the new one may take to be ready", 120, 3600);
         command.Options.Add(to);
+        command.Options.Add(expect);
         command.Options.Add(unit);
         command.Options.Add(timeout);
         var service = new ServiceOptions().AddTo(command);
@@ -36,14 +39,19 @@ internal static class UpgradeCommand
             var systemctl = new Systemctl(new SystemdOptions { StartTimeout = limit }, TimeProvider.System);
             LoadAllAssemblies();
             var upgrade = new Upgrade(client, systemctl, parsed.GetValue(unit)!, limit, TimeProvider.System);
+            using var systemd = new SystemdNotifier(
+                Options.Create(new SystemdOptions()), TimeProvider.System, NullLogger<SystemdNotifier>.Instance);
             try
             {
-                return await upgrade.RunAsync(parsed.GetValue(to)?.FullName, cancellationToken);
+                var code = await upgrade.RunAsync(parsed.GetValue(to)?.FullName, parsed.GetValue(expect), cancellationToken);
+                systemd.Status(upgrade.Fault ?? "");
+                return code;
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or SystemdException
                 or ServiceClientException or OperationCanceledException)
             {
                 await Console.Error.WriteLineAsync($"host-service: {exception.Message}");
+                systemd.Status(exception.Message);
                 return upgrade.HasChangedAnything ? ExitCodes.Failed : ExitCodes.Refused;
             }
         }));

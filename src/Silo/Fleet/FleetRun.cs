@@ -93,6 +93,7 @@ internal static class FleetRun
         builder.AddSilo();
         builder.Services.AddSingleton<SiloGate>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<SiloGate>());
+        builder.Services.AddHostedService<RolloutDriver>();
         builder.AddFleetGateway(environment);
         StartRefusedException.ThrowIfAny(ServiceConfiguration.Validate(configuration, builder.Services));
         var app = builder.Build();

@@ -5,7 +5,7 @@ namespace HostService.Silo.Fleet;
 /// <summary>Makes the report of a host from what its grain says.</summary>
 internal static class HostReports
 {
-    public static HostReport Of(HostDescription host, IReadOnlyList<MandelboxDescription> mandelboxes) => new()
+    public static HostReport Of(HostDescription host, IReadOnlyList<MandelboxDescription> mandelboxes, HostUpgrade? upgrade) => new()
     {
         Host = host.Identity.InstanceName,
         Address = host.Identity.PublicIpv4,
@@ -15,6 +15,7 @@ internal static class HostReports
         StartedAt = host.StartedAt,
         Status = host.Status,
         NotReady = host.NotReady,
+        Upgrade = upgrade,
         Capacity = Math.Min(host.Slots.Capacity, host.Ttys.Capacity),
         Free = host.Free,
         GpuKinds = [.. host.Gpus.Where(gpu => gpu.Unhealthy is null).Select(gpu => gpu.Name).Distinct(StringComparer.Ordinal)],

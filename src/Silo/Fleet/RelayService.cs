@@ -14,7 +14,12 @@ namespace HostService.Silo.Fleet;
 /// service does not answer, it is not connected, so that the fleet knows.
 /// </summary>
 internal sealed partial class RelayService(
-    IClusterClient grains, IHostName host, IOptions<RelayOptions> options, TimeProvider timeProvider, ILogger<RelayService> logger)
+    IClusterClient grains,
+    IHostName host,
+    HostUpgrades upgrades,
+    IOptions<RelayOptions> options,
+    TimeProvider timeProvider,
+    ILogger<RelayService> logger)
     : BackgroundService
 {
     /// <summary>At least as often as this a report is due; the fleet takes a host for away after some that are missing.</summary>
@@ -167,7 +172,7 @@ internal sealed partial class RelayService(
             var described = Host.Describe();
             var listed = Host.ListMandelboxes();
             await Task.WhenAll(described, listed).WaitAsync(HostTimeout);
-            return HostReports.Of(await described, await listed);
+            return HostReports.Of(await described, await listed, upgrades.Last);
         }
         catch (Exception exception) when (exception is OrleansException or TimeoutException)
         {
@@ -223,6 +228,7 @@ internal sealed partial class RelayService(
         connection.On<string, MandelboxDiagnostics?>(nameof(IHostCalls.Explain), ExplainAsync);
         connection.On<string, bool>(nameof(IHostCalls.Drain), reason => DoneAsync(Host.RequestShutdown(reason, force: false)));
         connection.On(nameof(IHostCalls.CancelDrain), () => Host.CancelDrain());
+        connection.On<string, string, string?>(nameof(IHostCalls.Upgrade), upgrades.Begin);
     }
 
     private async Task<MandelboxDiagnostics?> ExplainAsync(string id) =>

@@ -24,6 +24,13 @@ public sealed class FakeHost(string name) : IHostConnection
     /// <summary>Instead of coming up.</summary>
     public SpinUpFailure? Failure { get; set; }
 
+    public string Version { get; set; } = "1.0";
+
+    /// <summary>Reported.</summary>
+    public HostUpgrade? Upgrading { get; set; }
+
+    public string? UpgradeRefusal { get; set; }
+
     public ConcurrentDictionary<string, byte> Reserved { get; } = new(StringComparer.Ordinal);
 
     public ConcurrentDictionary<string, byte> Running { get; } = new(StringComparer.Ordinal);
@@ -49,6 +56,8 @@ public sealed class FakeHost(string name) : IHostConnection
         Free = Free,
         Mandelboxes = Running.Keys.Select(id => new ReportedMandelbox(id, MandelboxState.Running, "app", FirstRun)).ToArray(),
         StartedAt = FirstRun,
+        Version = Version,
+        Upgrade = Upgrading,
     };
 
     /// <summary>Before the next call of this method is answered, this is done; what it throws is the answer. The host has acted by then.</summary>
@@ -127,6 +136,18 @@ public sealed class FakeHost(string name) : IHostConnection
     {
         await AnswerAsync(nameof(CancelDrain), "");
         return "this host is not draining";
+    }
+
+    public async Task<string?> Upgrade(string version, string attempt)
+    {
+        var refusal = UpgradeRefusal;
+        if (refusal is null)
+        {
+            Upgrading = new HostUpgrade(version, attempt);
+        }
+
+        await AnswerAsync(nameof(Upgrade), version);
+        return refusal;
     }
 
     private Task AnswerAsync(string method, string argument)

@@ -4,10 +4,10 @@ using Orleans.Storage;
 
 namespace HostService.Tests.Cluster.Fleet;
 
-/// <summary>Where mandelboxes are, in memory; the next writes can fail.</summary>
+/// <summary>What the fleet keeps, in memory; the next writes can fail.</summary>
 public sealed class FakeStorage : IGrainStorage
 {
-    private readonly ConcurrentDictionary<string, (FleetPlace Place, string ETag)> _places = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (object State, string ETag)> _kept = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<(Exception Fault, bool IsDone)> _faults = new();
     private int _etags;
 
@@ -18,11 +18,11 @@ public sealed class FakeStorage : IGrainStorage
     public TaskCompletionSource Held { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Null where none is stored.</summary>
-    public string? HostOf(string id) => _places.TryGetValue(id, out var stored) ? stored.Place.Host : null;
+    public string? HostOf(string id) => _kept.TryGetValue(id, out var stored) ? ((FleetPlace)stored.State).Host : null;
 
     /// <summary>Enters a place, as an earlier activation did.</summary>
     public void Put(string id, string host) =>
-        _places[id] = (new FleetPlace { Host = host, Address = $"address of {host}" }, NewETag());
+        _kept[id] = (new FleetPlace { Host = host, Address = $"address of {host}" }, NewETag());
 
     /// <summary>Fails the next write.</summary>
     /// <param name="isDone">Whether only the answer is lost.</param>
@@ -30,9 +30,9 @@ public sealed class FakeStorage : IGrainStorage
 
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
-        if (_places.TryGetValue(grainId.Key.ToString()!, out var stored))
+        if (_kept.TryGetValue(grainId.Key.ToString()!, out var stored))
         {
-            (grainState.State, grainState.ETag, grainState.RecordExists) = ((T)(object)stored.Place, stored.ETag, true);
+            (grainState.State, grainState.ETag, grainState.RecordExists) = ((T)stored.State, stored.ETag, true);
         }
         else
         {
@@ -47,14 +47,14 @@ public sealed class FakeStorage : IGrainStorage
         await ChangeAsync(grainId, grainState.ETag, () =>
         {
             grainState.ETag = NewETag();
-            _places[grainId.Key.ToString()!] = ((FleetPlace)(object)grainState.State!, grainState.ETag);
+            _kept[grainId.Key.ToString()!] = (grainState.State!, grainState.ETag);
         });
         grainState.RecordExists = true;
     }
 
     public async Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
-        await ChangeAsync(grainId, grainState.ETag, () => _places.TryRemove(grainId.Key.ToString()!, out _));
+        await ChangeAsync(grainId, grainState.ETag, () => _kept.TryRemove(grainId.Key.ToString()!, out _));
         (grainState.State, grainState.ETag, grainState.RecordExists) = (Activator.CreateInstance<T>(), null!, false);
     }
 
@@ -73,7 +73,7 @@ public sealed class FakeStorage : IGrainStorage
             throw fault.Fault;
         }
 
-        var stored = _places.TryGetValue(grainId.Key.ToString()!, out var found) ? found.ETag : null;
+        var stored = _kept.TryGetValue(grainId.Key.ToString()!, out var found) ? found.ETag : null;
         if (stored != etag)
         {
             throw new InconsistentStateException("somebody else has written", stored, etag);

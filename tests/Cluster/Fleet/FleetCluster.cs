@@ -50,6 +50,8 @@ public sealed class FleetCluster : IAsyncDisposable
         return this;
     }
 
+    public IFleetRolloutGrain Rollout => _cluster.Client.GetGrain<IFleetRolloutGrain>(FleetKeys.Fleet);
+
     public IFleetHostGrain Host(string name) => _cluster.Client.GetGrain<IFleetHostGrain>(name);
 
     public IFleetMandelboxGrain Mandelbox(string id) => _cluster.Client.GetGrain<IFleetMandelboxGrain>(id);
@@ -86,8 +88,8 @@ public sealed class FleetCluster : IAsyncDisposable
         return report;
 
         static bool Same(HostReport one, HostReport other) =>
-            (one.Free, one.Status, one.StartedAt, string.Join(' ', one.Mandelboxes))
-            == (other.Free, other.Status, other.StartedAt, string.Join(' ', other.Mandelboxes));
+            (one.Free, one.Status, one.StartedAt, one.Version, one.Upgrade, string.Join(' ', one.Mandelboxes))
+            == (other.Free, other.Status, other.StartedAt, other.Version, other.Upgrade, string.Join(' ', other.Mandelboxes));
     }
 
     /// <summary>Asks again after every answer.</summary>
@@ -115,6 +117,11 @@ public sealed class FleetCluster : IAsyncDisposable
                     services,
                     services.GetRequiredService<IPersistentStateFactory>().Create<FleetPlace>(
                         context, new PersistentStateAttribute("place", FleetStorage.Name)),
+                    clock),
+                "fleetrollout" => (services, context) => ActivatorUtilities.CreateInstance<FleetRolloutGrain>(
+                    services,
+                    services.GetRequiredService<IPersistentStateFactory>().Create<KeptRollout>(
+                        context, new PersistentStateAttribute("rollout", FleetStorage.Name)),
                     clock),
                 _ => null,
             };

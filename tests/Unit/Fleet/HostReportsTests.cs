@@ -18,7 +18,8 @@ public sealed class HostReportsTests
                 Mandelbox("host-service-waiting-000000000002", MandelboxState.Waiting),
                 Mandelbox("host-service-waiting-000000000003", MandelboxState.Started),
                 Mandelbox(MandelboxIds.WarmUp, MandelboxState.Running),
-            ]);
+            ],
+            upgrade: null);
 
         Assert.Equal(("one", "203.0.113.7", "us-east-1", "1.2.3"), (report.Host, report.Address, report.Region, report.Version));
         Assert.Equal((40, 7), (report.Capacity, report.Free));
@@ -29,7 +30,7 @@ public sealed class HostReportsTests
     [Fact]
     public void A_kind_of_gpu_is_told_once_and_only_while_one_of_it_is_healthy()
     {
-        var report = HostReports.Of(Host() with { Gpus = [Gpu(0, "T4"), Gpu(1, "T4"), Gpu(2, "A10") with { Unhealthy = "lost" }] }, []);
+        var report = HostReports.Of(Host() with { Gpus = [Gpu(0, "T4"), Gpu(1, "T4"), Gpu(2, "A10") with { Unhealthy = "lost" }] }, [], upgrade: null);
 
         Assert.Equal(["T4"], report.GpuKinds);
     }

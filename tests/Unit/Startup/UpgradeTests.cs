@@ -150,7 +150,7 @@ public sealed class UpgradeTests : IAsyncLifetime
     {
         using var client = Client();
         var upgrade = NewUpgrade(client, TimeSpan.FromMinutes(2));
-        var interrupted = await Assert.ThrowsAsync<OperationCanceledException>(() => upgrade.RunAsync(_directory["new"], _interrupt.Token));
+        var interrupted = await Assert.ThrowsAsync<OperationCanceledException>(() => upgrade.RunAsync(_directory["new"], expected: null, _interrupt.Token));
         return interrupted.Message;
     }
 
@@ -158,7 +158,7 @@ public sealed class UpgradeTests : IAsyncLifetime
     {
         using var client = Client();
         var upgrade = NewUpgrade(client, timeout ?? TimeSpan.FromMinutes(2));
-        return (await upgrade.RunAsync(file: null, CancellationToken.None), upgrade.HasChangedAnything);
+        return (await upgrade.RunAsync(file: null, expected: null, CancellationToken.None), upgrade.HasChangedAnything);
     }
 
     private ServiceClient Client() => new(new Uri(_service.Urls.First()), token: null, caCert: null, acceptAnyCertificate: true);
