@@ -15,7 +15,7 @@ units=$prefix/lib/systemd/system udev=$prefix/lib/udev/rules.d sysctl=$prefix/li
 installed=(
   "$bin/host-service" "$bin/host-service.old" "$libexec/host-service/host-service" "$libexec/host-service/firewall.sh" "$libexec/host-service/nvidia-devices.sh" "$share/README.md"
   "$units/host-service.service" "$units/host-service-firewall.service" "$units/host-service-gpu.service"
-  "$units/host-service-relay.service" "$units/host-service-fleet.service" "$units/docker.service.d/host-service.conf"
+  "$units/host-service-relay.service" "$units/host-service-fleet.service" "$units/host-service-upgrade@.service" "$units/docker.service.d/host-service.conf"
   "$udev/90-fractal-input.rules" "$sysctl/60-host-service.conf" "$modules/host-service.conf" "$sysconfdir/apparmor.d/mandelbox-apparmor-profile"
 )
 
@@ -69,6 +69,7 @@ do_install() {
   put_unit host-service-gpu.service
   put_unit host-service-relay.service
   put_unit host-service-fleet.service
+  put_unit host-service-upgrade@.service
   put 644 systemd/docker-host-service.conf "$units/docker.service.d/host-service.conf"
   put 644 udev/90-fractal-input.rules "$udev/90-fractal-input.rules"
   put 644 sysctl/60-host-service.conf "$sysctl/60-host-service.conf"

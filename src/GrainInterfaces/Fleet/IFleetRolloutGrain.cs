@@ -54,7 +54,8 @@ public sealed record RolloutRequest(
         version?.Length is > 0 and <= LongestVersion && char.IsAsciiLetterOrDigit(version[0])
             && version.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '+' or '~')
             ? null
-            : $"the version must be of 1 to {LongestVersion} letters, digits and any of '.', '-', '+', '~', and begin with a letter or a digit";
+            : $"the version must be of 1 to {LongestVersion} letters, digits and any of '.', '-', '+', '~', "
+                + "and begin with a letter or a digit";
 }
 
 /// <summary>How far a rollout is.</summary>

@@ -22,8 +22,11 @@ public sealed class FleetOptions : IValidatedOptions
     /// <summary>How long one waits before it is refused.</summary>
     public TimeSpan QueueTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a host may take in a rollout until it is ready with the new version; then the rollout halts.</summary>
-    public TimeSpan RolloutTimeout { get; set; } = TimeSpan.FromMinutes(10);
+    /// <summary>
+    /// How long a host may take in a rollout until it is ready with the new version; then the rollout halts. Longer than an upgrade that
+    /// takes the old version back (host-service-upgrade@.service: 15 minutes at most).
+    /// </summary>
+    public TimeSpan RolloutTimeout { get; set; } = TimeSpan.FromMinutes(20);
 
     public IEnumerable<string> Validate() => ValidatedOptions.Faults(
         (Enum.IsDefined(Order), $"Fleet:Order is {Order}; it must be Spread or Pack."),

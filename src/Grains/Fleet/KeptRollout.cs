@@ -29,4 +29,7 @@ public sealed record KeptRollout
 /// <param name="Fault">Why it failed; null while it is in progress.</param>
 [GenerateSerializer, Immutable]
 public sealed record HostInUpgrade(
-    [property: Id(0)] string Host, [property: Id(1)] string Attempt, [property: Id(2)] DateTimeOffset Since, [property: Id(3)] string? Fault = null);
+    [property: Id(0)] string Host,
+    [property: Id(1)] string Attempt,
+    [property: Id(2)] DateTimeOffset Since,
+    [property: Id(3)] string? Fault = null);

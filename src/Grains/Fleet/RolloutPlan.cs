@@ -11,7 +11,9 @@ internal sealed class RolloutPlan
     /// </summary>
     private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(15);
 
-    /// <summary>A host that does not report what it was asked for by then was not asked: the request, or the fleet's silo, was lost.</summary>
+    /// <summary>
+    /// A host that does not report what it was asked for by then was not asked: the request, or the fleet's silo, was lost.
+    /// </summary>
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(10);
 
     private readonly KeptRollout _rollout;

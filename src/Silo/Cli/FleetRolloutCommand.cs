@@ -21,9 +21,15 @@ internal static class FleetRolloutCommand
             "rollout",
             "Upgrade all hosts of a fleet to a version, one after the other; their mandelboxes go on. It halts at the first host that does "
             + "not come back ready. Without an option: show the last rollout. Exit code 1: it has halted.");
-        var to = new Option<string?>("--to") { Description = "The version; hosts have its file where host-service-upgrade@.service looks." };
+        var to = new Option<string?>("--to")
+        {
+            Description = "The version; hosts have its file where host-service-upgrade@.service looks.",
+        };
         var maxUnavailable = NumberOption.Create(
-            "--max-unavailable", "How many hosts may be upgraded, away or not ready at a time; one, until the first has the version", 1, 1000);
+            "--max-unavailable",
+            "How many hosts may be upgraded, away or not ready at a time; one, until the first has the version",
+            usual: 1,
+            most: 1000);
         var minFree = new Option<int>("--min-free")
         {
             Description = "How many mandelboxes the other hosts must be able to take while a host is upgraded.",

@@ -89,8 +89,11 @@ internal sealed partial class HostUpgrades(
     }
 
     /// <summary>With the characters that a unit's name may not have escaped, as systemd-escape does it.</summary>
-    internal static string UnitOf(string version) =>
-        $"host-service-upgrade@{string.Concat(version.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' ? $"{c}" : $"\\x{(int)c:x2}"))}.service";
+    internal static string UnitOf(string version)
+    {
+        var escaped = version.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' ? $"{c}" : $"\\x{(int)c:x2}");
+        return $"host-service-upgrade@{string.Concat(escaped)}.service";
+    }
 
     [LoggerMessage(LogLevel.Information, "The fleet asks for version {Version}: starting {Unit}")]
     private partial void LogBegins(string version, string unit);

@@ -169,7 +169,7 @@ public sealed class FleetTests
     public async Task An_operator_uses_the_command_line()
     {
         await using var fleet = await FleetUnderTest.StartAsync();
-        var host = await fleet.AddHostAsync();
+        var host = await fleet.AddHostAsync(4, ("Systemd__Systemctl", "/nowhere/systemctl"));
 
         async Task<string> RunAsync(int expected, params string[] arguments)
         {
@@ -193,6 +193,12 @@ public sealed class FleetTests
         Assert.Contains("no such mandelbox", await RunAsync(1, "explain", "b"), StringComparison.Ordinal);
         Assert.Contains("no such mandelbox", await RunAsync(1, "stop", "a"), StringComparison.Ordinal);
         Assert.Contains("no such host", await RunAsync(1, "drain", "none"), StringComparison.Ordinal);
+        Assert.Contains("no rollout", await RunAsync(1, "rollout"), StringComparison.Ordinal);
+        Assert.Contains("the version must be", await RunAsync(1, "rollout", "--to", "a/b"), StringComparison.Ordinal);
+        Assert.Contains("Give one of", await RunAsync(2, "rollout", "--to", "9.9", "--abort"), StringComparison.Ordinal);
+        var halted = await RunAsync(1, "rollout", "--to", "9.9", "--min-free", "0", "--wait");
+        Assert.Matches($"9.9: halted, 0 of 1 hosts have it; {host.Name}: .*/nowhere/systemctl cannot be run", halted);
+        Assert.Contains("9.9: aborted", await RunAsync(0, "rollout", "--abort"), StringComparison.Ordinal);
         Assert.Contains("is draining", await RunAsync(0, "drain", host.Name), StringComparison.Ordinal);
     }
 

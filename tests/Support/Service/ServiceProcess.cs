@@ -44,6 +44,11 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         Exited = ExitAsync();
     }
 
+    /// <summary>HOST_SERVICE names the installed binary, which starts faster than the one that was built with the tests.</summary>
+    public static string Program { get; } = Environment.GetEnvironmentVariable("HOST_SERVICE") is { Length: > 0 } installed
+        ? installed
+        : Path.Combine(AppContext.BaseDirectory, "host-service");
+
     public ServiceSettings Settings { get; }
 
     /// <summary>The process id of the service.</summary>
@@ -103,16 +108,20 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 
     /// <summary>Starts it and returns at once.</summary>
     /// <param name="arguments">The command of <c>host-service</c>; none for <c>run</c>.</param>
-    public static async Task<ServiceProcess> LaunchAsync(ServiceSettings settings, params string[] arguments)
+    public static Task<ServiceProcess> LaunchAsync(ServiceSettings settings, params string[] arguments) =>
+        LaunchProgramAsync(Program, settings, arguments is [] ? ["run"] : arguments);
+
+    /// <summary>Starts something else that runs the service; returns at once.</summary>
+    public static async Task<ServiceProcess> LaunchProgramAsync(string program, ServiceSettings settings, params string[] arguments)
     {
-        var (keeper, pid) = await LaunchAsync(arguments is [] ? ["run"] : arguments, settings.Environment);
+        var (keeper, pid) = await LaunchAsync(program, arguments, settings.Environment);
         return new ServiceProcess(settings, keeper, pid);
     }
 
     /// <summary>Begins a command of <c>host-service</c>.</summary>
     public static async Task<ServiceProcess> BeginCommandAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        var (keeper, pid) = await LaunchAsync(arguments, environment);
+        var (keeper, pid) = await LaunchAsync(Program, arguments, environment);
         return new ServiceProcess(new ServiceSettings(environment), keeper, pid);
     }
 
@@ -178,12 +187,9 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         return new HttpClient(handler) { BaseAddress = address, Timeout = TimeSpan.FromMinutes(3) };
     }
 
-    private static async Task<(Process Keeper, int Pid)> LaunchAsync(string[] arguments, IReadOnlyDictionary<string, string> environment)
+    private static async Task<(Process Keeper, int Pid)> LaunchAsync(
+        string program, string[] arguments, IReadOnlyDictionary<string, string> environment)
     {
-        // HOST_SERVICE names the installed binary, which starts faster than the one that was built with the tests.
-        var program = Environment.GetEnvironmentVariable("HOST_SERVICE") is { Length: > 0 } installed
-            ? installed
-            : Path.Combine(AppContext.BaseDirectory, "host-service");
         var start = new ProcessStartInfo("/bin/sh", ["-c", Keeper, program, .. arguments])
         {
             UseShellExecute = false,

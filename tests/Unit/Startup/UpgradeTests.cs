@@ -106,6 +106,18 @@ public sealed class UpgradeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Another_version_than_the_expected_one_changes_nothing()
+    {
+        using var client = Client();
+
+        var refusal = await Assert.ThrowsAsync<IOException>(
+            () => NewUpgrade(client, TimeSpan.FromMinutes(2)).RunAsync(_directory["new"], expected: "2.1", CancellationToken.None));
+
+        Assert.Equal($"{_directory["new"]} is not 2.1: 'version' says 'host-service 2.0'.", refusal.Message);
+        Assert.Equal(await File.ReadAllBytesAsync("/bin/sleep"), await File.ReadAllBytesAsync(Installed));
+    }
+
+    [Fact]
     public async Task Without_a_file_the_installed_one_is_taken_for_the_new_one_and_the_one_that_runs_stays_as_the_old_one()
     {
         File.Move(_directory["new"], Installed, overwrite: true);
