@@ -38,6 +38,7 @@ public static class GatewaySetup
         services.AddGatewayOpenApi("Host service fleet", "Places mandelboxes on the hosts of a fleet.");
         services.AddValidatedOptions<FleetGatewayOptions>(FleetGatewayOptions.Section);
         services.AddSingleton<HostCertificates>();
+        services.AddSingleton<FleetPage>();
         services.AddSingleton<FleetMetrics>().AddSingleton<IRefreshedMetrics>(provider => provider.GetRequiredService<FleetMetrics>());
         services.AddSignalR(signalR =>
             {
@@ -62,6 +63,7 @@ public static class GatewaySetup
             await grains.WithProbeTimeout(grains.Fleet.ListHosts());
             return [];
         });
+        routes.MapFleetOps();
         routes.MapHub<HostHub>(RelayProtocol.Path).RequireHost();
         routes.MapOpenApi("/openapi/{documentName}.json");
     }

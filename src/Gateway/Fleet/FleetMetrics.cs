@@ -4,12 +4,14 @@ using HostService.GrainInterfaces.Fleet;
 
 namespace HostService.Gateway.Fleet;
 
-/// <summary>Gauges of what the fleet's grain knows.</summary>
+/// <summary>Gauges of what the fleet's grains know, and how placements end.</summary>
 internal sealed partial class FleetMetrics : IRefreshedMetrics
 {
     private readonly GrainCalls _grains;
     private readonly ILogger<FleetMetrics> _logger;
+    private readonly Histogram<double> _placements;
     private IReadOnlyList<FleetHost>? _hosts;
+    private RolloutState? _rollout;
 
     public FleetMetrics(GrainCalls grains, IMeterFactory meters, ILogger<FleetMetrics> logger)
     {
@@ -39,22 +41,43 @@ internal sealed partial class FleetMetrics : IRefreshedMetrics
             "host_service.fleet.waiting",
             () => Reachable.Sum(host => host.Report.Waiting.Values.Sum()),
             description: "Mandelboxes that wait for users on the hosts that are not away.");
+        meter.CreateObservableGauge(
+            "host_service.fleet.rollout",
+            () => Enum.GetValues<RolloutState>().Select(state => new Measurement<int>(
+                _rollout == state ? 1 : 0, new KeyValuePair<string, object?>("state", MetricLabels.Of(state)))),
+            description: "Whether the last rollout is in this state.");
+        _placements = meter.CreateHistogram(
+            "host_service.fleet.placement.duration",
+            "s",
+            "Time from a request for a place to its answer, by its result.",
+            tags: null,
+            new InstrumentAdvice<double>
+            {
+                HistogramBucketBoundaries = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+            });
     }
 
     private IReadOnlyList<FleetHost> Known => _hosts ?? [];
 
     private IEnumerable<FleetHost> Reachable => Known.Where(host => host.Away is null);
 
+    /// <summary>A request for a place has been answered.</summary>
+    /// <param name="result"><c>placed</c>; <c>refused</c>, for good; <c>later</c>, the caller is to ask again.</param>
+    public void Placed(string result, TimeSpan duration) =>
+        _placements.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("result", result));
+
     public async Task RefreshAsync()
     {
         try
         {
             _hosts = await _grains.WithProbeTimeout(_grains.Fleet.ListHosts());
+            _rollout = (await _grains.WithProbeTimeout(_grains.Rollout.Find()))?.State;
         }
         catch (Exception exception)
         {
             LogUnanswered(_logger, exception);
             _hosts = null;
+            _rollout = null;
         }
     }
 

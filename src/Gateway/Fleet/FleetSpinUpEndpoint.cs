@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using HostService.Gateway.Wire;
 using HostService.GrainInterfaces.Fleet;
 using Microsoft.AspNetCore.Routing;
@@ -12,7 +13,11 @@ internal static class FleetSpinUpEndpoint
         "POST", Path, "Brings a mandelbox up for a user, on a host that suits. Repeated, it goes to the same host.", SpinUpAsync);
 
     private static async Task<WireResult> SpinUpAsync(
-        WireRequest<FleetSpinUpBody> request, GrainCalls grains, RunningEnvironment environment, IServiceProvider services)
+        WireRequest<FleetSpinUpBody> request,
+        GrainCalls grains,
+        RunningEnvironment environment,
+        FleetMetrics metrics,
+        IServiceProvider services)
     {
         var body = request.Body;
         var fault = SpinUpEndpoint.FaultOf(body, environment.Value) ?? FieldRules.First(
@@ -31,6 +36,7 @@ internal static class FleetSpinUpEndpoint
             NullIfEmpty(body.Host),
             body.Order switch { "spread" => PlacementOrder.Spread, "pack" => PlacementOrder.Pack, _ => null });
         var mandelbox = grains.FleetMandelbox(body.MandelboxId!);
+        var began = Stopwatch.GetTimestamp();
         FleetSpinUpAnswer answer;
         try
         {
@@ -40,9 +46,16 @@ internal static class FleetSpinUpEndpoint
         {
             // A control silo has died, or the database is away. Repeating is safe: the place is kept.
             FleetLog.Outage(services, $"the placement of mandelbox {body.MandelboxId}", exception);
+            Count("later");
             return WireResult.TryAgain("a part of the fleet did not answer; repeat the request");
         }
 
+        Count(answer switch
+        {
+            { Answer.Access: not null } => "placed",
+            { IsTemporary: true } => "later",
+            _ => "refused",
+        });
         return answer switch
         {
             { Answer.Access: { } access, Host: { } host } => WireResult.Answer(new FleetSpinUpResult(
@@ -50,6 +63,8 @@ internal static class FleetSpinUpEndpoint
             { IsTemporary: true } => WireResult.TryAgain(ReasonOf(answer)),
             _ => WireResult.Refused(ReasonOf(answer)),
         };
+
+        void Count(string result) => metrics.Placed(result, Stopwatch.GetElapsedTime(began));
     }
 
     private static string ReasonOf(FleetSpinUpAnswer answer) => answer.Answer.Failure?.Reason ?? "the mandelbox did not come up";

@@ -17,13 +17,23 @@ internal static partial class OpsEndpoints
 
     public static void MapOps(this IEndpointRouteBuilder routes)
     {
-        var ops = routes.MapGroup("/ops").RequireOperator().AddEndpointFilter(AddHeadersAsync).ExcludeFromDescription();
+        var ops = routes.MapOpsGroup();
         ops.MapGet("", HostAsync);
         ops.MapGet("/mandelboxes/{id}", MandelboxAsync);
+    }
+
+    /// <summary>A fleet's page.</summary>
+    public static void MapFleetOps(this IEndpointRouteBuilder routes) => routes.MapOpsGroup().MapGet("", FleetAsync);
+
+    private static RouteGroupBuilder MapOpsGroup(this IEndpointRouteBuilder routes)
+    {
+        var ops = routes.MapGroup("/ops").RequireOperator().AddEndpointFilter(AddHeadersAsync).ExcludeFromDescription();
         foreach (var file in OpsFile.All)
         {
             ops.MapGet($"/{file.Name}", file.Answer);
         }
+
+        return ops;
     }
 
     private static ValueTask<object?> AddHeadersAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
@@ -76,6 +86,23 @@ internal static partial class OpsEndpoints
         {
             LogUnanswered(Logger(context), exception, context.Request.Path);
             return Page(page.OfSilentMandelbox(id), StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+
+    private static async Task<IResult> FleetAsync(HttpContext context, GrainCalls grains, FleetPage page)
+    {
+        try
+        {
+            var hosts = grains.WithProbeTimeout(grains.Fleet.ListHosts());
+            var history = grains.WithProbeTimeout(grains.Fleet.ReadHistory());
+            var rollout = grains.WithProbeTimeout(grains.Rollout.Find());
+            await Task.WhenAll(hosts, history, rollout);
+            return Page(page.Of(await hosts, await history, await rollout));
+        }
+        catch (Exception exception)
+        {
+            LogUnanswered(Logger(context), exception, context.Request.Path);
+            return Page(FleetPage.OfSilentFleet(), StatusCodes.Status503ServiceUnavailable);
         }
     }
 

@@ -25,6 +25,7 @@ internal sealed class OpsFile
     [
         new("ops.css", "text/css; charset=utf-8"),
         new("ops.js", "text/javascript; charset=utf-8"),
+        new("fleet.js", "text/javascript; charset=utf-8"),
         new("icon.svg", "image/svg+xml"),
     ];
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using HostService.Gateway.Operator;
 using Microsoft.AspNetCore.Html;
+using static HostService.Gateway.Ops.Html;
 
 namespace HostService.Gateway.Ops;
 
@@ -119,17 +120,7 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
         """));
 
     private static IHtmlContent Document(string title, IHtmlContent data, IHtmlContent body) => Html.Of($"""
-        <!doctype html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
-        <title>{title} · host service</title>
-        <link rel="icon" type="image/svg+xml" href="/ops/icon.svg">
-        <link rel="stylesheet" href="/ops/ops.css">
-        <script type="module" src="/ops/ops.js"></script>
-        </head>
+        {Html.Head(title, "ops.js")}
         <body {data}>
         {body}
         <dialog id="question" aria-labelledby="question-title">
@@ -348,10 +339,6 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
         _ => Mark("start", "starting"),
     };
 
-    private static IHtmlContent Mark(string look, string word) => Html.Of($"<span class=\"mark {look}\"></span> <span>{word}</span>");
-
-    private static HtmlString Hidden(bool isHidden) => new(isHidden ? " hidden" : "");
-
     private static string End(MandelboxDescription mandelbox) =>
         mandelbox.EndCause is { } cause ? Sentence($"{cause}: {mandelbox.EndReason}") : "";
 
@@ -375,8 +362,6 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
         _ => $"{user[0]}…",
     };
 
-    private static string Sentence(string text) => text.Length == 0 ? "" : $"{char.ToUpperInvariant(text[0])}{text[1..].TrimEnd('.')}.";
-
     private static string Link(string id) => $"/ops/mandelboxes/{Uri.EscapeDataString(id)}";
 
     private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
@@ -387,11 +372,5 @@ internal sealed class OpsPage(IHostName hostName, TimeProvider timeProvider)
         ? $"{(total - available) / KbPerGb:0.0} of {total / KbPerGb:0} GB"
         : null;
 
-    private string Age(DateTimeOffset since) => (timeProvider.GetUtcNow() - since) switch
-    {
-        { TotalMinutes: < 1 } age => $"{Math.Max(0, age.TotalSeconds):0} s",
-        { TotalHours: < 1 } age => $"{age.TotalMinutes:0} min",
-        { TotalDays: < 2 } age => $"{age.TotalHours:0} h",
-        var age => $"{age.TotalDays:0} d",
-    };
+    private string Age(DateTimeOffset since) => Html.Span(timeProvider.GetUtcNow() - since);
 }

@@ -20,6 +20,10 @@ public interface IFleetGrain : IGrainWithStringKey
     [AlwaysInterleave]
     Task<IReadOnlyList<FleetHost>> ListHosts();
 
+    /// <summary>Samples of the last two hours, the oldest first; one each half minute, as long as hosts report.</summary>
+    [AlwaysInterleave]
+    Task<IReadOnlyList<FleetSample>> ReadHistory();
+
     /// <summary>
     /// Removes a host that never comes back from the list. Null on success, else why not: it is not away. One that reports again is listed
     /// again.
@@ -88,6 +92,9 @@ public sealed record HostReport
     /// <summary>Null when none has been begun, or the last one has succeeded.</summary>
     [Id(13)] public HostUpgrade? Upgrade { get; init; }
 
+    /// <summary>The address of the host's own page for operators; empty where it is not known.</summary>
+    [Id(14)] public string Page { get; init; } = "";
+
     /// <summary>
     /// Why it cannot be a report; null when it can. It comes from another machine: JSON has nulls where the types have none.
     /// </summary>
@@ -98,6 +105,8 @@ public sealed record HostReport
         : Mandelboxes?.All(mandelbox => mandelbox is not null && MandelboxIds.Fault(mandelbox.MandelboxId ?? "") is null) != true
             ? "the mandelboxes are missing, or have ids that are none"
         : Capacity < 0 || Free < 0 ? "its room is no room"
+        : Page is null || (Page.Length > 0 && !(Uri.TryCreate(Page, UriKind.Absolute, out var page) && page.Scheme == Uri.UriSchemeHttps))
+            ? "the address of its page is none"
         : Upgrade is not null && (Upgrade.Version is null || Upgrade.Attempt is null) ? "its upgrade is none"
         : !Enum.IsDefined(Status) ? "its status is none"
         : null;
@@ -130,6 +139,15 @@ public sealed record FleetHost(
         _ => FleetHosts.Ready,
     };
 }
+
+/// <summary>What a fleet had at a time.</summary>
+/// <param name="At">By the clock of the fleet.</param>
+/// <param name="Capacity">Mandelboxes that the hosts that are not away can hold.</param>
+/// <param name="Users">Mandelboxes that have a user, on the same hosts.</param>
+/// <param name="Free">Mandelboxes that the hosts that are ready would take more.</param>
+[GenerateSerializer, Immutable]
+public sealed record FleetSample(
+    [property: Id(0)] DateTimeOffset At, [property: Id(1)] int Capacity, [property: Id(2)] int Users, [property: Id(3)] int Free);
 
 /// <summary>In which order hosts are tried that suit equally well.</summary>
 [GenerateSerializer]

@@ -11,10 +11,12 @@ public sealed partial class FleetGrain(IOptions<FleetOptions> options, TimeProvi
     : Grain, IFleetGrain
 {
     private readonly PlacementScheduler _scheduler = new(options.Value, timeProvider);
+    private readonly FleetHistory _history = new();
 
     public Task Report(HostReport report)
     {
         _scheduler.Report(report);
+        _history.Add(() => _scheduler.Hosts, timeProvider.GetUtcNow());
         AskHosts();
         return Task.CompletedTask;
     }
@@ -40,6 +42,8 @@ public sealed partial class FleetGrain(IOptions<FleetOptions> options, TimeProvi
 
     // An array: what crosses a grain call needs a type that has a copier.
     public Task<IReadOnlyList<FleetHost>> ListHosts() => Task.FromResult<IReadOnlyList<FleetHost>>(_scheduler.Hosts.ToArray());
+
+    public Task<IReadOnlyList<FleetSample>> ReadHistory() => Task.FromResult<IReadOnlyList<FleetSample>>(_history.Samples.ToArray());
 
     public Task<PlacementAnswer> Place(PlacementRequest request)
     {

@@ -22,6 +22,7 @@ internal static class FleetCommand
             "Run the fleet: it knows the hosts whose relays connect, and places mandelboxes on them. With a command: ask a fleet.");
         command.SetProcess(FleetRun.RunAsync);
         command.Subcommands.Add(Init());
+        command.Subcommands.Add(FleetStatusCommand.Create());
         command.Subcommands.Add(Hosts());
         command.Subcommands.Add(Ps());
         command.Subcommands.Add(Place());

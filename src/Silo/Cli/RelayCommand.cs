@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HostService.Gateway;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Fleet;
 using HostService.Silo.Hosting;
@@ -29,6 +30,7 @@ internal static class RelayCommand
         builder.Services.AddValidatedOptions<RelayOptions>(RelayOptions.Section)
             .Validate(o => o.Fleet.Length > 0, "Relay:Fleet is empty; set it to the fleet's gateways, for example https://10.0.0.1:4680.");
         builder.Services.AddValidatedOptions<SystemdOptions>(SystemdOptions.Section);
+        builder.Services.AddValidatedOptions<GatewayOptions>(GatewayOptions.Section);
         builder.Services.AddSingleton<HostUpgrades>();
         builder.AddLocalSilo();
         builder.Services.AddSingleton<RelayService>();

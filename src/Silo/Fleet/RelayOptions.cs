@@ -1,4 +1,6 @@
+using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using HostService.Gateway;
 using HostService.Gateway.Tls;
 
 namespace HostService.Silo.Fleet;
@@ -28,8 +30,20 @@ public sealed class RelayOptions : IValidatedOptions
     /// </summary>
     public string CaPath { get; set; } = "";
 
+    /// <summary>
+    /// The address at which operators reach this host's own page, for the fleet's page to link to; empty: <c>https://</c>, the host's
+    /// address, <c>Gateway:Port</c>, <c>/ops</c>.
+    /// </summary>
+    public string HostPage { get; set; } = "";
+
     /// <summary>The gateways' addresses.</summary>
     internal IReadOnlyList<Uri> Addresses => [.. Parts(Fleet).Select(a => new Uri(a))];
+
+    /// <summary>Empty where it is not known.</summary>
+    internal string PageOf(string address, GatewayOptions gateway) =>
+        HostPage.Length > 0 ? HostPage
+        : gateway.Port == 0 || !IPAddress.TryParse(gateway.Address.Length > 0 ? gateway.Address : address, out var ip) ? ""
+        : new UriBuilder(Uri.UriSchemeHttps, ip.ToString(), gateway.Port, "/ops").Uri.ToString();
 
     /// <summary>This host's certificate with its key; null where it has none.</summary>
     internal X509Certificate2? ReadCertificate() =>
@@ -37,6 +51,9 @@ public sealed class RelayOptions : IValidatedOptions
 
     public IEnumerable<string> Validate() =>
     [
+        .. ValidatedOptions.Faults((
+            HostPage.Length == 0 || (Uri.TryCreate(HostPage, UriKind.Absolute, out var page) && page.Scheme == Uri.UriSchemeHttps),
+            $"Relay:HostPage is '{HostPage}', which is no address of a page; give one like https://host1.example.com:4678/ops.")),
         .. ValidatedOptions.Faults((
             CertificateKeyPath.Length == 0 || CertificatePath.Length > 0,
             "Relay:CertificateKeyPath is set and Relay:CertificatePath is not; set both or neither.")),

@@ -18,6 +18,7 @@ internal sealed partial class RelayService(
     IHostName host,
     HostUpgrades upgrades,
     IOptions<RelayOptions> options,
+    IOptions<GatewayOptions> gateway,
     TimeProvider timeProvider,
     ILogger<RelayService> logger)
     : BackgroundService
@@ -172,7 +173,8 @@ internal sealed partial class RelayService(
             var described = Host.Describe();
             var listed = Host.ListMandelboxes();
             await Task.WhenAll(described, listed).WaitAsync(HostTimeout);
-            return HostReports.Of(await described, await listed, upgrades.Last);
+            var known = await described;
+            return HostReports.Of(known, await listed, upgrades.Last, options.Value.PageOf(known.Identity.PublicIpv4, gateway.Value));
         }
         catch (Exception exception) when (exception is OrleansException or TimeoutException)
         {

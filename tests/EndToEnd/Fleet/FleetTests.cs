@@ -184,6 +184,7 @@ public sealed class FleetTests
         await fleet.UntilAsync(
             async () => (int)(await fleet.HostAsync(host.Name))!["report"]!["free"]! == 3, () => "the host did not report that it has less room");
         Assert.Contains("3/4", await RunAsync(0, "hosts"), StringComparison.Ordinal);
+        Assert.Matches("hosts +1 ready users +1 of 4 free +3 ", await RunAsync(0, "status"));
         Assert.Contains(host.Name, await RunAsync(0, "ps"), StringComparison.Ordinal);
         var explained = await RunAsync(0, "explain", "a");
         Assert.Contains($"on host {host.Name}", explained, StringComparison.Ordinal);
@@ -200,6 +201,8 @@ public sealed class FleetTests
         Assert.Matches($"9.9: halted, 0 of 1 hosts have it; {host.Name}: .*/nowhere/systemctl cannot be run", halted);
         Assert.Contains("9.9: aborted", await RunAsync(0, "rollout", "--abort"), StringComparison.Ordinal);
         Assert.Contains("is draining", await RunAsync(0, "drain", host.Name), StringComparison.Ordinal);
+        await fleet.UntilHostAsync(host, "away");
+        Assert.Matches("hosts +1 away .*rollout +9.9 aborted", await RunAsync(1, "status"));
     }
 
     [Fact]
@@ -207,12 +210,18 @@ public sealed class FleetTests
     {
         await using var fleet = await FleetUnderTest.StartAsync();
         await fleet.AddHostAsync(slots: 3);
+        await fleet.PlacedAsync("a");
+        Assert.Equal(HttpStatusCode.NotAcceptable, (await fleet.PlaceAsync("b", ("host", "nobody"))).Status);
 
         Assert.Contains("alive", await fleet.Http.GetStringAsync("/healthz"), StringComparison.Ordinal);
         Assert.Contains("ready", await fleet.Http.GetStringAsync("/readyz"), StringComparison.Ordinal);
+        Assert.Contains("1 of 1", await fleet.Http.GetStringAsync("/ops"), StringComparison.Ordinal);
         var metrics = await fleet.Http.GetStringAsync("/metrics");
         Assert.Contains("host_service_fleet_hosts{state=\"ready\"} 1", metrics, StringComparison.Ordinal);
         Assert.Matches(@"\nhost_service_fleet_capacity\S* 3\n", metrics);
+        Assert.Contains("host_service_fleet_placement_duration_seconds_count{result=\"placed\"} 1", metrics, StringComparison.Ordinal);
+        Assert.Contains("host_service_fleet_placement_duration_seconds_count{result=\"refused\"} 1", metrics, StringComparison.Ordinal);
+        Assert.Contains("host_service_fleet_rollout{state=\"halted\"} 0", metrics, StringComparison.Ordinal);
         var document = JsonNode.Parse(await fleet.Http.GetStringAsync("/openapi/v1.json"))!;
         Assert.Equal("Host service fleet", (string)document["info"]!["title"]!);
         Assert.NotNull(document["paths"]!["/v1/fleet/mandelboxes"]!["post"]);

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Reflection;
 using HostService.GrainInterfaces;
+using HostService.GrainInterfaces.Fleet;
 
 namespace HostService.Tests.Gateway.Fakes;
 
@@ -39,6 +40,12 @@ public sealed class FakeGrains
     public FakeGrains Host<T>(string method, Func<GrainCall, Task<T>> answer) => On(nameof(IHostGrain), method, answer);
 
     public FakeGrains Host<T>(string method, T answer) => Host(method, _ => Task.FromResult(answer));
+
+    /// <summary>The answer of a fleet's grain to a method.</summary>
+    public FakeGrains Fleet<T>(string method, Func<GrainCall, Task<T>> answer) => On(nameof(IFleetGrain), method, answer);
+
+    /// <summary>The answer of a fleet's rollout to a method.</summary>
+    public FakeGrains Rollout<T>(string method, Func<GrainCall, Task<T>> answer) => On(nameof(IFleetRolloutGrain), method, answer);
 
     /// <summary>What mandelboxes have written.</summary>
     public FakeGrains Logs(Func<GrainCall, IAsyncEnumerable<byte[]>> logs)

@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -32,7 +33,7 @@ public sealed class GatewayServer : IAsyncDisposable
     private readonly List<(int Count, TaskCompletionSource Seen)> _watchers = [];
     private int _begun;
 
-    private GatewayServer(WebApplication app, DirectoryInfo directory)
+    private GatewayServer(WebApplication app, DirectoryInfo directory, Action<IEndpointRouteBuilder> map)
     {
         _app = app;
         _private = directory;
@@ -42,7 +43,7 @@ public sealed class GatewayServer : IAsyncDisposable
             Begun();
             return answer;
         });
-        app.MapGateway();
+        map(app);
     }
 
     public Uri Address => new(_app.Urls.Single());
@@ -63,13 +64,18 @@ public sealed class GatewayServer : IAsyncDisposable
     public static IPAddress Stranger(byte number) => new([127, 1, 113, number]);
 
     public static Task<GatewayServer> StartAsync(FakeGrains? grains = null, params (string Key, string Value)[] settings) =>
-        StartAsync(Directory.CreateTempSubdirectory("gateway-server-"), grains, settings);
+        StartAsync(NewDirectory(), isFleet: false, grains, settings);
+
+    /// <summary>A fleet's gateway.</summary>
+    public static Task<GatewayServer> StartFleetAsync(FakeGrains grains) => StartAsync(NewDirectory(), isFleet: true, grains);
+
+    private static DirectoryInfo NewDirectory() => Directory.CreateTempSubdirectory("gateway-server-");
 
     /// <summary>Another server that keeps its certificate in the same directory.</summary>
-    public Task<GatewayServer> StartAnotherAsync(params (string Key, string Value)[] settings) => StartAsync(_private, null, settings);
+    public Task<GatewayServer> StartAnotherAsync(params (string Key, string Value)[] settings) => StartAsync(_private, isFleet: false, null, settings);
 
     private static async Task<GatewayServer> StartAsync(
-        DirectoryInfo directory, FakeGrains? grains, params (string Key, string Value)[] settings)
+        DirectoryInfo directory, bool isFleet, FakeGrains? grains, params (string Key, string Value)[] settings)
     {
         var log = new RecordingLogger<GatewayServer>();
         var shutdown = new RecordingShutdown();
@@ -86,8 +92,17 @@ public sealed class GatewayServer : IAsyncDisposable
         builder.Services.AddSingleton<IHostName, GatewayHost.TestHostName>();
         builder.Services.AddSingleton<IShutdownSignal>(shutdown);
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddGateway(HostEnvironment.LocalDev);
-        var server = new GatewayServer(builder.Build(), directory) { Log = log, Shutdown = shutdown };
+        if (isFleet)
+        {
+            builder.Services.AddFleetGateway(HostEnvironment.LocalDev);
+        }
+        else
+        {
+            builder.Services.AddGateway(HostEnvironment.LocalDev);
+        }
+
+        Action<IEndpointRouteBuilder> map = isFleet ? GatewaySetup.MapFleetGateway : GatewaySetup.MapGateway;
+        var server = new GatewayServer(builder.Build(), directory, map) { Log = log, Shutdown = shutdown };
         try
         {
             await server._app.StartAsync();

@@ -14,17 +14,21 @@ public sealed partial class AlertTests
     /// <summary>Labels that Prometheus adds, or that are those of a histogram.</summary>
     private static readonly string[] AnyMetrics = ["instance", "job", "le"];
 
-    public static TheoryData<string> Alerts => new(AlertName().Matches(Read("alerts.yml")).Select(alert => alert.Groups["name"].Value));
+    private static readonly string[] RuleFiles = ["alerts.yml", "fleet-alerts.yml"];
+
+    public static TheoryData<string> Alerts => new(AlertName().Matches(Rules()).Select(alert => alert.Groups["name"].Value));
 
     [Fact]
     public void Every_metric_and_label_of_the_alerts_is_one_of_the_services() => AssertExposed(Expressions());
 
-    [Fact]
-    public void Every_metric_and_label_of_the_dashboard_is_one_of_the_services()
+    [Theory]
+    [InlineData("dashboard.json", 20)]
+    [InlineData("fleet-dashboard.json", 10)]
+    public void Every_metric_and_label_of_a_dashboard_is_one_of_the_services(string file, int atLeast)
     {
-        var expressions = Texts(JsonNode.Parse(Read("dashboard.json"))!, "expr", "query").ToList();
+        var expressions = Texts(JsonNode.Parse(Read(file))!, "expr", "query").ToList();
 
-        Assert.True(expressions.Count > 20);
+        Assert.True(expressions.Count > atLeast);
         AssertExposed(expressions);
     }
 
@@ -50,17 +54,19 @@ public sealed partial class AlertTests
     [MemberData(nameof(Alerts))]
     public void An_alert_is_tested(string alert)
     {
-        var tests = Read("alerts.test.yml");
+        var tests = string.Concat(RuleFiles.Select(file => Read(TestsOf(file))));
 
         Assert.Contains($"ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"", tests, StringComparison.Ordinal);
         Assert.Matches($$"""expr: ALERTS{alertname="{{alert}}", alertstate="firing"}""", tests);
     }
 
-    [NeedsFact("promtool")]
-    public void Prometheus_takes_the_rules_each_of_which_fires_where_it_should_and_nowhere_else()
+    [NeedsTheory("promtool")]
+    [InlineData("alerts.yml")]
+    [InlineData("fleet-alerts.yml")]
+    public void Prometheus_takes_the_rules_each_of_which_fires_where_it_should_and_nowhere_else(string file)
     {
-        Assert.Equal((0, ""), Promtool("check", "rules", "alerts.yml"));
-        Assert.Equal((0, ""), Promtool("test", "rules", "alerts.test.yml"));
+        Assert.Equal((0, ""), Promtool("check", "rules", file));
+        Assert.Equal((0, ""), Promtool("test", "rules", TestsOf(file)));
     }
 
     [Theory]
@@ -108,11 +114,11 @@ public sealed partial class AlertTests
 
     /// <summary>The expressions of the rules, each on one or more lines.</summary>
     private static List<string> Expressions() =>
-        [.. Expression().Matches(Read("alerts.yml")).Select(expression => expression.Groups["expression"].Value)];
+        [.. Expression().Matches(Rules()).Select(expression => expression.Groups["expression"].Value)];
 
     private static string RuleOf(string alert)
     {
-        var rules = Read("alerts.yml");
+        var rules = Rules();
         var begin = rules.IndexOf($"- alert: {alert}\n", StringComparison.Ordinal);
         var end = rules.IndexOf("- alert: ", begin + 1, StringComparison.Ordinal);
         return end < 0 ? rules[begin..] : rules[begin..end];
@@ -126,6 +132,10 @@ public sealed partial class AlertTests
         JsonArray items => items.SelectMany(item => Texts(item!, names)),
         _ => [],
     };
+
+    private static string Rules() => string.Concat(RuleFiles.Select(Read));
+
+    private static string TestsOf(string rules) => Path.ChangeExtension(rules, ".test.yml");
 
     private static string Read(string file) => File.ReadAllText(Path.Combine(Folder, file));
 

@@ -1,3 +1,4 @@
+using HostService.Gateway;
 using HostService.Gateway.Fleet;
 using HostService.GrainInterfaces;
 using HostService.Infrastructure.Fleet;
@@ -19,6 +20,23 @@ public sealed class FleetSettingsTests
     public void Several_gateways_are_taken_in_their_order() => Assert.Equal(
         ["https://10.0.0.2:4680/", "https://10.0.0.1:4680/"],
         new RelayOptions { Fleet = "https://10.0.0.2:4680, https://10.0.0.1:4680," }.Addresses.Select(address => address.ToString()));
+
+    [Theory]
+    [InlineData("", "", 4678, "10.0.0.7", "https://10.0.0.7:4678/ops")]
+    [InlineData("", "10.1.1.1", 443, "10.0.0.7", "https://10.1.1.1/ops")]
+    [InlineData("", "", 4678, "fd00::7", "https://[fd00::7]:4678/ops")]
+    [InlineData("", "", 0, "10.0.0.7", "")]
+    [InlineData("", "", 4678, "", "")]
+    [InlineData("https://host1.example.com/ops", "", 4678, "10.0.0.7", "https://host1.example.com/ops")]
+    public void The_fleets_page_leads_to_a_hosts_page_where_that_is_known(
+        string setting, string listens, int port, string address, string page) => Assert.Equal(
+            page, new RelayOptions { HostPage = setting }.PageOf(address, new GatewayOptions { Address = listens, Port = port }));
+
+    [Theory]
+    [InlineData("http://host1.example.com/ops")]
+    [InlineData("host1")]
+    public void The_address_of_a_hosts_page_is_one(string page) =>
+        Assert.Contains("Relay:HostPage", FaultsOf(new RelayOptions { HostPage = page }), StringComparison.Ordinal);
 
     [Fact]
     public void Files_of_certificates_that_cannot_be_used_are_faults()

@@ -24,6 +24,10 @@ public sealed class HostReportFaultTests
     [InlineData("\"free\":1", "\"free\":-1")]
     [InlineData("\"capacity\":4", "\"capacity\":-4")]
     [InlineData("\"status\":\"Active\"", "\"status\":77")]
+    [InlineData("\"free\":1", "\"free\":1,\"page\":null")]
+    [InlineData("\"free\":1", "\"free\":1,\"page\":\"javascript:alert(1)\"")]
+    [InlineData("\"free\":1", "\"free\":1,\"page\":\"http://10.0.0.1/ops\"")]
+    [InlineData("\"free\":1", "\"free\":1,\"upgrade\":{\"version\":null,\"attempt\":\"a\"}")]
     public void What_cannot_be_a_report_is_told(string part, string other)
     {
         Assert.Contains(part, Good, StringComparison.Ordinal);

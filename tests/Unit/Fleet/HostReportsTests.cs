@@ -19,7 +19,7 @@ public sealed class HostReportsTests
                 Mandelbox("host-service-waiting-000000000003", MandelboxState.Started),
                 Mandelbox(MandelboxIds.WarmUp, MandelboxState.Running),
             ],
-            upgrade: null);
+            upgrade: null, page: "");
 
         Assert.Equal(("one", "203.0.113.7", "us-east-1", "1.2.3"), (report.Host, report.Address, report.Region, report.Version));
         Assert.Equal((40, 7), (report.Capacity, report.Free));
@@ -30,7 +30,7 @@ public sealed class HostReportsTests
     [Fact]
     public void A_kind_of_gpu_is_told_once_and_only_while_one_of_it_is_healthy()
     {
-        var report = HostReports.Of(Host() with { Gpus = [Gpu(0, "T4"), Gpu(1, "T4"), Gpu(2, "A10") with { Unhealthy = "lost" }] }, [], upgrade: null);
+        var report = HostReports.Of(Host() with { Gpus = [Gpu(0, "T4"), Gpu(1, "T4"), Gpu(2, "A10") with { Unhealthy = "lost" }] }, [], upgrade: null, page: "");
 
         Assert.Equal(["T4"], report.GpuKinds);
     }
