@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using HostService.Tests.Support;
@@ -23,7 +24,7 @@ internal sealed class FleetAuthority
 
     public string Path { get; }
 
-    /// <summary>Of a control silo whose certificate this authority has signed.</summary>
+    /// <summary>Of a control silo on this machine's loopback whose certificate this authority has signed.</summary>
     public (string Key, string Value)[] SiloSettings(PostgresServer database) =>
     [
         ("FleetDatabase__ConnectionString", database.ConnectionString),
@@ -31,9 +32,25 @@ internal sealed class FleetAuthority
         ("FleetSilo__CaPath", Path),
     ];
 
+    /// <summary>Of a control silo on a machine of its own, with the same certificate for silos and for those who come by HTTPS.</summary>
+    public (string Key, string Value)[] SiloSettings(PostgresServer database, Machine machine, FleetAuthority hosts)
+    {
+        var own = Sign($"silo-{machine.Address}", isServer: true, machine.Address);
+        return
+        [
+            ("FleetDatabase__ConnectionString", database.NetworkConnectionString),
+            ("FleetSilo__Address", machine.Address),
+            ("FleetSilo__CertificatePath", own),
+            ("FleetSilo__CaPath", Path),
+            ("FleetGateway__HostCaPath", hosts.Path),
+            ("Gateway__CertificatePath", own),
+        ];
+    }
+
     /// <summary>A file with the certificate of a host, and its key.</summary>
     /// <param name="isServer">Whether it is good for a server, too, as a control silo's must be.</param>
-    public string Sign(string host, bool isServer = false)
+    /// <param name="address">At which others reach the server.</param>
+    public string Sign(string host, bool isServer = false, string? address = null)
     {
         using var key = RSA.Create(2048);
         var request = new CertificateRequest($"CN={host}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
@@ -44,6 +61,13 @@ internal sealed class FleetAuthority
         }
 
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(purposes, critical: false));
+        if (address is not null)
+        {
+            var names = new SubjectAlternativeNameBuilder();
+            names.AddIpAddress(IPAddress.Parse(address));
+            request.CertificateExtensions.Add(names.Build());
+        }
+
         using var certificate = request.Create(_root, _from, _from.AddDays(2), RandomNumberGenerator.GetBytes(8));
         var path = _directory[$"{host}.pem"];
         File.WriteAllText(path, certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem());

@@ -1,145 +1,224 @@
-using System.Collections.Concurrent;
-using System.Globalization;
-using System.Net;
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using HostService.Tests.Support;
+using Xunit.Abstractions;
 
 namespace HostService.Tests.EndToEnd.Fleet;
 
 /// <summary>
-/// A whole fleet, three control silos and five hosts, of which one part after another dies while sessions are placed. FLEET_PLACEMENTS and
-/// FLEET_RATE (a second) make it longer.
+/// A whole fleet, on machines of its own as far as the network goes, of which one part after another dies or is cut off while callers come
+/// and go. FLEET_PLACEMENTS (at least so many) and FLEET_RATE (a second) make it longer; from 1,000 on, a host is cut off for a minute.
 /// </summary>
-public sealed class FleetOutageTests
+public sealed class FleetOutageTests(ITestOutputHelper output)
 {
-    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(2);
+    private const int LongRun = 1000;
+
+    /// <summary>Every so manieth caller wishes the host with the real engine, which has too little room to be chosen otherwise.</summary>
+    private const int RealEvery = 25;
+
+    /// <summary>Before the first outage.</summary>
+    private const int QuietSeconds = 8;
 
     private readonly int _placements = EnvironmentNumber.Read("FLEET_PLACEMENTS") ?? 120;
     private readonly int _rate = EnvironmentNumber.Read("FLEET_RATE") ?? 10;
 
-    [PostgresFact]
+    /// <summary>Longer than the silence after which a connection is taken for lost.</summary>
+    private int CutSeconds => _placements >= LongRun ? 60 : 12;
+
+    [FleetOutageFact]
     public async Task No_session_is_lost_or_placed_twice_while_parts_of_the_fleet_die_and_come_back()
     {
-        await using var database = await PostgresServer.StartNewAsync();
-        using var directory = new ScratchDirectory();
-        var settings = new FleetAuthority(directory).SiloSettings(database);
-        await FleetDatabaseTests.InitAsync(database);
-        await using var first = await FleetUnderTest.StartAsync(settings);
-        await using var second = await FleetUnderTest.StartAsync(settings);
-        await using var third = await FleetUnderTest.StartAsync(settings);
-        FleetUnderTest[] silos = [first, second, third];
-        var hosts = new List<FleetMember>();
-        for (var i = 0; i < 5; i++)
-        {
-            // Each begins with another silo.
-            var order = silos.Skip(i % 3).Concat(silos.Take(i % 3)).Select(silo => silo.Address);
-            hosts.Add(await first.AddHostAsync(54, ("Relay__Fleet", string.Join(',', order))));
-        }
+        await using var fleet = await FleetOnMachines.StartAsync();
+        var load = new FleetLoad(fleet.Silos, _rate, number => number % RealEvery == RealEvery - 1 ? fleet.Real.Name : null);
+        var begun = Stopwatch.GetTimestamp();
+        var outages = GoThroughOutagesAsync(fleet, load);
+        await load.RunAsync(_placements, outages);
+        var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+        var firstOutage = await outages;
 
-        var relayOfOthers = string.Join(',', silos.Select(silo => silo.Address));
-        var answers = new ConcurrentDictionary<string, (HttpStatusCode Status, string? Host)>(StringComparer.Ordinal);
-        var running = new List<Task>();
-        using var pace = new PeriodicTimer(TimeSpan.FromSeconds(1.0 / _rate));
-        for (var i = 0; i < _placements; i++)
-        {
-            if (i == _placements / 5)
-            {
-                await hosts[0].KillRelayAsync();
-                await hosts[0].StartRelayAsync(relayOfOthers);
-            }
-            else if (i == _placements * 2 / 5)
-            {
-                running.Add(RestartAsync(second));
-            }
-            else if (i == _placements * 3 / 5)
-            {
-                await database.StopAsync();
-                running.Add(database.StartAsync());
-            }
-            else if (i == _placements * 4 / 5)
-            {
-                await hosts[4].Service.KillAsync();
-            }
+        var sessions = load.Sessions;
+        var waits = sessions.Where(s => s.ServedAt is not null).Select(s => (s.ServedAt!.Value - s.CameAt).TotalSeconds).Order().ToList();
+        Tell($"{sessions.Count} callers in {seconds:0} s; served after {waits[waits.Count / 2]:0.00} s (median), "
+            + $"{waits[waits.Count * 99 / 100]:0.0} s (99 %), {waits[^1]:0.0} s (longest)");
+        Assert.All(sessions, session => Assert.True(
+            session is { Host: not null, IsGone: true }, $"{session.Id}: {session.Host} {session.Refusal}\n{fleet.SiloLogs}"));
+        Assert.All(sessions.Where(session => session.Wished is not null), session => Assert.Equal(session.Wished, session.Host));
 
-            var id = string.Create(CultureInfo.InvariantCulture, $"m{i}");
-            running.Add(PlaceAsync(id, silos, i, answers));
-            await pace.WaitForNextTickAsync();
-        }
-
-        await Task.WhenAll(running).WaitAsync(LongestWait);
-
-        // Every caller has a session, but for those that the dead host may have begun.
-        var log = string.Join('\n', silos.Select(silo => silo.Process.Log.Text));
-        var without = answers.Where(answer => answer.Value.Status != HttpStatusCode.OK).ToList();
-        Assert.True(_placements == answers.Count, $"{answers.Count} of {_placements} callers were answered");
-        Assert.All(without, answer => Assert.True(
-            answer.Value.Host!.Contains(hosts[4].Name, StringComparison.Ordinal), $"{answer.Key}: {answer.Value.Host}\n{log}"));
-
-        // Each session is on one host, the one that its caller was told.
-        var there = hosts.SelectMany(host => host.InEngine.Select(id => (Id: id, host.Name))).ToLookup(m => m.Id, m => m.Name);
-        Assert.All(answers.Where(answer => answer.Value.Status == HttpStatusCode.OK), answer =>
-            Assert.True(there[answer.Key].SequenceEqual([answer.Value.Host!]), $"{answer.Key}: {string.Join(", ", there[answer.Key])}\n{log}"));
-        Assert.All(there, mandelbox => Assert.Single(mandelbox));
-        foreach (var host in hosts.SkipLast(1))
+        await fleet.Silos[0].UntilAsync(
+            () => Task.FromResult(fleet.Hosts.All(host => host.History.All(c => c.Life.DestroyedAt is not null))),
+            () => "containers are left in the engines");
+        AssertEachRanOnOneHost(fleet, sessions);
+        Assert.All(fleet.Hosts, AssertNotOverbooked);
+        AssertSpread(fleet, firstOutage);
+        foreach (var host in fleet.Hosts)
         {
             var known = JsonNode.Parse(await host.Service.Http.GetStringAsync("/v1/host"))!;
-            Assert.InRange((int)known["slots"]!["used"]!, 0, 54);
-            Assert.Equal(0, (int)known["leaks"]!);
-            Assert.Equal(host.InEngine.Order(), (await host.MandelboxesAsync()).Order());
+            Assert.Equal((0, 0, 0), ((int)known["slots"]!["used"]!, (int)known["mandelboxes"]!, (int)known["leaks"]!));
         }
     }
 
-    /// <summary>As systemd does: also where it ends again at once, because the database is away.</summary>
-    private static async Task RestartAsync(FleetUnderTest silo)
+    /// <summary>Returns when the first one began.</summary>
+    private async Task<DateTimeOffset> GoThroughOutagesAsync(FleetOnMachines fleet, FleetLoad load)
     {
-        for (var tries = 0; ; tries++)
+        await load.SecondsAsync(QuietSeconds);
+        var first = DateTimeOffset.UtcNow;
+        await KillRelayAsync(fleet, load, fleet.Instant[0]);
+        await CutOffAsync(fleet, load, fleet.Instant[1]);
+
+        // The silo that has the fleet's grain, which knows where there is room: it is the one that has told that this host was away.
+        var central = fleet.Silos.First(
+            silo => silo.Process.Log.Text.Contains($"Host {fleet.Instant[1].Name} is away", StringComparison.Ordinal));
+        await KillSiloAsync(fleet, load, central);
+        await RestartDatabaseAsync(fleet, load);
+        await KillHostAsync(fleet, load, fleet.Instant[2]);
+        return first;
+    }
+
+    private async Task KillRelayAsync(FleetOnMachines fleet, FleetLoad load, FleetMember host)
+    {
+        var begun = DateTimeOffset.UtcNow;
+        await host.KillRelayAsync();
+        var away = await SeenAsync(fleet, host, "away");
+        var started = DateTimeOffset.UtcNow;
+        await fleet.StartRelayAsync(host);
+        await TellBackAsync("a relay was killed", begun, away, "started again", started, fleet, load, host);
+    }
+
+    private async Task CutOffAsync(FleetOnMachines fleet, FleetLoad load, FleetMember host)
+    {
+        var begun = DateTimeOffset.UtcNow;
+        var over = load.SecondsAsync(CutSeconds);
+        await fleet.MachineOf(host).UnplugAsync();
+        var away = await SeenAsync(fleet, host, "away");
+        await over;
+        var plugged = DateTimeOffset.UtcNow;
+        await fleet.MachineOf(host).PlugInAsync();
+        await TellBackAsync(
+            $"a host was cut off for {(plugged - begun).TotalSeconds:0} s", begun, away, "its link was up", plugged, fleet, load, host);
+    }
+
+    private async Task KillSiloAsync(FleetOnMachines fleet, FleetLoad load, FleetUnderTest silo)
+    {
+        const int Dead = 6;
+        var begun = DateTimeOffset.UtcNow;
+        await silo.Process.KillAsync();
+        var served = load.NextAsync(session => session.CameAt >= begun);
+        await silo.UntilAsync(
+            async () => (await fleet.Database.QueryAsync(
+                $"SELECT 1 FROM host_service_fleet.silo WHERE address = '{fleet.MachineOf(silo).Address}' AND status = {Dead}")).Count > 0,
+            () => $"the silo was not declared dead:\n{fleet.SiloLogs}");
+        var dead = DateTimeOffset.UtcNow;
+        var first = (await served).ServedAt!.Value;
+        var started = DateTimeOffset.UtcNow;
+        var again = load.NextAsync(session => session.Silo == silo && session.CameAt >= started);
+        await silo.RestartAsync();
+        Tell($"the control silo with the fleet's grain was killed: declared dead after {Seconds(begun, dead)}, the first session placed "
+            + $"without it after {Seconds(begun, first)}; started again, it placed one after {Seconds(started, (await again).ServedAt!.Value)}");
+
+        // Hosts may be new to the silo that now has the fleet's grain.
+        foreach (var host in fleet.Hosts)
         {
-            try
-            {
-                await silo.RestartAsync();
-                return;
-            }
-            catch (InvalidOperationException) when (tries < 5)
-            {
-                // Once more.
-            }
+            await fleet.Silos[0].UntilHostAsync(host, "ready");
         }
     }
 
-    /// <summary>As a backend does: the same request, to any of the silos, until it is served or there is no sense in it.</summary>
-    private static async Task PlaceAsync(
-        string id, FleetUnderTest[] silos, int turn, ConcurrentDictionary<string, (HttpStatusCode Status, string? Host)> answers)
+    private async Task RestartDatabaseAsync(FleetOnMachines fleet, FleetLoad load)
     {
-        using var late = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(500));
-        do
-        {
-            try
-            {
-                var (status, answer) = await silos[turn++ % silos.Length].PlaceAsync(id);
-                answers[id] = (status, (string?)answer["host"] ?? (string?)answer["error"]);
-                if (status != HttpStatusCode.ServiceUnavailable)
-                {
-                    return;
-                }
-            }
-            catch (Exception exception) when (exception is HttpRequestException or IOException or System.Text.Json.JsonException)
-            {
-                // That silo is dead, or is just starting.
-            }
-        }
-        while (await NextAsync());
+        var begun = DateTimeOffset.UtcNow;
+        await fleet.Database.StopAsync();
+        await fleet.Database.StartAsync();
+        var started = DateTimeOffset.UtcNow;
+        var next = await load.NextAsync(session => session.ServedAt >= started);
+        Tell($"PostgreSQL was restarted, which took {Seconds(begun, started)}: the first session placed after {Seconds(started, next.ServedAt!.Value)} more");
+    }
 
-        async Task<bool> NextAsync()
+    private async Task KillHostAsync(FleetOnMachines fleet, FleetLoad load, FleetMember host)
+    {
+        var begun = DateTimeOffset.UtcNow;
+        await host.Service.KillAsync();
+        var away = await SeenAsync(fleet, host, "away");
+        var started = DateTimeOffset.UtcNow;
+        await host.RestartServiceAsync();
+        await TellBackAsync("a host service was killed", begun, away, "started again", started, fleet, load, host);
+    }
+
+    private static async Task<DateTimeOffset> SeenAsync(FleetOnMachines fleet, FleetMember host, string state)
+    {
+        await fleet.Silos[0].UntilHostAsync(host, state);
+        return DateTimeOffset.UtcNow;
+    }
+
+    private async Task TellBackAsync(
+        string what, DateTimeOffset begun, DateTimeOffset away, string how, DateTimeOffset mended, FleetOnMachines fleet, FleetLoad load, FleetMember host)
+    {
+        var next = load.NextAsync(session => session.Host == host.Name && session.CameAt >= mended);
+        var ready = await SeenAsync(fleet, host, "ready");
+        Tell($"{what}: away after {Seconds(begun, away)}; {how}, ready after {Seconds(mended, ready)} and the first session placed there "
+            + $"after {Seconds(mended, (await next).ServedAt!.Value)}");
+    }
+
+    /// <summary>By what the engines have seen.</summary>
+    private static void AssertEachRanOnOneHost(FleetOnMachines fleet, IReadOnlyList<FleetSession> sessions)
+    {
+        var ran = fleet.Hosts.SelectMany(host => host.History.Select(c => (c.Id, c.Life, Host: host.Name))).ToLookup(c => c.Id);
+        Assert.Equal(sessions.Select(session => session.Id).Order(), ran.Select(c => c.Key).Order());
+        Assert.All(sessions, session =>
         {
-            try
-            {
-                return await pace.WaitForNextTickAsync(late.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                return false;
-            }
+            // No other host has ever made a container for it; and while the caller had it, it was one container, and did not end.
+            Assert.All(ran[session.Id], container => Assert.Equal(session.Host, container.Host));
+            var had = Assert.Single(ran[session.Id], container => !(container.Life.DiedAt < session.ServedAt)).Life;
+            Assert.True(
+                had.StartedAt < session.ServedAt && had.DiedAt > session.EndedAt,
+                $"{session.Id} on {session.Host}: {had}, served at {session.ServedAt:O}, ended by its caller at {session.EndedAt:O}");
+        });
+    }
+
+    private static void AssertNotOverbooked(FleetMember host)
+    {
+        var changes = host.History.SelectMany(c => new[] { (At: c.Life.CreatedAt, By: 1), (At: c.Life.DestroyedAt!.Value, By: -1) });
+        var (now, most) = (0, 0);
+        foreach (var (_, by) in changes.OrderBy(change => change.At))
+        {
+            most = Math.Max(most, now += by);
         }
+
+        Assert.InRange(most, 1, host.Slots);
+    }
+
+    /// <summary>
+    /// While all hosts are up, each caller goes to the emptiest one. The fleet counts at once what it places. What has ended it learns from
+    /// the next report, which comes within 2 s: so hosts differ by no more than end on one of them in that time, and one or two that are
+    /// on their way.
+    /// </summary>
+    private void AssertSpread(FleetOnMachines fleet, DateTimeOffset end)
+    {
+        const int ReportSeconds = 2;
+        const int OnTheirWay = 2;
+        var counts = new int[fleet.Instant.Count];
+        var changes = fleet.Instant.SelectMany((host, index) => host.History.SelectMany(c => new[]
+        {
+            (At: c.Life.StartedAt!.Value, Host: index, By: 1),
+            (At: c.Life.DiedAt!.Value, Host: index, By: -1),
+        }));
+        var most = 0;
+        foreach (var (_, host, by) in changes.Where(change => change.At < end).OrderBy(change => change.At))
+        {
+            counts[host] += by;
+            most = Math.Max(most, counts.Max() - counts.Min());
+        }
+
+        var placed = fleet.Instant.Select(host => host.History.Count(c => c.Life.StartedAt < end)).ToList();
+        Tell($"before the first outage {string.Join(", ", placed)} sessions were placed on the hosts, which never differed by more than {most}");
+        Assert.InRange(most, 0, (_rate * ReportSeconds / fleet.Instant.Count) + OnTheirWay);
+    }
+
+    private void Tell(string line) => output.WriteLine(line);
+
+    private static string Seconds(DateTimeOffset from, DateTimeOffset to) => $"{(to - from).TotalSeconds:0.0} s";
+
+    /// <summary>Skipped, with the reason, where the fleet's machines cannot be made, or something that runs on them is missing.</summary>
+    private sealed class FleetOutageFactAttribute : FactAttribute
+    {
+        public FleetOutageFactAttribute() => Skip = MachineNetwork.SkipReason ?? PostgresServer.SkipReason ?? DockerDaemon.SkipReason;
     }
 }

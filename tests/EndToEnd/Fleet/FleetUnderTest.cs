@@ -12,55 +12,52 @@ internal sealed class FleetUnderTest : IAsyncDisposable
 
     private readonly ScratchDirectory _directory = new();
     private readonly List<FleetMember> _hosts = [];
-    private readonly Dictionary<string, string> _environment;
+    private readonly ServiceSettings _settings;
     private ServiceProcess _process = null!;
 
-    private FleetUnderTest(IEnumerable<(string Key, string Value)> settings)
+    private FleetUnderTest(Machine? machine, (string Key, string Value)[] settings)
     {
-        var environment = new Dictionary<string, string>
+        var port = TestPorts.Reserve().ToString();
+        Address = $"https://{machine?.Address ?? "127.0.0.1"}:{port}";
+        Http = ServiceProcess.NewClient(new Uri($"https://127.0.0.1:{port}"), machine?.Network);
+        var own = new ServiceSettings(new Dictionary<string, string>
         {
             ["APP_ENV"] = "LOCALDEV",
-            ["Gateway__Port"] = TestPorts.Reserve().ToString(),
+            ["Gateway__Port"] = port,
             ["Orleans__SiloPort"] = TestPorts.Reserve().ToString(),
             ["Host__PrivateRoot"] = _directory["private"],
             ["Auth__SharedSecret"] = ServiceProcess.Secret,
-        };
-        foreach (var (key, value) in settings)
-        {
-            environment[key] = value;
-        }
-
-        _environment = environment;
+        });
+        _settings = own.With(settings) with { Network = machine?.Network };
     }
 
-    public string Address => $"https://127.0.0.1:{_environment["Gateway__Port"]}";
+    /// <summary>As relays reach it.</summary>
+    public string Address { get; }
 
-    public HttpClient Http { get; private set; } = null!;
+    /// <summary>An operator on its machine.</summary>
+    public HttpClient Http { get; }
 
     public ServiceProcess Process => _process;
 
-    public static async Task<FleetUnderTest> StartAsync(params (string Key, string Value)[] settings)
+    public static Task<FleetUnderTest> StartAsync(params (string Key, string Value)[] settings) => StartAsync(machine: null, settings);
+
+    /// <param name="machine">Where it runs; null for this machine's loopback.</param>
+    public static async Task<FleetUnderTest> StartAsync(Machine? machine, (string Key, string Value)[] settings)
     {
-        var fleet = await BeginAsync(settings);
+        var fleet = await BeginAsync(machine, settings);
         await fleet.ReadyAsync();
         return fleet;
     }
 
     /// <summary>Starts it and returns at once.</summary>
-    public static async Task<FleetUnderTest> BeginAsync(params (string Key, string Value)[] settings)
-    {
-        var fleet = new FleetUnderTest(settings);
-        fleet.Http = ServiceProcess.NewClient(new Uri(fleet.Address));
-        fleet._process = await ServiceProcess.BeginCommandAsync(fleet._environment, "fleet");
-        return fleet;
-    }
+    public static Task<FleetUnderTest> BeginAsync(params (string Key, string Value)[] settings) => BeginAsync(machine: null, settings);
 
     /// <summary>Kills it, and starts it again.</summary>
     public async Task RestartAsync()
     {
         await _process.KillAsync();
         await _process.DisposeAsync();
-        _process = await ServiceProcess.BeginCommandAsync(_environment, "fleet");
+        _process = await ServiceProcess.LaunchAsync(_settings, "fleet");
         await ReadyAsync();
     }
 
@@ -135,6 +132,13 @@ internal sealed class FleetUnderTest : IAsyncDisposable
         _directory.Dispose();
     }
 
+    private static async Task<FleetUnderTest> BeginAsync(Machine? machine, (string Key, string Value)[] settings)
+    {
+        var fleet = new FleetUnderTest(machine, settings);
+        fleet._process = await ServiceProcess.LaunchAsync(fleet._settings, "fleet");
+        return fleet;
+    }
+
     private async Task ReadyAsync()
     {
         try
@@ -152,67 +156,4 @@ internal sealed class FleetUnderTest : IAsyncDisposable
         : (string)host["report"]!["status"]! != "Active" ? ((string)host["report"]!["status"]!).ToLowerInvariant()
         : host["report"]!["notReady"]!.AsArray().Count > 0 ? "not_ready"
         : "ready";
-}
-
-/// <summary>One host with its engine and its relay.</summary>
-internal sealed class FleetMember : IAsyncDisposable
-{
-    private const string ContainerPrefix = "mandelboxes-demo-";
-
-    private readonly ScratchDirectory _directory;
-    private readonly InstantEngine _engine;
-    private ServiceProcess? _relay;
-
-    private FleetMember(ScratchDirectory directory, InstantEngine engine, ServiceProcess service) =>
-        (_directory, _engine, Service) = (directory, engine, service);
-
-    public ServiceProcess Service { get; }
-
-    public string Name => Service.Settings.InstanceName;
-
-    /// <summary>The ids of the mandelboxes whose containers its engine has, also when its service is dead.</summary>
-    public IReadOnlyList<string> InEngine =>
-        [.. _engine.Names.Where(name => name.StartsWith(ContainerPrefix, StringComparison.Ordinal)).Select(name => name[ContainerPrefix.Length..])];
-
-    public string RelayLog => _relay?.Log.Text ?? "";
-
-    public static async Task<FleetMember> StartAsync(int slots)
-    {
-        var directory = new ScratchDirectory();
-        var engine = await InstantEngine.StartAsync(seed: 1);
-        var service = await ServiceProcess.StartAsync(ServiceSettings.Local(engine.Endpoint, directory).With(
-            ("Orleans__ExternalClients", "true"), ("Host__CpuOnlySlots", slots.ToString())));
-        return new FleetMember(directory, engine, service);
-    }
-
-    /// <summary>Begins another relay; returns at once.</summary>
-    public async Task StartRelayAsync(string fleet, params (string Key, string Value)[] settings) =>
-        _relay = await ServiceProcess.BeginCommandAsync(
-            Service.Settings.With([("Relay__Fleet", fleet), .. settings]).Environment, "relay");
-
-    public async Task KillRelayAsync()
-    {
-        await _relay!.KillAsync();
-        await _relay.DisposeAsync();
-        _relay = null;
-    }
-
-    /// <summary>The relay has written this.</summary>
-    public Task<string> RelayLineAsync(string part) => _relay!.Log.LineAsync(part).WaitAsync(TimeSpan.FromSeconds(60));
-
-    /// <summary>The ids of its mandelboxes, as it says itself.</summary>
-    public async Task<IReadOnlyList<string>> MandelboxesAsync() =>
-        [.. JsonNode.Parse(await Service.Http.GetStringAsync("/v1/mandelboxes"))!.AsArray().Select(m => (string)m!["mandelboxId"]!)];
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_relay is not null)
-        {
-            await _relay.DisposeAsync();
-        }
-
-        await Service.DisposeAsync();
-        await _engine.DisposeAsync();
-        _directory.Dispose();
-    }
 }

@@ -27,10 +27,11 @@ public sealed class DockerDaemon : IAsyncDisposable
     private readonly ScratchDirectory _directory = new();
     private readonly string _bridge = $"hs{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}";
     private readonly Queue<string> _lastLines = new();
+    private readonly NetworkNamespace? _network;
     private Process? _keeper;
     private int _pid;
 
-    private DockerDaemon() => Endpoint = new Uri($"unix://{_directory["engine.sock"]}");
+    private DockerDaemon(NetworkNamespace? network) => (_network, Endpoint) = (network, new Uri($"unix://{_directory["engine.sock"]}"));
 
     /// <summary>Why no engine can be started on this machine, or null.</summary>
     public static string? SkipReason { get; } = FindObstacle();
@@ -38,14 +39,15 @@ public sealed class DockerDaemon : IAsyncDisposable
     public Uri Endpoint { get; }
 
     /// <summary>Starts a new engine without images; returns once it takes calls.</summary>
-    public static async Task<DockerDaemon> StartNewAsync()
+    /// <param name="network">Where its containers and their ports are; null for this machine's own network.</param>
+    public static async Task<DockerDaemon> StartNewAsync(NetworkNamespace? network = null)
     {
-        var daemon = new DockerDaemon();
+        var daemon = new DockerDaemon(network);
         try
         {
-            await RunAsync("ip", "link", "add", "name", daemon._bridge, "type", "bridge");
-            await RunAsync("ip", "address", "add", UnusedSubnet(), "dev", daemon._bridge);
-            await RunAsync("ip", "link", "set", daemon._bridge, "up");
+            await Command.RunAsync(daemon.InNetwork("ip", "link", "add", "name", daemon._bridge, "type", "bridge"));
+            await Command.RunAsync(daemon.InNetwork("ip", "address", "add", UnusedSubnet(), "dev", daemon._bridge));
+            await Command.RunAsync(daemon.InNetwork("ip", "link", "set", daemon._bridge, "up"));
             await daemon.StartAsync();
             return daemon;
         }
@@ -60,21 +62,20 @@ public sealed class DockerDaemon : IAsyncDisposable
     public async Task StartAsync()
     {
         RemoveStalePidFiles();
-        var start = new ProcessStartInfo("/bin/sh")
+        string[] command =
+        [
+            .. InNetwork("/bin/sh"), "-c", Keeper, "keeper",
+            "--host", Endpoint.ToString(),
+            "--data-root", _directory["data"], "--exec-root", _directory["exec"], "--pidfile", _directory["pid"],
+            "--bridge", _bridge, "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--shutdown-timeout", "5", "--group", "root",
+        ];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        string[] arguments =
-        [
-            "-c", Keeper, "keeper",
-            "--host", Endpoint.ToString(),
-            "--data-root", _directory["data"], "--exec-root", _directory["exec"], "--pidfile", _directory["pid"],
-            "--bridge", _bridge, "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--shutdown-timeout", "5", "--group", "root",
-        ];
-        Array.ForEach(arguments, start.ArgumentList.Add);
         start.Environment["PATH"] = $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin";
         _keeper = Process.Start(start)!;
         _pid = int.Parse((await _keeper.StandardOutput.ReadLineAsync())!);
@@ -105,9 +106,9 @@ public sealed class DockerDaemon : IAsyncDisposable
     }
 
     /// <summary>It takes calls and answers none, until <see cref="ResumeAsync"/>.</summary>
-    public Task PauseAsync() => RunAsync("kill", "-STOP", $"{_pid}");
+    public Task PauseAsync() => Command.RunAsync("kill", "-STOP", $"{_pid}");
 
-    public Task ResumeAsync() => RunAsync("kill", "-CONT", $"{_pid}");
+    public Task ResumeAsync() => Command.RunAsync("kill", "-CONT", $"{_pid}");
 
     /// <summary>Stops it; it stops its containers first.</summary>
     public async Task StopAsync()
@@ -131,7 +132,7 @@ public sealed class DockerDaemon : IAsyncDisposable
 
         KillLeftOverProcesses();
         await UnmountAsync();
-        await RunAsync("ip", "link", "delete", _bridge);
+        await Command.RunAsync(InNetwork("ip", "link", "delete", _bridge));
         _directory.Dispose();
     }
 
@@ -161,21 +162,7 @@ public sealed class DockerDaemon : IAsyncDisposable
         return $"10.213.{third}.1/24";
     }
 
-    private static async Task RunAsync(string program, params string[] arguments)
-    {
-        string[] command = ["-c", "PATH=$PATH:/usr/sbin:/sbin exec \"$0\" \"$@\"", program, .. arguments];
-        using var process = Process.Start(new ProcessStartInfo("/bin/sh", command)
-        {
-            UseShellExecute = false,
-            RedirectStandardError = true,
-        })!;
-        var errors = await process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {errors}");
-        }
-    }
+    private string[] InNetwork(params string[] command) => _network?.Enter(command) ?? command;
 
     /// <summary>
     /// An engine that was killed leaves its pid files behind. If such a process is a zombie, or its number was reused, the next engine
@@ -274,7 +261,7 @@ public sealed class DockerDaemon : IAsyncDisposable
             .ToArray();
         foreach (var mount in mounts)
         {
-            await RunAsync("umount", "--lazy", mount);
+            await Command.RunAsync("umount", "--lazy", mount);
         }
     }
 }

@@ -51,9 +51,9 @@ public sealed class EngineFixture : IAsyncLifetime
     }
 
     /// <summary>An engine of a test's own, which has both images.</summary>
-    public static async Task<DockerDaemon> StartOwnAsync()
+    public static async Task<DockerDaemon> StartOwnAsync(NetworkNamespace? network = null)
     {
-        var daemon = await DockerDaemon.StartNewAsync();
+        var daemon = await DockerDaemon.StartNewAsync(network);
         try
         {
             await BuildImagesAsync(daemon.Endpoint);

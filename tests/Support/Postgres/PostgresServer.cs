@@ -7,17 +7,18 @@ using Npgsql;
 namespace HostService.Tests.Support;
 
 /// <summary>
-/// A PostgreSQL server for tests: a cluster in a temporary directory, with the backend's schema, that listens on a unix socket only. It can
-/// be stopped and started again. postgres refuses to run as root; started by root, it runs as another user.
+/// A PostgreSQL server for tests: a cluster in a temporary directory, with the backend's schema, that listens on a unix socket, and on a
+/// machine of a <see cref="MachineNetwork"/> if it runs there. It can be stopped and started again. postgres refuses to run as root; started by root, it runs as another user.
 /// </summary>
 public sealed partial class PostgresServer : IAsyncDisposable
 {
     private const int Quit = 3;
     private static readonly string? Binaries = FindBinaries();
     private readonly string _directory;
+    private readonly Machine? _machine;
     private Process? _process;
 
-    private PostgresServer(string directory) => _directory = directory;
+    private PostgresServer(string directory, Machine? machine) => (_directory, _machine) = (directory, machine);
 
     /// <summary>Why this machine cannot run one, or null.</summary>
     public static string? SkipReason { get; } = Binaries is null
@@ -28,14 +29,17 @@ public sealed partial class PostgresServer : IAsyncDisposable
 
     public string ConnectionString => $"Host={_directory};Username=postgres;Database=postgres";
 
+    /// <summary>As other machines reach it.</summary>
+    public string NetworkConnectionString => $"Host={_machine!.Address};Username=postgres;Database=postgres";
+
     /// <summary>The file of its unix socket.</summary>
     public string Socket => Path.Combine(_directory, ".s.PGSQL.5432");
 
     /// <summary>Makes a new cluster with the schema; returns once it takes connections.</summary>
-    public static async Task<PostgresServer> StartNewAsync()
+    public static async Task<PostgresServer> StartNewAsync(Machine? machine = null)
     {
         var directory = Directory.CreateTempSubdirectory("pg-").FullName;
-        var server = new PostgresServer(directory);
+        var server = new PostgresServer(directory, machine);
         try
         {
             // The user that postgres runs as makes the cluster and its socket in here.
@@ -44,7 +48,7 @@ public sealed partial class PostgresServer : IAsyncDisposable
                 File.SetUnixFileMode(directory, (UnixFileMode)0b111_111_111);
             }
 
-            using var initdb = Launch(
+            using var initdb = server.Launch(
                 "initdb", "-D", server.Data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
             var errors = initdb.StandardError.ReadToEndAsync();
             await initdb.StandardOutput.ReadToEndAsync();
@@ -52,6 +56,11 @@ public sealed partial class PostgresServer : IAsyncDisposable
             if (initdb.ExitCode != 0)
             {
                 throw new InvalidOperationException("initdb failed: " + await errors);
+            }
+
+            if (machine is not null)
+            {
+                await File.AppendAllTextAsync(Path.Combine(server.Data, "pg_hba.conf"), "host all all samenet trust\n");
             }
 
             await server.StartAsync();
@@ -71,7 +80,7 @@ public sealed partial class PostgresServer : IAsyncDisposable
         // Without fsync, a crash of the machine loses data; a crash of the server does not.
         var process = Launch(
             "postgres", "-D", Data, "-k", _directory,
-            "-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=16MB");
+            "-c", $"listen_addresses={_machine?.Address}", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=16MB");
         _process = process;
         var log = new StringBuilder();
         while (await process.StandardError.ReadLineAsync() is { } line)
@@ -133,7 +142,7 @@ public sealed partial class PostgresServer : IAsyncDisposable
 
     private string Data => Path.Combine(_directory, "data");
 
-    private static Process Launch(string program, params string[] arguments)
+    private Process Launch(string program, params string[] arguments)
     {
         string[] command = [Path.Combine(Binaries!, program), .. arguments];
         if (Environment.IsPrivilegedProcess)
@@ -142,6 +151,8 @@ public sealed partial class PostgresServer : IAsyncDisposable
             var group = user == "postgres" ? "postgres" : "nogroup";
             command = ["/usr/bin/setpriv", "--reuid=" + user, "--regid=" + group, "--clear-groups", .. command];
         }
+
+        command = _machine?.Network.Enter(command) ?? command;
 
         var start = new ProcessStartInfo(command[0], command[1..])
         {

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -66,7 +68,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     public Uri Address { get; private set; } = new("https://127.0.0.1");
 
     /// <summary>A client that accepts the service's self-signed certificate.</summary>
-    public HttpClient Http => _http ??= NewClient(Address);
+    public HttpClient Http => _http ??= NewClient(Address, Settings.Network);
 
     /// <summary>Completes with the exit code; 137 after SIGKILL.</summary>
     public Task<int> Exited { get; }
@@ -114,16 +116,13 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     /// <summary>Starts something else that runs the service; returns at once.</summary>
     public static async Task<ServiceProcess> LaunchProgramAsync(string program, ServiceSettings settings, params string[] arguments)
     {
-        var (keeper, pid) = await LaunchAsync(program, arguments, settings.Environment);
+        var (keeper, pid) = await LaunchAsync([program, .. arguments], settings.Environment, settings.Network);
         return new ServiceProcess(settings, keeper, pid);
     }
 
     /// <summary>Begins a command of <c>host-service</c>.</summary>
-    public static async Task<ServiceProcess> BeginCommandAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
-    {
-        var (keeper, pid) = await LaunchAsync(Program, arguments, environment);
-        return new ServiceProcess(new ServiceSettings(environment), keeper, pid);
-    }
+    public static Task<ServiceProcess> BeginCommandAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
+        LaunchProgramAsync(Program, new ServiceSettings(environment), arguments);
 
     /// <summary>Runs a command of <c>host-service</c> to its end.</summary>
     public static async Task<(int ExitCode, string Output, string Errors)> CommandAsync(
@@ -144,6 +143,11 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     /// <summary>Kills it, as a crash does; returns once it is dead, also when it has ended by itself.</summary>
     public async Task KillAsync()
     {
+        if (Exited.IsCompleted)
+        {
+            return;
+        }
+
         try
         {
             using var service = Process.GetProcessById(Pid);
@@ -178,9 +182,28 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     }
 
     /// <summary>A client that accepts any certificate.</summary>
-    public static HttpClient NewClient(Uri address)
+    /// <param name="network">From where it connects to the IP address; null for this machine's own network.</param>
+    public static HttpClient NewClient(Uri address, NetworkNamespace? network = null)
     {
         var handler = new SocketsHttpHandler { UseProxy = false };
+        if (network is not null)
+        {
+            handler.ConnectCallback = async (context, cancellationToken) =>
+            {
+                var socket = network.NewSocket();
+                try
+                {
+                    await socket.ConnectAsync(IPAddress.Parse(context.DnsEndPoint.Host), context.DnsEndPoint.Port, cancellationToken);
+                    return new NetworkStream(socket, ownsSocket: true);
+                }
+                catch
+                {
+                    socket.Dispose();
+                    throw;
+                }
+            };
+        }
+
 #pragma warning disable CA5359 // The service's certificate is self-signed and new at each start, and this is loopback.
         handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
 #pragma warning restore CA5359
@@ -188,9 +211,9 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     }
 
     private static async Task<(Process Keeper, int Pid)> LaunchAsync(
-        string program, string[] arguments, IReadOnlyDictionary<string, string> environment)
+        string[] command, IReadOnlyDictionary<string, string> environment, NetworkNamespace? network = null)
     {
-        var start = new ProcessStartInfo("/bin/sh", ["-c", Keeper, program, .. arguments])
+        var start = new ProcessStartInfo("/bin/sh", ["-c", Keeper, .. network?.Enter(command) ?? command])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
@@ -230,6 +253,9 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 /// <summary>The environment variables of a service.</summary>
 public sealed record ServiceSettings(IReadOnlyDictionary<string, string> Environment)
 {
+    /// <summary>Where it runs; null for this machine's own network.</summary>
+    public NetworkNamespace? Network { get; init; }
+
     public string Root => Environment["Host__Root"];
 
     public string PrivateRoot => Environment["Host__PrivateRoot"];
@@ -276,6 +302,6 @@ public sealed record ServiceSettings(IReadOnlyDictionary<string, string> Environ
             all[key] = value;
         }
 
-        return new ServiceSettings(all);
+        return this with { Environment = all };
     }
 }
