@@ -84,13 +84,22 @@ reasons=$(awk '
   END { for (r in n) printf "  %d: %s\n", n[r], r }' "$results"/*.trx 2>/dev/null | sort -k2)
 [ -z "$reasons" ] || printf 'Skipped, and why:\n%s\n' "$reasons"
 
+decode() { sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#xD;//g; s/&amp;/\&/g'; }
+
+# What tests have written, such as figures.
+written=$(awk '
+  /<UnitTestResult / { name = $0; sub(/.* testName="/, "", name); sub(/".*/, "", name) }
+  /<StdOut>/ { sub(/.*<StdOut>/, ""); printf "  %s\n", name; on = 1 }
+  on { end = /<\/StdOut>/; sub(/<\/StdOut>.*/, ""); if ($0 != "") printf "      %s\n", $0; on = !end }
+  ' "$results"/*.trx 2>/dev/null | decode)
+[ -z "$written" ] || printf 'Written by tests:\n%s\n' "$written"
+
 # Failures again, with the first lines of their messages, for whoever reads only the end of the log.
 failures=$(awk '
   /<UnitTestResult / { name = ""; if (/outcome="Failed"/) { name = $0; sub(/.* testName="/, "", name); sub(/".*/, "", name) } }
   name != "" && /<Message>/ { sub(/.*<Message>/, ""); printf "  %s\n", name; name = ""; lines = 8 }
   lines > 0 { end = /<\/Message>/; sub(/<\/Message>.*/, ""); printf "      %s\n", $0; lines = end ? 0 : lines - 1 }
-  ' "$results"/*.trx 2>/dev/null |
-  sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#xD;//g; s/&amp;/\&/g')
+  ' "$results"/*.trx 2>/dev/null | decode)
 failures=$(printf '%s\n' "${cut_short[@]}" "$failures" | sed '/^$/d')
 [ -z "$failures" ] || printf 'Failed, and how:\n%s\n' "$failures" | tee "$results/failures"
 

@@ -13,7 +13,7 @@ namespace HostService.Tests.EndToEnd.Fleet;
 internal sealed class FleetLoad(IReadOnlyList<FleetUnderTest> silos, int rate, Func<int, string?> wished)
 {
     /// <summary>How long a session lasts, in seconds of callers.</summary>
-    private const int Lasting = 4;
+    public const int Lasting = 4;
 
     /// <summary>For a host that is cut off meanwhile.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(3);

@@ -8,6 +8,7 @@ public sealed class EngineHistory : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, ContainerLife> _lives = new(StringComparer.Ordinal);
+    private readonly CancellationTokenSource _stop = new();
     private readonly HttpClient _engine;
     private readonly Task _reading;
 
@@ -46,8 +47,10 @@ public sealed class EngineHistory : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _engine.Dispose();
+        await _stop.CancelAsync();
         await _reading;
+        _engine.Dispose();
+        _stop.Dispose();
     }
 
     /// <summary>Until it is disposed, or the engine ends.</summary>
@@ -57,15 +60,15 @@ public sealed class EngineHistory : IAsyncDisposable
         {
             using (events)
             {
-                while (await events.ReadLineAsync() is { } line)
+                while (await events.ReadLineAsync(_stop.Token) is { } line)
                 {
                     Add(JsonNode.Parse(line)!);
                 }
             }
         }
-        catch (Exception exception) when (exception is IOException or HttpRequestException or OperationCanceledException)
+        catch (OperationCanceledException)
         {
-            // The connection was closed.
+            // Nobody reads it any longer.
         }
     }
 
