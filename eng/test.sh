@@ -86,11 +86,17 @@ reasons=$(awk '
 
 decode() { sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#xD;//g; s/&amp;/\&/g'; }
 
-# What tests have written, such as figures.
+# What tests have written, such as figures; that a property has held is not worth telling.
 written=$(awk '
-  /<UnitTestResult / { name = $0; sub(/.* testName="/, "", name); sub(/".*/, "", name) }
-  /<StdOut>/ { sub(/.*<StdOut>/, ""); printf "  %s\n", name; on = 1 }
-  on { end = /<\/StdOut>/; sub(/<\/StdOut>.*/, ""); if ($0 != "") printf "      %s\n", $0; on = !end }
+  /<UnitTestResult / { name = $0; sub(/.* testName="/, "", name); sub(/".*/, "", name); inside = 1 }
+  /<\/UnitTestResult>/ { inside = 0 }
+  inside && /<StdOut>/ { sub(/.*<StdOut>/, ""); on = 1 }
+  on {
+    end = /<\/StdOut>/
+    sub(/<\/StdOut>.*/, "")
+    if ($0 != "" && $0 !~ /^Ok, passed/) { if (name != "") printf "  %s\n", name; printf "      %s\n", $0; name = "" }
+    on = !end
+  }
   ' "$results"/*.trx 2>/dev/null | decode)
 [ -z "$written" ] || printf 'Written by tests:\n%s\n' "$written"
 

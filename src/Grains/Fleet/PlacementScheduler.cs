@@ -17,11 +17,18 @@ public sealed class PlacementScheduler(FleetOptions options, TimeProvider timePr
     private readonly LinkedList<Placement> _placements = [];
     private readonly Dictionary<string, Placement> _byMandelbox = new(StringComparer.Ordinal);
 
+    private readonly long _began = timeProvider.GetTimestamp();
+
     /// <summary>How many reports have come.</summary>
     private int _reports;
 
     /// <summary>How long a request may take to find a host; the last answer may come a little later.</summary>
     public TimeSpan Limit => options.QueueCapacity > 0 ? options.QueueTimeout : LimitWithoutQueue;
+
+    /// <summary>
+    /// Whether hosts may not have reported yet, as after the silo that knew them has died: then one that suits may still come.
+    /// </summary>
+    private bool IsNew => timeProvider.GetElapsedTime(_began) <= options.AwayAfter;
 
     /// <summary>All hosts that have reported, by name.</summary>
     public IEnumerable<FleetHost> Hosts => _hosts.Values.Select(host => Look(host).Host);
@@ -136,7 +143,7 @@ public sealed class PlacementScheduler(FleetOptions options, TimeProvider timePr
             }
 
             var full = selection.IsFull && options.QueueCapacity > 0 ? "; the queue is full" : "";
-            Complete(placement, new PlacementAnswer(null, selection.Refusal + full, selection.IsTemporary));
+            Complete(placement, new PlacementAnswer(null, selection.Refusal + full, selection.IsTemporary || IsNew));
         }
 
         return next;
@@ -183,7 +190,7 @@ public sealed class PlacementScheduler(FleetOptions options, TimeProvider timePr
 
         var selection = HostSelector.Select(_hosts.Values.Select(Look), placement.Request, options.Order);
         var seconds = timeProvider.GetElapsedTime(placement.Since).TotalSeconds;
-        var isTemporary = placement.IsQueued || selection.IsTemporary;
+        var isTemporary = placement.IsQueued || selection.IsTemporary || IsNew;
         Complete(placement, new PlacementAnswer(null, $"{selection.Refusal}; it waited {seconds:0} s", isTemporary));
     }
 

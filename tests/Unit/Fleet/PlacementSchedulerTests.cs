@@ -173,6 +173,25 @@ public sealed class PlacementSchedulerTests
         Assert.Equal(0, _scheduler.Count);
     }
 
+    [Fact]
+    public async Task Nothing_is_refused_for_good_before_every_host_has_had_time_to_report()
+    {
+        PlacementWishes[] wishes = [new(Host: "b"), new(Gpu: "A10")];
+        Report("a", free: 1);
+        Assert.All(await RefusedAsync("early"), answer => Assert.True(answer.IsTemporary));
+
+        _clock.Advance(_options.AwayAfter + TimeSpan.FromSeconds(1));
+        Report("a", free: 1);
+        Assert.All(await RefusedAsync("late"), answer => Assert.False(answer.IsTemporary));
+
+        Task<PlacementAnswer[]> RefusedAsync(string id)
+        {
+            var placements = wishes.Select((wish, number) => Place($"{id}{number}", wish)).ToList();
+            Assert.Empty(_scheduler.Next());
+            return Task.WhenAll(placements.Select(placement => placement.Answer));
+        }
+    }
+
     private Placement Place(string id, PlacementWishes? wishes = null) =>
         _scheduler.Add(new PlacementRequest(id, "app", wishes ?? new PlacementWishes()));
 
