@@ -88,8 +88,8 @@ decode() { sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#xD;//g; s/&amp;/\&/g';
 
 # What tests have written, such as figures; that a property has held is not worth telling.
 written=$(awk '
-  /<UnitTestResult / { name = $0; sub(/.* testName="/, "", name); sub(/".*/, "", name); inside = 1 }
-  /<\/UnitTestResult>/ { inside = 0 }
+  /<UnitTestResult / { name = $0; sub(/.* testName="/, "", name); sub(/".*/, "", name); inside = !/\/> *$/ }
+  /<\/Results>/ { inside = 0 }
   inside && /<StdOut>/ { sub(/.*<StdOut>/, ""); on = 1 }
   on {
     end = /<\/StdOut>/
