@@ -12,8 +12,14 @@ public sealed partial class FleetMandelboxGrain(
     TimeProvider timeProvider,
     ILogger<FleetMandelboxGrain> logger) : Grain, IFleetMandelboxGrain
 {
-    /// <summary>How many hosts a spin-up tries that turn out to be full.</summary>
+    /// <summary>How many hosts a spin-up tries that turn out to be full, or to be unable to make the container.</summary>
     private const int MostHosts = 3;
+
+    /// <summary>As a host names the phase in which it has no room.</summary>
+    private const string FullPhase = "lease";
+
+    /// <summary>As a host names the phases before the container runs: where they fail, another host may do better.</summary>
+    private static readonly string[] PhasesOfHost = [FullPhase, "image", "directories", "devices", "mappings", "create"];
 
     /// <summary>As a host names the phase of a spin-up that was stopped.</summary>
     private const string EndedPhase = "ended";
@@ -131,16 +137,18 @@ public sealed partial class FleetMandelboxGrain(
 
     private async Task<FleetSpinUpAnswer> SpinUpAsync(FleetSpinUp spinUp)
     {
+        FleetSpinUpAnswer? answer = null;
         while (true)
         {
             var (place, refusal) = await FindPlaceAsync(spinUp);
             if (place is null)
             {
-                return refusal!;
+                // What the host has said tells more than that there is no further one.
+                return answer is not null && !refusal!.IsTemporary ? answer : refusal!;
             }
 
             var tried = spinUp.Excluded.Count;
-            var answer = await StartAsync(spinUp, place);
+            answer = await StartAsync(spinUp, place);
             if (spinUp.Excluded.Count == tried || spinUp.Excluded.Count == MostHosts)
             {
                 return answer;
@@ -182,7 +190,7 @@ public sealed partial class FleetMandelboxGrain(
 
         if (placed.Host is not { } host)
         {
-            return (null, Failed("placement", placed.Refusal!, placed.IsTemporary || spinUp.Excluded.Count > 0));
+            return (null, Failed("placement", placed.Refusal!, placed.IsTemporary));
         }
 
         return await EnterAsync(spinUp, NewPlace(host, placed.Address ?? ""));
@@ -250,13 +258,12 @@ public sealed partial class FleetMandelboxGrain(
             return new FleetSpinUpAnswer(answer, place.Host, place.Address);
         }
 
-        var isFull = failure.Phase == "lease";
-        if (await LeaveAsync(place) && isFull)
+        if (await LeaveAsync(place) && PhasesOfHost.Contains(failure.Phase))
         {
             spinUp.Excluded.Add(place.Host);
         }
 
-        return new FleetSpinUpAnswer(answer, IsTemporary: isFull);
+        return new FleetSpinUpAnswer(answer, IsTemporary: failure.Phase == FullPhase);
     }
 
     private async Task<bool> StopAtAsync(FleetPlace place, string reason, long began)

@@ -60,7 +60,7 @@ public static class HostSelector
 
         if (request.Excluded?.Contains(report.Host, StringComparer.Ordinal) == true)
         {
-            return Out("it has just failed to take this mandelbox", suits: true);
+            return Out("it has just failed to take this mandelbox");
         }
 
         if (wishes.Region is { } region && !region.Equals(report.Region, StringComparison.OrdinalIgnoreCase))

@@ -118,14 +118,49 @@ public sealed class FleetMandelboxGrainTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Another_failure_is_the_answer_and_nothing_stays_reserved()
+    public async Task A_host_that_cannot_make_the_container_is_followed_by_another()
     {
         var (host, other) = (await _cluster.ConnectAsync("a", free: 9), await _cluster.ConnectAsync("b", free: 5));
         host.Failure = new SpinUpFailure("create", "there is no such image");
 
+        Assert.Equal("b", (await _cluster.SpinUpAsync("m1")).Host);
+        await host.CalledAsync("CancelReservation m1");
+        Assert.Empty(host.Reserved);
+        Assert.Contains("m1", other.Running.Keys);
+    }
+
+    [Theory]
+    [InlineData(10, "there is no such image", false)]
+    [InlineData(0, "no host takes it: a: it has just failed to take this mandelbox; b: it is full", true)]
+    public async Task When_none_can_make_it_the_hosts_reason_is_the_answer_unless_another_one_may_get_room(
+        int free, string reason, bool isTemporary)
+    {
+        var (host, other) = (await _cluster.ConnectAsync("a", free: 11), await _cluster.ConnectAsync("b", free));
+        host.Failure = other.Failure = new SpinUpFailure("image", "there is no such image");
+
+        // By then all hosts have reported.
+        _cluster.Clock.Advance(TimeSpan.FromSeconds(11));
+        foreach (var known in new[] { host, other })
+        {
+            known.Running["another"] = 0;
+            await _cluster.ReportAsync(known);
+        }
+
         var answer = await _cluster.SpinUpAsync("m1");
 
-        Assert.Equal((new SpinUpFailure("create", "there is no such image"), null), (answer.Answer.Failure, answer.Host));
+        Assert.Equal((reason, isTemporary, null), (answer.Answer.Failure!.Reason, answer.IsTemporary, answer.Host));
+        Assert.Null(_cluster.Storage.HostOf("m1"));
+    }
+
+    [Fact]
+    public async Task A_failure_of_the_app_is_the_answer_and_nothing_stays_reserved()
+    {
+        var (host, other) = (await _cluster.ConnectAsync("a", free: 9), await _cluster.ConnectAsync("b", free: 5));
+        host.Failure = new SpinUpFailure("app", "it did not come up");
+
+        var answer = await _cluster.SpinUpAsync("m1");
+
+        Assert.Equal((new SpinUpFailure("app", "it did not come up"), null), (answer.Answer.Failure, answer.Host));
         await host.CalledAsync("CancelReservation m1");
         Assert.Empty(host.Reserved);
         Assert.Null(_cluster.Storage.HostOf("m1"));
