@@ -9,6 +9,7 @@ var benchmarks = new Dictionary<string, Func<Report, Task>>(StringComparer.Ordin
     ["ops-page"] = OpsPage.RunAsync,
     ["control-plane"] = ControlPlane.RunAsync,
     ["fleet"] = Fleet.RunAsync,
+    ["fleet-size"] = FleetSize.RunAsync,
     ["grain-calls"] = GrainCalls.RunAsync,
 };
 

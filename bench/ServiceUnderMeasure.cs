@@ -101,6 +101,12 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
     /// <summary>By the fleet that this is.</summary>
     public Task PlaceAsync(string id) => SpinUpAsync(HttpMethod.Post, "/v1/fleet/mandelboxes", id);
 
+    /// <summary>The hosts of the fleet that this is, as JSON.</summary>
+    public Task<string> HostsAsync() => _http.GetStringAsync("/v1/fleet/hosts");
+
+    /// <summary>As a machine that fails.</summary>
+    public void Kill() => _process.Kill();
+
     private async Task SpinUpAsync(HttpMethod method, string path, string id)
     {
         using var content = new StringContent(
@@ -194,8 +200,9 @@ internal sealed class ServiceUnderMeasure : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();
-        using (var kill = Process.Start("/bin/sh", ["-c", $"kill -TERM {_process.Id}"]))
+        if (!_process.HasExited)
         {
+            using var kill = Process.Start("/bin/sh", ["-c", $"kill -TERM {_process.Id}"]);
             await kill.WaitForExitAsync();
         }
 
