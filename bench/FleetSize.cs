@@ -25,6 +25,9 @@ internal static class FleetSize
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan Watched = TimeSpan.FromSeconds(20);
 
+    /// <summary>Until then the fleet takes hosts that have just become empty for full.</summary>
+    private static readonly TimeSpan UntilReported = TimeSpan.FromSeconds(3);
+
     /// <summary>Far more than any bound: what does not come true by then never does.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(5);
 
@@ -168,6 +171,7 @@ internal static class FleetSize
         await EachAsync((silo, id) => placements.TimeAsync(() => silo.PlaceAsync(id)));
         var elapsed = Stopwatch.GetElapsedTime(began);
         await EachAsync((silo, id) => silo.StopAsync(id, "/v1/fleet/mandelboxes"));
+        await Task.Delay(UntilReported);
         return elapsed;
 
         Task EachAsync(Func<ServiceUnderMeasure, string, Task> work) => Task.WhenAll(Enumerable.Range(0, Callers).Select(caller => Task.Run(

@@ -38,8 +38,7 @@ public static class HostSelector
             .ThenByDescending(host => sign * host.Free)
             .ThenByDescending(host => sign * Share(host))
             .ThenBy(host => host.Host.Report.Host, StringComparer.Ordinal)
-            .Select(host => host.Host.Report.Host)
-            .ToList();
+            .Select(host => host.Host.Report.Host);
         var unknown = wishes.Host is not null && !isWishedHostKnown ? $"there is no host {wishes.Host} in the fleet" : null;
         return new HostSelection(ordered, leftOut, unknown);
     }
@@ -115,10 +114,10 @@ public static class HostSelector
 }
 
 /// <summary>What came of choosing.</summary>
-/// <param name="Hosts">Those to ask, the best first.</param>
+/// <param name="Hosts">Those to ask, the best first; ordered as they are read, because the best is found without ordering all.</param>
 /// <param name="LeftOut">Every other host that is known.</param>
 /// <param name="Unknown">That the wished host is not known; null otherwise.</param>
-public sealed record HostSelection(IReadOnlyList<string> Hosts, IReadOnlyList<HostLeftOut> LeftOut, string? Unknown)
+public sealed record HostSelection(IEnumerable<string> Hosts, IReadOnlyList<HostLeftOut> LeftOut, string? Unknown)
 {
     /// <summary>Whether some host would take it if it had room.</summary>
     public bool IsFull => LeftOut.Any(host => host.IsFull);

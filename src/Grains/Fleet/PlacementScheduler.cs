@@ -101,7 +101,6 @@ public sealed class PlacementScheduler(FleetOptions options, TimeProvider timePr
     public IReadOnlyList<Placement> Next()
     {
         var next = new List<Placement>();
-        var rooms = _hosts.Values.Select(Look).ToDictionary(room => room.Host.Report.Host, StringComparer.Ordinal);
         var queued = Queued;
 
         // Room only shrinks below: where nobody takes a request, nobody takes a later one with the same wishes.
@@ -112,14 +111,13 @@ public sealed class PlacementScheduler(FleetOptions options, TimeProvider timePr
             var isPlain = request.Excluded is not { Count: > 0 };
             if (!isPlain || !hopeless.TryGetValue(request.Wishes, out var selection))
             {
-                selection = HostSelector.Select(rooms.Values, request, options.Order);
+                selection = HostSelector.Select(_hosts.Values.Select(Look), request, options.Order);
             }
 
-            if (selection.Hosts is [var name, ..])
+            if (selection.Hosts.FirstOrDefault() is { } name)
             {
                 (placement.AskedHost, placement.AskedReport) = (name, _hosts[name].Number);
                 _hosts[name].Room = _hosts[name].Room with { Asked = _hosts[name].Room.Asked.Add(request.AppName) };
-                rooms[name] = Look(_hosts[name]);
                 next.Add(placement);
                 continue;
             }

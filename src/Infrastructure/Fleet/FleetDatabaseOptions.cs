@@ -27,6 +27,9 @@ public sealed class FleetDatabaseOptions : IValidatedOptions
 
         // Orleans writes times without a zone, in UTC.
         builder.Timezone = "UTC";
+
+        // No statement changes what a connection has. To reset each that is used again is a transaction more for each statement.
+        builder.NoResetOnClose = true;
         return builder.ToString();
     }
 

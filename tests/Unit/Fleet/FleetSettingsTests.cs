@@ -69,6 +69,7 @@ public sealed class FleetSettingsTests
 
         Assert.Equal("", FaultsOf(options));
         Assert.Contains("Search Path=host_service_fleet", options.Npgsql(), StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("No Reset On Close=True", options.Npgsql(), StringComparison.OrdinalIgnoreCase);
         Assert.Contains("db.example.com", options.Npgsql(), StringComparison.Ordinal);
     }
 

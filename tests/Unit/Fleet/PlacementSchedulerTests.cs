@@ -192,6 +192,25 @@ public sealed class PlacementSchedulerTests
         }
     }
 
+    [Fact]
+    public void A_report_looks_at_no_other_host_unless_somebody_waits_for_room()
+    {
+        var clock = new CountingClock();
+        var scheduler = new PlacementScheduler(_options, clock);
+        for (var host = 0; host < 1000; host++)
+        {
+            scheduler.Report(ReportOf($"h{host}", free: 1));
+        }
+
+        scheduler.Add(new PlacementRequest("m", "app", new PlacementWishes()));
+        Assert.Single(scheduler.Next());
+        clock.Looks = 0;
+
+        scheduler.Report(ReportOf("h500", free: 1));
+        Assert.Empty(scheduler.Next());
+        Assert.InRange(clock.Looks, 0, 5);
+    }
+
     private Placement Place(string id, PlacementWishes? wishes = null) =>
         _scheduler.Add(new PlacementRequest(id, "app", wishes ?? new PlacementWishes()));
 
@@ -201,7 +220,9 @@ public sealed class PlacementSchedulerTests
         return placement.AskedHost;
     }
 
-    private void Report(string name, int free, string gpu = "T4") => _scheduler.Report(new HostReport
+    private void Report(string name, int free, string gpu = "T4") => _scheduler.Report(ReportOf(name, free, gpu));
+
+    private static HostReport ReportOf(string name, int free, string gpu = "T4") => new()
     {
         Host = name,
         Address = "10.0.0.1",
@@ -209,5 +230,17 @@ public sealed class PlacementSchedulerTests
         Capacity = 54,
         Free = free,
         GpuKinds = [gpu],
-    });
+    };
+
+    /// <summary>The age of each host that is looked at is read from it.</summary>
+    private sealed class CountingClock : TimeProvider
+    {
+        public int Looks { get; set; }
+
+        public override long GetTimestamp()
+        {
+            Looks++;
+            return base.GetTimestamp();
+        }
+    }
 }
