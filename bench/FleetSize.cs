@@ -22,7 +22,7 @@ internal static class FleetSize
         [.. (Environment.GetEnvironmentVariable("FLEET_HOSTS") ?? "10,25,50,100,300,1000").Split(',').Select(int.Parse)];
 
     /// <summary>Also for what the database counts.</summary>
-    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan Watched = TimeSpan.FromSeconds(20);
 
     /// <summary>Until then the fleet takes hosts that have just become empty for full.</summary>
@@ -66,13 +66,8 @@ internal static class FleetSize
             var join = await UntilReadyAsync(silos, count, began);
             report.Add($"{name} join of all", join.TotalSeconds, "s", atMost: count <= 100 ? 120 : null);
             await Task.Delay(Settling);
+            Console.Error.WriteLine($"TRACE joined {join}");
             report.Add($"{name} database, transactions of the join a host", (await silos.TransactionsAsync() - ofNone) / (double)count, "");
-
-            // What runs at the first time is compiled then.
-            for (var round = 0; round < WarmUpRounds; round++)
-            {
-                await PlaceAsync(silos, $"warm{round}");
-            }
 
             await MeasurePlacementsAsync(report, name, silos);
             var steady = await MeasureSteadyAsync(report, name, silos, count);
@@ -88,20 +83,24 @@ internal static class FleetSize
 
     private static async Task MeasurePlacementsAsync(Report report, string name, ControlSilos silos)
     {
-        await Task.Delay(Settling);
+        // In the first rounds code is compiled.
         var before = await silos.TransactionsAsync();
         var (placements, elapsed) = (new Samples(), TimeSpan.Zero);
-        for (var round = 0; round < Rounds; round++)
+        for (var round = 0; round < WarmUpRounds + Rounds; round++)
         {
-            elapsed += await PlaceAsync(silos, $"placed{round}", placements);
+            var isMeasured = round >= WarmUpRounds;
+            var took = await PlaceAsync(silos, $"round{round}", isMeasured ? placements : new Samples());
+            elapsed += isMeasured ? took : TimeSpan.Zero;
+            Console.Error.WriteLine($"TRACE round {took}");
         }
 
         await Task.Delay(Settling);
+        var transactions = await silos.TransactionsAsync() - before;
         report.Add($"{name} placements a second, {Callers} callers", placements.Count / elapsed.TotalSeconds, "");
         report.Add($"{name} POST, 99 %", placements.At(0.99), "ms");
         report.Add(
             $"{name} database, transactions a placement and its end",
-            (await silos.TransactionsAsync() - before) / (double)placements.Count, "");
+            transactions / (double)((WarmUpRounds + Rounds) * PlacementsOfRound), "");
     }
 
     private static async Task<(double Cpu, double Memory, int Busiest)> MeasureSteadyAsync(
@@ -150,6 +149,7 @@ internal static class FleetSize
                 // A part of the fleet does not answer yet.
             }
 
+            Console.Error.WriteLine($"TRACE {DateTimeOffset.UtcNow - since} {ready} {Stopwatch.GetElapsedTime(asked)}");
             if (ready == count)
             {
                 return DateTimeOffset.UtcNow - since;
@@ -164,9 +164,8 @@ internal static class FleetSize
     }
 
     /// <summary>One round, and the end of what it placed, which is not measured.</summary>
-    private static async Task<TimeSpan> PlaceAsync(ControlSilos silos, string name, Samples? samples = null)
+    private static async Task<TimeSpan> PlaceAsync(ControlSilos silos, string name, Samples placements)
     {
-        var placements = samples ?? new Samples();
         var began = Stopwatch.GetTimestamp();
         await EachAsync((silo, id) => placements.TimeAsync(() => silo.PlaceAsync(id)));
         var elapsed = Stopwatch.GetElapsedTime(began);

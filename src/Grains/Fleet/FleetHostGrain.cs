@@ -174,21 +174,39 @@ public sealed partial class FleetHostGrain : Grain, IFleetHostGrain
             return;
         }
 
-        // Not the host's own ones: each host has them. A mandelbox that was not told is told after the next report.
+        // Not the host's own ones: each host has them. One after another: after a control silo's death all hosts of the fleet do this at
+        // once, and each mandelbox costs a statement or two. One that was not told is told after the next report.
         var there = report.Mandelboxes.Select(mandelbox => mandelbox.MandelboxId)
             .Where(id => MandelboxIds.Fault(id) is null)
             .ToHashSet(StringComparer.Ordinal);
-        await Task.WhenAll(
-        [
-            .. there.Except(_told).ToList().Select(id => TellAsync(id, mandelbox => mandelbox.Found(Name, report.Address), _told.Add)),
-            .. _told.Except(there).ToList().Select(id => TellAsync(id, mandelbox => mandelbox.Gone(Name), _told.Remove)),
-        ]);
+        Exception? fault = null;
+        foreach (var id in there.Except(_told).ToList())
+        {
+            await TellAsync(id, mandelbox => mandelbox.Found(Name, report.Address), _told.Add);
+        }
+
+        foreach (var id in _told.Except(there).ToList())
+        {
+            await TellAsync(id, mandelbox => mandelbox.Gone(Name), _told.Remove);
+        }
+
+        if (fault is not null)
+        {
+            LogMandelboxesNotTold(Name, fault.Message);
+        }
 
         async Task TellAsync(string id, Func<IFleetMandelboxGrain, Task<bool>> tell, Func<string, bool> remember)
         {
-            if (await tell(GrainFactory.GetGrain<IFleetMandelboxGrain>(id)))
+            try
             {
-                remember(id);
+                if (await tell(GrainFactory.GetGrain<IFleetMandelboxGrain>(id)))
+                {
+                    remember(id);
+                }
+            }
+            catch (Exception exception)
+            {
+                fault ??= exception;
             }
         }
     }

@@ -7,6 +7,8 @@ public sealed class FleetDatabaseOptions : IValidatedOptions
 {
     public const string Section = "FleetDatabase";
 
+    private const string MaxPoolSize = "Maximum Pool Size";
+
     /// <summary>
     /// Npgsql's <c>keyword=value;…</c> form, or a <c>postgres://</c> URL. Empty: the fleet is one process that keeps nothing. A secret.
     /// </summary>
@@ -30,6 +32,13 @@ public sealed class FleetDatabaseOptions : IValidatedOptions
 
         // No statement changes what a connection has. To reset each that is used again is a transaction more for each statement.
         builder.NoResetOnClose = true;
+
+        // For three silos: PostgreSQL takes 100 connections unless it is told otherwise. More would not be faster.
+        if (!builder.ShouldSerialize(MaxPoolSize))
+        {
+            builder.MaxPoolSize = 20;
+        }
+
         return builder.ToString();
     }
 

@@ -10,12 +10,16 @@ public sealed class FakeStorage : IGrainStorage
     private readonly ConcurrentDictionary<string, (object State, string ETag)> _kept = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<(Exception Fault, bool IsDone)> _faults = new();
     private int _etags;
+    private int _changes;
 
     /// <summary>When set, the next write waits here.</summary>
     public TaskCompletionSource? Hold { get; set; }
 
     /// <summary>Completed when a write is held.</summary>
     public TaskCompletionSource Held { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>How many changes there were at one time.</summary>
+    public int MostChangesAtOnce { get; private set; }
 
     /// <summary>Null where none is stored.</summary>
     public string? HostOf(string id) => _kept.TryGetValue(id, out var stored) ? ((FleetPlace)stored.State).Host : null;
@@ -59,6 +63,20 @@ public sealed class FakeStorage : IGrainStorage
     }
 
     private async Task ChangeAsync(GrainId grainId, string? etag, Action change)
+    {
+        MostChangesAtOnce = Math.Max(MostChangesAtOnce, Interlocked.Increment(ref _changes));
+        try
+        {
+            await Task.Yield();
+            await ChangeNowAsync(grainId, etag, change);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _changes);
+        }
+    }
+
+    private async Task ChangeNowAsync(GrainId grainId, string? etag, Action change)
     {
         if (Hold is { } hold)
         {

@@ -187,6 +187,27 @@ public sealed class FleetHostGrainTests : IAsyncLifetime
         });
     }
 
+    [Fact]
+    public async Task The_mandelboxes_of_a_host_are_told_one_after_another_also_where_one_could_not_be_told()
+    {
+        var host = await _cluster.ConnectAsync("a");
+        var ids = Enumerable.Range(0, 54).Select(i => $"m{i}").ToList();
+        ids.ForEach(id => host.Running[id] = 0);
+        _cluster.Storage.FailNext(new IOException("the database is busy"));
+        var hold = _cluster.Storage.Hold = new TaskCompletionSource();
+        await _cluster.ReportAsync(host);
+        await _cluster.Storage.Held.Task;
+        for (var i = 0; i < 20; i++)
+        {
+            // Long enough for others, if they did not wait.
+            await _cluster.Fleet.ListHosts();
+        }
+
+        hold.SetResult();
+        await FleetCluster.UntilAsync(() => Task.FromResult(ids.Count(id => _cluster.Storage.HostOf(id) == "a") == 53));
+        Assert.Equal(1, _cluster.Storage.MostChangesAtOnce);
+    }
+
 #pragma warning disable CA1064 // Strange on purpose.
     private sealed class StrangeException(string message) : Exception(message);
 #pragma warning restore CA1064

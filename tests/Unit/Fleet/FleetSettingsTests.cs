@@ -74,6 +74,17 @@ public sealed class FleetSettingsTests
     }
 
     [Theory]
+    [InlineData("", 20)]
+    [InlineData(";Maximum Pool Size=40", 40)]
+    [InlineData(";Max Pool Size=100", 100)]
+    public void Three_silos_have_no_more_connections_than_the_database_takes_by_default(string more, int connections)
+    {
+        var options = new FleetDatabaseOptions { ConnectionString = $"Host=db.example.com;Database=fleet{more}" };
+
+        Assert.Contains($"Maximum Pool Size={connections};", options.Npgsql() + ";", StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Theory]
     [InlineData("postgres://user:secret@/fleet?host=")]
     [InlineData("Host=db.example.com;Pass;word=secret")]
     public void A_connection_string_that_cannot_be_read_is_a_fault_that_does_not_repeat_it(string connection)
