@@ -48,8 +48,11 @@ internal static class FleetSize
             memory.Add((hosts, ofMemory));
         }
 
-        report.Add("fleet's control silos: CPU a second, of each host more", Slope(cpu), "ms");
-        report.Add("fleet's control silos: private memory, of each host more", 1024 * Slope(memory), "KB");
+        if (Sizes.Length > 1)
+        {
+            report.Add("fleet's control silos: CPU a second, of each host more", Slope(cpu), "ms");
+            report.Add("fleet's control silos: private memory, of each host more", 1024 * Slope(memory), "KB");
+        }
     }
 
     private static async Task<(double Cpu, double Memory)> MeasureAsync(Report report, int count)
@@ -66,7 +69,6 @@ internal static class FleetSize
             var join = await UntilReadyAsync(silos, count, began);
             report.Add($"{name} join of all", join.TotalSeconds, "s", atMost: count <= 100 ? 120 : null);
             await Task.Delay(Settling);
-            Console.Error.WriteLine($"TRACE joined {join}");
             report.Add($"{name} database, transactions of the join a host", (await silos.TransactionsAsync() - ofNone) / (double)count, "");
 
             await MeasurePlacementsAsync(report, name, silos);
@@ -91,7 +93,6 @@ internal static class FleetSize
             var isMeasured = round >= WarmUpRounds;
             var took = await PlaceAsync(silos, $"round{round}", isMeasured ? placements : new Samples());
             elapsed += isMeasured ? took : TimeSpan.Zero;
-            Console.Error.WriteLine($"TRACE round {took}");
         }
 
         await Task.Delay(Settling);
@@ -149,7 +150,6 @@ internal static class FleetSize
                 // A part of the fleet does not answer yet.
             }
 
-            Console.Error.WriteLine($"TRACE {DateTimeOffset.UtcNow - since} {ready} {Stopwatch.GetElapsedTime(asked)}");
             if (ready == count)
             {
                 return DateTimeOffset.UtcNow - since;

@@ -11,6 +11,7 @@ public sealed class FleetDatabaseOptions : IValidatedOptions
 
     /// <summary>
     /// Npgsql's <c>keyword=value;…</c> form, or a <c>postgres://</c> URL. Empty: the fleet is one process that keeps nothing. A secret.
+    /// Each process uses 20 connections at most, unless it says <c>Maximum Pool Size</c>.
     /// </summary>
     public string ConnectionString { get; set; } = "";
 
