@@ -6,8 +6,8 @@ namespace HostService.Bench;
 
 /// <summary>
 /// What a fleet costs by the number of its hosts: three real control silos with PostgreSQL, and hosts of which only the connection is real
-/// (<see cref="SimulatedHost"/>). Callers, hosts, silos and database share the cores. FLEET_HOSTS names other numbers of hosts, separated by
-/// commas.
+/// (<see cref="SimulatedHost"/>). Callers, hosts, silos and database share the cores. FLEET_HOSTS names other numbers of hosts,
+/// separated by commas.
 /// </summary>
 internal static class FleetSize
 {
