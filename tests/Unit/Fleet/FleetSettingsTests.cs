@@ -76,7 +76,7 @@ public sealed class FleetSettingsTests
     [Theory]
     [InlineData("", 20)]
     [InlineData(";Maximum Pool Size=40", 40)]
-    [InlineData(";Max Pool Size=100", 100)]
+    [InlineData(";Maximum Pool Size=100", 100)]
     public void Three_silos_have_no_more_connections_than_the_database_takes_by_default(string more, int connections)
     {
         var options = new FleetDatabaseOptions { ConnectionString = $"Host=db.example.com;Database=fleet{more}" };
