@@ -20,11 +20,12 @@ public sealed partial class InstalledUnitTests
                 done
                 systemctl daemon-reload
                 systemctl start host-service-fleet
-                systemctl restart host-service
-                systemctl start host-service-relay
-                until host-service fleet hosts | grep -q ready; do sleep 1; done
+                systemctl stop host-service
                 """,
-                VerySlowTimeout);
+                SlowTimeout);
+            await ServiceAsync();
+            await machine.MustAsync(
+                "systemctl start host-service-relay; until host-service fleet hosts | grep -q ready; do sleep 1; done", VerySlowTimeout);
             await machine.MustAsync("host-service fleet place --app mandelboxes/demo --id kept", SlowTimeout);
             await using var mandelbox = new Mandelbox(machine, "kept");
             var before = await RunningAsync(mandelbox);

@@ -100,11 +100,13 @@ internal sealed class FleetPage(TimeProvider timeProvider)
             """);
     }
 
-    private string Why(FleetHost host) =>
-        host.Away is { } away ? Sentence($"{away}, for {Html.Span(timeProvider.GetUtcNow() - host.ReportedAt)}")
-        : host.Report.Upgrade is { } upgrade
-            ? Sentence(upgrade.Fault is { } fault ? $"the upgrade to {upgrade.Version} failed: {fault}" : $"being upgraded to {upgrade.Version}")
-        : Sentence(string.Join("; ", host.Report.NotReady));
+    private string Why(FleetHost host) => Sentence(host switch
+    {
+        { Away: { } away } => $"{away}, for {Html.Span(timeProvider.GetUtcNow() - host.ReportedAt)}",
+        { Report.Upgrade: { Fault: { } fault } upgrade } => $"the upgrade to {upgrade.Version} failed: {fault}",
+        { Report.Upgrade: { } upgrade } => $"being upgraded to {upgrade.Version}",
+        _ => string.Join("; ", host.Report.NotReady),
+    });
 
     private static IHtmlContent State(FleetHost host) => host.State switch
     {
@@ -141,7 +143,9 @@ internal sealed class FleetPage(TimeProvider timeProvider)
               <h2 id="rollout-title">Rollout of {rollout.Version}</h2>
               <p>{Mark(look, word)}: {string.Join(", ", counts.Select(state => $"{state.Count} {state.Name}"))}.</p>
               <p{Hidden(rollout.Why is null)}>{rollout.Why}</p>
-              <p{Hidden(rollout.State != RolloutState.Halted)}>To go on: <code>host-service fleet rollout --resume</code>, or <code>--abort</code>.</p>
+              <p{Hidden(rollout.State != RolloutState.Halted)}>
+                To go on: <code>host-service fleet rollout --resume</code>, or <code>--abort</code>.
+              </p>
             </section>
             """);
     }
@@ -156,10 +160,12 @@ internal sealed class FleetPage(TimeProvider timeProvider)
         var (first, last) = (history[0], history[^1]);
         var most = Math.Max(1, history.Max(sample => Math.Max(sample.Capacity, sample.Users)));
         var length = Math.Max(1, (last.At - first.At).TotalSeconds);
-        string Line(Func<FleetSample, int> value) => string.Join(' ', history.Select(sample => string.Create(
-            CultureInfo.InvariantCulture,
-            $"{(sample.At - first.At).TotalSeconds / length * ChartWidth:0.#},{ChartHeight - ((double)value(sample) / most * (ChartHeight - 2)) - 1:0.#}")));
-        var says = $"Over {Html.Span(last.At - first.At)}: users from {history.Min(s => s.Users)} to {history.Max(s => s.Users)}, now {last.Users}; "
+        double X(FleetSample sample) => (sample.At - first.At).TotalSeconds / length * ChartWidth;
+        double Y(int value) => ChartHeight - 1 - ((double)value / most * (ChartHeight - 2));
+        string Line(Func<FleetSample, int> value) => string.Join(
+            ' ', history.Select(sample => string.Create(CultureInfo.InvariantCulture, $"{X(sample):0.#},{Y(value(sample)):0.#}")));
+        var says = $"Over {Html.Span(last.At - first.At)}: "
+            + $"users from {history.Min(s => s.Users)} to {history.Max(s => s.Users)}, now {last.Users}; "
             + $"capacity from {history.Min(s => s.Capacity)} to {history.Max(s => s.Capacity)}, now {last.Capacity}.";
         return Html.Of($"""
             <svg class="lines" viewBox="0 0 {ChartWidth} {ChartHeight}" preserveAspectRatio="none" role="img" aria-label="{says}">

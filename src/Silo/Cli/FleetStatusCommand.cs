@@ -14,7 +14,8 @@ internal static class FleetStatusCommand
     public static Command Create()
     {
         var command = new Command(
-            "status", "Say how a fleet is: its hosts by state, users and room, and the last rollout. Exit code 1: no host takes mandelboxes.");
+            "status",
+            "Say how a fleet is: its hosts by state, users and room, and the last rollout. Exit code 1: no host takes mandelboxes.");
         var service = new ServiceOptions(FleetRun.Port).AddTo(command);
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
