@@ -20,7 +20,7 @@ internal static class FleetCommand
         var command = new Command(
             "fleet",
             "Run the fleet: it knows the hosts whose relays connect, and places mandelboxes on them. With a command: ask a fleet.");
-        command.SetProcess(FleetRun.RunAsync);
+        command.SetProcess(FleetRun.RunAsync, ServiceConfiguration.FleetFile);
         command.Subcommands.Add(Init());
         command.Subcommands.Add(FleetStatusCommand.Create());
         command.Subcommands.Add(Hosts());
@@ -46,7 +46,7 @@ internal static class FleetCommand
         command.Options.Add(dryRun);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var configuration = ServiceConfigurationReader.Read(parsed.UnmatchedTokens);
+            var configuration = ServiceConfigurationReader.Read(parsed.UnmatchedTokens, ServiceConfiguration.FleetFile);
             if (parsed.GetValue(dryRun))
             {
                 Console.Write(FleetSchema.Sql);
@@ -284,7 +284,7 @@ internal static class FleetCommand
         return command;
     }
 
-    private static ServiceOptions AddService(Command command) => new ServiceOptions(FleetRun.Port).AddTo(command);
+    private static ServiceOptions AddService(Command command) => new ServiceOptions(isFleet: true).AddTo(command);
 
     private static async Task<int> EndAsync(HttpStatusCode status, string text, HttpStatusCode expected, string done)
     {

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using HostService.GrainInterfaces.Fleet;
-using HostService.Silo.Fleet;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
@@ -50,7 +49,7 @@ internal static class FleetRolloutCommand
                 result.AddError("Give one of --to, --resume and --abort.");
             }
         });
-        var service = new ServiceOptions(FleetRun.Port).AddTo(command);
+        var service = new ServiceOptions(isFleet: true).AddTo(command);
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
             using var client = service.Client(parsed);

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using HostService.GrainInterfaces.Fleet;
-using HostService.Silo.Fleet;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
@@ -16,7 +15,7 @@ internal static class FleetStatusCommand
         var command = new Command(
             "status",
             "Say how a fleet is: its hosts by state, users and room, and the last rollout. Exit code 1: no host takes mandelboxes.");
-        var service = new ServiceOptions(FleetRun.Port).AddTo(command);
+        var service = new ServiceOptions(isFleet: true).AddTo(command);
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
             using var client = service.Client(parsed);

@@ -6,8 +6,9 @@ namespace HostService.Silo.Cli;
 internal static class ServiceConfigurationReader
 {
     /// <param name="settings">From the command line.</param>
+    /// <param name="file">The name of the files, without the suffix.</param>
     /// <exception cref="StartRefusedException">One is no setting, or a file cannot be read.</exception>
-    public static IConfigurationRoot Read(IReadOnlyList<string> settings)
+    public static IConfigurationRoot Read(IReadOnlyList<string> settings, string file = ServiceConfiguration.HostFile)
     {
         var faults = settings.Select(ServiceConfiguration.Fault).OfType<string>().ToList();
         if (faults.Count > 0)
@@ -17,7 +18,7 @@ internal static class ServiceConfigurationReader
 
         try
         {
-            return ServiceConfiguration.Read(settings);
+            return ServiceConfiguration.Read(settings, file);
         }
         catch (Exception exception)
             when (exception is InvalidDataException or FormatException or IOException or UnauthorizedAccessException)

@@ -3,13 +3,14 @@ using System.CommandLine.Parsing;
 using System.Net;
 using HostService.Gateway;
 using HostService.Infrastructure.Storage.Records;
+using HostService.Silo.Fleet;
 using HostService.Silo.Hosting;
 
 namespace HostService.Silo.Cli;
 
 /// <summary>The options of every command that talks to a running service.</summary>
-/// <param name="defaultPort">Of the service on this machine, where <c>Gateway:Port</c> is not set; null for a host's.</param>
-internal sealed class ServiceOptions(int? defaultPort = null)
+/// <param name="isFleet">Whether the service is a fleet, and not a host.</param>
+internal sealed class ServiceOptions(bool isFleet = false)
 {
     public Option<Uri?> Address { get; } = new("--address")
     {
@@ -71,7 +72,8 @@ internal sealed class ServiceOptions(int? defaultPort = null)
     /// <exception cref="StartRefusedException">The settings or the file of --cacert cannot be used.</exception>
     public ServiceClient Client(ParseResult parsed)
     {
-        var configuration = ServiceConfigurationReader.Read(parsed.UnmatchedTokens);
+        var configuration = ServiceConfigurationReader.Read(
+            parsed.UnmatchedTokens, isFleet ? ServiceConfiguration.FleetFile : ServiceConfiguration.HostFile);
         var address = parsed.GetValue(Address) ?? AddressOf(ReadGateway(configuration));
         // The service's own certificate is self-signed and new at each start.
         var acceptAnyCertificate = parsed.GetValue(Insecure) || address.IsLoopback;
@@ -103,7 +105,7 @@ internal sealed class ServiceOptions(int? defaultPort = null)
     private GatewayOptions ReadGateway(IConfigurationRoot configuration)
     {
         var gateway = configuration.ReadValid<GatewayOptions>(GatewayOptions.Section);
-        gateway.Port = configuration["Gateway:Port"] is null && defaultPort is { } port ? port : gateway.Port;
+        gateway.Port = isFleet && configuration["Gateway:Port"] is null ? FleetRun.Port : gateway.Port;
         return gateway;
     }
 

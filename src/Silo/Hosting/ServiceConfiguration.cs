@@ -7,14 +7,21 @@ public static class ServiceConfiguration
 {
     private const string EnvironmentRemedy = "Set it to LOCALDEV, LOCALDEVWITHDB, DEV, STAGING or PROD.";
 
+    /// <summary>The name of a host's files, without the suffix.</summary>
+    public const string HostFile = "appsettings";
+
+    /// <summary>The name of a fleet's files: a host of the same machine has other ports.</summary>
+    public const string FleetFile = "fleet";
+
     /// <param name="arguments"><c>--Section:Key=value</c>.</param>
-    public static IConfigurationRoot Read(IReadOnlyList<string> arguments)
+    /// <param name="file">The name of the files, without the suffix.</param>
+    public static IConfigurationRoot Read(IReadOnlyList<string> arguments, string file = HostFile)
     {
         var environment = HostEnvironments.Parse(Environment.GetEnvironmentVariable("APP_ENV"));
         return new ConfigurationBuilder()
-            .AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.json"), optional: true)
-            .AddJsonFile(Path.Combine(AppContext.BaseDirectory, $"appsettings.{environment.Name}.json"), optional: true)
-            .AddJsonFile("/etc/host-service/appsettings.json", optional: true)
+            .AddJsonFile(Path.Combine(AppContext.BaseDirectory, $"{file}.json"), optional: true)
+            .AddJsonFile(Path.Combine(AppContext.BaseDirectory, $"{file}.{environment.Name}.json"), optional: true)
+            .AddJsonFile($"/etc/host-service/{file}.json", optional: true)
             .Add(new ServiceEnvironment())
             .AddCommandLine([.. arguments])
             .Build();

@@ -3,6 +3,7 @@ using HostService.Gateway.Fleet;
 using HostService.GrainInterfaces;
 using HostService.Infrastructure.Fleet;
 using HostService.Silo.Fleet;
+using HostService.Silo.Hosting;
 
 namespace HostService.Tests.Unit.Fleet;
 
@@ -93,6 +94,25 @@ public sealed class FleetSettingsTests
 
         Assert.Contains("FleetDatabase:ConnectionString", faults, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", faults, StringComparison.Ordinal);
+    }
+
+    /// <summary>Both may be on one machine, with other ports.</summary>
+    [Fact]
+    public void A_fleet_has_a_file_of_its_own_for_its_settings()
+    {
+        var name = $"test-{Guid.NewGuid():N}";
+        var file = Path.Combine(AppContext.BaseDirectory, $"{name}.json");
+        try
+        {
+            File.WriteAllText(file, """{"Gateway":{"Port":1234}}""");
+
+            Assert.Equal("1234", ServiceConfiguration.Read([], name)["Gateway:Port"]);
+            Assert.NotEqual("1234", ServiceConfiguration.Read([])["Gateway:Port"]);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     private static string FaultsOf(IValidatedOptions options) => string.Join('\n', options.Validate());
