@@ -18,7 +18,7 @@ internal static class PlacementCosts
         {
             var reports = Enumerable.Range(0, hosts).Select(ReportOf).ToList();
             var scheduler = new PlacementScheduler(new FleetOptions(), TimeProvider.System);
-            reports.ForEach(scheduler.Report);
+            reports.ForEach(host => scheduler.Report(host));
             report.Add($"choice of a host, {hosts} hosts: a report", Measure(i => TakeReport(scheduler, reports[i % hosts])), "µs");
             report.Add($"choice of a host, {hosts} hosts: a placement", Measure(i => Place(scheduler, reports, i)), "µs");
         }

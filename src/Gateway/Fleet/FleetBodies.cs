@@ -30,12 +30,14 @@ internal sealed record FleetSpinUpResult(
 /// <summary>Where a mandelbox is.</summary>
 /// <param name="Host">The host that has it, or may have it.</param>
 /// <param name="State">As the host has reported; null where it has not reported it.</param>
+/// <param name="HostState">The state of the host: on one that is <c>lost</c>, the mandelbox counts as lost, too.</param>
 internal sealed record FleetMandelbox(
     [property: Required] string MandelboxId,
     [property: Required] string Host,
     MandelboxState? State,
     string? AppName,
-    DateTimeOffset? CreatedAt);
+    DateTimeOffset? CreatedAt,
+    string? HostState);
 
 /// <summary>A mandelbox's life, as its host knows it.</summary>
 /// <param name="Host">The host that has it, or had it.</param>

@@ -86,8 +86,10 @@ internal static class FleetEndpoints
                     return NoMandelbox();
                 }
 
-                var reported = (await FindAsync(host, grains))?.Report.Mandelboxes.FirstOrDefault(m => m.MandelboxId == id);
-                return Results.Ok(new FleetMandelbox(id, host, reported?.State, reported?.AppName, reported?.CreatedAt));
+                var known = await FindAsync(host, grains);
+                var reported = known?.Report.Mandelboxes.FirstOrDefault(m => m.MandelboxId == id);
+                return Results.Ok(new FleetMandelbox(
+                    id, host, reported?.State, reported?.AppName, reported?.CreatedAt, known?.State));
             })
             .WithName("fleet-mandelbox").WithSummary("On which host a mandelbox is.")
             .Produces<FleetMandelbox>().DocumentProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
@@ -175,7 +177,7 @@ internal static class FleetEndpoints
     [
         .. hosts
             .SelectMany(host => host.Report.Mandelboxes.Select(m => new FleetMandelbox(
-                m.MandelboxId, host.Report.Host, m.State, m.AppName, m.CreatedAt)))
+                m.MandelboxId, host.Report.Host, m.State, m.AppName, m.CreatedAt, host.State)))
             .OrderBy(m => m.CreatedAt).ThenBy(m => m.MandelboxId, StringComparer.Ordinal),
     ];
 

@@ -112,6 +112,7 @@ internal sealed class FleetPage(TimeProvider timeProvider)
     {
         FleetHosts.Ready => Mark("run", "ready"),
         FleetHosts.Away => Mark("bad", "away"),
+        FleetHosts.Lost => Mark("bad", "lost"),
         FleetHosts.NotReady => Mark("bad", "not ready"),
         var other when host.Report.Status == HostStatus.Starting => Mark("start", other),
         var other => Mark("dying", other),

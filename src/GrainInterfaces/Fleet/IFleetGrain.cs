@@ -31,6 +31,11 @@ public interface IFleetGrain : IGrainWithStringKey
     [AlwaysInterleave]
     Task<string?> Forget(string host);
 
+    /// <summary>Whether an operator has removed this host (<see cref="Forget"/>), and it has not reported since.</summary>
+    [AlwaysInterleave]
+    [ResponseTimeout(GrainCallTimeouts.Host)]
+    Task<bool> IsForgotten(string host);
+
     /// <summary>
     /// Reserves room for a mandelbox on the host that suits it best; on the next one where a host refuses. When all are full, it waits
     /// where a queue is configured.
@@ -124,15 +129,18 @@ public sealed record ReportedMandelbox(
 /// <param name="Report">Its last one.</param>
 /// <param name="ReportedAt">By the clock of the fleet.</param>
 /// <param name="Away">Why it is out of reach; null while it is not.</param>
+/// <param name="IsLost">Whether it has been out of reach for so long that its sessions count as lost.</param>
 [GenerateSerializer, Immutable]
 public sealed record FleetHost(
     [property: Id(0)] HostReport Report,
     [property: Id(1)] DateTimeOffset ReportedAt,
-    [property: Id(2)] string? Away)
+    [property: Id(2)] string? Away,
+    [property: Id(3)] bool IsLost = false)
 {
     /// <summary>One of <see cref="FleetHosts.States"/>.</summary>
     public string State => this switch
     {
+        { IsLost: true } => FleetHosts.Lost,
         { Away: not null } => FleetHosts.Away,
         { Report.Status: not HostStatus.Active } => MetricLabels.Of(Report.Status),
         { Report.NotReady.Count: > 0 } => FleetHosts.NotReady,

@@ -7,16 +7,33 @@ namespace HostService.Grains.Fleet;
 /// reports is then unknown.
 /// </summary>
 [KeepAlive]
-public sealed partial class FleetGrain(IOptions<FleetOptions> options, TimeProvider timeProvider, ILogger<FleetGrain> logger)
-    : Grain, IFleetGrain
+public sealed partial class FleetGrain : Grain, IFleetGrain
 {
-    private readonly PlacementScheduler _scheduler = new(options.Value, timeProvider);
+    private readonly TimeProvider _timeProvider;
+    private readonly ILogger<FleetGrain> _logger;
+    private readonly PlacementScheduler _scheduler;
+    private readonly FleetRegistry _registry;
     private readonly FleetHistory _history = new();
+    private string? _registryFault;
+
+    public FleetGrain(
+        IGrainFactory grains, IOptions<FleetOptions> options, TimeProvider timeProvider, ILogger<FleetGrain> logger)
+    {
+        (_timeProvider, _logger) = (timeProvider, logger);
+        _scheduler = new PlacementScheduler(options.Value, timeProvider);
+        _registry = new FleetRegistry(grains.GetGrain<IFleetRegistryGrain>(FleetKeys.Fleet), _scheduler, timeProvider, NotKept);
+    }
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _registry.Begin();
+        return Task.CompletedTask;
+    }
 
     public Task Report(HostReport report)
     {
-        _scheduler.Report(report);
-        _history.Add(() => _scheduler.Hosts, timeProvider.GetUtcNow());
+        _registry.Reported(report.Host, isNew: _scheduler.Report(report));
+        _history.Add(() => _scheduler.Hosts, _timeProvider.GetUtcNow());
         AskHosts();
         return Task.CompletedTask;
     }
@@ -35,6 +52,7 @@ public sealed partial class FleetGrain(IOptions<FleetOptions> options, TimeProvi
         if (refusal is null)
         {
             LogForgotten(host);
+            _registry.Forget(host);
         }
 
         return Task.FromResult(refusal);
@@ -42,6 +60,8 @@ public sealed partial class FleetGrain(IOptions<FleetOptions> options, TimeProvi
 
     // An array: what crosses a grain call needs a type that has a copier.
     public Task<IReadOnlyList<FleetHost>> ListHosts() => Task.FromResult<IReadOnlyList<FleetHost>>(_scheduler.Hosts.ToArray());
+
+    public Task<bool> IsForgotten(string host) => Task.FromResult(_registry.IsForgotten(host));
 
     public Task<IReadOnlyList<FleetSample>> ReadHistory() => Task.FromResult<IReadOnlyList<FleetSample>>(_history.Samples.ToArray());
 
@@ -60,7 +80,7 @@ public sealed partial class FleetGrain(IOptions<FleetOptions> options, TimeProvi
     private async Task<PlacementAnswer> WaitAsync(Placement placement)
     {
         using var answered = new CancellationTokenSource();
-        await Task.WhenAny(placement.Answer, Task.Delay(_scheduler.Limit, timeProvider, answered.Token));
+        await Task.WhenAny(placement.Answer, Task.Delay(_scheduler.Limit, _timeProvider, answered.Token));
         await answered.CancelAsync();
         if (!placement.Answer.IsCompleted)
         {
@@ -128,6 +148,21 @@ public sealed partial class FleetGrain(IOptions<FleetOptions> options, TimeProvi
             LogNotCancelled(name, id, exception.Message);
         }
     }
+
+    private void NotKept(Exception exception)
+    {
+        // Once for each cause: it is tried again and again.
+        if (_registryFault != exception.Message)
+        {
+            _registryFault = exception.Message;
+            LogNotKept(exception.Message);
+        }
+    }
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The list of hosts is not kept: after a restart, hosts that are away would be unknown. It is tried again: {Why}")]
+    private partial void LogNotKept(string why);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Host {Host} is away: {Why}")]
     private partial void LogAway(string host, string why);

@@ -168,9 +168,9 @@ public sealed partial class FleetMandelboxGrain(
             return (null, Failed("storage", exception.Message, isTemporary: true));
         }
 
-        if (_place is not null)
+        if (_place is { } kept && !(await IsForgottenAsync(kept.Host) && await LeaveAsync(kept)))
         {
-            return (_place, null);
+            return (kept, null);
         }
 
         PlacementAnswer placed;
@@ -194,6 +194,20 @@ public sealed partial class FleetMandelboxGrain(
         }
 
         return await EnterAsync(spinUp, NewPlace(host, placed.Address ?? ""));
+    }
+
+    /// <summary>Whether an operator has said that this host never comes back.</summary>
+    private async Task<bool> IsForgottenAsync(string host)
+    {
+        try
+        {
+            return await GrainFactory.GetGrain<IFleetGrain>(FleetKeys.Fleet).IsForgotten(host);
+        }
+        catch (Exception exception) when (exception is OrleansException or TimeoutException)
+        {
+            // Nobody says so.
+            return false;
+        }
     }
 
     /// <summary>Stores the new place, before anything is started there.</summary>

@@ -16,6 +16,12 @@ public sealed class FleetOptions : IValidatedOptions
     /// <summary>A host that has not reported for so long gets no mandelboxes until it does. Hosts report every 2 s.</summary>
     public TimeSpan AwayAfter { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// A host that has not reported for so long is lost, and its sessions with it, as far as lists and alerts go. The fleet never starts
+    /// them elsewhere: they may still run. An operator decides (<c>fleet forget</c>).
+    /// </summary>
+    public TimeSpan LostAfter { get; set; } = TimeSpan.FromMinutes(5);
+
     /// <summary>How many spin-ups may wait when all hosts are full; 0: such a spin-up is refused at once.</summary>
     public int QueueCapacity { get; set; }
 
@@ -32,6 +38,7 @@ public sealed class FleetOptions : IValidatedOptions
         (Enum.IsDefined(Order), $"Fleet:Order is {Order}; it must be Spread or Pack."),
         (AwayAfter >= TimeSpan.FromSeconds(5),
             $"Fleet:AwayAfter is {AwayAfter}; it must be at least 00:00:05: a report that is late must not take a host out."),
+        (LostAfter > AwayAfter, $"Fleet:LostAfter is {LostAfter}; it must be longer than Fleet:AwayAfter ({AwayAfter})."),
         (QueueCapacity is >= 0 and <= 1000, $"Fleet:QueueCapacity is {QueueCapacity}; it must be from 0 (no queue) to 1000."),
         (QueueTimeout >= TimeSpan.FromSeconds(5) && QueueTimeout <= TimeSpan.FromMinutes(1),
             $"Fleet:QueueTimeout is {QueueTimeout}; it must be from 00:00:05 to 00:01:00: a host may take 5 s to answer, and the "

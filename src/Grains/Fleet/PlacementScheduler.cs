@@ -39,7 +39,8 @@ public sealed class PlacementScheduler(FleetOptions options, TimeProvider timePr
     /// <summary>How many requests are not answered yet.</summary>
     public int Count => _placements.Count;
 
-    public void Report(HostReport report)
+    /// <summary>Returns whether the host was not known.</summary>
+    public bool Report(HostReport report)
     {
         var asked = _hosts.TryGetValue(report.Host, out var known) ? known.Room.Asked : [];
 
@@ -48,7 +49,20 @@ public sealed class PlacementScheduler(FleetOptions options, TimeProvider timePr
         // counted here then, because this report may count it.
         var host = new FleetHost(report, timeProvider.GetUtcNow(), Away: null);
         _hosts[report.Host] = new KnownHost(new HostRoom(host) { Asked = asked }, timeProvider.GetTimestamp(), ++_reports);
+        return known is null;
     }
+
+    /// <summary>A host that was known before this fleet's start, and has not reported since: it is away until it does.</summary>
+    public void Restore(KeptHost kept)
+    {
+        var silence = timeProvider.GetUtcNow() - kept.ReportedAt;
+        var report = new HostReport { Host = kept.Host, Address = kept.Address, Status = HostStatus.Active, Capacity = 0, Free = 0 };
+        var host = new FleetHost(report, kept.ReportedAt, Away: "it has not reported since the fleet's start");
+        _hosts.TryAdd(kept.Host, new KnownHost(
+            new HostRoom(host), timeProvider.GetTimestamp(), ++_reports, silence > TimeSpan.Zero ? silence : TimeSpan.Zero));
+    }
+
+    public bool IsKnown(string host) => _hosts.ContainsKey(host);
 
     /// <summary>Nothing is placed there until it reports again.</summary>
     public void SetAway(string host, string why)
@@ -225,14 +239,21 @@ public sealed class PlacementScheduler(FleetOptions options, TimeProvider timePr
     /// <summary>The host as it is now: one that has not reported for long is away.</summary>
     private HostRoom Look(KnownHost host)
     {
-        var age = timeProvider.GetElapsedTime(host.ReportedAt);
-        return host.Room.Host.Away is null && age > options.AwayAfter
-            ? host.Room with { Host = host.Room.Host with { Away = $"no report for {age.TotalSeconds:0} s" } }
-            : host.Room;
+        var age = timeProvider.GetElapsedTime(host.ReportedAt) + host.Silence;
+        var isLost = age > options.LostAfter;
+        return host.Room.Host.Away is null && age <= options.AwayAfter ? host.Room
+            : host.Room.Host.Away is not null && host.Room.Host.IsLost == isLost ? host.Room
+            : host.Room with
+            {
+                Host = host.Room.Host with { Away = host.Room.Host.Away ?? $"no report for {age.TotalSeconds:0} s", IsLost = isLost },
+            };
     }
 
-    private sealed class KnownHost(HostRoom room, long reportedAt, int number)
+    private sealed class KnownHost(HostRoom room, long reportedAt, int number, TimeSpan silence = default)
     {
+        /// <summary>How long it had not reported by <see cref="ReportedAt"/>.</summary>
+        public TimeSpan Silence => silence;
+
         /// <summary>Of its report.</summary>
         public int Number => number;
 

@@ -101,7 +101,7 @@ internal static class FleetCommand
                 var (report, state) = (host.Report, host.State);
                 table.Add(
                     report.Host,
-                    new(state, state == FleetHosts.Ready ? Tone.Good : state == FleetHosts.Away ? Tone.Bad : Tone.Warning),
+                    new(state, state == FleetHosts.Ready ? Tone.Good : host.Away is null ? Tone.Warning : Tone.Bad),
                     $"{report.Free}/{report.Capacity}",
                     report.Mandelboxes.Count.ToString(CultureInfo.CurrentCulture),
                     report.Waiting.Values.Sum().ToString(CultureInfo.CurrentCulture),
@@ -134,7 +134,12 @@ internal static class FleetCommand
             var table = new TextTable(new("MANDELBOX", ColumnFit.Id), new("HOST", ColumnFit.Id), new("STATE"), new("APP", ColumnFit.Id));
             foreach (var mandelbox in JsonNode.Parse(json)!.AsArray())
             {
-                table.Add($"{mandelbox!["mandelboxId"]}", $"{mandelbox["host"]}", $"{mandelbox["state"]}", $"{mandelbox["appName"]}");
+                // What the host has said last tells nothing while it is out of reach.
+                var hostState = $"{mandelbox!["hostState"]}";
+                var state = hostState is FleetHosts.Away or FleetHosts.Lost
+                    ? new TextCell(hostState, Tone.Bad)
+                    : new TextCell($"{mandelbox["state"]}", Tone.Plain);
+                table.Add($"{mandelbox["mandelboxId"]}", $"{mandelbox["host"]}", state, $"{mandelbox["appName"]}");
             }
 
             Screen.Write(table, "no host has a mandelbox");

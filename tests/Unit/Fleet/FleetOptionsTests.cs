@@ -17,9 +17,12 @@ public sealed class FleetOptionsTests
             AwayAfter = TimeSpan.FromSeconds(1),
             QueueCapacity = -1,
             QueueTimeout = TimeSpan.FromMinutes(2),
+            LostAfter = TimeSpan.FromSeconds(1),
+            RolloutTimeout = TimeSpan.FromSeconds(1),
         }.Validate().ToList();
 
         Assert.Equal(
-            ["Fleet:Order", "Fleet:AwayAfter", "Fleet:QueueCapacity", "Fleet:QueueTimeout"], faults.Select(fault => fault.Split(' ')[0]));
+            ["Fleet:Order", "Fleet:AwayAfter", "Fleet:LostAfter", "Fleet:QueueCapacity", "Fleet:QueueTimeout", "Fleet:RolloutTimeout"],
+            faults.Select(fault => fault.Split(' ')[0]));
     }
 }
