@@ -15,7 +15,7 @@ public sealed partial class InstalledUnitTests
                 printf 'APP_ENV=LOCALDEV\n' >/etc/host-service/fleet.environment
                 for unit in host-service host-service-relay; do
                   mkdir -p /run/systemd/system/$unit.service.d
-                  printf '[Service]\nEnvironment=Orleans__ExternalClients=true Relay__Fleet=https://127.0.0.1:4680\n' \
+                  printf '[Service]\nEnvironment=Orleans__ExternalClients=true Relay__Fleet=https://127.0.0.1:4680 Host__InstanceName=one\n' \
                     >/run/systemd/system/$unit.service.d/fleet.conf
                 done
                 systemctl daemon-reload
@@ -25,7 +25,16 @@ public sealed partial class InstalledUnitTests
                 SlowTimeout);
             await ServiceAsync();
             await machine.MustAsync(
-                "systemctl start host-service-relay; until host-service fleet hosts | grep -q ready; do sleep 1; done", VerySlowTimeout);
+                """
+                systemctl start host-service-relay
+                for i in $(seq 100); do
+                  curl -fsSk https://127.0.0.1:4680/v1/fleet/hosts | grep -q '"host"' && exit
+                  sleep 1
+                done
+                systemctl status --no-pager -n 60 host-service-relay host-service-fleet >&2
+                exit 1
+                """,
+                VerySlowTimeout);
             await machine.MustAsync("host-service fleet place --app mandelboxes/demo --id kept", SlowTimeout);
             await using var mandelbox = new Mandelbox(machine, "kept");
             var before = await RunningAsync(mandelbox);

@@ -104,7 +104,7 @@ internal sealed class FleetPage(TimeProvider timeProvider)
     {
         { Away: { } away } => $"{away}, for {Html.Span(timeProvider.GetUtcNow() - host.ReportedAt)}",
         { Report.Upgrade: { Fault: { } fault } upgrade } => $"the upgrade to {upgrade.Version} failed: {fault}",
-        { Report.Upgrade: { } upgrade } => $"being upgraded to {upgrade.Version}",
+        { Report.Upgrade: { IsEnded: false } upgrade } => $"being upgraded to {upgrade.Version}",
         _ => string.Join("; ", host.Report.NotReady),
     });
 

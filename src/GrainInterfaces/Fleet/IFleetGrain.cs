@@ -94,7 +94,7 @@ public sealed record HostReport
     /// <summary>Distinguishes the runs of the host service; a report of an earlier run says nothing.</summary>
     [Id(12)] public DateTimeOffset StartedAt { get; init; }
 
-    /// <summary>Null when none has been begun, or the last one has succeeded.</summary>
+    /// <summary>The last one; null when none has been begun since the relay's start.</summary>
     [Id(13)] public HostUpgrade? Upgrade { get; init; }
 
     /// <summary>The address of the host's own page for operators; empty where it is not known.</summary>

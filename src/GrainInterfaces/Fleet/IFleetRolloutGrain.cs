@@ -116,9 +116,13 @@ public sealed record RolloutHost(
     [property: Id(3)] string? HostState,
     [property: Id(4)] int Mandelboxes);
 
-/// <summary>An upgrade that the host's relay has begun and that has not succeeded.</summary>
+/// <summary>The last upgrade that the host's relay has begun.</summary>
 /// <param name="Attempt">As the call that began it named it.</param>
-/// <param name="Fault">Why it failed; null while it is in progress.</param>
+/// <param name="Fault">Why it failed; null where it has not.</param>
+/// <param name="IsEnded">Whether it is no longer in progress.</param>
 [GenerateSerializer, Immutable]
 public sealed record HostUpgrade(
-    [property: Id(0)] string Version, [property: Id(1)] string Attempt, [property: Id(2)] string? Fault = null);
+    [property: Id(0)] string Version,
+    [property: Id(1)] string Attempt,
+    [property: Id(2)] string? Fault = null,
+    [property: Id(3)] bool IsEnded = false);

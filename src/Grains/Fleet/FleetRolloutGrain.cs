@@ -54,8 +54,14 @@ public sealed partial class FleetRolloutGrain(
             return "no rollout has halted";
         }
 
-        // Hosts that are still being upgraded are asked again, which changes nothing there.
-        await KeepAsync(halted with { State = RolloutState.Running, Why = null, Upgrading = [] });
+        // One that failed is pending again; others were being upgraded all the time.
+        var now = timeProvider.GetUtcNow();
+        await KeepAsync(halted with
+        {
+            State = RolloutState.Running,
+            Why = null,
+            Upgrading = [.. halted.Upgrading.Where(host => host.Fault is null).Select(host => host with { Since = now })],
+        });
         LogResumed(halted.Request!.Version);
         return null;
     }
@@ -68,7 +74,8 @@ public sealed partial class FleetRolloutGrain(
             return "no rollout is in progress";
         }
 
-        await KeepAsync(rollout with { State = RolloutState.Aborted, Why = "an operator ended it" });
+        var why = rollout.Why is { } halted ? $"an operator ended it, when it had halted: {halted}" : "an operator ended it";
+        await KeepAsync(rollout with { State = RolloutState.Aborted, Why = why });
         LogAborted(rollout.Request!.Version);
         return null;
     }
@@ -171,7 +178,7 @@ public sealed partial class FleetRolloutGrain(
         LogLevel.Information, "Rollout of {Version} begins: at most {MaxUnavailable} hosts at a time, room for {MinFree} on the others")]
     private partial void LogStarted(string version, int maxUnavailable, int minFree);
 
-    [LoggerMessage(LogLevel.Information, "Host {Host} is upgraded to {Version}")]
+    [LoggerMessage(LogLevel.Information, "Host {Host} is asked to upgrade to {Version}")]
     private partial void LogUpgrades(string host, string version);
 
     [LoggerMessage(LogLevel.Warning, "Host {Host} did not say whether it begins its upgrade: {Why}")]

@@ -87,13 +87,13 @@ internal sealed class RolloutPlan
             .ToList();
 
         // A bad version takes one host, whatever the limit.
-        var limit = _hosts.Any(HasVersion) ? _request.MaxUnavailable : 1;
+        var most = _hosts.Any(HasVersion) ? _request.MaxUnavailable : 1;
         List<string> chosen = [];
         var ready = Pending().Where(name => StateOf(name) == FleetHosts.Ready)
             .OrderBy(name => _known[name].Report.Mandelboxes.Count).ThenBy(name => name, StringComparer.Ordinal);
         foreach (var name in ready)
         {
-            if (unavailable.Count + chosen.Count >= limit)
+            if (unavailable.Count + chosen.Count >= _request.MaxUnavailable || Upgrading.Count + chosen.Count >= most)
             {
                 break;
             }
@@ -124,8 +124,11 @@ internal sealed class RolloutPlan
     private HostInUpgrade Judge(HostInUpgrade upgrade)
     {
         var report = _known.GetValueOrDefault(upgrade.Host)?.Report;
+        var last = report?.Upgrade is { } any && any.Attempt == upgrade.Attempt ? any : null;
         return upgrade.Fault is not null ? upgrade
-            : report?.Upgrade is { Fault: { } fault } last && last.Attempt == upgrade.Attempt ? upgrade with { Fault = fault }
+            : last?.Fault is { } fault ? upgrade with { Fault = OneLine(fault) }
+            : last is { IsEnded: true } && StateOf(upgrade.Host) == FleetHosts.Ready
+                ? upgrade with { Fault = $"its upgrade has ended, but it still has {report!.Version}" }
             : _now - upgrade.Since > _hostTimeout
                 ? upgrade with
                 {
@@ -142,6 +145,14 @@ internal sealed class RolloutPlan
         && host.Report.Upgrade?.Attempt != upgrade.Attempt
         && host.ReportedAt - upgrade.Since > AskAgainAfter;
 
+    /// <summary>What a host says ends up on operators' screens.</summary>
+    private static string OneLine(string text)
+    {
+        const int Longest = 500;
+        var line = string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
+        return line.Length > Longest ? $"{line[..Longest]}…" : line;
+    }
+
     private string Reason(string name) =>
         Find(name) is not null ? "being upgraded" : StateOf(name) ?? "not known";
 
@@ -149,6 +160,7 @@ internal sealed class RolloutPlan
 
     private string? StateOf(string name) => _known.GetValueOrDefault(name)?.State;
 
+    /// <summary>One that is being upgraded is closed for a moment, too.</summary>
     private bool IsLeaving(string name) =>
-        _known.GetValueOrDefault(name) is { Away: null, Report.Status: HostStatus.Draining or HostStatus.Closed };
+        Find(name) is null && _known.GetValueOrDefault(name) is { Away: null, Report.Status: HostStatus.Draining or HostStatus.Closed };
 }

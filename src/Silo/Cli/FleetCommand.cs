@@ -108,7 +108,7 @@ internal static class FleetCommand
                     string.Join(", ", report.GpuKinds),
                     report.Region,
                     report.Version,
-                    host.Away ?? string.Join("; ", report.NotReady));
+                    host.Away ?? report.Upgrade?.Fault ?? string.Join("; ", report.NotReady));
             }
 
             Screen.Write(table, "no host has reported");
@@ -197,13 +197,14 @@ internal static class FleetCommand
     {
         var command = new Command(
             "explain", "Say what a mandelbox of a fleet is doing, or why it ended, as 'host-service explain' does on its host.");
-        var id = new Argument<string>("id") { Description = "The mandelbox, living or gone." };
+        var id = new Argument<string>("id") { Description = "The mandelbox, living or gone; the id of one that lives may be shortened." };
         command.Arguments.Add(id);
         var service = AddService(command);
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
             using var client = service.Client(parsed);
-            var json = await client.GetAsync($"{Mandelboxes}/{Uri.EscapeDataString(parsed.GetValue(id)!)}/timeline", cancellationToken);
+            var name = await FindIdAsync(client, parsed.GetValue(id)!, cancellationToken);
+            var json = await client.GetAsync($"{Mandelboxes}/{Uri.EscapeDataString(name)}/timeline", cancellationToken);
             var (host, diagnostics) = ServiceClient.Read<FleetMandelboxDiagnostics>(json);
             var now = TimeProvider.System.GetUtcNow();
             var sentence = Explanation.Of(diagnostics.Mandelbox, now);
@@ -232,12 +233,7 @@ internal static class FleetCommand
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
             using var client = service.Client(parsed);
-            var given = parsed.GetValue(id)!;
-            var listed = JsonNode.Parse(await client.GetAsync(Mandelboxes, cancellationToken))!.AsArray();
-            var known = listed.Select(m => $"{m!["mandelboxId"]}");
-
-            // One that no host has reported yet is asked for as it was given.
-            var name = ServiceClient.FindId(given, known) ?? given;
+            var name = await FindIdAsync(client, parsed.GetValue(id)!, cancellationToken);
             var (status, text) = await client.SendAsync(
                 HttpMethod.Delete, $"{Mandelboxes}/{Uri.EscapeDataString(name)}", null, cancellationToken);
             return await EndAsync(status, text, HttpStatusCode.NoContent, $"{name} has ended");
@@ -287,6 +283,13 @@ internal static class FleetCommand
             return await EndAsync(status, text, HttpStatusCode.NoContent, $"{name} is no longer of this fleet");
         }));
         return command;
+    }
+
+    /// <summary>The whole id of one that may have been shortened. One that no host has reported is asked for as it was given.</summary>
+    private static async Task<string> FindIdAsync(ServiceClient client, string given, CancellationToken cancellationToken)
+    {
+        var listed = JsonNode.Parse(await client.GetAsync(Mandelboxes, cancellationToken))!.AsArray();
+        return ServiceClient.FindId(given, listed.Select(m => $"{m!["mandelboxId"]}")) ?? given;
     }
 
     private static ServiceOptions AddService(Command command) => new ServiceOptions(isFleet: true).AddTo(command);

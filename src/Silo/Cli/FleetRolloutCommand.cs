@@ -44,9 +44,15 @@ internal static class FleetRolloutCommand
         command.Options.Add(wait);
         command.Validators.Add(result =>
         {
-            if (new[] { result.GetValue(to) is not null, result.GetValue(resume), result.GetValue(abort) }.Count(given => given) > 1)
+            bool IsGiven(Option option) => result.GetResult(option) is { Implicit: false };
+            if (new Option[] { to, resume, abort }.Count(IsGiven) > 1)
             {
                 result.AddError("Give one of --to, --resume and --abort.");
+            }
+
+            if (!IsGiven(to) && (IsGiven(maxUnavailable) || IsGiven(minFree)))
+            {
+                result.AddError("--max-unavailable and --min-free go with --to.");
             }
         });
         var service = new ServiceOptions(isFleet: true).AddTo(command);
@@ -98,6 +104,7 @@ internal static class FleetRolloutCommand
     private static async Task WaitAsync(ServiceClient client, CancellationToken cancellationToken)
     {
         var told = new Dictionary<string, string>(StringComparer.Ordinal);
+        string? why = null;
         while (true)
         {
             var rollout = ServiceClient.Read<Rollout>(await client.GetAsync(Path, cancellationToken));
@@ -113,6 +120,11 @@ internal static class FleetRolloutCommand
             if (rollout.State != RolloutState.Running)
             {
                 return;
+            }
+
+            if (rollout.Why != why && (why = rollout.Why) is not null)
+            {
+                await Console.Error.WriteLineAsync(why);
             }
 
             await Task.Delay(LookInterval, TimeProvider.System, cancellationToken);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Reflection;
 using HostService.Infrastructure.Linux.Systemd;
 using HostService.Silo.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -37,7 +36,7 @@ internal static class UpgradeCommand
             using var client = service.Client(parsed);
             var limit = TimeSpan.FromSeconds(parsed.GetValue(timeout));
             var systemctl = new Systemctl(new SystemdOptions { StartTimeout = limit }, TimeProvider.System);
-            LoadAllAssemblies();
+            ProgramFile.LoadAllAssemblies();
             var upgrade = new Upgrade(client, systemctl, parsed.GetValue(unit)!, limit, TimeProvider.System);
             using var systemd = new SystemdNotifier(
                 Options.Create(new SystemdOptions()), TimeProvider.System, NullLogger<SystemdNotifier>.Instance);
@@ -56,29 +55,5 @@ internal static class UpgradeCommand
             }
         }));
         return command;
-    }
-
-    /// <summary>
-    /// The upgrade replaces the file that this command runs from, and the runtime opens that file again whenever it first needs another
-    /// assembly of it.
-    /// </summary>
-    private static void LoadAllAssemblies()
-    {
-        var known = new HashSet<string>();
-        var pending = new Queue<Assembly>(AppDomain.CurrentDomain.GetAssemblies());
-        while (pending.TryDequeue(out var assembly))
-        {
-            foreach (var reference in assembly.GetReferencedAssemblies().Where(reference => known.Add(reference.FullName)))
-            {
-                try
-                {
-                    pending.Enqueue(Assembly.Load(reference));
-                }
-                catch (Exception exception) when (exception is IOException or BadImageFormatException)
-                {
-                    // Referenced, but not delivered: nothing here uses it.
-                }
-            }
-        }
     }
 }

@@ -18,7 +18,7 @@ internal sealed partial class HostUpgrades(
 
     private readonly Lock _gate = new();
 
-    /// <summary>The one in progress, or the last one if it failed; else null.</summary>
+    /// <summary>The one in progress, or the last one; null when there was none.</summary>
     public HostUpgrade? Last { get; private set; }
 
     /// <summary>Null when it has begun, or one to this version is in progress; else why not.</summary>
@@ -31,7 +31,7 @@ internal sealed partial class HostUpgrades(
 
         lock (_gate)
         {
-            if (Last is { Fault: null } running)
+            if (Last is { IsEnded: false } running)
             {
                 if (running.Version != version)
                 {
@@ -61,7 +61,7 @@ internal sealed partial class HostUpgrades(
 
         lock (_gate)
         {
-            Last = fault is null ? null : Last! with { Fault = fault };
+            Last = Last! with { Fault = fault, IsEnded = true };
         }
     }
 

@@ -74,12 +74,17 @@ public sealed class FleetRolloutTests
             ("""{"version":null}""", "the version must be"),
             ("""{"version":"2","maxUnavailable":0}""", "maxUnavailable is 0"),
             ("""{"version":"2","minFree":-1}""", "minFree is -1"),
-            ("{", ""),
-            ("null", ""),
-            ("{}", ""),
+            ("""{"version":"2","maxUnavaliable":7}""", "maxUnavaliable"),
+            ("""{"version":"2","maxUnavailable":99999999999}""", "maxUnavailable"),
+            ("{", "the body is no rollout"),
+            ("null", "the body must be a JSON object"),
+            ("[]", "the body is no rollout"),
+            ("", "the body is no rollout"),
+            ("{}", "the version must be"),
         })
         {
-            using var content = new StringContent(body, null, "application/json");
+            // As curl sends it.
+            using var content = new StringContent(body, null, "application/x-www-form-urlencoded");
             using var response = await fleet.Http.PostAsync("/v1/fleet/rollout", content);
             Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
             Assert.Contains(expected, await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);

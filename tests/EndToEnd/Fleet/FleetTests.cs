@@ -203,6 +203,8 @@ public sealed class FleetTests
         Assert.Contains("no such host", await RunAsync(1, "drain", "none"), StringComparison.Ordinal);
         Assert.Contains("no rollout", await RunAsync(1, "rollout"), StringComparison.Ordinal);
         Assert.Contains("the version must be", await RunAsync(1, "rollout", "--to", "a/b"), StringComparison.Ordinal);
+        Assert.Contains("--to", await RunAsync(2, "rollout", "--to"), StringComparison.Ordinal);
+        Assert.Contains("go with --to", await RunAsync(2, "rollout", "--min-free", "3"), StringComparison.Ordinal);
         Assert.Contains("Give one of", await RunAsync(2, "rollout", "--to", "9.9", "--abort"), StringComparison.Ordinal);
         var halted = await RunAsync(1, "rollout", "--to", "9.9", "--min-free", "0", "--wait");
         Assert.Matches($"9.9: halted, 0 of 1 hosts have it; {host.Name}: .*/nowhere/systemctl cannot be run", halted);

@@ -24,7 +24,7 @@ public sealed class HostUpgradesTests : IDisposable
         Assert.Equal("an upgrade to 1.2 is in progress", upgrades.Begin("1.3", "third"));
 
         await File.WriteAllTextAsync(_directory["end"], "\n");
-        await UntilAsync(() => upgrades.Last is null);
+        await UntilAsync(() => upgrades.Last is { IsEnded: true, Fault: null });
         Assert.Equal(["start -- host-service-upgrade@1.2.service"], await CallsAsync());
     }
 
@@ -34,7 +34,7 @@ public sealed class HostUpgradesTests : IDisposable
         var upgrades = Upgrades("case $1 in start) exit 1 ;; show) echo 'the new version is not ready' ;; esac");
 
         upgrades.Begin("1.2", "first");
-        await UntilAsync(() => upgrades.Last?.Fault is not null);
+        await UntilAsync(() => upgrades.Last is { IsEnded: true, Fault: not null });
         Assert.Equal(("first", "the new version is not ready"), (upgrades.Last!.Attempt, upgrades.Last.Fault));
         Assert.Equal("show --property=StatusText --value -- host-service-upgrade@1.2.service", (await CallsAsync())[1]);
 

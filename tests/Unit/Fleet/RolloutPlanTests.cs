@@ -85,6 +85,54 @@ public sealed class RolloutPlanTests
     }
 
     [Fact]
+    public void A_host_that_closes_to_restart_is_still_being_upgraded()
+    {
+        var closing = Host("a");
+        closing = closing with { Report = closing.Report with { Status = HostStatus.Closed } };
+
+        Assert.Empty(Next(Rollout(1, "a"), [closing, Host("b")]).Begin);
+        Assert.Empty(Next(Rollout(2, "a"), [closing, Host("b")]).Begin);
+        Assert.Equal(RolloutHostState.Upgrading, Plan(Rollout(1, "a"), [closing, Host("b")]).Describe().Hosts[0].State);
+    }
+
+    [Fact]
+    public void Where_another_host_is_away_the_first_one_is_upgraded_if_two_may_be_unavailable()
+    {
+        FleetHost[] hosts = [Host("a") with { Away = "it is not connected" }, Host("b"), Host("c")];
+
+        Assert.Empty(Next(Rollout(1), hosts).Begin);
+        Assert.Equal(["b"], Next(Rollout(2), hosts).Begin);
+        Assert.Equal(["b"], Next(Rollout(50), hosts).Begin);
+    }
+
+    [Fact]
+    public void An_upgrade_that_ends_well_and_changes_nothing_halts_it()
+    {
+        var host = Host("a") with { ReportedAt = Start + TimeSpan.FromMinutes(1) };
+        var ended = host with { Report = host.Report with { Upgrade = new HostUpgrade("2", "attempt at a", IsEnded: true) } };
+
+        var (halted, begin) = Next(Rollout(1, "a"), [ended]);
+
+        Assert.Equal((RolloutState.Halted, "a: its upgrade has ended, but it still has 1"), (halted.State, halted.Why));
+        Assert.Empty(begin);
+    }
+
+    [Fact]
+    public void What_a_host_says_is_one_line_of_text()
+    {
+        var failed = Host("a");
+        failed = failed with
+        {
+            Report = failed.Report with { Upgrade = new HostUpgrade("2", "attempt at a", $"\u001b[31mred\n{new string('x', 9000)}", IsEnded: true) },
+        };
+
+        var why = Next(Rollout(1, "a"), [failed]).Rollout.Why!;
+
+        Assert.StartsWith("a:  [31mred xxx", why, StringComparison.Ordinal);
+        Assert.True(why.Length < 600);
+    }
+
+    [Fact]
     public void A_host_that_does_not_come_back_halts_it()
     {
         FleetHost[] hosts = [Host("a") with { Away = "it is not connected" }];
@@ -227,20 +275,25 @@ public sealed class RolloutPlanTests
                 Assert.All(begin, name => Assert.Equal(FleetHosts.Ready, _hosts[name].State));
                 foreach (var name in begin)
                 {
-                    // Not ready while it restarts.
-                    _hosts[name] = _hosts[name] with { Away = "it restarts" };
+                    // At first it may still report, as one that closes.
+                    var closing = _hosts[name].Report with { Status = HostStatus.Closed };
+                    _hosts[name] = _hosts[name] with { Report = closing, Away = _random.Next(2) == 0 ? "it restarts" : null };
                 }
 
                 Assert.True(_rollout.Upgrading.Count(host => host.Fault is null) <= max, $"seed {seed}, step {step}");
                 if (begin.Count > 0)
                 {
-                    Assert.True(_hosts.Values.Count(host => host.Away is not null) <= Math.Max(max, 1), $"seed {seed}, step {step}");
+                    Assert.True(_hosts.Values.Count(host => host.State != FleetHosts.Ready) <= max, $"seed {seed}, step {step}");
                     Assert.True(begin.Count == 1 || _hosts.Values.Any(host => host.Report.Version == "2"), $"seed {seed}, step {step}");
                 }
 
                 if (_rollout.State == RolloutState.Halted)
                 {
-                    _rollout = _rollout with { State = RolloutState.Running, Upgrading = [] };
+                    _rollout = _rollout with
+                    {
+                        State = RolloutState.Running,
+                        Upgrading = [.. _rollout.Upgrading.Where(host => host.Fault is null)],
+                    };
                 }
             }
 
@@ -254,8 +307,12 @@ public sealed class RolloutPlanTests
             if (upgrade is not null && host.Report.Version != "2" && _random.Next(3) == 0)
             {
                 return isCalm || _random.Next(4) != 0
-                    ? host with { Away = null, Report = host.Report with { Version = "2", Upgrade = null } }
-                    : host with { Away = null, Report = host.Report with { Upgrade = new HostUpgrade("2", upgrade.Attempt, "it failed") } };
+                    ? host with { Away = null, Report = host.Report with { Status = HostStatus.Active, Version = "2", Upgrade = null } }
+                    : host with
+                    {
+                        Away = null,
+                        Report = host.Report with { Status = HostStatus.Active, Upgrade = new HostUpgrade("2", upgrade.Attempt, "it failed", true) },
+                    };
             }
 
             return host.Away is not null
