@@ -6,8 +6,8 @@ namespace HostService.Silo.Cli;
 internal static class ProgramFile
 {
     /// <summary>
-    /// For a process that goes on while an upgrade replaces the file: the runtime opens it again whenever it first needs another assembly of
-    /// it.
+    /// For a process that goes on while an upgrade replaces the file: the runtime opens it again whenever it first needs another assembly
+    /// of it.
     /// </summary>
     public static void LoadAllAssemblies()
     {
