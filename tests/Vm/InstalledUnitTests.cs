@@ -8,7 +8,7 @@ namespace HostService.Tests.Vm;
 /// and may run in any order: each starts the service if it needs it, and leaves no mandelbox.
 /// </summary>
 [Collection(VmCollection.Name)]
-public sealed partial class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
+public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
 {
     /// <summary>For what the service does: the machine is emulated.</summary>
     private static readonly TimeSpan SlowTimeout = TimeSpan.FromMinutes(2);
