@@ -181,6 +181,12 @@ public sealed record SpinUpAnswer(
 {
     public static SpinUpAnswer Ready(MandelboxAccess access) => new(access, null);
 
+    /// <summary>
+    /// The phase of a refusal: the mandelbox runs for this user and session, but what a client needs was lost in a crash of the service,
+    /// or was not yet there. Once it has been ended, it can be spun up again.
+    /// </summary>
+    public const string KeyLost = "key lost";
+
     public static SpinUpAnswer Failed(string phase, string reason) => new(null, new SpinUpFailure(phase, reason));
 }
 

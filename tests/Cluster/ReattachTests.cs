@@ -61,6 +61,11 @@ public sealed class ReattachTests
         Assert.Null(await cluster.Mandelbox("m1").Reattach(left));
 
         Assert.Contains((await cluster.Mandelbox("m1").Describe())!.Warnings, w => w.Contains("record", StringComparison.Ordinal));
+
+        // Its user is told what to do, and nobody else's is.
+        Assert.Equal(SpinUpAnswer.KeyLost, (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure!.Phase);
+        var another = HostCluster.Request() with { UserId = "another" };
+        Assert.Equal("duplicate", (await cluster.Mandelbox("m1").SpinUp(another)).Failure!.Phase);
         await cluster.Mandelbox("m1").Stop("it is enough");
         await cluster.Watcher.Until("m1", MandelboxState.Gone);
         Assert.Empty(cluster.UserConfigs.Saved);

@@ -264,12 +264,17 @@ public sealed partial class FleetMandelboxGrain(
             return new FleetSpinUpAnswer(answer, place.Host, place.Address);
         }
 
+        if (failure.Phase == SpinUpAnswer.KeyLost && await EndUselessAsync(spinUp, place))
+        {
+            return await StartAsync(spinUp, place);
+        }
+
         // Some failures come before the host has asked for what is reserved.
         _ = CancelReservationAsync(place.Host);
-        if (failure.Phase == "duplicate")
+        if (failure.Phase is "duplicate" or SpinUpAnswer.KeyLost)
         {
-            // The host has it, for another user or session, or is still taking it down.
-            return new FleetSpinUpAnswer(answer, place.Host, place.Address);
+            // The host has it: for another user or session, or is still taking it down, or has not ended it.
+            return new FleetSpinUpAnswer(answer, place.Host, place.Address, IsTemporary: failure.Phase == SpinUpAnswer.KeyLost);
         }
 
         if (await LeaveAsync(place) && PhasesOfHost.Contains(failure.Phase))
@@ -278,6 +283,30 @@ public sealed partial class FleetMandelboxGrain(
         }
 
         return new FleetSpinUpAnswer(answer, IsTemporary: failure.Phase == FullPhase);
+    }
+
+    /// <summary>
+    /// Ends one whose host crashed before it was up: nobody can connect to it. Once for each spin-up.
+    /// </summary>
+    private async Task<bool> EndUselessAsync(FleetSpinUp spinUp, FleetPlace place)
+    {
+        if (spinUp.HasEndedUseless)
+        {
+            return false;
+        }
+
+        spinUp.HasEndedUseless = true;
+        try
+        {
+            var stopping = HostNamed(place.Host).Stop(Id, "its key was lost in a crash of the host service, and its user asks for it");
+            stopping.Ignore();
+            return await stopping.WaitAsync(Remaining(spinUp.Since), timeProvider);
+        }
+        catch (Exception exception)
+        {
+            LogUnanswered(Id, place.Host, exception.Message);
+            return false;
+        }
     }
 
     private async Task<bool> StopAtAsync(FleetPlace place, string reason, long began)

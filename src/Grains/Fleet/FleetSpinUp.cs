@@ -18,6 +18,9 @@ internal sealed class FleetSpinUp(SpinUpRequest request, PlacementWishes wishes,
     /// <summary>Hosts that had no room for it after all.</summary>
     public List<string> Excluded { get; } = [];
 
+    /// <summary>Whether a mandelbox without a key has been ended for it.</summary>
+    public bool HasEndedUseless { get; set; }
+
     /// <summary>Why it is to go no further; null while it may.</summary>
     public string? StopReason { get; set; }
 

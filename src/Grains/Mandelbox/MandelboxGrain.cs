@@ -350,11 +350,17 @@ public sealed partial class MandelboxGrain(
             return Refuse($"mandelbox {context.MandelboxId} is being taken down; it can be spun up again once it has gone");
         }
 
-        if (context.Tasks.SpinUp is { } answer && context.RequiredRequest.UserId == request.UserId
-            && context.RequiredRequest.SessionId == request.SessionId)
+        if (context.RequiredRequest.UserId == request.UserId && context.RequiredRequest.SessionId == request.SessionId)
         {
-            context.Tasks.Callers++;
-            return answer;
+            if (context.Tasks.SpinUp is { } answer)
+            {
+                context.Tasks.Callers++;
+                return answer;
+            }
+
+            return Task.FromResult(SpinUpAnswer.Failed(
+                SpinUpAnswer.KeyLost,
+                $"mandelbox {context.MandelboxId} outlived a crash of the service, and its key did not: end it, then spin it up again"));
         }
 
         return Refuse($"mandelbox {context.MandelboxId} exists already, for another user or session");

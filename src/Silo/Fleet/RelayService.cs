@@ -225,8 +225,10 @@ internal sealed partial class RelayService(
     {
         connection.On<string, string?>(nameof(IHostCalls.Reserve), id => Host.Reserve(id));
         connection.On<string, bool>(nameof(IHostCalls.CancelReservation), id => DoneAsync(Host.CancelReservation(id)));
-        connection.On<string, SpinUpRequest, SpinUpAnswer>(nameof(IHostCalls.SpinUp), (id, request) => Mandelbox(id).SpinUp(request));
-        connection.On<string, string, bool>(nameof(IHostCalls.Stop), (id, reason) => Mandelbox(id).Stop(reason));
+        connection.On<string, SpinUpRequest, SpinUpAnswer>(
+            nameof(IHostCalls.SpinUp), (id, request) => StartedAsync(() => Mandelbox(id).SpinUp(request)));
+        connection.On<string, string, bool>(
+            nameof(IHostCalls.Stop), (id, reason) => StartedAsync(() => Mandelbox(id).Stop(reason)));
         connection.On<string, MandelboxDiagnostics?>(nameof(IHostCalls.Explain), ExplainAsync);
         connection.On<string, bool>(nameof(IHostCalls.Drain), reason => DoneAsync(Host.RequestShutdown(reason, force: false)));
         connection.On(nameof(IHostCalls.CancelDrain), () => Host.CancelDrain());
@@ -237,6 +239,13 @@ internal sealed partial class RelayService(
         (await Mandelbox(id).DescribeSteps() ?? await Host.FindEnded(id)) is { } timeline
             ? MandelboxDiagnostics.Of(timeline, await Host.ListEvents(RelayProtocol.MostEvents, id))
             : null;
+
+    /// <summary>
+    /// Until the host has taken the mandelboxes of its last run over, it knows none of them: it would call one gone that goes on.
+    /// </summary>
+    private async Task<T> StartedAsync<T>(Func<Task<T>> call) => (await Host.Describe()).Status == HostStatus.Starting
+        ? throw new HostAwayException("it is starting")
+        : await call();
 
     private static async Task<bool> DoneAsync(Task call)
     {

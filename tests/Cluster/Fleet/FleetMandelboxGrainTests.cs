@@ -153,6 +153,40 @@ public sealed class FleetMandelboxGrainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task One_whose_host_crashed_before_it_was_up_is_ended_and_spun_up_again_on_the_same_host()
+    {
+        var (host, other) = (await _cluster.ConnectAsync("a", free: 5), await _cluster.ConnectAsync("b", free: 9));
+        _cluster.Storage.Put("m1", "a");
+        host.Running["m1"] = 0;
+        host.Failure = new SpinUpFailure(SpinUpAnswer.KeyLost, "its key is lost");
+        host.Before("Stop", () =>
+        {
+            host.Failure = null;
+            return Task.CompletedTask;
+        });
+
+        var answer = await _cluster.SpinUpAsync("m1");
+
+        Assert.Equal(("key of m1 on a", "a"), (answer.Answer.Access?.AesKey, answer.Host));
+        Assert.Equal(["SpinUp m1", "Stop m1", "SpinUp m1"], host.Calls);
+        Assert.Empty(other.Calls);
+    }
+
+    [Fact]
+    public async Task Where_it_cannot_be_ended_the_caller_is_to_ask_again()
+    {
+        var host = await _cluster.ConnectAsync("a");
+        _cluster.Storage.Put("m1", "a");
+        host.Failure = new SpinUpFailure(SpinUpAnswer.KeyLost, "its key is lost");
+        host.Before("Stop", () => throw new HostAwayException("the connection is lost"));
+
+        var answer = await _cluster.SpinUpAsync("m1");
+
+        Assert.Equal(("its key is lost", true, "a"), (answer.Answer.Failure!.Reason, answer.IsTemporary, answer.Host));
+        Assert.Equal("a", _cluster.Storage.HostOf("m1"));
+    }
+
+    [Fact]
     public async Task A_failure_of_the_app_is_the_answer_and_nothing_stays_reserved()
     {
         var (host, other) = (await _cluster.ConnectAsync("a", free: 9), await _cluster.ConnectAsync("b", free: 5));
