@@ -169,7 +169,8 @@ public sealed partial class FleetHostGrain : Grain, IFleetHostGrain
 
     private async Task TellMandelboxesAsync()
     {
-        if (_report is not { } report)
+        // One that is starting has not taken the mandelboxes of its last run over yet: they are not gone.
+        if (_report is not { Status: not HostStatus.Starting } report)
         {
             return;
         }

@@ -12,6 +12,7 @@ public sealed class FakeStorage : IGrainStorage
     private const string Hosts = "hosts";
 
     private readonly ConcurrentDictionary<string, (object State, string ETag)> _kept = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int> _writes = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<(Exception Fault, bool IsDone)> _faults = new();
     private int _etags;
     private int _changes;
@@ -36,6 +37,9 @@ public sealed class FakeStorage : IGrainStorage
 
     /// <summary>Null where none is stored.</summary>
     public string? HostOf(string id) => _kept.TryGetValue(KeyOf(Place, id), out var stored) ? ((FleetPlace)stored.State).Host : null;
+
+    /// <summary>How often the place of a mandelbox was written or removed.</summary>
+    public int WritesOf(string id) => _writes.GetValueOrDefault(KeyOf(Place, id));
 
     /// <summary>Enters a place, as an earlier activation did.</summary>
     public void Put(string id, string host) =>
@@ -119,6 +123,7 @@ public sealed class FakeStorage : IGrainStorage
         }
 
         change();
+        _writes.AddOrUpdate(key, 1, (_, count) => count + 1);
         if (isFailing)
         {
             throw fault.Fault;

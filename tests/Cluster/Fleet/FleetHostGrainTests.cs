@@ -1,3 +1,4 @@
+using HostService.GrainInterfaces;
 using HostService.GrainInterfaces.Fleet;
 
 namespace HostService.Tests.Cluster.Fleet;
@@ -170,6 +171,28 @@ public sealed class FleetHostGrainTests : IAsyncLifetime
         await _cluster.ReportAsync(host);
         await FleetCluster.UntilAsync(async () => await _cluster.Mandelbox("m1").FindHost() is null);
         Assert.Null(_cluster.Storage.HostOf("m1"));
+    }
+
+    [Fact]
+    public async Task A_host_that_is_starting_has_not_lost_the_mandelboxes_that_it_does_not_report_yet()
+    {
+        var host = await _cluster.ConnectAsync("a");
+        host.Running["m1"] = 0;
+        await _cluster.ReportAsync(host);
+        await FleetCluster.UntilAsync(async () => await _cluster.Mandelbox("m1").FindHost() == "a");
+
+        host.Running.Clear();
+        host.Status = HostStatus.Starting;
+        await _cluster.ReportAsync(host);
+        host.Running["m2"] = 0;
+        host.Status = HostStatus.Active;
+        host.Running["m1"] = 0;
+        await _cluster.ReportAsync(host);
+        await FleetCluster.UntilAsync(async () => await _cluster.Mandelbox("m2").FindHost() == "a");
+
+        // Reports are told in their order: an end that was told would show by now.
+        Assert.Equal("a", await _cluster.Mandelbox("m1").FindHost());
+        Assert.Equal(1, _cluster.Storage.WritesOf("m1"));
     }
 
     [Fact]
