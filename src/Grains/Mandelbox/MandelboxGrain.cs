@@ -350,7 +350,7 @@ public sealed partial class MandelboxGrain(
             return Refuse($"mandelbox {context.MandelboxId} is being taken down; it can be spun up again once it has gone");
         }
 
-        if (context.RequiredRequest.UserId == request.UserId && context.RequiredRequest.SessionId == request.SessionId)
+        if (context.Request is { } own && own.UserId == request.UserId && own.SessionId == request.SessionId)
         {
             if (context.Tasks.SpinUp is { } answer)
             {
