@@ -6,30 +6,17 @@ namespace HostService.Grains.Fleet;
 public sealed class FleetRegistryGrain([PersistentState("hosts", FleetStorage.Name)] IPersistentState<KeptHosts> stored)
     : Grain, IFleetRegistryGrain
 {
-    /// <summary>Whether a change failed: the storage may have made it.</summary>
-    private bool _isStale;
+    private readonly KeptState<KeptHosts> _kept = new(stored);
 
     public async Task<KeptHosts> Read()
     {
-        await ReadAgainAsync();
-        return stored.State;
+        await _kept.ReadAgainAsync();
+        return _kept.Value;
     }
 
     public async Task Write(KeptHosts hosts)
     {
-        await ReadAgainAsync();
-        stored.State = hosts;
-        _isStale = true;
-        await stored.WriteStateAsync();
-        _isStale = false;
-    }
-
-    private async Task ReadAgainAsync()
-    {
-        if (_isStale)
-        {
-            await stored.ReadStateAsync();
-            _isStale = false;
-        }
+        await _kept.ReadAgainAsync();
+        await _kept.WriteAsync(hosts);
     }
 }

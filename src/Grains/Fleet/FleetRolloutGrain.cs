@@ -12,10 +12,9 @@ public sealed partial class FleetRolloutGrain(
     TimeProvider timeProvider,
     ILogger<FleetRolloutGrain> logger) : Grain, IFleetRolloutGrain
 {
-    /// <summary>Whether a change failed: the storage may have made it.</summary>
-    private bool _isStale;
+    private readonly KeptState<KeptRollout> _kept = new(stored);
 
-    private KeptRollout? Kept => stored.State.Request is null ? null : stored.State;
+    private KeptRollout? Kept => _kept.Value.Request is null ? null : _kept.Value;
 
     private IFleetGrain Fleet => GrainFactory.GetGrain<IFleetGrain>(FleetKeys.Fleet);
 
@@ -26,7 +25,7 @@ public sealed partial class FleetRolloutGrain(
             return fault;
         }
 
-        await ReadAgainAsync();
+        await _kept.ReadAgainAsync();
         if (Kept is { State: RolloutState.Running or RolloutState.Halted } other)
         {
             // A request that is repeated because its answer was lost.
@@ -35,20 +34,20 @@ public sealed partial class FleetRolloutGrain(
                 : $"the rollout of {other.Request!.Version} is {MetricLabels.Of(other.State)}; abort it first";
         }
 
-        await KeepAsync(new KeptRollout { Request = request, StartedAt = timeProvider.GetUtcNow() });
+        await _kept.WriteAsync(new KeptRollout { Request = request, StartedAt = timeProvider.GetUtcNow() });
         LogStarted(request.Version, request.MaxUnavailable, request.MinFree);
         return null;
     }
 
     public async Task<Rollout?> Find()
     {
-        await ReadAgainAsync();
+        await _kept.ReadAgainAsync();
         return Kept is { } rollout ? PlanOf(rollout, await Fleet.ListHosts()).Describe() : null;
     }
 
     public async Task<string?> Resume()
     {
-        await ReadAgainAsync();
+        await _kept.ReadAgainAsync();
         if (Kept is not { State: RolloutState.Halted } halted)
         {
             return "no rollout has halted";
@@ -56,7 +55,7 @@ public sealed partial class FleetRolloutGrain(
 
         // One that failed is pending again; others were being upgraded all the time.
         var now = timeProvider.GetUtcNow();
-        await KeepAsync(halted with
+        await _kept.WriteAsync(halted with
         {
             State = RolloutState.Running,
             Why = null,
@@ -68,24 +67,24 @@ public sealed partial class FleetRolloutGrain(
 
     public async Task<string?> Abort()
     {
-        await ReadAgainAsync();
+        await _kept.ReadAgainAsync();
         if (Kept is not { State: RolloutState.Running or RolloutState.Halted } rollout)
         {
             return "no rollout is in progress";
         }
 
         var why = rollout.Why is { } halted ? $"an operator ended it, when it had halted: {halted}" : "an operator ended it";
-        await KeepAsync(rollout with { State = RolloutState.Aborted, Why = why });
+        await _kept.WriteAsync(rollout with { State = RolloutState.Aborted, Why = why });
         LogAborted(rollout.Request!.Version);
         return null;
     }
 
     public async Task Forget(string host)
     {
-        await ReadAgainAsync();
+        await _kept.ReadAgainAsync();
         if (Kept is { } rollout && rollout.Hosts.Contains(host))
         {
-            await KeepAsync(rollout with
+            await _kept.WriteAsync(rollout with
             {
                 Hosts = [.. rollout.Hosts.Where(other => other != host)],
                 Upgrading = [.. rollout.Upgrading.Where(other => other.Host != host)],
@@ -95,7 +94,7 @@ public sealed partial class FleetRolloutGrain(
 
     public async Task Continue()
     {
-        await ReadAgainAsync();
+        await _kept.ReadAgainAsync();
         if (Kept is not { State: RolloutState.Running } rollout)
         {
             return;
@@ -104,7 +103,7 @@ public sealed partial class FleetRolloutGrain(
         var (next, ask) = PlanOf(rollout, await Fleet.ListHosts()).Next();
         if (!IsSame(next, rollout))
         {
-            await KeepAsync(next);
+            await _kept.WriteAsync(next);
         }
 
         switch (next.State)
@@ -141,7 +140,8 @@ public sealed partial class FleetRolloutGrain(
 
         if (refusal is not null)
         {
-            await KeepAsync(Kept with
+            refusal = RolloutPlan.OneLine(refusal);
+            await _kept.WriteAsync(Kept with
             {
                 State = RolloutState.Halted,
                 Why = $"{upgrade.Host}: {refusal}",
@@ -156,23 +156,6 @@ public sealed partial class FleetRolloutGrain(
 
     private static bool IsSame(KeptRollout one, KeptRollout other) =>
         one.State == other.State && one.Hosts.SequenceEqual(other.Hosts) && one.Upgrading.SequenceEqual(other.Upgrading);
-
-    private async Task KeepAsync(KeptRollout rollout)
-    {
-        stored.State = rollout;
-        _isStale = true;
-        await stored.WriteStateAsync();
-        _isStale = false;
-    }
-
-    private async Task ReadAgainAsync()
-    {
-        if (_isStale)
-        {
-            await stored.ReadStateAsync();
-            _isStale = false;
-        }
-    }
 
     [LoggerMessage(
         LogLevel.Information, "Rollout of {Version} begins: at most {MaxUnavailable} hosts at a time, room for {MinFree} on the others")]

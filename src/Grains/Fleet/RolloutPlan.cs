@@ -146,7 +146,7 @@ internal sealed class RolloutPlan
         && host.ReportedAt - upgrade.Since > AskAgainAfter;
 
     /// <summary>What a host says ends up on operators' screens.</summary>
-    private static string OneLine(string text)
+    internal static string OneLine(string text)
     {
         const int Longest = 500;
         var line = string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
