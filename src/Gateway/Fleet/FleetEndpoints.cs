@@ -53,12 +53,13 @@ internal static class FleetEndpoints
                     return NoHost();
                 }
 
+                // First, because it can be repeated: after the other one the host is not known any more.
+                await grains.WithTimeout(grains.Rollout.Forget(host));
                 if (await grains.WithTimeout(grains.Fleet.Forget(host)) is { } reason)
                 {
                     return Results.Problem($"{reason}.", statusCode: StatusCodes.Status409Conflict);
                 }
 
-                await grains.WithTimeout(grains.Rollout.Forget(host));
                 await Task.WhenAll(known.Report.Mandelboxes.Select(
                     mandelbox => grains.WithTimeout(grains.FleetMandelbox(mandelbox.MandelboxId).Gone(host))));
                 return Results.NoContent();

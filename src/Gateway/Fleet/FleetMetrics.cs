@@ -71,15 +71,27 @@ internal sealed partial class FleetMetrics : IRefreshedMetrics
         try
         {
             _hosts = await _grains.WithProbeTimeout(_grains.Fleet.ListHosts());
-            _rollout = (await _grains.WithProbeTimeout(_grains.Rollout.Find()))?.State;
         }
         catch (Exception exception)
         {
             LogUnanswered(_logger, exception);
             _hosts = null;
+        }
+
+        try
+        {
+            _rollout = (await _grains.WithProbeTimeout(_grains.Rollout.Find()))?.State;
+        }
+        catch (Exception exception)
+        {
+            // It needs the database, which the fleet's grain does not.
+            LogNoRollout(_logger, exception.Message);
             _rollout = null;
         }
     }
+
+    [LoggerMessage(LogLevel.Warning, "/metrics lacks the rollout: {Why}")]
+    private static partial void LogNoRollout(ILogger logger, string why);
 
     [LoggerMessage(LogLevel.Warning, "The fleet's grain does not answer: /metrics lacks its figures")]
     private static partial void LogUnanswered(ILogger logger, Exception exception);

@@ -1,4 +1,5 @@
 using HostService.Gateway.Operator;
+using HostService.GrainInterfaces.Fleet;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Html;
 using Microsoft.AspNetCore.Http;
@@ -95,7 +96,7 @@ internal static partial class OpsEndpoints
         {
             var hosts = grains.WithProbeTimeout(grains.Fleet.ListHosts());
             var history = grains.WithProbeTimeout(grains.Fleet.ReadHistory());
-            var rollout = grains.WithProbeTimeout(grains.Rollout.Find());
+            var rollout = FindRolloutAsync(context, grains);
             await Task.WhenAll(hosts, history, rollout);
             return Page(page.Of(await hosts, await history, await rollout));
         }
@@ -103,6 +104,20 @@ internal static partial class OpsEndpoints
         {
             LogUnanswered(Logger(context), exception, context.Request.Path);
             return Page(FleetPage.OfSilentFleet(), StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+
+    /// <summary>It needs the database, without which the rest of the page can be shown.</summary>
+    private static async Task<Rollout?> FindRolloutAsync(HttpContext context, GrainCalls grains)
+    {
+        try
+        {
+            return await grains.WithProbeTimeout(grains.Rollout.Find());
+        }
+        catch (Exception exception)
+        {
+            LogNoRollout(Logger(context), context.Request.Path, exception.Message);
+            return null;
         }
     }
 
@@ -115,6 +130,9 @@ internal static partial class OpsEndpoints
 
     private static ILogger Logger(HttpContext context) =>
         context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("HostService.Gateway.Ops");
+
+    [LoggerMessage(LogLevel.Warning, "{Path} lacks the rollout: {Why}")]
+    private static partial void LogNoRollout(ILogger logger, PathString path, string why);
 
     [LoggerMessage(LogLevel.Warning, "{Path} shows no figures: a grain does not answer")]
     private static partial void LogUnanswered(ILogger logger, Exception exception, PathString path);

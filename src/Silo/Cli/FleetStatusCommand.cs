@@ -21,12 +21,13 @@ internal static class FleetStatusCommand
             using var client = service.Client(parsed);
             var hosts = await client.GetAsync<IReadOnlyList<FleetHost>>("/v1/fleet/hosts", cancellationToken);
             var (status, rollout) = await client.SendAsync(HttpMethod.Get, "/v1/fleet/rollout", null, cancellationToken);
-            if (status is not (HttpStatusCode.OK or HttpStatusCode.NotFound))
+            var last = status switch
             {
-                return await ServiceClient.FailedAsync(status, rollout);
-            }
-
-            var facts = Facts(hosts, status == HttpStatusCode.OK ? ServiceClient.Read<Rollout>(rollout) : null);
+                HttpStatusCode.OK => TextOf(ServiceClient.Read<Rollout>(rollout)),
+                HttpStatusCode.NotFound => null,
+                _ => $"not known: {ServiceClient.Explain(status, rollout)}",
+            };
+            var facts = Facts(hosts, last);
             Console.WriteLine(parsed.GetValue(service.Json)
                 ? new JsonObject(facts.Select(fact => KeyValuePair.Create(fact.Name, (JsonNode?)fact.Value))).ToJsonString()
                 : string.Join('\n', facts.Select(fact => $"{fact.Name,-8} {fact.Value}")));
@@ -35,7 +36,7 @@ internal static class FleetStatusCommand
         return command;
     }
 
-    private static IEnumerable<(string Name, string Value)> Facts(IReadOnlyList<FleetHost> hosts, Rollout? rollout)
+    private static IEnumerable<(string Name, string Value)> Facts(IReadOnlyList<FleetHost> hosts, string? rollout)
     {
         var there = hosts.Where(host => host.Away is null).ToList();
         var states = FleetHosts.States.Select(state => (State: state, Count: hosts.Count(host => host.State == state)))
@@ -51,9 +52,12 @@ internal static class FleetStatusCommand
             ", ", hosts.GroupBy(host => host.Report.Version).OrderByDescending(v => v.Count()).Select(v => $"{v.Key} on {v.Count()}")));
         if (rollout is not null)
         {
-            yield return ("rollout", $"{rollout.Version} {MetricLabels.Of(rollout.State)}{(rollout.Why is { } why ? $": {why}" : "")}");
+            yield return ("rollout", rollout);
         }
     }
+
+    private static string TextOf(Rollout rollout) =>
+        $"{rollout.Version} {MetricLabels.Of(rollout.State)}{(rollout.Why is { } why ? $": {why}" : "")}";
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -86,6 +86,11 @@ internal sealed partial class HostUpgrades(
                 return exception.Message;
             }
         }
+        catch (Exception exception)
+        {
+            // Whatever it is: one that seemed to be in progress for ever would keep all others out.
+            return exception.Message;
+        }
     }
 
     /// <summary>With the characters that a unit's name may not have escaped, as systemd-escape does it.</summary>

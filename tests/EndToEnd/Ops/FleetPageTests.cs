@@ -16,6 +16,7 @@ public sealed class FleetPageTests(Browser browser) : IAsyncLifetime
     private GatewayServer _server = null!;
     private Rollout? _rollout;
     private bool _isSilent;
+    private bool _isStorageAway;
 
     public async Task InitializeAsync() => _server = await GatewayServer.StartFleetAsync(new FakeGrains()
         .Fleet<IReadOnlyList<FleetHost>>(
@@ -23,7 +24,8 @@ public sealed class FleetPageTests(Browser browser) : IAsyncLifetime
             _ => _isSilent ? throw new TimeoutException() : Task.FromResult<IReadOnlyList<FleetHost>>([.. _hosts]))
         .Fleet<IReadOnlyList<FleetSample>>(
             nameof(IFleetGrain.ReadHistory), _ => Task.FromResult<IReadOnlyList<FleetSample>>([.. _history]))
-        .Rollout(nameof(IFleetRolloutGrain.Find), _ => Task.FromResult(_rollout)));
+        .Rollout(
+            nameof(IFleetRolloutGrain.Find), _ => _isStorageAway ? throw new TimeoutException("the database is away") : Task.FromResult(_rollout)));
 
     public async Task DisposeAsync() => await _server.DisposeAsync();
 
@@ -83,6 +85,19 @@ public sealed class FleetPageTests(Browser browser) : IAsyncLifetime
 
         await _server.StopServerAsync();
         await Expect(tab.Page.Locator("#connection")).ToContainTextAsync("What is shown is old", new() { Timeout = 30_000 });
+    }
+
+    [NeedsFact(Browser.Program)]
+    public async Task While_the_database_is_away_the_hosts_are_shown_without_the_rollout()
+    {
+        Fill(3);
+        _isStorageAway = true;
+        await using var tab = await browser.OpenAsync(_server.Address, hasScript: false);
+
+        await Expect(tab.Page.Locator("#hosts tbody tr")).ToHaveCountAsync(3);
+        await Expect(tab.Page.Locator("#rollout")).ToHaveCountAsync(0);
+        using var http = _server.Client(GatewayServer.Operator);
+        Assert.Contains("host_service_fleet_hosts{state=\"ready\"} 2", await http.GetStringAsync("/metrics"), StringComparison.Ordinal);
     }
 
     [NeedsFact(Browser.Program)]
