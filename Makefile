@@ -77,7 +77,7 @@ test-vm: ## The tests in a virtual machine with systemd, uinput and AppArmor
 	@eng/prerequisites.sh vm
 	@$(MAKE) --no-print-directory build
 	@$(DOTNET_BUILD) tests/Vm/Vm.csproj
-	@HANG_TIMEOUT=15m PROJECT_TIMEOUT=2400 eng/test.sh Vm
+	@HANG_TIMEOUT=25m PROJECT_TIMEOUT=3000 eng/test.sh Vm
 
 .PHONY: soak
 soak: ## Two hours: 100,000 schedules of a mandelbox's life, 100,000 mandelboxes while the engine fails at random, 1,000 on a real one, 100,000 hostile requests, three minutes of dropped packets, SIGKILL at every step, ten times

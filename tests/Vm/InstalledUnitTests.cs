@@ -355,30 +355,45 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
     }
 
     [VmFact]
-    public async Task A_mandelbox_and_its_input_outlive_an_upgrade_one_that_is_put_back_and_a_crash()
+    public async Task A_mandelbox_and_its_input_outlive_a_rollout_of_their_fleet_one_that_is_put_back_and_a_crash()
     {
-        await using var reattach = await ReattachAsync();
-        await using var mandelbox = await SpinUpAsync("kept");
+        await using var fleet = new Fleet(machine);
+        await JoinFleetAsync();
+        await machine.MustAsync("host-service fleet place --app mandelboxes/demo --id kept", SlowTimeout);
+        await using var mandelbox = new Mandelbox(machine, "kept");
         var before = await RunningAsync(mandelbox);
         var nodes = await NodesAsync(mandelbox);
+        const string RelayProcess = "systemctl show -P MainPID host-service-relay";
+        var relay = await machine.MustAsync(RelayProcess);
 
-        var upgraded = await machine.MustAsync(
-            "host-service upgrade --to /share/build/host-service --timeout 240 2>&1", VerySlowTimeout);
-        Assert.Contains("the new version is ready", upgraded, StringComparison.Ordinal);
+        // The same program but for its number, and one that does not start.
+        var version = await machine.MustAsync(
+            """
+            set -e
+            line=$(host-service version)
+            old=$(echo "$line" | cut -d ' ' -f 2) commit=$(echo "$line" | sed 's/.*(\(.*\)).*/\1/')
+            new=9${old#?}
+            mkdir -p /var/lib/host-service/releases
+            cd /var/lib/host-service/releases
+            LC_ALL=C sed "s/$old+$commit/$new+$commit/g" /share/build/host-service >host-service-$new
+            printf '#!/bin/sh\n[ "$1" = version ] && echo host-service 8.0 && exit\nexit 7\n' >host-service-8.0
+            chmod 755 host-service-*
+            echo $new
+            """,
+            SlowTimeout);
+        var rolledOut = await machine.MustAsync($"host-service fleet rollout --to '{version}' --wait 2>&1", VerySlowTimeout);
+        Assert.Contains($"{version}: done, 1 of 1 hosts have it", rolledOut, StringComparison.Ordinal);
+        Assert.StartsWith($"host-service {version} ", await machine.MustAsync("host-service version"), StringComparison.Ordinal);
         Assert.Equal(before, await RunningAsync(mandelbox));
         Assert.Equal("3", await machine.MustAsync(Devices));
         await AssertReportsArriveAsync(mandelbox, nodes);
+        Assert.NotEqual(relay, await machine.MustAsync(RelayProcess));
+        Assert.Equal("", await machine.MustAsync("journalctl -u host-service-relay --no-pager -o cat | grep '^fail:' || true"));
 
-        var putBack = await machine.RunAsync(
-            """
-            printf '#!/bin/sh\n[ "$1" = version ] && echo host-service 9.9 && exit\nexit 7\n' >/tmp/bad-version
-            chmod 755 /tmp/bad-version
-            host-service upgrade --to /tmp/bad-version --timeout 240 2>&1
-            """,
-            VerySlowTimeout);
-        Assert.True(putBack.Code == 1, $"{putBack.Code}: {putBack.Output}");
-        Assert.Contains("the new version is not ready: it ended with exit code 7", putBack.Output, StringComparison.Ordinal);
-        Assert.Contains("the old version is ready again", putBack.Output, StringComparison.Ordinal);
+        var halted = await machine.RunAsync("host-service fleet rollout --to 8.0 --wait 2>&1", VerySlowTimeout);
+        Assert.True(halted.Code == 1, $"{halted.Code}: {halted.Output}");
+        Assert.Matches("8.0: halted.*the new version is not ready: it ended with exit code 7.*the old version is ready again", halted.Output);
+        Assert.StartsWith($"host-service {version} ", await machine.MustAsync("host-service version"), StringComparison.Ordinal);
         Assert.Equal(before, await RunningAsync(mandelbox));
 
         await machine.MustAsync(
@@ -564,19 +579,36 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         }
     }
 
-    /// <summary>Starts the unit anew, as one that takes mandelboxes over, until it is disposed of.</summary>
-    private async Task<DropIn> ReattachAsync()
+    /// <summary>Starts a fleet on the host's machine, and the host again: as its only one, and one that takes mandelboxes over.</summary>
+    private async Task JoinFleetAsync()
     {
-        await machine.MustAsync("systemctl stop host-service", SlowTimeout);
         await machine.MustAsync(
             """
-            mkdir -p /run/systemd/system/host-service.service.d
-            printf '[Service]\nEnvironment=Host__OnLeftovers=reattach\n' >/run/systemd/system/host-service.service.d/reattach.conf
+            set -e
+            printf 'APP_ENV=LOCALDEV\n' >/etc/host-service/fleet.environment
+            settings='Host__OnLeftovers=reattach Host__InstanceName=host-under-test-by-tag'
+            settings="$settings Orleans__ExternalClients=true Relay__Fleet=https://127.0.0.1:4680"
+            for unit in host-service host-service-relay; do
+              mkdir -p /run/systemd/system/$unit.service.d
+              printf '[Service]\nEnvironment=%s\n' "$settings" >/run/systemd/system/$unit.service.d/fleet.conf
+            done
             systemctl daemon-reload
-            """);
-        var dropIn = new DropIn(machine);
+            systemctl stop host-service
+            systemctl start host-service-fleet
+            """,
+            SlowTimeout);
         await ServiceAsync();
-        return dropIn;
+        await machine.MustAsync(
+            """
+            systemctl start host-service-relay
+            for i in $(seq 100); do
+              curl -fsk https://127.0.0.1:4680/v1/fleet/hosts | grep '"status":"Active"' | grep '"notReady":\[\]' | grep -vq '"away":"' && exit
+              sleep 1
+            done
+            systemctl status --no-pager -n 60 host-service-relay host-service-fleet >&2
+            exit 1
+            """,
+            VerySlowTimeout);
     }
 
     private async Task<Mandelbox> SpinUpAsync(string id)
@@ -590,10 +622,19 @@ public sealed class InstalledUnitTests(Machine machine) : IClassFixture<Machine>
         return new Mandelbox(machine, id);
     }
 
-    private sealed class DropIn(Machine machine) : IAsyncDisposable
+    /// <summary>Ends the fleet and its rollouts' traces when it is disposed of.</summary>
+    private sealed class Fleet(Machine machine) : IAsyncDisposable
     {
-        public async ValueTask DisposeAsync() =>
-            await machine.MustAsync("rm -rf /run/systemd/system/host-service.service.d; systemctl daemon-reload");
+        public async ValueTask DisposeAsync() => await machine.MustAsync(
+            """
+            systemctl stop host-service-relay host-service-fleet host-service
+            systemctl reset-failed
+            rm -rf /run/systemd/system/host-service*.service.d /etc/host-service/fleet.environment /var/lib/host-service
+            cp --remove-destination /share/build/host-service /usr/local/bin/host-service
+            rm -f /usr/local/bin/host-service.old
+            systemctl daemon-reload
+            """,
+            SlowTimeout);
     }
 
     private sealed class Mandelbox(Machine machine, string id) : IAsyncDisposable

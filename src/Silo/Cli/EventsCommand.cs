@@ -46,6 +46,7 @@ internal static class EventsCommand
     private static async Task FollowAsync(
         ServiceClient client, IReadOnlyList<HostEvent> events, bool asJson, CancellationToken cancellationToken)
     {
+        ProgramFile.LoadAllAssemblies();
         foreach (var happened in events)
         {
             Print(happened, asJson);

@@ -103,6 +103,7 @@ internal static class FleetRolloutCommand
     /// <summary>A line for each change.</summary>
     private static async Task WaitAsync(ServiceClient client, CancellationToken cancellationToken)
     {
+        ProgramFile.LoadAllAssemblies();
         var told = new Dictionary<string, string>(StringComparer.Ordinal);
         string? why = null;
         while (true)

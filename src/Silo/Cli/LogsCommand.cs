@@ -24,6 +24,11 @@ internal static class LogsCommand
         command.SetAction((parsed, cancellationToken) => ServiceClient.RunAsync(async () =>
         {
             using var client = service.Client(parsed);
+            if (parsed.GetValue(follow))
+            {
+                ProgramFile.LoadAllAssemblies();
+            }
+
             var whole = await client.FindIdAsync(parsed.GetValue(id)!, alsoGone: true, cancellationToken);
             var follows = parsed.GetValue(follow) ? "&follow=true" : "";
             using var request = new HttpRequestMessage(

@@ -17,6 +17,7 @@ internal static class ProcessCommand
         {
             // As in 'run': from here on a signal is a request to end cleanly.
             var shutdown = ShutdownSignal.OfThisProcess();
+            ProgramFile.LoadAllAssemblies();
             return await run(ServiceConfigurationReader.Read(parsed.UnmatchedTokens, file), shutdown.Token);
         });
     }

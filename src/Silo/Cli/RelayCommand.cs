@@ -22,7 +22,6 @@ internal static class RelayCommand
 
     private static async Task<int> RunAsync(IConfigurationRoot configuration, CancellationToken cancellationToken)
     {
-        ProgramFile.LoadAllAssemblies();
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "host-service" });
         builder.Configuration.AddConfiguration(configuration);
         builder.AddServiceLogging();

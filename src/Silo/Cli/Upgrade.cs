@@ -76,43 +76,9 @@ internal sealed class Upgrade(
             throw new IOException($"The service is not ready, so the upgrade could not be judged. Mend that first: {unready}");
         }
 
-        // A link: the old one takes no room of its own.
         var old = installed + ".old";
-        var oldOne = file is null ? await RunningAsync(cancellationToken) : installed;
-        await ProgramRunner.RunAsync("ln", ["-f", "--", oldOne, old], "", VersionTimeout, timeProvider, cancellationToken);
-        if (file is not null)
+        if (!await RestartAsync(file, installed, old, cancellationToken))
         {
-            HasChangedAnything = true;
-            Replace(installed, file);
-        }
-
-        HttpStatusCode status;
-        string body;
-        try
-        {
-            (status, body) = await client.SendAsync(HttpMethod.Post, "/v1/host/restart", null, cancellationToken);
-        }
-        catch
-        {
-            // Whether the restart begins is not known; either version serves.
-            HasChangedAnything = true;
-            if (file is not null)
-            {
-                Replace(installed, old);
-            }
-
-            _state = $"the {(file is null ? "new" : "old")} version is installed; it may restart";
-            throw;
-        }
-
-        if (status != HttpStatusCode.Accepted)
-        {
-            if (file is not null)
-            {
-                Replace(installed, old);
-            }
-
-            await TellAsync(ServiceClient.Explain(status, body));
             return ExitCodes.Refused;
         }
 
@@ -126,7 +92,7 @@ internal sealed class Upgrade(
         }
 
         await TellAsync($"the new version is not ready: {fault}. Putting the old one back.");
-        Replace(installed, old);
+        File.Move(old, installed, overwrite: true);
         _state = $"the old version is installed again, but may not run yet: systemctl restart {unit}";
         await RestartByKillAsync(cancellationToken);
 
@@ -136,6 +102,63 @@ internal sealed class Upgrade(
             ? $"the old version is not ready either: {failure}. See: journalctl -u {unit}"
             : $"the old version is ready again. See: journalctl -u {unit}");
         return ExitCodes.Failed;
+    }
+
+    /// <summary>Puts the new binary in place and has the service restart. A restart that is refused leaves every file as it was.</summary>
+    /// <param name="old">Where the binary that is replaced is kept.</param>
+    /// <returns>Whether it restarts; false: refused, and the reason is printed.</returns>
+    private async Task<bool> RestartAsync(string? file, string installed, string old, CancellationToken cancellationToken)
+    {
+        string copy = installed + ".new", replaced = installed + ".replaced";
+        try
+        {
+            if (file is not null)
+            {
+                Copy(file, copy);
+            }
+
+            // A link, so that it takes no room, and needs none to be put back.
+            var oldOne = file is null ? await RunningAsync(cancellationToken) : installed;
+            await ProgramRunner.RunAsync("ln", ["-f", "--", oldOne, replaced], "", VersionTimeout, timeProvider, cancellationToken);
+            if (file is not null)
+            {
+                File.Move(copy, installed, overwrite: true);
+            }
+
+            HttpStatusCode status;
+            string body;
+            try
+            {
+                (status, body) = await client.SendAsync(HttpMethod.Post, "/v1/host/restart", null, cancellationToken);
+            }
+            catch
+            {
+                // Whether the restart begins is not known; either version serves.
+                HasChangedAnything = true;
+                File.Move(replaced, file is null ? old : installed, overwrite: true);
+                _state = $"the {(file is null ? "new" : "old")} version is installed; it may restart";
+                throw;
+            }
+
+            if (status == HttpStatusCode.Accepted)
+            {
+                File.Move(replaced, old, overwrite: true);
+                return true;
+            }
+
+            if (file is not null)
+            {
+                File.Move(replaced, installed, overwrite: true);
+            }
+
+            await TellAsync(ServiceClient.Explain(status, body));
+            return false;
+        }
+        finally
+        {
+            File.Delete(copy);
+            File.Delete(replaced);
+        }
     }
 
     private Task TellAsync(string what)
@@ -186,18 +209,12 @@ internal sealed class Upgrade(
         }
     }
 
-    /// <summary>By a rename: a binary that runs cannot be written to.</summary>
-    private static void Replace(string target, string source)
+    private static void Copy(string source, string target)
     {
-        var copy = target + ".new";
-        File.Copy(source, copy, overwrite: true);
-        File.SetUnixFileMode(copy, Executable);
-        using (var file = File.OpenHandle(copy, FileMode.Open, FileAccess.ReadWrite))
-        {
-            RandomAccess.FlushToDisk(file);
-        }
-
-        File.Move(copy, target, overwrite: true);
+        File.Copy(source, target, overwrite: true);
+        File.SetUnixFileMode(target, Executable);
+        using var file = File.OpenHandle(target, FileMode.Open, FileAccess.ReadWrite);
+        RandomAccess.FlushToDisk(file);
     }
 
     /// <summary>Waits until another run than the last one is ready. Null then, else why not.</summary>

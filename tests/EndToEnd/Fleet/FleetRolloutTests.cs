@@ -15,7 +15,15 @@ public sealed class FleetRolloutTests
     {
         using var directory = new ScratchDirectory();
         var version = await OtherVersion.WriteAsync(directory["host-service"]);
-        await using var fleet = await FleetUnderTest.StartAsync();
+        // Fleet and command each run from a file that is replaced under them, as an upgrade of the machine does.
+        string[] programs = [directory["replaced-fleet"], directory["replaced-command"]];
+        foreach (var program in programs)
+        {
+            ExecutableFile.Copy(ServiceProcess.Program, program);
+        }
+
+        await using var fleet = await FleetUnderTest.StartAsync(machine: null, [], programs[0]);
+        ExecutableFile.WriteScript(programs[0], "exit 7");
         var hosts = new List<UpgradableHost>();
         try
         {
@@ -38,8 +46,15 @@ public sealed class FleetRolloutTests
             Assert.Equal(Enumerable.Repeat(version, 5), await VersionsAsync(fleet));
             Assert.Equal(sessions, await SessionsAsync(hosts));
 
-            Assert.Equal(HttpStatusCode.Accepted, await StartAsync(fleet, "8.0"));
+            await using var command = await ServiceProcess.LaunchProgramAsync(
+                programs[1],
+                new ServiceSettings(new Dictionary<string, string> { ["HOST_SERVICE_TOKEN"] = ServiceProcess.Secret }),
+                "fleet", "rollout", "--to", "8.0", "--max-unavailable", "2", "--wait", "--address", fleet.Address, "--insecure");
+            await command.Log.LineAsync(": upgrading");
+            ExecutableFile.WriteScript(programs[1], "exit 7");
             var halted = await UntilAsync(fleet, "Halted", hosts);
+            Assert.True(await command.Exited == 1, $"{await command.Exited}: {command.Output.Text}{command.Log.Text}");
+            Assert.StartsWith("8.0: halted", command.Output.Text, StringComparison.Ordinal);
             Assert.Matches("^[^ ]+: .*the new version is not ready: it ended with exit code 7.*the old version is ready again", (string)halted["why"]!);
             Assert.Equal(HttpStatusCode.Conflict, await StartAsync(fleet, version));
             Assert.Equal(

@@ -13,10 +13,12 @@ internal sealed class FleetUnderTest : IAsyncDisposable
     private readonly ScratchDirectory _directory = new();
     private readonly List<FleetMember> _hosts = [];
     private readonly ServiceSettings _settings;
+    private readonly string _program;
     private ServiceProcess _process = null!;
 
-    private FleetUnderTest(Machine? machine, (string Key, string Value)[] settings)
+    private FleetUnderTest(Machine? machine, (string Key, string Value)[] settings, string? program)
     {
+        _program = program ?? ServiceProcess.Program;
         var port = TestPorts.Reserve().ToString();
         Address = $"https://{machine?.Address ?? "127.0.0.1"}:{port}";
         Http = ServiceProcess.NewClient(new Uri($"https://127.0.0.1:{port}"), machine?.Network);
@@ -42,9 +44,10 @@ internal sealed class FleetUnderTest : IAsyncDisposable
     public static Task<FleetUnderTest> StartAsync(params (string Key, string Value)[] settings) => StartAsync(machine: null, settings);
 
     /// <param name="machine">Where it runs; null for this machine's loopback.</param>
-    public static async Task<FleetUnderTest> StartAsync(Machine? machine, (string Key, string Value)[] settings)
+    /// <param name="program">The file that it runs from; null for the installed one.</param>
+    public static async Task<FleetUnderTest> StartAsync(Machine? machine, (string Key, string Value)[] settings, string? program = null)
     {
-        var fleet = await BeginAsync(machine, settings);
+        var fleet = await BeginAsync(machine, settings, program);
         await fleet.ReadyAsync();
         return fleet;
     }
@@ -57,7 +60,7 @@ internal sealed class FleetUnderTest : IAsyncDisposable
     {
         await _process.KillAsync();
         await _process.DisposeAsync();
-        _process = await ServiceProcess.LaunchAsync(_settings, "fleet");
+        _process = await ServiceProcess.LaunchProgramAsync(_program, _settings, "fleet");
         await ReadyAsync();
     }
 
@@ -132,10 +135,10 @@ internal sealed class FleetUnderTest : IAsyncDisposable
         _directory.Dispose();
     }
 
-    private static async Task<FleetUnderTest> BeginAsync(Machine? machine, (string Key, string Value)[] settings)
+    private static async Task<FleetUnderTest> BeginAsync(Machine? machine, (string Key, string Value)[] settings, string? program = null)
     {
-        var fleet = new FleetUnderTest(machine, settings);
-        fleet._process = await ServiceProcess.LaunchAsync(fleet._settings, "fleet");
+        var fleet = new FleetUnderTest(machine, settings, program);
+        fleet._process = await ServiceProcess.LaunchProgramAsync(fleet._program, fleet._settings, "fleet");
         return fleet;
     }
 

@@ -118,6 +118,48 @@ public sealed class UpgradeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_one_that_the_last_upgrade_kept_is_the_way_back()
+    {
+        File.Move(_directory["new"], $"{Installed}.old");
+        _restart = () =>
+        {
+            _startedAt = "2026-11-29T13:00:00Z";
+            return Task.CompletedTask;
+        };
+
+        Assert.Equal((ExitCodes.Ended, true), await UpgradeAsync($"{Installed}.old"));
+
+        Assert.Equal("#!/bin/sh\necho host-service 2.0\n", await File.ReadAllTextAsync(Installed));
+        Assert.Equal(await File.ReadAllBytesAsync("/bin/sleep"), await File.ReadAllBytesAsync($"{Installed}.old"));
+    }
+
+    [Fact]
+    public async Task One_that_does_not_get_ready_gives_way_and_leaves_nothing()
+    {
+        var before = Files();
+
+        // The restart never begins.
+        Assert.Equal((ExitCodes.Failed, true), await UpgradeAsync(_directory["new"], TimeSpan.FromMilliseconds(1)));
+
+        Assert.Equal(await File.ReadAllBytesAsync("/bin/sleep"), await File.ReadAllBytesAsync(Installed));
+        Assert.Equal(before, Files());
+    }
+
+    [Fact]
+    public async Task Where_the_service_refuses_to_restart_every_file_is_as_before()
+    {
+        File.Move(_directory["new"], $"{Installed}.old");
+        _answer = HttpStatusCode.Conflict;
+        var before = Files();
+
+        Assert.Equal((ExitCodes.Refused, false), await UpgradeAsync($"{Installed}.old"));
+
+        Assert.Equal(await File.ReadAllBytesAsync("/bin/sleep"), await File.ReadAllBytesAsync(Installed));
+        Assert.Equal("#!/bin/sh\necho host-service 2.0\n", await File.ReadAllTextAsync($"{Installed}.old"));
+        Assert.Equal(before, Files());
+    }
+
+    [Fact]
     public async Task Without_a_file_the_installed_one_is_taken_for_the_new_one_and_the_one_that_runs_stays_as_the_old_one()
     {
         File.Move(_directory["new"], Installed, overwrite: true);
@@ -158,6 +200,8 @@ public sealed class UpgradeTests : IAsyncLifetime
         Assert.Equal(await File.ReadAllBytesAsync("/bin/sleep"), await File.ReadAllBytesAsync(Installed));
     }
 
+    private string[] Files() => [.. Directory.GetFiles(_directory.Path).Order(StringComparer.Ordinal)];
+
     private async Task<string> InterruptedAsync()
     {
         using var client = Client();
@@ -166,11 +210,11 @@ public sealed class UpgradeTests : IAsyncLifetime
         return interrupted.Message;
     }
 
-    private async Task<(int Code, bool HasChangedAnything)> UpgradeAsync(TimeSpan? timeout = null)
+    private async Task<(int Code, bool HasChangedAnything)> UpgradeAsync(string? file = null, TimeSpan? timeout = null)
     {
         using var client = Client();
         var upgrade = NewUpgrade(client, timeout ?? TimeSpan.FromMinutes(2));
-        return (await upgrade.RunAsync(file: null, expected: null, CancellationToken.None), upgrade.HasChangedAnything);
+        return (await upgrade.RunAsync(file, expected: null, CancellationToken.None), upgrade.HasChangedAnything);
     }
 
     private ServiceClient Client() => new(new Uri(_service.Urls.First()), token: null, caCert: null, acceptAnyCertificate: true);

@@ -43,7 +43,7 @@ mmdebstrap --mode=root --variant=minbase --quiet --include="$(IFS=,; echo "${pac
 cp "$root"/boot/vmlinuz-* "$work/vmlinuz"
 cp "$root"/boot/initrd.img-* "$work/initrd.img"
 rm -f "$root"/boot/vmlinuz-* "$root"/boot/initrd.img-*
-mkfs.ext4 -q -L root -O ^has_journal -E lazy_itable_init=1,nodiscard -d "$root" "$work/root.img" 1400M >&2
+mkfs.ext4 -q -L root -O ^has_journal -E lazy_itable_init=1,nodiscard -d "$root" "$work/root.img" 2000M >&2
 
 mkdir -p "$image"
 mv "$work/vmlinuz" "$work/initrd.img" "$image"
