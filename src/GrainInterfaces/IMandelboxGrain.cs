@@ -181,12 +181,6 @@ public sealed record SpinUpAnswer(
 {
     public static SpinUpAnswer Ready(MandelboxAccess access) => new(access, null);
 
-    /// <summary>
-    /// The phase of a refusal: the mandelbox runs for this user and session, but what a client needs was lost in a crash of the service,
-    /// or was not yet there. Once it has been ended, it can be spun up again.
-    /// </summary>
-    public const string KeyLost = "key lost";
-
     public static SpinUpAnswer Failed(string phase, string reason) => new(null, new SpinUpFailure(phase, reason));
 }
 
@@ -207,7 +201,7 @@ public sealed record MandelboxAccess(
 }
 
 /// <summary>Why a spin-up failed.</summary>
-/// <param name="Phase">The step that failed, for example <c>lease</c> or <c>create</c>.</param>
+/// <param name="Phase">One of <see cref="SpinUpPhases"/>, or the name of another step.</param>
 /// <param name="Reason">What failed and why, for the caller.</param>
 [GenerateSerializer, Immutable]
 public sealed record SpinUpFailure(

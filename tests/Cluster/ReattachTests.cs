@@ -63,7 +63,7 @@ public sealed class ReattachTests
         Assert.Contains((await cluster.Mandelbox("m1").Describe())!.Warnings, w => w.Contains("record", StringComparison.Ordinal));
 
         // Its user is told what to do, and nobody else's is.
-        Assert.Equal(SpinUpAnswer.KeyLost, (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure!.Phase);
+        Assert.Equal(SpinUpPhases.KeyLost, (await cluster.Mandelbox("m1").SpinUp(HostCluster.Request())).Failure!.Phase);
         var another = HostCluster.Request() with { UserId = "another" };
         Assert.Equal("duplicate", (await cluster.Mandelbox("m1").SpinUp(another)).Failure!.Phase);
         await cluster.Mandelbox("m1").Stop("it is enough");

@@ -50,21 +50,17 @@ internal static class FleetSpinUpEndpoint
             return WireResult.TryAgain("a part of the fleet did not answer; repeat the request");
         }
 
-        Count(answer switch
+        var (counted, result) = answer switch
         {
-            { Answer.Access: not null } => "placed",
-            { IsTemporary: true } => "later",
-            _ => "refused",
-        });
-        return answer switch
-        {
-            { Answer.Access: { } access, Host: { } host } => WireResult.Answer(new FleetSpinUpResult(
-                SpinUpEndpoint.ResultOf(access), host, answer.Address ?? "")),
-            { IsTemporary: true } => WireResult.TryAgain(ReasonOf(answer)),
-            _ => WireResult.Refused(ReasonOf(answer)),
+            { Answer.Access: { } access, Host: { } host } => (
+                "placed", WireResult.Answer(new FleetSpinUpResult(SpinUpEndpoint.ResultOf(access), host, answer.Address ?? ""))),
+            { IsTemporary: true } => ("later", WireResult.TryAgain(ReasonOf(answer))),
+            _ => ("refused", WireResult.Refused(ReasonOf(answer))),
         };
+        Count(counted);
+        return result;
 
-        void Count(string result) => metrics.Placed(result, Stopwatch.GetElapsedTime(began));
+        void Count(string how) => metrics.Placed(how, Stopwatch.GetElapsedTime(began));
     }
 
     private static string ReasonOf(FleetSpinUpAnswer answer) => answer.Answer.Failure?.Reason ?? "the mandelbox did not come up";

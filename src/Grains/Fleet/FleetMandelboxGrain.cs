@@ -15,34 +15,26 @@ public sealed partial class FleetMandelboxGrain(
     /// <summary>How many hosts a spin-up tries that turn out to be full, or to be unable to make the container.</summary>
     private const int MostHosts = 3;
 
-    /// <summary>As a host names the phase in which it has no room.</summary>
-    private const string FullPhase = "lease";
-
-    /// <summary>As a host names the phases before the container runs: where they fail, another host may do better.</summary>
-    private static readonly string[] PhasesOfHost = [FullPhase, "image", "directories", "devices", "mappings", "create"];
-
-    /// <summary>As a host names the phase of a spin-up that was stopped.</summary>
-    private const string EndedPhase = "ended";
+    /// <summary>Where a host fails in one of these, another one may do better.</summary>
+    private static readonly string[] PhasesOfHost =
+    [
+        SpinUpPhases.Lease, SpinUpPhases.Image, SpinUpPhases.Directories, SpinUpPhases.Devices, SpinUpPhases.Mappings, SpinUpPhases.Create,
+    ];
 
     /// <summary>For all of a call: shorter than its caller waits, longer than <see cref="FleetHostGrain"/> does.</summary>
     private static readonly TimeSpan Limit = GrainCallTimeouts.MandelboxCall - TimeSpan.FromSeconds(2);
 
-    /// <summary>As it is in the storage; null when nothing is.</summary>
-    private FleetPlace? _place;
+    private KeptPlace _kept = null!;
     private FleetSpinUp? _spinUp;
 
     /// <summary>A host that has reported it although it is on another one.</summary>
     private string? _other;
-    private Task _lastChange = Task.CompletedTask;
-
-    /// <summary>Whether a change failed: the storage may have made it.</summary>
-    private bool _isStale;
 
     private string Id => this.GetPrimaryKeyString();
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        TakeStored();
+        _kept = new KeptPlace(stored, Id, OnStorageFault);
         return Task.CompletedTask;
     }
 
@@ -50,14 +42,14 @@ public sealed partial class FleetMandelboxGrain(
     {
         if (MandelboxIds.Fault(Id) is { } fault)
         {
-            return Task.FromResult(Failed("id", fault));
+            return Task.FromResult(Failed(SpinUpPhases.Id, fault));
         }
 
         if (_spinUp is { } running)
         {
             return running.IsSame(request)
                 ? running.Answer
-                : Task.FromResult(Failed("duplicate", $"mandelbox {Id} is being spun up for another user, session or app"));
+                : Task.FromResult(Failed(SpinUpPhases.Duplicate, $"mandelbox {Id} is being spun up for another user, session or app"));
         }
 
         var spinUp = _spinUp = new FleetSpinUp(request, wishes, timeProvider.GetTimestamp());
@@ -69,8 +61,8 @@ public sealed partial class FleetMandelboxGrain(
         var began = timeProvider.GetTimestamp();
         var spinUp = _spinUp;
         spinUp?.StopReason ??= reason;
-        await ReadAgainAsync();
-        var isStopped = _place is { } place && await StopAtAsync(place, reason, began);
+        await _kept.ReadAgainAsync();
+        var isStopped = _kept.Value is { } place && await StopAtAsync(place, reason, began);
         if (spinUp is null || isStopped)
         {
             return isStopped;
@@ -79,35 +71,35 @@ public sealed partial class FleetMandelboxGrain(
         // The host had nothing yet. What the spin-up has begun by the time it ends is ended then.
         await ((Task)spinUp.Answer).WaitAsync(Remaining(began), timeProvider)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        return _place is { } begun
+        return _kept.Value is { } begun
             ? await StopAtAsync(begun, reason, began)
-            : spinUp.Answer is { IsCompletedSuccessfully: true } ended && (await ended).Answer.Failure?.Phase == EndedPhase;
+            : spinUp.Answer is { IsCompletedSuccessfully: true } ended && (await ended).Answer.Failure?.Phase == SpinUpPhases.Ended;
     }
 
     public async Task<string?> FindHost()
     {
-        await ReadAgainAsync();
-        return _place?.Host;
+        await _kept.ReadAgainAsync();
+        return _kept.Value?.Host;
     }
 
     public async Task<bool> Found(string host, string address)
     {
         // The host that the spin-up in progress has left may report it a little longer.
-        await ChangeAsync(place => place is null && _spinUp?.Excluded.Contains(host) != true ? NewPlace(host, address) : place);
-        if (_place is { } other && other.Host != host && _spinUp is null && _other != host)
+        await _kept.ChangeAsync(place => place is null && _spinUp?.Excluded.Contains(host) != true ? NewPlace(host, address) : place);
+        if (_kept.Value is { } other && other.Host != host && _spinUp is null && _other != host)
         {
             // Once: the host says it with each report.
             _other = host;
             LogOnTwoHosts(Id, other.Host, host);
         }
 
-        return _place?.Host == host;
+        return _kept.Value?.Host == host;
     }
 
     public async Task<bool> Gone(string host)
     {
-        await ChangeAsync(place => place?.Host == host && _spinUp is null ? null : place);
-        return _place?.Host != host;
+        await _kept.ChangeAsync(place => place?.Host == host && _spinUp is null ? null : place);
+        return _kept.Value?.Host != host;
     }
 
     private static FleetSpinUpAnswer Failed(string phase, string reason, bool isTemporary = false) =>
@@ -161,14 +153,14 @@ public sealed partial class FleetMandelboxGrain(
     {
         try
         {
-            await ReadAgainAsync();
+            await _kept.ReadAgainAsync();
         }
         catch (InvalidOperationException exception)
         {
             return (null, Failed("storage", exception.Message, isTemporary: true));
         }
 
-        if (_place is { } kept && !(await IsForgottenAsync(kept.Host) && await LeaveAsync(kept)))
+        if (_kept.Value is { } kept && !(await IsForgottenAsync(kept.Host) && await LeaveAsync(kept)))
         {
             return (kept, null);
         }
@@ -217,7 +209,7 @@ public sealed partial class FleetMandelboxGrain(
         {
             if (spinUp.StopReason is null)
             {
-                await ChangeAsync(current => current ?? place);
+                await _kept.ChangeAsync(current => current ?? place);
             }
         }
         catch (InvalidOperationException exception)
@@ -226,19 +218,19 @@ public sealed partial class FleetMandelboxGrain(
             return (null, Failed("storage", $"nothing was started: {exception.Message}", isTemporary: true));
         }
 
-        if (!ReferenceEquals(_place, place) || spinUp.StopReason is not null)
+        if (!ReferenceEquals(_kept.Value, place) || spinUp.StopReason is not null)
         {
             _ = CancelReservationAsync(place.Host);
         }
 
-        if (spinUp.StopReason is { } stop && (_place is null || ReferenceEquals(_place, place)))
+        if (spinUp.StopReason is { } stop && (_kept.Value is null || ReferenceEquals(_kept.Value, place)))
         {
             await LeaveAsync(place);
-            return (null, Failed(EndedPhase, $"it was ended while it was being started: {stop}"));
+            return (null, Failed(SpinUpPhases.Ended, $"it was ended while it was being started: {stop}"));
         }
 
         // Another host has reported meanwhile that it has the mandelbox: then it is there.
-        return (_place, null);
+        return (_kept.Value, null);
     }
 
     private async Task<FleetSpinUpAnswer> StartAsync(FleetSpinUp spinUp, FleetPlace place)
@@ -264,17 +256,17 @@ public sealed partial class FleetMandelboxGrain(
             return new FleetSpinUpAnswer(answer, place.Host, place.Address);
         }
 
-        if (failure.Phase == SpinUpAnswer.KeyLost && await EndUselessAsync(spinUp, place))
+        if (failure.Phase == SpinUpPhases.KeyLost && await EndWithoutKeyAsync(spinUp, place))
         {
             return await StartAsync(spinUp, place);
         }
 
         // Some failures come before the host has asked for what is reserved.
         _ = CancelReservationAsync(place.Host);
-        if (failure.Phase is "duplicate" or SpinUpAnswer.KeyLost)
+        if (failure.Phase is SpinUpPhases.Duplicate or SpinUpPhases.KeyLost)
         {
             // The host has it: for another user or session, or is still taking it down, or has not ended it.
-            return new FleetSpinUpAnswer(answer, place.Host, place.Address, IsTemporary: failure.Phase == SpinUpAnswer.KeyLost);
+            return new FleetSpinUpAnswer(answer, place.Host, place.Address, IsTemporary: failure.Phase == SpinUpPhases.KeyLost);
         }
 
         if (await LeaveAsync(place) && PhasesOfHost.Contains(failure.Phase))
@@ -282,20 +274,20 @@ public sealed partial class FleetMandelboxGrain(
             spinUp.Excluded.Add(place.Host);
         }
 
-        return new FleetSpinUpAnswer(answer, IsTemporary: failure.Phase == FullPhase);
+        return new FleetSpinUpAnswer(answer, IsTemporary: failure.Phase == SpinUpPhases.Lease);
     }
 
     /// <summary>
     /// Ends one whose host crashed before it was up: nobody can connect to it. Once for each spin-up.
     /// </summary>
-    private async Task<bool> EndUselessAsync(FleetSpinUp spinUp, FleetPlace place)
+    private async Task<bool> EndWithoutKeyAsync(FleetSpinUp spinUp, FleetPlace place)
     {
-        if (spinUp.HasEndedUseless)
+        if (spinUp.HasEndedOneWithoutKey)
         {
             return false;
         }
 
-        spinUp.HasEndedUseless = true;
+        spinUp.HasEndedOneWithoutKey = true;
         try
         {
             var stopping = HostNamed(place.Host).Stop(Id, "its key was lost in a crash of the host service, and its user asks for it");
@@ -339,7 +331,7 @@ public sealed partial class FleetMandelboxGrain(
     {
         try
         {
-            await ChangeAsync(current => current == place ? null : current);
+            await _kept.ChangeAsync(current => current == place ? null : current);
             return true;
         }
         catch (InvalidOperationException exception)
@@ -363,76 +355,15 @@ public sealed partial class FleetMandelboxGrain(
         }
     }
 
-    private Task ReadAgainAsync() => _isStale ? ChangeAsync(place => place) : Task.CompletedTask;
-
-    /// <summary>
-    /// Changes what is stored, after the changes before: two at a time would take each other for those of another activation. Throws
-    /// <see cref="InvalidOperationException"/> in plain words when the storage fails.
-    /// </summary>
-    private Task ChangeAsync(Func<FleetPlace?, FleetPlace?> change) => _lastChange = ChangeAfterAsync(_lastChange, change);
-
-    private async Task ChangeAfterAsync(Task before, Func<FleetPlace?, FleetPlace?> change)
+    private void OnStorageFault(Exception exception)
     {
-        await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        string fault;
-        try
+        LogStorageFailed(Id, exception.Message);
+        if (exception is InconsistentStateException)
         {
-            await ApplyAsync(change);
-            return;
-        }
-        catch (InconsistentStateException exception)
-        {
-            // Another activation has written. This one must end.
-            LogStorageFailed(Id, exception.Message);
-            _isStale = true;
+            // Another activation has written.
             DeactivateOnIdle();
-            fault = $"the place of mandelbox {Id} was changed elsewhere; repeat the request";
-        }
-        catch (Exception exception)
-        {
-            LogStorageFailed(Id, exception.Message);
-            _isStale = true;
-
-            // Orleans puts the storage's own exception into one that says less.
-            var why = exception.GetBaseException().Message;
-            fault = $"the fleet's storage, which holds the place of mandelbox {Id}, has failed: {why}; repeat the request";
-        }
-
-        // Without the exception itself: its type may be one that the caller's process does not have.
-        throw new InvalidOperationException(fault);
-    }
-
-    private async Task ApplyAsync(Func<FleetPlace?, FleetPlace?> change)
-    {
-        if (_isStale)
-        {
-            await stored.ReadStateAsync();
-            TakeStored();
-            _isStale = false;
-        }
-
-        if (change(_place) is not { } place)
-        {
-            await ClearAsync();
-        }
-        else if (place != _place)
-        {
-            stored.State = place;
-            await stored.WriteStateAsync();
-            _place = place;
         }
     }
-
-    private async Task ClearAsync()
-    {
-        if (_place is not null)
-        {
-            await stored.ClearStateAsync();
-            _place = null;
-        }
-    }
-
-    private void TakeStored() => _place = stored is { RecordExists: true, State: { Host.Length: > 0 } state } ? state : null;
 
     [LoggerMessage(
         Level = LogLevel.Warning, Message = "Mandelbox {MandelboxId} is on host {Host}, and host {Other} reports that it has it, too")]

@@ -19,7 +19,7 @@ internal sealed class FleetSpinUp(SpinUpRequest request, PlacementWishes wishes,
     public List<string> Excluded { get; } = [];
 
     /// <summary>Whether a mandelbox without a key has been ended for it.</summary>
-    public bool HasEndedUseless { get; set; }
+    public bool HasEndedOneWithoutKey { get; set; }
 
     /// <summary>Why it is to go no further; null while it may.</summary>
     public string? StopReason { get; set; }

@@ -30,27 +30,27 @@ internal sealed class RolloutPlan
         (_rollout, _request, _now, _hostTimeout) = (rollout, rollout.Request!, now, hostTimeout);
         _known = known.ToDictionary(host => host.Report.Host, StringComparer.Ordinal);
         _hosts = new SortedSet<string>(rollout.Hosts.Concat(_known.Keys), StringComparer.Ordinal);
-        Upgrading = [.. rollout.Upgrading.Where(host => StateOf(host.Host) != FleetHosts.Ready || !HasVersion(host.Host)).Select(Judge)];
+        Begun = [.. rollout.Upgrading.Where(host => StateOf(host.Host) != FleetHosts.Ready || !HasVersion(host.Host)).Select(Judge)];
     }
 
-    /// <summary>The hosts that are being upgraded, or have failed.</summary>
-    private List<HostInUpgrade> Upgrading { get; }
+    /// <summary>The hosts whose upgrade has begun and has not succeeded.</summary>
+    private List<HostInUpgrade> Begun { get; }
 
     /// <summary>The rollout as it is to be kept now, and the hosts that are to be asked, in this order.</summary>
     public (KeptRollout Rollout, IReadOnlyList<HostInUpgrade> Ask) Next()
     {
-        var rollout = _rollout with { Hosts = [.. _hosts], Upgrading = [.. Upgrading] };
+        var rollout = _rollout with { Hosts = [.. _hosts], Upgrading = [.. Begun] };
         if (rollout.State != RolloutState.Running)
         {
             return (rollout, []);
         }
 
-        if (Upgrading.Find(host => host.Fault is not null) is { } failed)
+        if (Begun.Find(host => host.Fault is not null) is { } failed)
         {
             return (rollout with { State = RolloutState.Halted, Why = $"{failed.Host}: {failed.Fault}" }, []);
         }
 
-        var isDone = Upgrading.Count == 0 && Pending().Count == 0 && _now - rollout.StartedAt >= Shortest;
+        var isDone = Begun.Count == 0 && Pending().Count == 0 && _now - rollout.StartedAt >= Shortest;
         if (isDone)
         {
             return (rollout with { State = RolloutState.Done }, []);
@@ -58,7 +58,7 @@ internal sealed class RolloutPlan
 
         HostInUpgrade[] begun =
             [.. Choose().Hosts.Select(host => new HostInUpgrade(host, _now.ToString("O", CultureInfo.InvariantCulture), _now))];
-        return (rollout with { Upgrading = [.. rollout.Upgrading, .. begun] }, [.. Upgrading.Where(WasNotAsked), .. begun]);
+        return (rollout with { Upgrading = [.. rollout.Upgrading, .. begun] }, [.. Begun.Where(WasNotAsked), .. begun]);
     }
 
     /// <summary>For operators.</summary>
@@ -93,7 +93,7 @@ internal sealed class RolloutPlan
             .OrderBy(name => _known[name].Report.Mandelboxes.Count).ThenBy(name => name, StringComparer.Ordinal);
         foreach (var name in ready)
         {
-            if (unavailable.Count + chosen.Count >= _request.MaxUnavailable || Upgrading.Count + chosen.Count >= most)
+            if (unavailable.Count + chosen.Count >= _request.MaxUnavailable || Begun.Count + chosen.Count >= most)
             {
                 break;
             }
@@ -118,7 +118,7 @@ internal sealed class RolloutPlan
     private List<string> Pending() =>
         [.. _hosts.Where(name => !HasVersion(name) && !IsLeaving(name) && Find(name) is null)];
 
-    private HostInUpgrade? Find(string name) => Upgrading.Find(host => host.Host == name);
+    private HostInUpgrade? Find(string name) => Begun.Find(host => host.Host == name);
 
     /// <summary>Whether it has failed.</summary>
     private HostInUpgrade Judge(HostInUpgrade upgrade)

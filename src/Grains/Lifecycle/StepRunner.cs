@@ -50,7 +50,7 @@ public sealed class StepRunner<TContext>(
         {
             if (cancellationToken.IsCancellationRequested)
             {
-                return new StepFailure("cancelled", "cancelled between two steps");
+                return new StepFailure(SpinUpPhases.Cancelled, "cancelled between two steps");
             }
 
             if (stage.Steps is [var only])

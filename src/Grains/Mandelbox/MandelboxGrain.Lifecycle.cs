@@ -157,7 +157,7 @@ public sealed partial class MandelboxGrain
         var failure = await run(either.Token);
         if (context.State.EndReason is { } reason)
         {
-            return new StepFailure(failure?.Step ?? "ended", reason);
+            return new StepFailure(failure?.Step ?? SpinUpPhases.Ended, reason);
         }
 
         return failure is not null && late.IsCancellationRequested

@@ -9,7 +9,7 @@ public sealed partial class MandelboxGrain
     {
         if (_context is not null)
         {
-            return new SpinUpFailure("id", $"mandelbox {Id} exists already");
+            return new SpinUpFailure(SpinUpPhases.Id, $"mandelbox {Id} exists already");
         }
 
         var context = _context = BeginLife(new SpinUpRequest(UserId: "", appName, ConfigEncryptionToken: "", SessionId: 0));

@@ -48,7 +48,7 @@ public sealed partial class MandelboxGrain(
     {
         if (MandelboxIds.Fault(Id) is { } fault)
         {
-            return Task.FromResult(SpinUpAnswer.Failed("id", fault));
+            return Task.FromResult(SpinUpAnswer.Failed(SpinUpPhases.Id, fault));
         }
 
         if (_context is { } existing)
@@ -359,12 +359,12 @@ public sealed partial class MandelboxGrain(
             }
 
             return Task.FromResult(SpinUpAnswer.Failed(
-                SpinUpAnswer.KeyLost,
+                SpinUpPhases.KeyLost,
                 $"mandelbox {context.MandelboxId} outlived a crash of the service, and its key did not: end it, then spin it up again"));
         }
 
         return Refuse($"mandelbox {context.MandelboxId} exists already, for another user or session");
 
-        static Task<SpinUpAnswer> Refuse(string reason) => Task.FromResult(SpinUpAnswer.Failed("duplicate", reason));
+        static Task<SpinUpAnswer> Refuse(string reason) => Task.FromResult(SpinUpAnswer.Failed(SpinUpPhases.Duplicate, reason));
     }
 }

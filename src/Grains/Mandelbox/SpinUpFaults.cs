@@ -10,13 +10,14 @@ internal static class SpinUpFaults
     public static bool IsHosts(StepFailure failure) => failure.Step switch
     {
         // A refused lease: the request names a port, or the host is full.
-        "lease" or "token" or "cancelled" or "ended" => failure.Exception is not null,
+        SpinUpPhases.Lease or SpinUpPhases.Token or SpinUpPhases.Cancelled or SpinUpPhases.Ended => failure.Exception is not null,
 
         // Without an exception: refused by the row, no such image, or the row was removed meanwhile.
-        "claim" or "image" or "announce" => failure.Exception is not null,
+        SpinUpPhases.Claim or SpinUpPhases.Image or SpinUpPhases.Announce => failure.Exception is not null,
 
         // No such image, or the name of the container is taken.
-        "create" => failure.Exception is not ContainerEngineException { Failure: EngineFailure.NotFound or EngineFailure.NameTaken },
+        SpinUpPhases.Create =>
+            failure.Exception is not ContainerEngineException { Failure: EngineFailure.NotFound or EngineFailure.NameTaken },
         _ => true,
     };
 }

@@ -37,7 +37,7 @@ public sealed partial class ThrowAwayMandelbox(
         var instanceName = info.Current.Identity.InstanceName;
         if (await engine.FindImageAsync(ImagePatterns, cancellationToken) is not { } image)
         {
-            return new StepFailure("image", "the engine has no image of a mandelbox: its tag must contain fractal");
+            return new StepFailure(SpinUpPhases.Image, "the engine has no image of a mandelbox: its tag must contain fractal");
         }
 
         await ClearAsync(cancellationToken);

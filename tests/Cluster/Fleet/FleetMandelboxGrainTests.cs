@@ -158,7 +158,7 @@ public sealed class FleetMandelboxGrainTests : IAsyncLifetime
         var (host, other) = (await _cluster.ConnectAsync("a", free: 5), await _cluster.ConnectAsync("b", free: 9));
         _cluster.Storage.Put("m1", "a");
         host.Running["m1"] = 0;
-        host.Failure = new SpinUpFailure(SpinUpAnswer.KeyLost, "its key is lost");
+        host.Failure = new SpinUpFailure(SpinUpPhases.KeyLost, "its key is lost");
         host.Before("Stop", () =>
         {
             host.Failure = null;
@@ -177,7 +177,7 @@ public sealed class FleetMandelboxGrainTests : IAsyncLifetime
     {
         var host = await _cluster.ConnectAsync("a");
         _cluster.Storage.Put("m1", "a");
-        host.Failure = new SpinUpFailure(SpinUpAnswer.KeyLost, "its key is lost");
+        host.Failure = new SpinUpFailure(SpinUpPhases.KeyLost, "its key is lost");
         host.Before("Stop", () => throw new HostAwayException("the connection is lost"));
 
         var answer = await _cluster.SpinUpAsync("m1");

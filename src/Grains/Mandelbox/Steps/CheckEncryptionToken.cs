@@ -8,7 +8,7 @@ public sealed class CheckEncryptionToken : IStep<MandelboxContext>
     /// <summary>Characters.</summary>
     public const int MinimumLength = 10;
 
-    public string Name => "token";
+    public string Name => SpinUpPhases.Token;
 
     public Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken) =>
         Task.FromResult(context.RequiredRequest.ConfigEncryptionToken.Length >= MinimumLength

@@ -6,7 +6,7 @@ namespace HostService.Grains.Mandelbox.Steps;
 /// <summary>Claims the webserver's row of this mandelbox (<c>ALLOCATED</c> to <c>CONNECTING</c>); the undo deletes it (B7, B19).</summary>
 public sealed class ClaimRow(IBackendDatabase database, string instanceName) : IStep<MandelboxContext>
 {
-    public string Name => "claim";
+    public string Name => SpinUpPhases.Claim;
 
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {

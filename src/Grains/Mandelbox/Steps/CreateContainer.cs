@@ -11,7 +11,7 @@ public sealed class CreateContainer(
     private string? _name;
     private Task<string>? _creating;
 
-    public string Name => "create";
+    public string Name => SpinUpPhases.Create;
 
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {

@@ -6,7 +6,7 @@ namespace HostService.Grains.Mandelbox.Steps;
 /// <summary>Creates the mandelbox's directories on the host; the undo removes them except its logs (B19).</summary>
 public sealed class CreateDirectories(IMandelboxFiles files) : IStep<MandelboxContext>
 {
-    public string Name => "directories";
+    public string Name => SpinUpPhases.Directories;
 
     public Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {

@@ -11,7 +11,7 @@ namespace HostService.Grains.Mandelbox.Steps;
 public sealed partial class CreateInputDevices(IInputDevices inputDevices, bool hasFuse, bool isOptional, ILogger logger)
     : IStep<MandelboxContext>
 {
-    public string Name => "devices";
+    public string Name => SpinUpPhases.Devices;
 
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {

@@ -6,7 +6,7 @@ namespace HostService.Grains.Mandelbox.Steps;
 /// <summary>Finds the image (B17): locally among the local images, or a name with a tag itself; deployed by its name.</summary>
 public sealed class FindImage(IContainerEngine engine, HostEnvironment environment, string imageTemplate) : IStep<MandelboxContext>
 {
-    public string Name => "image";
+    public string Name => SpinUpPhases.Image;
 
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {

@@ -15,7 +15,7 @@ public sealed class LeaseStep(
     /// <summary>Null while nothing has to be released.</summary>
     private Guid? _leaseId;
 
-    public string Name => "lease";
+    public string Name => SpinUpPhases.Lease;
 
     public TimeSpan? Timeout => timeout;
 

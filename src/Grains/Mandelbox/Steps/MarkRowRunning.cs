@@ -6,7 +6,7 @@ namespace HostService.Grains.Mandelbox.Steps;
 /// <summary>Tells the webserver that the user can connect.</summary>
 public sealed class MarkRowRunning(IBackendDatabase database) : IStep<MandelboxContext>
 {
-    public string Name => "announce";
+    public string Name => SpinUpPhases.Announce;
 
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {

@@ -9,7 +9,7 @@ namespace HostService.Grains.Mandelbox.Steps;
 /// <param name="clientTimeout">How long the mandelbox waits for its client; null for ever.</param>
 public sealed class WriteResourceMappings(IMandelboxFiles files, TimeSpan? clientTimeout) : IStep<MandelboxContext>
 {
-    public string Name => "mappings";
+    public string Name => SpinUpPhases.Mappings;
 
     public async Task<StepResult> DoAsync(MandelboxContext context, CancellationToken cancellationToken)
     {
