@@ -90,13 +90,11 @@ soak: ## Two hours: 100,000 schedules of a mandelbox's life, 100,000 mandelboxes
 	  FILTER='FullyQualifiedName~ScheduleTests|FullyQualifiedName~SoakTests|FullyQualifiedName~HostileTests|FullyQualifiedName~EndToEnd.BlackHoleTests|FullyQualifiedName~KillTests' \
 	  eng/test.sh Unit Engine EndToEnd
 
-# What is mutated, and the score that is asked for, is in eng/mutation. SCHEDULES: of each mutant.
+# AREAS='pools fleet' narrows.
 .PHONY: mutation
-mutation: ## Hours: the share of small faults, put into Grains and the rules of Infrastructure, that the Unit tests find
-	@dotnet tool restore
-	@for project in Grains Infrastructure; do \
-	  (cd tests/Unit && SCHEDULES=$${SCHEDULES:-30} dotnet stryker --config-file "../../eng/mutation/$$project.json" --skip-version-check \
-	    --output "../../artifacts/mutation/$$project"); done
+mutation: ## An hour: the share of small faults, put into the classes that decide, that the Unit tests find
+	@eng/prerequisites.sh test
+	@eng/mutation.sh $(AREAS)
 
 .PHONY: format
 format: ## Format all code
