@@ -2,7 +2,7 @@
 # Runs test projects, each with a time limit, and ends with one closing line: N passed, N failed, N skipped.
 # usage: eng/test.sh [--at-once] [project…]     names below tests/; without one, all but Vm. They must be built already.
 # They run one after the other, or with --at-once side by side: only for projects that share nothing of the machine, such as Docker.
-# FILTER='FullyQualifiedName~Ports' narrows; PROJECT_TIMEOUT=900 (seconds) bounds each project; CONFIGURATION=Debug.
+# FILTER='FullyQualifiedName~Ports' narrows; PROJECT_TIMEOUT=1500 (seconds) bounds each project; CONFIGURATION=Debug.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 results=artifacts/test-results
@@ -35,7 +35,7 @@ run_errors() { # project
 
 # A test that hangs ends its project after HANG_TIMEOUT (5 minutes) without progress; a project that hangs is ended by its own time limit.
 run() { # project
-  timeout --kill-after=15 "${PROJECT_TIMEOUT:-900}" \
+  timeout --kill-after=15 "${PROJECT_TIMEOUT:-1500}" \
     dotnet test "tests/$1/$1.csproj" --no-build --nologo -c "${CONFIGURATION:-Debug}" ${FILTER:+--filter "$FILTER"} \
     --results-directory "$PWD/$results" --logger "trx;LogFileName=$1.trx" --logger 'console;verbosity=minimal' \
     --blame-hang-timeout "${HANG_TIMEOUT:-5m}" --blame-hang-dump-type none

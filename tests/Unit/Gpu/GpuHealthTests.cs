@@ -266,6 +266,61 @@ public sealed class GpuHealthTests
         Assert.Equal("GPU-1", statuses[1].Uuid);
     }
 
+    [Fact]
+    public void A_card_that_cannot_say_its_uuid_is_not_the_one_that_moved_away_from_its_index()
+    {
+        var health = Health();
+        health.Observe(Reading(Gpu(0), Gpu(1)));
+
+        var statuses = health.Observe(Reading(new GpuInfo { Index = 0 }, Gpu(0) with { Index = 1 }));
+
+        Assert.Equal(["GPU-0", "GPU-1", "unknown"], statuses.Select(s => s.Uuid));
+        Assert.Equal((null, 1), (statuses[0].Unhealthy, statuses[0].NvmlIndex));
+        Assert.Contains("vanished", statuses[1].Unhealthy, StringComparison.Ordinal);
+        Assert.Equal((2, 0), (statuses[2].Index, statuses[2].NvmlIndex));
+    }
+
+    [Fact]
+    public void One_that_moved_to_the_index_of_a_card_without_a_uuid_is_known_by_its_own()
+    {
+        var health = Health();
+        health.Observe(Reading(new GpuInfo { Index = 0 }, Gpu(1)));
+
+        var statuses = health.Observe(Reading(Gpu(1) with { Index = 0 }));
+
+        Assert.Equal(["unknown", "GPU-1"], statuses.Select(s => s.Uuid));
+        Assert.Contains("vanished", statuses[0].Unhealthy, StringComparison.Ordinal);
+        Assert.Equal((null, 0), (statuses[1].Unhealthy, statuses[1].NvmlIndex));
+    }
+
+    [Fact]
+    public void One_that_had_vanished_and_cannot_say_its_uuid_is_the_one_of_its_index()
+    {
+        var health = Health();
+        health.Observe(Reading(Gpu(0), Gpu(1), Gpu(2)));
+        health.Observe(Reading(Gpu(0)));
+
+        var statuses = health.Observe(Reading(Gpu(0), new GpuInfo { Index = 2, FreeMemoryBytes = 5 * 1024 }));
+
+        Assert.Equal([0L, 0L, 5L], statuses.Select(s => s.FreeMemoryKb));
+    }
+
+    [Fact]
+    public void The_first_reason_stays_while_readings_go_on_to_fail()
+    {
+        var health = Health();
+        health.Observe(Reading(Gpu(0)));
+        for (var i = 1; i <= 4; i++)
+        {
+            health.Observe(Reading(Gpu(0) with { Fault = $"fault {i}" }, new GpuInfo { Index = 1, Fault = $"fault {i}" }));
+        }
+
+        var statuses = health.ReadingFailed("the driver is gone");
+
+        Assert.Equal("3 readings in a row failed, the last one with: fault 3", statuses[0].Unhealthy);
+        Assert.Equal("it could not be read yet: fault 1", statuses[1].Unhealthy);
+    }
+
     private void Recover(GpuHealth health, GpuInfo gpu)
     {
         Assert.NotNull(health.Observe(Reading(gpu))[0].Unhealthy);

@@ -35,6 +35,15 @@ public sealed class DiskQuotasTests : IDisposable
     }
 
     [Fact]
+    public void Sockets_mappings_and_configs_have_one_limit_together()
+    {
+        Write("temp/m/sockets/file", 2 * Bytes);
+        Write("m/userConfigs/unpacked_configs/file", 3 * Bytes);
+
+        Assert.Contains("Disk:HomeBytes", Quotas().Excess("m"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Logs_are_removed_when_they_are_older_than_their_age_since_the_end_of_their_mandelbox()
     {
         var quotas = Quotas();
@@ -46,9 +55,35 @@ public sealed class DiskQuotasTests : IDisposable
         await quotas.RemoveOldLogsAsync(["alive"], default);
         Assert.Equal(["alive", "old", "young"], Logs());
 
-        _clock.Advance(TimeSpan.FromMinutes(2));
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        await quotas.RemoveOldLogsAsync(["alive"], default);
+        Assert.Equal(["alive", "old", "young"], Logs());
+
+        _clock.Advance(TimeSpan.FromSeconds(1));
         await quotas.RemoveOldLogsAsync(["alive"], default);
         Assert.Equal(["alive", "young"], Logs());
+    }
+
+    [Fact]
+    public async Task A_mandelbox_that_ended_again_is_measured_again()
+    {
+        var quotas = Quotas();
+        Ended("again");
+        Ended("other", 2 * Bytes);
+        await quotas.RemoveOldLogsAsync([], default);
+
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        Ended("again", 9 * Bytes);
+        await quotas.RemoveOldLogsAsync([], default);
+        Assert.Equal(["again"], Logs());
+    }
+
+    [Fact]
+    public async Task A_host_that_has_had_no_mandelbox_has_no_logs_to_remove()
+    {
+        await Quotas().RemoveOldLogsAsync([], default);
+
+        Assert.Empty(Directory.GetFileSystemEntries(_directory.Path));
     }
 
     [Fact]
@@ -85,10 +120,11 @@ public sealed class DiskQuotasTests : IDisposable
         Assert.Null(Quotas().WhyNoRoom());
         _options.MinFreeBytes = long.MaxValue;
         Assert.Contains("Disk:MinFreeBytes", Quotas().WhyNoRoom(), StringComparison.Ordinal);
+        Assert.Null(Quotas(root: _directory["removed at the end"]).WhyNoRoom());
     }
 
-    private DiskQuotas Quotas() => new(
-        Options.Create(new HostOptions { Root = _directory.Path }),
+    private DiskQuotas Quotas(string? root = null) => new(
+        Options.Create(new HostOptions { Root = root ?? _directory.Path }),
         Options.Create(_options),
         _files,
         _clock,

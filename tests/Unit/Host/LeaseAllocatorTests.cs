@@ -226,6 +226,84 @@ public sealed class LeaseAllocatorTests
     }
 
     [Fact]
+    public void A_port_that_a_request_names_is_not_drawn_for_its_other_one()
+    {
+        ushort[] free = [2000, 3000];
+        var reserved = Enumerable.Range(1, ushort.MaxValue).Select(port => (ushort)port).Except(free).ToList();
+        for (var seed = 0; seed < 10; seed++)
+        {
+            var (tcp, udp) = (new PortPool(reserved, _ => true, new Random(seed)), new PortPool([], _ => true, new Random(seed)));
+            var allocator = new LeaseAllocator(new TtyPool(), tcp, udp, new GpuPool([], 2, 54), new SandboxPool(tcp, udp, 0));
+
+            var lease = Granted(allocator.Acquire(Request("m", new PortBinding(MandelboxPorts.Secondary, Transport.Tcp, 2000))));
+
+            Assert.Equal((3000, 2000), (lease.HostPortFor(MandelboxPorts.Control), lease.HostPortFor(MandelboxPorts.Secondary)));
+        }
+    }
+
+    [Fact]
+    public void A_host_whose_ports_are_all_in_use_is_full_and_one_that_is_asked_for_a_used_port_is_not()
+    {
+        var allocator = Allocator(tcpFree: _ => false);
+
+        var full = allocator.Acquire(Request("m"));
+        var named = allocator.Acquire(Request("m", new PortBinding(MandelboxPorts.Control, Transport.Tcp, 2000)));
+
+        Assert.Equal((true, "no tcp host port is free"), (full.IsFull, full.Refusal));
+        Assert.Equal((false, "host port 2000/tcp is in use by another program on this machine"), (named.IsFull, named.Refusal));
+    }
+
+    [Fact]
+    public void What_cannot_be_adopted_or_restored_as_a_whole_holds_nothing()
+    {
+        var allocator = Allocator(slots: 2);
+        var lease = Granted(allocator.Acquire(Request("m")));
+        PortBinding[] ports = [new(MandelboxPorts.Control, Transport.Tcp, 2000), lease.Ports[1]];
+        var another = lease with { Id = Guid.NewGuid(), MandelboxId = "n", Tty = 63 };
+
+        Assert.Contains("is taken by another mandelbox", allocator.Adopt(Guid.NewGuid(), "n", ports).Refusal, StringComparison.Ordinal);
+        Assert.Contains("is taken by another mandelbox", allocator.Restore(another with { Ports = ports }).Refusal, StringComparison.Ordinal);
+        Assert.Equal((1, 2, 1, 1), Used());
+
+        var second = Granted(allocator.Acquire(Request("o")));
+        Assert.Contains("slots", allocator.Adopt(Guid.NewGuid(), "n", [ports[0]]).Refusal, StringComparison.Ordinal);
+        Assert.Contains("has no slot", allocator.Restore(another with { Ports = [ports[0]], GpuIndex = -2 }).Refusal, StringComparison.Ordinal);
+        Assert.Equal((2, 4, 2, 2), Used());
+
+        Assert.True(allocator.Release("m", lease.Id));
+        Assert.True(allocator.Release("o", second.Id));
+        Assert.Equal((0, 0, 0, 0), Used());
+
+        (int, int, int, int) Used() =>
+            (allocator.Ttys.Used, allocator.TcpPorts.Used, allocator.UdpPorts.Used, allocator.Gpus.Figures.Used);
+    }
+
+    [Fact]
+    public void A_restored_lease_is_the_one_of_its_mandelbox_and_no_other()
+    {
+        var allocator = Allocator();
+        var lease = Granted(allocator.Acquire(Request("m")));
+
+        Assert.Same(lease, allocator.Restore(lease with { Tty = 63 }).Lease);
+        Assert.Equal("mandelbox m has another lease already", allocator.Restore(lease with { Id = Guid.NewGuid() }).Refusal);
+        Assert.Equal(1, allocator.Ttys.Used);
+    }
+
+    [Fact]
+    public void A_container_is_not_adopted_while_no_tty_is_free()
+    {
+        var allocator = Allocator(slots: 60);
+        for (var i = 0; i < TtyPool.Capacity; i++)
+        {
+            Granted(allocator.Acquire(Request($"m{i}")));
+        }
+
+        Assert.Contains("no TTY is free", allocator.Adopt(Guid.NewGuid(), "n", []).Refusal, StringComparison.Ordinal);
+        Assert.Contains("no TTY is free", allocator.ExplainFull(), StringComparison.Ordinal);
+        Assert.Equal(TtyPool.Capacity, allocator.Gpus.Figures.Used);
+    }
+
+    [Fact]
     public void In_any_order_of_requests_and_releases_nothing_has_two_owners_and_nothing_leaks()
     {
         var steps = Gen.Elements(Enum.GetValues<Verb>()).Zip(Gen.Choose(0, 79), (verb, id) => (verb, id)).ListOf();
