@@ -1,8 +1,8 @@
 namespace HostService.GrainInterfaces;
 
 /// <summary>
-/// The phases of a spin-up that somebody decides by. All others are the names of steps. They are in answers, timelines and metrics:
-/// hosts of other versions read them, so they stay.
+/// The phases of a spin-up that code decides by. All others are names of steps, or the fleet's own. They are in answers, timelines and
+/// metrics: hosts of other versions read them, so they stay.
 /// </summary>
 public static class SpinUpPhases
 {

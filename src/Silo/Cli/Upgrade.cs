@@ -82,7 +82,6 @@ internal sealed class Upgrade(
             return ExitCodes.Refused;
         }
 
-        HasChangedAnything = true;
         Console.WriteLine($"restarting with {version}");
         _state = $"{unit} restarts with the new version; whether it becomes ready is not watched any more. The old one is {old}";
         if (await WaitAsync(cancellationToken) is not { } fault)
@@ -142,6 +141,7 @@ internal sealed class Upgrade(
 
             if (status == HttpStatusCode.Accepted)
             {
+                HasChangedAnything = true;
                 File.Move(replaced, old, overwrite: true);
                 return true;
             }
@@ -157,7 +157,10 @@ internal sealed class Upgrade(
         finally
         {
             File.Delete(copy);
-            File.Delete(replaced);
+            if (!HasChangedAnything)
+            {
+                File.Delete(replaced);
+            }
         }
     }
 
